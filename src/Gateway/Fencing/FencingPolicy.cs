@@ -1,0 +1,91 @@
+using FenceGateway.Fencing;
+
+namespace FenceGateway.Gateway.Fencing;
+
+/// <summary>A fencing policy, parsed once and immutable. Keys and defaults: docs/configuration.md.</summary>
+internal sealed record FencingPolicy
+{
+    public required string Name { get; init; }
+
+    public required ResourceTemplate Resource { get; init; }
+
+    /// <summary>The canonical token header; the service gets the token in it.</summary>
+    public required string Header { get; init; }
+
+    /// <summary>Other headers that a client may use instead.</summary>
+    public required string[] HeaderAliases { get; init; }
+
+    /// <summary>Names that a service may fold into a token header: its CGI form with underscores. Never forwarded.</summary>
+    public required string[] HeaderLookalikes { get; init; }
+
+    public required FencingMode Mode { get; init; }
+
+    public required MissingTokenAction MissingToken { get; init; }
+
+    public required FenceBarrier Barrier { get; init; }
+
+    public required TimeSpan DrainTimeout { get; init; }
+
+    public required TimeSpan InDoubtHold { get; init; }
+
+    public required TimeSpan WriteTimeout { get; init; }
+
+    public required FencedReads Reads { get; init; }
+
+    public required AdvanceOn AdvanceOn { get; init; }
+
+    public required bool ExposeMark { get; init; }
+}
+
+/// <summary>Whether a policy's verdict counts.</summary>
+public enum FencingMode
+{
+    /// <summary>Refuse what the fence refuses.</summary>
+    Enforce,
+
+    /// <summary>Evaluate, log and count what would be refused, forward everything.</summary>
+    Report,
+
+    /// <summary>Do nothing.</summary>
+    Off,
+}
+
+/// <summary>What happens to a write without a token.</summary>
+public enum MissingTokenAction
+{
+    /// <summary>428.</summary>
+    Reject,
+
+    /// <summary>Forward it unfenced.</summary>
+    Allow,
+}
+
+/// <summary>What a newer token does about older writes that are still on their way.</summary>
+public enum FenceBarrier
+{
+    /// <summary>Seal, wait until they have ended, forward.</summary>
+    Drain,
+
+    /// <summary>Seal and forward; an older write may still land later. Weaker.</summary>
+    Seal,
+}
+
+/// <summary>What a read with a token does.</summary>
+public enum FencedReads
+{
+    /// <summary>It is fenced like a write and advances the mark.</summary>
+    Advance,
+
+    /// <summary>Reads are never fenced. Weaker.</summary>
+    Ignore,
+}
+
+/// <summary>When the mark advances.</summary>
+public enum AdvanceOn
+{
+    /// <summary>Before the write is forwarded.</summary>
+    Admission,
+
+    /// <summary>After the service has answered with success (2xx or 3xx). Weaker; has no barrier.</summary>
+    Success,
+}
