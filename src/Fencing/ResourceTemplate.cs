@@ -63,7 +63,7 @@ public sealed class ResourceTemplate
     /// <param name="length">How many characters were written.</param>
     /// <param name="culprit">The part that gave no value, unless rendered.</param>
     public RenderStatus Render<TValues>(
-        ref TValues values, Span<char> destination, out int length, out ResourceTemplatePart culprit)
+        scoped ref TValues values, scoped Span<char> destination, out int length, out ResourceTemplatePart culprit)
         where TValues : IResourceValues, allows ref struct
     {
         length = 0;

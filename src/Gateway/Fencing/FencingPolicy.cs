@@ -1,4 +1,5 @@
 using FenceGateway.Fencing;
+using FenceGateway.TokenStore;
 
 namespace FenceGateway.Gateway.Fencing;
 
@@ -35,6 +36,10 @@ internal sealed record FencingPolicy
     public required AdvanceOn AdvanceOn { get; init; }
 
     public required bool ExposeMark { get; init; }
+
+    /// <summary>How the fence table admits. A report waits for nothing but the store, and only to learn the mark.</summary>
+    public AdmissionRules Rules => field ??= new AdmissionRules(
+        Barrier == FenceBarrier.Drain && Mode == FencingMode.Enforce, DrainTimeout, InDoubtHold, AdvanceOn == AdvanceOn.Success);
 }
 
 /// <summary>Whether a policy's verdict counts.</summary>

@@ -1,0 +1,133 @@
+using FenceGateway.Gateway.Problems;
+using FenceGateway.Gateway.Requests;
+using FenceGateway.Gateway.Shutdown;
+using FenceGateway.TokenStore;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace FenceGateway.Gateway.Fencing;
+
+/// <summary>
+/// Admits a fenced request as the last step before it is forwarded (R7): after every queue, with the destination chosen. The
+/// forwarding middleware, which stands around it, tells the fence how the write ended.
+/// </summary>
+internal sealed class AdmissionMiddleware(
+    RequestDelegate next,
+    FenceTable table,
+    WriteDeadline.Pool deadlines,
+    ShutdownSignal shutdown,
+    FencingMetrics metrics,
+    TimeProvider time,
+    ILogger<AdmissionMiddleware> logger)
+{
+    public Task InvokeAsync(HttpContext context)
+    {
+        var request = context.Features.GetRequiredFeature<GatewayRequest>();
+        if (request.Fence is not { } fence)
+        {
+            return next(context);
+        }
+
+        return FenceTable.TryAdmit(fence, request.Token, request.IsWrite, out var admission)
+            ? ContinueAsync(context, request, admission)
+            : WaitAsync(context, request, fence);
+    }
+
+    private async Task WaitAsync(HttpContext context, GatewayRequest request, ResourceFence fence)
+    {
+        var policy = request.Policy!;
+        var started = time.GetTimestamp();
+        Admission admission;
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, shutdown.Stopping);
+        try
+        {
+            admission = await table.AdmitAsync(fence, request.Token, request.IsWrite, policy.Rules, stop.Token);
+        }
+        catch (OperationCanceledException) when (shutdown.Stopping.IsCancellationRequested)
+        {
+            await RefuseAsync(context, request, new(FenceOutcome.ShuttingDown, ProblemType.ShuttingDown,
+                "The gateway stops; older writes had not ended yet. This attempt was not forwarded.", TimeSpan.FromSeconds(1)));
+            return;
+        }
+        catch (OperationCanceledException)
+        {
+            request.Outcome = FenceOutcome.Abandoned;
+            metrics.Check(policy, FenceOutcome.Abandoned);
+            return;
+        }
+        catch (TokenStoreUnavailableException e)
+        {
+            await RefuseAsync(context, request, FenceCheck.StoreUnavailable(e.Message));
+            return;
+        }
+
+        metrics.Waited(policy, admission.Status, time.GetElapsedTime(started));
+        await ContinueAsync(context, request, admission);
+    }
+
+    private Task ContinueAsync(HttpContext context, GatewayRequest request, in Admission admission) => admission.Status switch
+    {
+        AdmissionStatus.Admitted => ForwardAsync(context, request, admission.Fence),
+        AdmissionStatus.Stale => RefuseAsync(context, request, FenceCheck.Stale(request.Token, admission.Fence)),
+        AdmissionStatus.Draining => RefuseAsync(context, request, Draining(admission)),
+        _ => RefuseAsync(context, request, FenceCheck.StoreUnavailable(admission.Fault!)),
+    };
+
+    private Task ForwardAsync(HttpContext context, GatewayRequest request, ResourceFence fence)
+    {
+        var policy = request.Policy!;
+        request.Outcome = FenceOutcome.Admitted;
+        metrics.Check(policy, FenceOutcome.Admitted);
+        TokenHeaders.Canonicalize(context.Request.Headers, policy, request.Token);
+        if (!request.IsWrite)
+        {
+            return next(context);
+        }
+
+        var deadline = deadlines.Start(policy.WriteTimeout);
+        request.Begin(fence, deadline, metrics.TimesWrites ? time.GetTimestamp() : 0);
+
+        // From here on neither the client's leaving nor a route time-out ends the write, only its deadline does.
+        context.Features.GetRequiredFeature<IHttpRequestLifetimeFeature>().RequestAborted = deadline.Token;
+        context.Request.Headers.Expect = default;
+        if (policy.AdvanceOn == AdvanceOn.Success)
+        {
+            context.Response.OnStarting(() => AdvanceAsync(context, request, fence));
+        }
+
+        return next(context);
+    }
+
+    /// <summary>Before the client learns of the success, the mark is durable.</summary>
+    private async Task AdvanceAsync(HttpContext context, GatewayRequest request, ResourceFence fence)
+    {
+        if (request.InFlight is null || context.Response.StatusCode is < 200 or >= 400)
+        {
+            return;
+        }
+
+        if (await table.AdvanceAsync(fence, request.Token, request.Policy!.Rules, CancellationToken.None) is { } fault)
+        {
+            logger.AdvanceFailed(fence.Resource.Value, request.Token.Value, fault);
+        }
+    }
+
+    private Task RefuseAsync(HttpContext context, GatewayRequest request, FenceRefusal refusal)
+    {
+        var policy = request.Policy!;
+        request.Outcome = refusal.Outcome;
+        metrics.Check(policy, refusal.Outcome);
+        if (policy.Mode == FencingMode.Report)
+        {
+            logger.WouldRefuse(policy.Name, request.Fence?.Resource.Value, refusal.Outcome.Name(), refusal.Detail);
+            return next(context);
+        }
+
+        return ProblemResponse.WriteAsync(context, refusal.Type, refusal.Detail, refusal.RetryAfter);
+    }
+
+    private static FenceRefusal Draining(in Admission admission) => new(
+        FenceOutcome.Draining, ProblemType.FenceDraining,
+        "Writes with older tokens are still in flight or in doubt. The mark is raised: they cannot be followed by others. "
+        + "This attempt was not forwarded; try again.",
+        admission.RetryAfter ?? TimeSpan.FromSeconds(1));
+}

@@ -1,0 +1,150 @@
+using FenceGateway.Fencing;
+using FenceGateway.Gateway.Problems;
+using FenceGateway.Gateway.Requests;
+using FenceGateway.TokenStore;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace FenceGateway.Gateway.Fencing;
+
+/// <summary>
+/// The early checks of a fenced request, in memory: can it be fenced at all, which resource does it name, which token does it
+/// carry, is that token known to be stale. Null lets it go on; <see cref="GatewayRequest.Fence"/> is set if it has to be admitted.
+/// </summary>
+internal sealed class FenceCheck(FenceTable table)
+{
+    /// <summary>Headers by which frameworks let a request say that its method is another one.</summary>
+    private static readonly string[] MethodOverrides = ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"];
+
+    public FenceRefusal? Check(HttpContext context, FencingPolicy policy, GatewayRequest request)
+    {
+        if (IsTunnel(context))
+        {
+            return new(FenceOutcome.UpgradeRefused, ProblemType.UpgradeNotFenced,
+                "What follows an upgrade or CONNECT cannot be fenced; send plain requests on this route.");
+        }
+
+        if (FindAmbiguity(context) is { } ambiguity)
+        {
+            return Ambiguous(ambiguity);
+        }
+
+        var headers = context.Request.Headers;
+        var status = TokenHeaders.Read(headers, policy, out var token, out var malformed);
+        if (status == TokenHeaderStatus.Malformed)
+        {
+            return new(FenceOutcome.TokenMalformed, ProblemType.FencingTokenMalformed, malformed!);
+        }
+
+        var isWrite = !IsSafe(context.Request.Method);
+        if (!isWrite && (status == TokenHeaderStatus.None || policy.Reads == FencedReads.Ignore))
+        {
+            request.Outcome = FenceOutcome.Read;
+            return null;
+        }
+
+        if (status == TokenHeaderStatus.None)
+        {
+            return CheckMissing(headers, policy, request);
+        }
+
+        return CheckResource(context, policy, request, token, isWrite);
+    }
+
+    private FenceRefusal? CheckResource(
+        HttpContext context, FencingPolicy policy, GatewayRequest request, FencingToken token, bool isWrite)
+    {
+        Span<char> key = stackalloc char[ResourceKey.MaxBytes];
+        var values = new RequestResourceValues(context.Request, context.Request.RouteValues);
+        var rendered = policy.Resource.Render(ref values, key, out var length, out var culprit);
+        if (rendered != RenderStatus.Rendered)
+        {
+            return Ambiguous(Unrendered(rendered, culprit));
+        }
+
+        key = key[..length];
+        if (SecondTarget.FindMismatch(context, policy, key) is { } mismatch)
+        {
+            return new(FenceOutcome.CrossResource, ProblemType.CrossResource, mismatch);
+        }
+
+        ResourceFence fence;
+        try
+        {
+            fence = table.Get(key);
+        }
+        catch (TokenStoreUnavailableException e)
+        {
+            return StoreUnavailable(e.Message);
+        }
+
+        request.Present(policy, fence, token, isWrite);
+        return token.Value < fence.Mark ? Stale(token, fence) : null;
+    }
+
+    public static FenceRefusal Stale(FencingToken token, ResourceFence fence) => new(
+        FenceOutcome.Stale, ProblemType.FencingTokenStale,
+        $"Token {token} is older than one already seen for {fence.Resource}: the lock has a new holder. "
+        + "This attempt was not forwarded; take the lock again.");
+
+    public static FenceRefusal StoreUnavailable(string fault) => new(
+        FenceOutcome.StoreUnavailable, ProblemType.TokenStoreUnavailable, fault, TimeSpan.FromSeconds(1));
+
+    public static FenceRefusal Ambiguous(string what) => new(
+        FenceOutcome.AmbiguousTarget, ProblemType.AmbiguousTarget, $"The request cannot be fenced: {what}.");
+
+    private static FenceRefusal? CheckMissing(IHeaderDictionary headers, FencingPolicy policy, GatewayRequest request)
+    {
+        if (policy.MissingToken == MissingTokenAction.Reject)
+        {
+            var hint = TokenHeaders.LookalikeOf(headers, policy) is { } lookalike ? $" (the request has {lookalike})" : "";
+            return new(FenceOutcome.TokenMissing, ProblemType.FencingTokenRequired,
+                $"Send the token of your lock in the header {policy.Header}{hint}.");
+        }
+
+        if (policy.Mode == FencingMode.Enforce)
+        {
+            TokenHeaders.Strip(headers, policy);
+        }
+
+        request.Outcome = FenceOutcome.Unfenced;
+        return null;
+    }
+
+    private static string? FindAmbiguity(HttpContext context)
+    {
+        var request = context.Request;
+        var target = context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
+        if (TargetGuard.FindAmbiguity(target) is { } ambiguity)
+        {
+            return $"its target can be read in more than one way, {ambiguity}";
+        }
+
+        foreach (var header in MethodOverrides)
+        {
+            if (request.Headers.ContainsKey(header))
+            {
+                return $"{header} gives it a second method; send that method itself";
+            }
+        }
+
+        // Kestrel lets Transfer-Encoding win and keeps the other length under this name: two lengths, two readings.
+        return request.Headers.TransferEncoding.Count > 0 && request.Headers.ContainsKey("X-Content-Length")
+            ? "it has Content-Length and Transfer-Encoding"
+            : null;
+    }
+
+    private static bool IsTunnel(HttpContext context) =>
+        context.Request.Headers.Upgrade.Count > 0
+        || HttpMethods.IsConnect(context.Request.Method);
+
+    /// <summary>The methods that the IANA registry calls safe and services use; every other one, known or not, is a write.</summary>
+    private static bool IsSafe(string method) =>
+        method is "GET" or "HEAD" or "OPTIONS" or "TRACE" or "PROPFIND" or "REPORT" or "SEARCH" or "QUERY";
+
+    private static string Unrendered(RenderStatus status, ResourceTemplatePart culprit) => status switch
+    {
+        RenderStatus.Missing => $"it lacks {culprit}, which names the resource",
+        RenderStatus.Ambiguous => $"{culprit}, which names the resource, has more than one value or can be read in more than one way",
+        _ => $"its resource key would be longer than {ResourceKey.MaxBytes} bytes",
+    };
+}

@@ -1,0 +1,72 @@
+using FenceGateway.Gateway.Problems;
+using FenceGateway.Gateway.Requests;
+using Microsoft.AspNetCore.Http.Features;
+using Yarp.ReverseProxy.Model;
+
+namespace FenceGateway.Gateway.Fencing;
+
+/// <summary>
+/// Runs the early checks on endpoints with a fencing policy, before any queue and before a destination is chosen, and keeps
+/// ambiguous targets away from services that are fenced on another route.
+/// </summary>
+internal sealed class FenceMiddleware(
+    RequestDelegate next, FenceCheck check, FencedClusters fenced, FencingMetrics metrics, ILogger<FenceMiddleware> logger)
+{
+    public Task InvokeAsync(HttpContext context)
+    {
+        var endpoint = context.GetEndpoint();
+        var policy = endpoint?.Metadata.GetMetadata<FencingPolicyReference>()?.Current;
+        if (policy is null or { Mode: FencingMode.Off })
+        {
+            return FindBypass(context, endpoint) is { } bypass
+                ? ProblemResponse.WriteAsync(context, bypass.Type, bypass.Detail)
+                : next(context);
+        }
+
+        var request = context.Features.GetRequiredFeature<GatewayRequest>();
+        var refusal = check.Check(context, policy, request);
+        if (refusal is null && request.Outcome is { } passed)
+        {
+            metrics.Check(policy, passed);
+        }
+
+        return refusal is null ? next(context) : RefuseAsync(context, policy, request, refusal);
+    }
+
+    private Task RefuseAsync(HttpContext context, FencingPolicy policy, GatewayRequest request, FenceRefusal refusal)
+    {
+        request.Outcome = refusal.Outcome;
+        metrics.Check(policy, refusal.Outcome);
+        if (policy.Mode == FencingMode.Report)
+        {
+            var resource = request.Fence?.Resource.Value;
+            logger.WouldRefuse(policy.Name, resource, refusal.Outcome.Name(), refusal.Detail);
+            request.Withdraw();
+            return next(context);
+        }
+
+        return ProblemResponse.WriteAsync(context, refusal.Type, refusal.Detail, refusal.RetryAfter);
+    }
+
+    /// <summary>
+    /// <c>/public/..%2Forders/1</c> matches no fenced route and is <c>/orders/1</c> to many a service: where no policy stands in
+    /// the way, an ambiguous target is refused if the service behind is fenced on another route, or if no route matched.
+    /// </summary>
+    private FenceRefusal? FindBypass(HttpContext context, Endpoint? endpoint)
+    {
+        if (fenced.IsEmpty || (endpoint is not null && !fenced.Contains(endpoint.Metadata.GetMetadata<RouteModel>())))
+        {
+            return null;
+        }
+
+        if (endpoint is null && HttpMethods.IsConnect(context.Request.Method))
+        {
+            return new(FenceOutcome.UpgradeRefused, ProblemType.UpgradeNotFenced, "This gateway opens no tunnels.");
+        }
+
+        var target = context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
+        return target != "*" && TargetGuard.FindAmbiguity(target) is { } ambiguity
+            ? FenceCheck.Ambiguous($"its target can be read in more than one way, {ambiguity}")
+            : null;
+    }
+}

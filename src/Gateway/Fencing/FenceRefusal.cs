@@ -1,0 +1,10 @@
+using FenceGateway.Gateway.Problems;
+
+namespace FenceGateway.Gateway.Fencing;
+
+/// <summary>A refusal: what the fence said, and what the client is told.</summary>
+/// <param name="Outcome">For logs and metrics.</param>
+/// <param name="Type">The problem to answer with.</param>
+/// <param name="Detail">A sentence for the client's developer.</param>
+/// <param name="RetryAfter">When another try can succeed; null when none can.</param>
+internal sealed record FenceRefusal(FenceOutcome Outcome, ProblemType Type, string Detail, TimeSpan? RetryAfter = null);

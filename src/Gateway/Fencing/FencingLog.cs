@@ -1,0 +1,16 @@
+namespace FenceGateway.Gateway.Fencing;
+
+internal static partial class FencingLog
+{
+    [LoggerMessage(1001, LogLevel.Warning,
+        "Policy {policy} reports only: a request to {resource} would have been refused as {outcome}: {detail}")]
+    public static partial void WouldRefuse(this ILogger logger, string policy, string? resource, string outcome, string detail);
+
+    [LoggerMessage(1002, LogLevel.Warning,
+        "A write to {resource} with token {token} is in doubt: {reason}. Newer tokens wait for {hold}")]
+    public static partial void InDoubt(this ILogger logger, string resource, long token, string reason, TimeSpan hold);
+
+    [LoggerMessage(1003, LogLevel.Error,
+        "The mark of {resource} could not be advanced to {token} after a success: {fault}")]
+    public static partial void AdvanceFailed(this ILogger logger, string resource, long token, string fault);
+}

@@ -1,0 +1,32 @@
+using FenceGateway.Gateway.Fencing;
+using FenceGateway.Gateway.Requests;
+using Yarp.ReverseProxy.Transforms;
+
+namespace FenceGateway.Gateway.Forwarding;
+
+internal static class ForwardingExtensions
+{
+    /// <summary>Gives an admitted write without a body an empty one: see <see cref="EmptyContent"/>.</summary>
+    public static IReverseProxyBuilder AddSingleSend(this IReverseProxyBuilder builder) =>
+        builder.AddTransforms(static context => context.AddRequestTransform(static transform =>
+        {
+            if (transform.ProxyRequest.Content is null
+                && transform.HttpContext.Features.Get<GatewayRequest>() is { InFlight: not null })
+            {
+                transform.ProxyRequest.Content = new EmptyContent();
+            }
+
+            return ValueTask.CompletedTask;
+        }));
+
+    /// <summary>A request's way behind its route: outcome, destination, admission, forwarder.</summary>
+    public static ReverseProxyConventionBuilder MapFencedProxy(this IEndpointRouteBuilder endpoints) =>
+        endpoints.MapReverseProxy(pipeline =>
+        {
+            pipeline.UseMiddleware<ForwardingMiddleware>();
+            pipeline.UseSessionAffinity();
+            pipeline.UseLoadBalancing();
+            pipeline.UsePassiveHealthChecks();
+            pipeline.UseMiddleware<AdmissionMiddleware>();
+        });
+}

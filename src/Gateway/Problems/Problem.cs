@@ -1,0 +1,51 @@
+namespace FenceGateway.Gateway.Problems;
+
+/// <summary>What a problem type looks like on the wire: RFC 9457 fields and the error of RFC 9209, section 2.3.</summary>
+/// <param name="Status">The HTTP status.</param>
+/// <param name="Name">The last part of the type's URN; null for <c>about:blank</c>.</param>
+/// <param name="Title">The same words for every occurrence.</param>
+/// <param name="ProxyError">The error type of the <c>Proxy-Status</c> field.</param>
+internal sealed record Problem(int Status, string? Name, string Title, string ProxyError)
+{
+    private const string UrnPrefix = "urn:problem-type:fencegateway:";
+
+    /// <summary>The type URI.</summary>
+    public string Type { get; } = Name is null ? "about:blank" : UrnPrefix + Name;
+
+    /// <summary>The <c>Proxy-Status</c> field.</summary>
+    public string ProxyStatus { get; } = $"fencegateway; error={ProxyError}; details=\"{Name ?? Title}\"";
+
+    public static Problem Of(ProblemType type) => All[(int)type];
+
+    private static readonly Problem[] All = [.. Enum.GetValues<ProblemType>().Select(Define)];
+
+    private static Problem Define(ProblemType type) => type switch
+    {
+        ProblemType.FencingTokenMalformed => new(400, "fencing-token-malformed",
+            "The request does not carry exactly one well-formed fencing token", "http_request_error"),
+        ProblemType.AmbiguousTarget => new(400, "ambiguous-target",
+            "The request target can be read in more than one way", "http_request_error"),
+        ProblemType.CrossResource => new(400, "cross-resource",
+            "One fencing token cannot speak for two resources", "http_request_error"),
+        ProblemType.FencingTokenRequired => new(428, "fencing-token-required",
+            "A write to this resource needs a fencing token", "http_request_denied"),
+        ProblemType.FencingTokenStale => new(409, "fencing-token-stale",
+            "A later fencing token has been seen for this resource", "http_request_denied"),
+        ProblemType.UpgradeNotFenced => new(403, "upgrade-not-fenced",
+            "A connection cannot be upgraded or tunnelled past the fence", "http_request_denied"),
+        ProblemType.FenceDraining => new(503, "fence-draining",
+            "Older writes to this resource have not ended yet", "destination_unavailable"),
+        ProblemType.TokenStoreUnavailable => new(503, "token-store-unavailable",
+            "The token store cannot tell whether this token is current", "proxy_internal_error"),
+        ProblemType.ShuttingDown => new(503, "shutting-down",
+            "The gateway is shutting down", "destination_unavailable"),
+        ProblemType.UpstreamUnreachable => new(502, "upstream-unreachable",
+            "The service behind the gateway did not give a complete answer", "destination_unavailable"),
+        ProblemType.UpstreamTimeout => new(504, "upstream-timeout",
+            "The service behind the gateway did not answer in time", "http_response_timeout"),
+        ProblemType.BadRequest => new(400, null, "Bad Request", "http_request_error"),
+        ProblemType.RouteNotFound => new(404, null, "Not Found", "destination_not_found"),
+        ProblemType.InternalError => new(500, null, "Internal Server Error", "proxy_internal_error"),
+        _ => throw new ArgumentOutOfRangeException(nameof(type), type, null),
+    };
+}

@@ -1,0 +1,83 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json;
+using FenceGateway.Gateway.Requests;
+using Microsoft.Net.Http.Headers;
+using Yarp.ReverseProxy.Model;
+
+namespace FenceGateway.Gateway.Problems;
+
+/// <summary>Writes the gateway's own answers: problem+json (RFC 9457) with <c>Proxy-Status</c> (RFC 9209).</summary>
+internal static class ProblemResponse
+{
+    private const string ContentType = "application/problem+json";
+
+    private static readonly JsonWriterOptions WriterOptions = new()
+    {
+        Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        SkipValidation = true,
+    };
+
+    /// <summary>Answers <paramref name="type"/>. The response must not have started.</summary>
+    /// <param name="context">The request.</param>
+    /// <param name="type">What is wrong.</param>
+    /// <param name="detail">What is wrong with this request and what to do, a sentence for the client's developer.</param>
+    /// <param name="retryAfter">When another try can succeed; rounded up to whole seconds, at least one.</param>
+    public static async Task WriteAsync(HttpContext context, ProblemType type, string detail, TimeSpan? retryAfter = null)
+    {
+        var problem = Problem.Of(type);
+        var response = context.Response;
+        response.Clear();
+        response.StatusCode = problem.Status;
+        response.ContentType = ContentType;
+        response.Headers["Proxy-Status"] = problem.ProxyStatus;
+        response.Headers[HeaderNames.CacheControl] = "no-store";
+        if (retryAfter is { } wait)
+        {
+            var seconds = Math.Max(1, (long)Math.Ceiling(wait.TotalSeconds));
+            response.Headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);
+        }
+
+        var request = context.Features.Get<GatewayRequest>();
+        request?.WriteResponseHeader(context);
+        if (HttpMethods.IsHead(context.Request.Method))
+        {
+            return;
+        }
+
+        await using (var json = new Utf8JsonWriter(response.BodyWriter, WriterOptions))
+        {
+            json.WriteStartObject();
+            json.WriteString("type", problem.Type);
+            json.WriteString("title", problem.Title);
+            json.WriteNumber("status", problem.Status);
+            json.WriteString("detail", detail);
+            json.WriteString("instance", context.Request.Path.ToUriComponent());
+            json.WriteString("traceId", Activity.Current?.TraceId.ToHexString() ?? context.TraceIdentifier);
+            WriteFence(json, context, request);
+            json.WriteEndObject();
+        }
+
+        await response.CompleteAsync();
+    }
+
+    private static void WriteFence(Utf8JsonWriter json, HttpContext context, GatewayRequest? request)
+    {
+        if (context.GetEndpoint()?.Metadata.GetMetadata<RouteModel>() is { } route)
+        {
+            json.WriteString("route", route.Config.RouteId);
+        }
+
+        if (request?.Fence is not { } fence)
+        {
+            return;
+        }
+
+        json.WriteString("resource", fence.Resource.Value);
+        json.WriteNumber("presentedToken", request.Token.Value);
+        if (request.Policy!.ExposeMark)
+        {
+            json.WriteNumber("mark", fence.Mark);
+        }
+    }
+}

@@ -1,0 +1,89 @@
+using System.Diagnostics;
+using FenceGateway.Gateway.Fencing;
+using FenceGateway.Gateway.Problems;
+using Microsoft.Extensions.Primitives;
+using Yarp.ReverseProxy.Model;
+
+namespace FenceGateway.Gateway.Requests;
+
+/// <summary>
+/// Outermost on the data listener: gives every request its correlation id and its feature, answers what nobody else answered,
+/// and writes one line about it.
+/// </summary>
+internal sealed class RequestMiddleware(
+    RequestDelegate next, string correlationHeader, string tenantHeader, TimeProvider time, ILogger<RequestMiddleware> logger)
+{
+    private const int MaxIdLength = 128;
+
+    public async Task InvokeAsync(HttpContext context)
+    {
+        var started = time.GetTimestamp();
+        var headers = context.Request.Headers;
+        var request = new GatewayRequest
+        {
+            CorrelationHeader = correlationHeader,
+            CorrelationId = ReadId(headers[correlationHeader]) ?? Activity.Current?.TraceId.ToHexString() ?? context.TraceIdentifier,
+            TenantId = ReadId(headers[tenantHeader]),
+        };
+        headers[correlationHeader] = request.CorrelationId;
+        context.Response.Headers[correlationHeader] = request.CorrelationId;
+        context.Features.Set(request);
+        try
+        {
+            await next(context);
+            if (context.GetEndpoint() is null && !context.Response.HasStarted && context.Response.StatusCode == 404)
+            {
+                await ProblemResponse.WriteAsync(context, ProblemType.RouteNotFound, "No route of this gateway matches the request.");
+            }
+        }
+        catch (Exception e) when (!context.Response.HasStarted && e is not BadHttpRequestException)
+        {
+            logger.Failed(e, context.Request.Method, context.Request.Path.Value);
+            await ProblemResponse.WriteAsync(context, ProblemType.InternalError, "The gateway failed; its log says how.");
+        }
+        finally
+        {
+            if (logger.IsEnabled(LogLevel.Information))
+            {
+                Log(context, request, time.GetElapsedTime(started).TotalMilliseconds);
+            }
+        }
+    }
+
+    private void Log(HttpContext context, GatewayRequest request, double latencyMs)
+    {
+        latencyMs = Math.Round(latencyMs, 3);
+        var (method, path, status) = (context.Request.Method, context.Request.Path.Value, context.Response.StatusCode);
+        var route = context.GetEndpoint()?.Metadata.GetMetadata<RouteModel>()?.Config.RouteId;
+        if (request.Outcome is { } outcome)
+        {
+            var token = request.Token.Value == 0 ? null : (long?)request.Token.Value;
+            logger.AnsweredFenced(
+                method, path, route, status, latencyMs, outcome.Name(), request.Fence?.Resource.Value, token,
+                request.CorrelationId, request.TenantId);
+        }
+        else
+        {
+            logger.Answered(method, path, route, status, latencyMs, request.CorrelationId, request.TenantId);
+        }
+    }
+
+    /// <summary>An id that may stand in a log and a header as it is: one value, short, printable, without blanks.</summary>
+    private static string? ReadId(StringValues values)
+    {
+        if (values.Count != 1 || values[0] is not { Length: > 0 and <= MaxIdLength } id)
+        {
+            return null;
+        }
+
+        foreach (var c in id)
+        {
+            if (c is <= ' ' or > '~')
+            {
+                return null;
+            }
+        }
+
+        return id;
+    }
+}

@@ -1,0 +1,51 @@
+using Serilog.Events;
+using Serilog.Formatting;
+using Serilog.Formatting.Json;
+
+namespace FenceGateway.Gateway.Telemetry;
+
+/// <summary>One JSON object a line: timestamp, level, message, messageTemplate, then the event's properties at the top level.</summary>
+internal sealed class JsonLineFormatter : ITextFormatter
+{
+    private static readonly JsonValueFormatter Values = new(typeTagName: null);
+
+    public void Format(LogEvent logEvent, TextWriter output)
+    {
+        output.Write("{\"timestamp\":\"");
+        output.Write(logEvent.Timestamp.UtcDateTime.ToString("O"));
+        output.Write("\",\"level\":\"");
+        output.Write(logEvent.Level.ToString());
+        output.Write("\",\"message\":");
+        JsonValueFormatter.WriteQuotedJsonString(logEvent.RenderMessage(), output);
+        output.Write(",\"messageTemplate\":");
+        JsonValueFormatter.WriteQuotedJsonString(logEvent.MessageTemplate.Text, output);
+        if (logEvent.TraceId is { } trace)
+        {
+            Write(output, "traceId", trace.ToHexString());
+            Write(output, "spanId", logEvent.SpanId?.ToHexString() ?? "");
+        }
+
+        if (logEvent.Exception is { } exception)
+        {
+            Write(output, "exception", exception.ToString());
+        }
+
+        foreach (var (name, value) in logEvent.Properties)
+        {
+            output.Write(',');
+            JsonValueFormatter.WriteQuotedJsonString(name == "SourceContext" ? "logger" : name, output);
+            output.Write(':');
+            Values.Format(value, output);
+        }
+
+        output.WriteLine('}');
+    }
+
+    private static void Write(TextWriter output, string name, string value)
+    {
+        output.Write(',');
+        JsonValueFormatter.WriteQuotedJsonString(name, output);
+        output.Write(':');
+        JsonValueFormatter.WriteQuotedJsonString(value, output);
+    }
+}

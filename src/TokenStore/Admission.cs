@@ -1,0 +1,55 @@
+using FenceGateway.Fencing;
+
+namespace FenceGateway.TokenStore;
+
+/// <summary>How a policy wants requests admitted; made once per policy.</summary>
+/// <param name="Drain">Whether a newer token waits for older writes (R4); otherwise it only seals.</param>
+/// <param name="DrainTimeout">How long one request waits for older writes and for the store, at most; positive.</param>
+/// <param name="InDoubtHold">How long a write whose end is unknown holds newer tokens back; not negative.</param>
+/// <param name="AdvanceOnSuccess">Whether the mark advances only by <see cref="FenceTable.AdvanceAsync"/>, without a barrier.</param>
+public sealed record AdmissionRules(bool Drain, TimeSpan DrainTimeout, TimeSpan InDoubtHold, bool AdvanceOnSuccess = false)
+{
+    /// <summary>The same without a barrier: raise the mark, wait for nothing but the store.</summary>
+    internal AdmissionRules SealOnly => field ??= new AdmissionRules(Drain: false, DrainTimeout, InDoubtHold);
+}
+
+/// <summary>What became of a request for admission.</summary>
+public enum AdmissionStatus
+{
+    /// <summary>Forward it now. A write is in flight until <see cref="FenceTable.End"/> or <see cref="FenceTable.EndInDoubt"/>.</summary>
+    Admitted,
+
+    /// <summary>A higher token was durably recorded: refuse for good.</summary>
+    Stale,
+
+    /// <summary>Older writes did not end in time. The mark stays raised.</summary>
+    Draining,
+
+    /// <summary>The store cannot tell (R8).</summary>
+    Unavailable,
+}
+
+/// <summary>The answer to a request for admission.</summary>
+/// <param name="Status">What became of it.</param>
+/// <param name="Fence">The fence that decided, and at which an admitted write is in flight.</param>
+/// <param name="Mark">The highest mark known to be durable; 0 when none is.</param>
+/// <param name="RetryAfter">While draining: when it is worth to try again, if that is known.</param>
+/// <param name="Fault">Why the store cannot tell; null otherwise.</param>
+public readonly record struct Admission(
+    AdmissionStatus Status, ResourceFence Fence, long Mark, TimeSpan? RetryAfter = null, string? Fault = null);
+
+/// <summary>What one gateway knows of a resource, for people.</summary>
+/// <param name="Mark">The highest mark known to be durable; 0 when none is.</param>
+/// <param name="InFlight">Writes in flight through this gateway.</param>
+/// <param name="InDoubt">Writes whose end is unknown, with the time until they stop to hold newer tokens back.</param>
+public sealed record ResourceSnapshot(long Mark, int InFlight, IReadOnlyList<(FencingToken Token, TimeSpan Remaining)> InDoubt);
+
+/// <summary>What became of an operator's change.</summary>
+public enum OperatorStatus
+{
+    /// <summary>Done, durably.</summary>
+    Done,
+
+    /// <summary>Refused: something is in flight or in doubt.</summary>
+    Busy,
+}

@@ -1,0 +1,107 @@
+using FenceGateway.Fencing;
+
+namespace FenceGateway.TokenStore;
+
+/// <summary>
+/// The slow path of <see cref="FenceTable"/>: seal, drain, forward (R4). A loop that looks at the fence under its lock, then
+/// acts or waits outside of it. Every wait is bounded by the drain time-out of the request, and whatever it learns it looks at
+/// again under the lock before it admits.
+/// </summary>
+internal sealed class FenceAdmission(ITokenStore store, TimeProvider time, FenceTable table)
+{
+    public async ValueTask<Admission> AdmitAsync(
+        ResourceFence fence, FencingToken token, bool isWrite, AdmissionRules rules, CancellationToken cancellationToken)
+    {
+        var deadline = time.After(rules.DrainTimeout);
+        int? failuresBefore = null;
+        while (true)
+        {
+            FenceStep step;
+            (int Count, string? Fault) failures;
+            Task? changed = null;
+            var oldest = 0L;
+            var now = time.GetTimestamp();
+            lock (fence.Gate)
+            {
+                failures = fence.Failures;
+                failuresBefore ??= failures.Count;
+                step = GiveUp(fence.NextLocked(token.Value, rules, now), failures.Count != failuresBefore, now >= deadline);
+                switch (step.Kind)
+                {
+                    case FenceStepKind.Admit when isWrite:
+                        fence.Active.Begin(token.Value);
+                        break;
+                    case FenceStepKind.Enter:
+                        oldest = fence.BeginEnterLocked(step.Token);
+                        break;
+                    case FenceStepKind.AwaitStore or FenceStepKind.AwaitDrain:
+                        changed = fence.ChangedLocked();
+                        break;
+                }
+            }
+
+            switch (step.Kind)
+            {
+                case FenceStepKind.Admit:
+                    return new Admission(AdmissionStatus.Admitted, fence, token.Value);
+                case FenceStepKind.RefuseStale:
+                    return new Admission(AdmissionStatus.Stale, fence, fence.Mark);
+                case FenceStepKind.RefuseDraining:
+                    return new Admission(AdmissionStatus.Draining, fence, fence.Mark, Remaining(now, step.Until));
+                case FenceStepKind.RefuseUnavailable:
+                    return new Admission(AdmissionStatus.Unavailable, fence, fence.Mark, Fault: failures.Fault ?? TooSlow(rules));
+                case FenceStepKind.LookUpAgain:
+                    fence = table.Get(fence.Resource.Value);
+                    failuresBefore = null;
+                    break;
+                case FenceStepKind.Enter:
+                    // Not awaited: other requests wait for the same reply, and it must be learnt when this one has left.
+                    _ = EnterAsync(fence, new FencingToken(step.Token), new FencingToken(oldest), rules.InDoubtHold);
+                    break;
+                default:
+                    await WaitAsync(changed!, now, step.Until == 0 ? deadline : Math.Min(deadline, step.Until), cancellationToken);
+                    break;
+            }
+        }
+    }
+
+    /// <summary>Turns a step that would wait, or ask the store once more, into a refusal when there is no point in it.</summary>
+    private static FenceStep GiveUp(FenceStep step, bool storeFailed, bool timeIsUp) => step.Kind switch
+    {
+        FenceStepKind.Enter or FenceStepKind.AwaitStore when storeFailed => step with { Kind = FenceStepKind.RefuseUnavailable },
+        FenceStepKind.AwaitStore when timeIsUp => step with { Kind = FenceStepKind.RefuseUnavailable },
+        FenceStepKind.AwaitDrain when timeIsUp => step with { Kind = FenceStepKind.RefuseDraining },
+        _ => step,
+    };
+
+    private static string TooSlow(AdmissionRules rules) => $"The token store did not answer within {rules.DrainTimeout}.";
+
+    private async Task EnterAsync(ResourceFence fence, FencingToken token, FencingToken oldest, TimeSpan inDoubtHold)
+    {
+        try
+        {
+            var request = new EnterRequest(fence.Resource, token, oldest, inDoubtHold);
+            var reply = await store.EnterAsync(request, CancellationToken.None);
+            FenceTable.Finish(fence, () => fence.EndEnterLocked(token.Value, reply, time.After(reply.RetryAfter)));
+        }
+        catch (Exception e)
+        {
+            // Whatever it was, the store did not tell: everyone who waits for this reply fails closed (R8).
+            FenceTable.Finish(fence, () => fence.FailLocked(e.Message));
+        }
+    }
+
+    private TimeSpan? Remaining(long now, long until) => until == 0 ? null : time.GetElapsedTime(now, until);
+
+    private async ValueTask WaitAsync(Task changed, long now, long until, CancellationToken cancellationToken)
+    {
+        var atMost = time.GetElapsedTime(now, until);
+        if (atMost > TimeSpan.Zero)
+        {
+            // A time-out is an ordinary end of this wait; the loop looks at the clock again.
+            await changed.WaitAsync(atMost, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
+        cancellationToken.ThrowIfCancellationRequested();
+    }
+}
