@@ -123,12 +123,13 @@ public sealed class ResourceTemplate
         return true;
     }
 
-    /// <summary>Upper, then lower: some letters have one case in common only that way (the Kelvin sign, the long s).</summary>
+    /// <summary>Upper, then lower: some letters have one case in common only that way (the Kelvin sign). .NET's invariant
+    /// casing leaves the long s alone, Unicode's folding makes it an s.</summary>
     private static void Fold(Span<char> key)
     {
         foreach (ref var c in key)
         {
-            c = char.ToLowerInvariant(char.ToUpperInvariant(c));
+            c = c == '\u017F' ? 's' : char.ToLowerInvariant(char.ToUpperInvariant(c));
         }
     }
 }
