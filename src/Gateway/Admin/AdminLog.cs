@@ -1,0 +1,13 @@
+namespace FenceGateway.Gateway.Admin;
+
+internal static partial class AdminLog
+{
+    [LoggerMessage(1401, LogLevel.Information, "Admin listening on {address}")]
+    public static partial void Listening(this ILogger logger, string address);
+
+    [LoggerMessage(1402, LogLevel.Warning, "Audit: {actor} set the mark of {resource} from {oldMark} to {newMark}: {reason}")]
+    public static partial void MarkSet(this ILogger logger, string actor, string resource, long oldMark, long newMark, string reason);
+
+    [LoggerMessage(1403, LogLevel.Warning, "Audit: {actor} resolved {count} writes in doubt of {resource}: {reason}")]
+    public static partial void Resolved(this ILogger logger, string actor, string resource, int count, string reason);
+}

@@ -1,0 +1,199 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using FenceGateway.Fencing;
+using FenceGateway.Gateway.Fencing;
+using FenceGateway.TokenStore;
+
+namespace FenceGateway.Gateway.Admin;
+
+/// <summary>Marks and what is on its way: <c>/admin/v1/resources</c>, to look at and to change.</summary>
+internal sealed class AdminResources(
+    ITokenStore store, FenceTable table, FencingPolicyRegistry policies, TimeProvider time, ILogger<AdminResources> logger)
+{
+    private const int DefaultLimit = 50;
+    private const int MaxLimit = 1000;
+    private const int MaxBodyBytes = 16 * 1024;
+
+    /// <summary><c>GET ?prefix=…&amp;limit=…&amp;cursor=…</c>: the most recently advanced first; <c>next</c> is the next page's cursor.</summary>
+    public async Task ListAsync(HttpContext context)
+    {
+        var query = context.Request.Query;
+        if (!TryReadNumber(query["limit"], DefaultLimit, 1, MaxLimit, out var limit)
+            || !TryReadNumber(query["cursor"], long.MaxValue, 1, long.MaxValue, out var cursor))
+        {
+            await AdminJson.WriteProblemAsync(
+                context, 400, "Bad Request", $"limit is 1 to {MaxLimit}, cursor is the 'next' of the page before.");
+            return;
+        }
+
+        var page = await store.ListAsync(new MarkQuery(query["prefix"].ToString(), cursor, (int)limit), context.RequestAborted);
+        var items = new JsonArray([.. page.Select(record => (JsonNode)Describe(record))]);
+        var next = page.Count == limit ? page[^1].Sequence.ToString(CultureInfo.InvariantCulture) : null;
+        await AdminJson.WriteAsync(
+            context, 200, new JsonObject { ["resources"] = items, ["next"] = next, ["total"] = store.Count });
+    }
+
+    /// <summary><c>GET …/{key}</c>: the key as it is, slashes included.</summary>
+    public async Task ShowAsync(HttpContext context)
+    {
+        if (ReadKey(context, "") is not { } resource)
+        {
+            await UnknownAsync(context);
+            return;
+        }
+
+        if (await store.FindAsync(resource, context.RequestAborted) is not { } record)
+        {
+            await UnknownAsync(context);
+            return;
+        }
+
+        await AdminJson.WriteAsync(context, 200, Describe(record));
+    }
+
+    /// <summary><c>POST …/{key}/mark</c> and <c>POST …/{key}/resolve</c>, with a reason.</summary>
+    public async Task ChangeAsync(HttpContext context)
+    {
+        if (ReadKey(context, "/mark") is { } marked)
+        {
+            await SetMarkAsync(context, marked);
+        }
+        else if (ReadKey(context, "/resolve") is { } resolved)
+        {
+            await ResolveAsync(context, resolved);
+        }
+        else
+        {
+            await UnknownAsync(context);
+        }
+    }
+
+    private async Task SetMarkAsync(HttpContext context, ResourceKey resource)
+    {
+        if (await ReadBodyAsync(context) is not { } body || body["mark"] is not JsonValue value
+            || !value.TryGetValue<long>(out var mark) || mark < 0)
+        {
+            await BadBodyAsync(context, """{ "mark": 33, "reason": "why" }, mark from 0 to 2^63-1""");
+            return;
+        }
+
+        var before = await store.FindAsync(resource, context.RequestAborted);
+        var request = new SetMarkRequest(resource, mark, Reason(body), Actor(context));
+        var busy = CrashDoubt() is not null && before is not null
+            || await table.SetMarkAsync(request, context.RequestAborted) == OperatorStatus.Busy;
+        if (busy)
+        {
+            await AdminJson.WriteProblemAsync(
+                context, 409, "Conflict", $"{resource} has writes in flight or in doubt; look at it with GET and try again later.");
+            return;
+        }
+
+        logger.MarkSet(request.Actor, resource.Value, before?.Mark ?? 0, mark, request.Reason);
+        await ShowAsync(context, resource);
+    }
+
+    private async Task ResolveAsync(HttpContext context, ResourceKey resource)
+    {
+        if (await ReadBodyAsync(context) is not { } body)
+        {
+            await BadBodyAsync(context, """{ "reason": "why nothing in doubt can be applied any more" }""");
+            return;
+        }
+
+        var count = table.Resolve(resource);
+        logger.Resolved(Actor(context), resource.Value, count, Reason(body));
+        await ShowAsync(context, resource);
+    }
+
+    private async Task ShowAsync(HttpContext context, ResourceKey resource)
+    {
+        if (await store.FindAsync(resource, context.RequestAborted) is { } record)
+        {
+            await AdminJson.WriteAsync(context, 200, Describe(record));
+        }
+        else
+        {
+            await UnknownAsync(context);
+        }
+    }
+
+    private JsonObject Describe(MarkRecord record)
+    {
+        var local = table.Inspect(record.Resource);
+        var inDoubt = new JsonArray();
+        foreach (var (token, remaining) in local?.InDoubt ?? [])
+        {
+            inDoubt.Add(InDoubt(token.Value, remaining, "unanswered"));
+        }
+
+        if (CrashDoubt() is { } crash && record.Mark > 0)
+        {
+            inDoubt.Add(InDoubt(record.Mark, crash, "crash"));
+        }
+
+        return new JsonObject
+        {
+            ["resource"] = record.Resource.Value,
+            ["mark"] = record.Mark,
+            ["advancedAt"] = record.AdvancedAt.ToString("O"),
+            ["inFlight"] = local?.InFlight ?? 0,
+            ["inDoubt"] = inDoubt,
+        };
+    }
+
+    private JsonObject InDoubt(long token, TimeSpan remaining, string cause) => new()
+    {
+        ["token"] = token,
+        ["until"] = (time.GetUtcNow() + remaining).ToString("O"),
+        ["cause"] = cause,
+    };
+
+    /// <summary>How long writes that a crash left behind may still be in doubt, by the longest hold in force.</summary>
+    private TimeSpan? CrashDoubt() =>
+        store.SinceCrash is { } since && since < policies.LongestHold ? policies.LongestHold - since : null;
+
+    private static ResourceKey? ReadKey(HttpContext context, string suffix) =>
+        context.Request.RouteValues["key"] is string text
+        && text.EndsWith(suffix, StringComparison.Ordinal)
+        && ResourceKey.TryCreate(text[..^suffix.Length], out var key)
+            ? key
+            : null;
+
+    /// <summary>The body, if it is a JSON object with a reason, sent as JSON: a browser page elsewhere cannot send that unasked.</summary>
+    private static async Task<JsonObject?> ReadBodyAsync(HttpContext context)
+    {
+        if (!context.Request.HasJsonContentType() || context.Request.ContentLength is null or > MaxBodyBytes)
+        {
+            return null;
+        }
+
+        try
+        {
+            var body = await JsonNode.ParseAsync(context.Request.Body, cancellationToken: context.RequestAborted) as JsonObject;
+            return body is not null && Reason(body) is { Length: > 0 and <= SetMarkRequest.MaxTextLength } ? body : null;
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+
+    private static string Reason(JsonObject body) =>
+        body["reason"] is JsonValue value && value.TryGetValue<string>(out var reason) ? reason.Trim() : "";
+
+    private static string Actor(HttpContext context) => $"admin API from {context.Connection.RemoteIpAddress}";
+
+    private static bool TryReadNumber(string? text, long byDefault, long min, long max, out long number)
+    {
+        number = byDefault;
+        return string.IsNullOrEmpty(text)
+            || (long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number) && number >= min && number <= max);
+    }
+
+    private static Task UnknownAsync(HttpContext context) => AdminJson.WriteProblemAsync(
+        context, 404, "Not Found", "No token has been seen for this resource. List them with GET /admin/v1/resources?prefix=…");
+
+    private static Task BadBodyAsync(HttpContext context, string example) => AdminJson.WriteProblemAsync(
+        context, 400, "Bad Request", $"Send Content-Type: application/json and {example}.");
+}

@@ -1,0 +1,53 @@
+using FenceGateway.Gateway.Configuration;
+using FenceGateway.Gateway.Telemetry;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Serilog.Core;
+
+namespace FenceGateway.Gateway.Admin;
+
+/// <summary>
+/// The admin listener: a server of its own, so that nothing of it can be reached on the data listener whatever a request says
+/// about its host, and so that probes are answered while the data listener drains.
+/// </summary>
+internal sealed class AdminServer(
+    GatewayConfiguration configuration, AdminApi api, HealthEndpoints health, Logger serilog, ILogger<AdminServer> logger)
+    : IHostedService, IAsyncDisposable
+{
+    private WebApplication? _app;
+
+    /// <summary>Where it listens, with the port that was given when 0 was asked for; null before it has started.</summary>
+    public string? Address { get; private set; }
+
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.WebHost.UseKestrel(kestrel => kestrel.AddServerHeader = false).UseUrls(configuration.Options.Admin.Url);
+        builder.Logging.UseGatewayLogging(serilog);
+        builder.Services.AddRouting();
+        _app = builder.Build();
+        _app.UseMiddleware<AdminErrorMiddleware>();
+        _app.UseRouting();
+        health.Map(_app);
+        api.Map(_app);
+        await _app.StartAsync(cancellationToken);
+        Address = _app.Services.GetRequiredService<IServer>().Features.GetRequiredFeature<IServerAddressesFeature>().Addresses.First();
+        logger.Listening(Address);
+    }
+
+    public async Task StopAsync(CancellationToken cancellationToken)
+    {
+        if (_app is not null)
+        {
+            await _app.StopAsync(cancellationToken);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_app is not null)
+        {
+            await _app.DisposeAsync();
+        }
+    }
+}

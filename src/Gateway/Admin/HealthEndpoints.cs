@@ -1,0 +1,29 @@
+using System.Text.Json.Nodes;
+using FenceGateway.Gateway.Health;
+
+namespace FenceGateway.Gateway.Admin;
+
+/// <summary><c>/livez</c>: the process runs. <c>/readyz</c>, <c>/healthz</c>: it should get traffic.</summary>
+internal sealed class HealthEndpoints(HealthState health)
+{
+    public void Map(IEndpointRouteBuilder endpoints)
+    {
+        endpoints.MapGet("/livez", static context => AdminJson.WriteAsync(context, 200, new JsonObject { ["status"] = "live" }));
+        endpoints.MapGet("/readyz", WriteReadinessAsync);
+        endpoints.MapGet("/healthz", WriteReadinessAsync);
+    }
+
+    private Task WriteReadinessAsync(HttpContext context)
+    {
+        var checks = new JsonObject();
+        var ready = true;
+        foreach (var (name, fault) in health.Checks())
+        {
+            checks[name] = fault ?? "ok";
+            ready &= fault is null;
+        }
+
+        return AdminJson.WriteAsync(
+            context, ready ? 200 : 503, new JsonObject { ["status"] = ready ? "ready" : "not ready", ["checks"] = checks });
+    }
+}

@@ -1,0 +1,91 @@
+using FenceGateway.Gateway.Admin;
+using FenceGateway.Gateway.Configuration;
+using FenceGateway.Gateway.Fencing;
+using FenceGateway.Gateway.Forwarding;
+using FenceGateway.Gateway.Requests;
+using FenceGateway.Gateway.Telemetry;
+using FenceGateway.TokenStore;
+using Serilog.Core;
+
+namespace FenceGateway.Gateway.Hosting;
+
+/// <summary>Builds and runs the gateway.</summary>
+internal static class GatewayHost
+{
+    /// <summary>Runs until it is told to stop. Exit code 0, or 1 when it could not start; the reason goes to <paramref name="error"/>.</summary>
+    /// <exception cref="ConfigurationRejectedException">The configuration is not good.</exception>
+    public static async Task<int> RunAsync(GatewaySettings settings, TextWriter error, CancellationToken cancellationToken)
+    {
+        await using var gateway = Build(settings);
+        try
+        {
+            await gateway.App.RunAsync(cancellationToken);
+            return 0;
+        }
+        catch (Exception e) when (e is TokenStoreUnavailableException or IOException)
+        {
+            await error.WriteLineAsync(Explain(e));
+            return 1;
+        }
+    }
+
+    /// <summary>Builds the gateway; nothing listens and no store is open yet.</summary>
+    public static BuiltGateway Build(GatewaySettings settings)
+    {
+        var lastGood = new LastGoodConfiguration(JsonConfigurationFile.Read(settings.File));
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ContentRootPath = Environment.CurrentDirectory });
+        builder.Configuration.Sources.Clear();
+        ((IConfigurationBuilder)builder.Configuration).Add(lastGood);
+        settings.AddOverrides(builder.Configuration);
+
+        var configuration = GatewayConfiguration.Parse(builder.Configuration);
+        var serilog = GatewayLogging.Create(builder.Configuration);
+        builder.Logging.UseGatewayLogging(serilog);
+        builder.Services.AddSingleton(settings).AddSingleton(lastGood).AddSingleton(serilog);
+        builder.Services.AddGateway(configuration, builder.Configuration);
+        builder.WebHost.UseKestrel((context, kestrel) =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Configure(context.Configuration.GetSection("Kestrel"));
+        });
+        if (builder.Configuration["Urls"] is null && !builder.Configuration.GetSection("Kestrel:Endpoints").Exists())
+        {
+            builder.WebHost.UseUrls(DefaultUrl);
+        }
+
+        var app = builder.Build();
+        app.UseMiddleware<RequestMiddleware>(configuration.Options.Requests.CorrelationHeader, configuration.Options.Requests.TenantHeader);
+        app.UseRouting();
+        app.UseRequestTimeouts();
+        app.UseMiddleware<FenceMiddleware>();
+        var policies = app.Services.GetRequiredService<FencingPolicyRegistry>();
+        app.MapFencedProxy().ConfigureEndpoints((endpoint, route, _) => policies.Attach(endpoint, route.Metadata));
+        return new BuiltGateway(app, serilog);
+    }
+
+    /// <summary>What an operator can do about a failed start.</summary>
+    public static string Explain(Exception e) => e is IOException && e.InnerException is { } inner && inner.Message.Contains("in use", StringComparison.Ordinal)
+        ? $"{e.Message} Choose another with --urls http://127.0.0.1:PORT, the admin listener's with --FenceGateway:Admin:Url=…"
+        : e.Message;
+
+    private const string DefaultUrl = "http://127.0.0.1:8080";
+}
+
+/// <summary>A gateway and what has to outlive it: its logger takes events until everything else is gone.</summary>
+internal sealed class BuiltGateway(WebApplication app, Logger serilog) : IAsyncDisposable
+{
+    public WebApplication App => app;
+
+    /// <summary>Where the data listener listens, once started.</summary>
+    public string DataAddress => app.Urls.First();
+
+    /// <summary>Where the admin listener listens, once started.</summary>
+    public string AdminAddress => app.Services.GetRequiredService<AdminServer>().Address!;
+
+    public async ValueTask DisposeAsync()
+    {
+        await app.StopAsync();
+        await app.DisposeAsync();
+        await serilog.DisposeAsync();
+    }
+}

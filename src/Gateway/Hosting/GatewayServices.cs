@@ -1,0 +1,70 @@
+using FenceGateway.Gateway.Admin;
+using FenceGateway.Gateway.Configuration;
+using FenceGateway.Gateway.Fencing;
+using FenceGateway.Gateway.Forwarding;
+using FenceGateway.Gateway.Health;
+using FenceGateway.Gateway.Shutdown;
+using FenceGateway.TokenStore;
+using FenceGateway.TokenStore.Embedded;
+using FenceGateway.TokenStore.Memory;
+using Yarp.ReverseProxy.Configuration;
+
+namespace FenceGateway.Gateway.Hosting;
+
+/// <summary>What the gateway is made of.</summary>
+internal static class GatewayServices
+{
+    public static void AddGateway(this IServiceCollection services, GatewayConfiguration configuration, IConfiguration source)
+    {
+        var options = configuration.Options;
+        services.AddSingleton(TimeProvider.System);
+        services.AddSingleton(configuration);
+        services.AddMetrics();
+        services.AddRouting();
+        services.AddRequestTimeouts();
+        services.AddTokenStore(options.TokenStore);
+        services.AddFencing(configuration);
+        services.AddReverseProxy().LoadFromConfig(source.GetSection("ReverseProxy")).AddSingleSend();
+
+        services.AddSingleton<ShutdownSignal>();
+        services.AddSingleton<HealthState>();
+        services.AddSingleton<ConfigurationReloader>();
+        services.AddSingleton<AdminResources>();
+        services.AddSingleton<AdminApi>();
+        services.AddSingleton<HealthEndpoints>();
+        services.AddSingleton<AdminServer>();
+
+        // Started in this order, before the data listener; stopped in the reverse order, after it.
+        services.AddHostedService(provider => ActivatorUtilities.CreateInstance<ShutdownSequence>(provider, options.Shutdown.Delay));
+        services.AddHostedService(provider => provider.GetRequiredService<AdminServer>());
+        services.AddHostedService(provider => provider.GetRequiredService<ConfigurationReloader>());
+        services.Configure<HostOptions>(host => host.ShutdownTimeout = options.Shutdown.Delay + options.Shutdown.Timeout);
+    }
+
+    private static void AddTokenStore(this IServiceCollection services, TokenStoreOptions options)
+    {
+        services.AddSingleton<ITokenStore>(provider => options.Provider switch
+        {
+            TokenStoreProvider.Memory => ActivatorUtilities.CreateInstance<MemoryTokenStore>(provider),
+            TokenStoreProvider.Embedded => ActivatorUtilities.CreateInstance<EmbeddedTokenStore>(
+                provider,
+                new EmbeddedTokenStoreOptions { Path = options.Embedded.Path, MaxResources = options.Embedded.MaxResources }),
+            _ => throw new ArgumentOutOfRangeException(nameof(options), options.Provider, null),
+        });
+        services.AddSingleton(provider => new FenceTable(
+            provider.GetRequiredService<ITokenStore>(), provider.GetRequiredService<TimeProvider>(), options.MaxActiveResources));
+    }
+
+    private static void AddFencing(this IServiceCollection services, GatewayConfiguration configuration)
+    {
+        var policies = new FencingPolicyRegistry();
+        policies.Update([.. configuration.Policies.Values]);
+        var fencedClusters = new FencedClusters();
+        fencedClusters.Update(configuration.Routes);
+        services.AddSingleton(policies);
+        services.AddSingleton(fencedClusters);
+        services.AddSingleton<FenceCheck>();
+        services.AddSingleton<FencingMetrics>();
+        services.AddSingleton<WriteDeadline.Pool>();
+    }
+}

@@ -1,0 +1,18 @@
+using FenceGateway.TokenStore;
+
+namespace FenceGateway.Gateway.Shutdown;
+
+internal static partial class ShutdownLog
+{
+    [LoggerMessage(1301, LogLevel.Information, "Token store {provider} open at {location}, grade {grade}, {resources} resources")]
+    public static partial void StoreOpened(this ILogger logger, string provider, SafetyGrade grade, string location, long resources);
+
+    [LoggerMessage(1302, LogLevel.Information, "Asked to stop: not ready any more, serving for another {delay}")]
+    public static partial void Announced(this ILogger logger, TimeSpan delay);
+
+    [LoggerMessage(1303, LogLevel.Error, "The token store could not be closed cleanly; the next start treats this as a crash: {fault}")]
+    public static partial void CloseFailed(this ILogger logger, string fault);
+
+    [LoggerMessage(1304, LogLevel.Information, "Stopped; {inFlight} writes were still in flight and {inDoubt} in doubt")]
+    public static partial void Stopped(this ILogger logger, int inFlight, int inDoubt);
+}

@@ -1,0 +1,68 @@
+using FenceGateway.Gateway.Health;
+using FenceGateway.TokenStore;
+
+namespace FenceGateway.Gateway.Shutdown;
+
+/// <summary>
+/// Opens the store before anything listens and closes it after everything has stopped. Between them, on the way out: not ready,
+/// keep serving for the delay, close the listeners, let what is in flight end, close the store.
+/// </summary>
+internal sealed class ShutdownSequence(
+    ITokenStore store,
+    FenceTable table,
+    HealthState health,
+    ShutdownSignal signal,
+    TimeSpan delay,
+    TimeProvider time,
+    ILogger<ShutdownSequence> logger) : IHostedLifecycleService
+{
+    public async Task StartingAsync(CancellationToken cancellationToken)
+    {
+        await store.OpenAsync(cancellationToken);
+        logger.StoreOpened(store.Info.Provider, store.Info.Grade, store.Info.Location, store.Count);
+    }
+
+    public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StartedAsync(CancellationToken cancellationToken)
+    {
+        health.Started();
+        return Task.CompletedTask;
+    }
+
+    public async Task StoppingAsync(CancellationToken cancellationToken)
+    {
+        signal.Announce();
+        logger.Announced(delay);
+        try
+        {
+            await Task.Delay(delay, time, cancellationToken);
+        }
+        catch (OperationCanceledException)
+        {
+            // Asked to hurry: go on with what is left.
+        }
+
+        signal.Stop();
+    }
+
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public async Task StoppedAsync(CancellationToken cancellationToken)
+    {
+        var (inFlight, inDoubt) = table.CountActive();
+        var quiet = inFlight == 0 && inDoubt == 0;
+        try
+        {
+            // Not cancelled with the rest: a store that is closed cleanly saves the next start its wait.
+            await store.CloseAsync(quiet, CancellationToken.None);
+        }
+        catch (TokenStoreUnavailableException e)
+        {
+            logger.CloseFailed(e.Message);
+            return;
+        }
+
+        logger.Stopped(inFlight, inDoubt);
+    }
+}
