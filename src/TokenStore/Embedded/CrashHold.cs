@@ -1,0 +1,56 @@
+using FenceGateway.Fencing;
+
+namespace FenceGateway.TokenStore.Embedded;
+
+/// <summary>
+/// After an unclean stop the process that died may have left writes on their way, with any token up to the mark that is
+/// recovered. They are in doubt, and hold newer tokens back until the hold has passed since this process took the folder over.
+/// </summary>
+/// <remarks>
+/// How long a hold is comes with each request, so the store keeps how much of it was served. A clean stop within the hold
+/// writes that number down: the next process serves the rest. The time between the two does not count, as no clock spans it.
+/// </remarks>
+internal sealed class CrashHold(TimeProvider clock)
+{
+    private const long NothingToServe = -1;
+    private long _start;
+    private TimeSpan _served;
+    private volatile bool _active;
+
+    /// <summary>Begins a hold of which nothing is served yet.</summary>
+    public void Begin() => Continue(servedMilliseconds: 0);
+
+    /// <summary>Goes on as <see cref="ToMilliseconds"/> of the process before has said.</summary>
+    public void Continue(long servedMilliseconds)
+    {
+        _start = clock.GetTimestamp();
+        _served = TimeSpan.FromMilliseconds(Math.Max(0, servedMilliseconds));
+        _active = servedMilliseconds != NothingToServe;
+    }
+
+    /// <summary>How much has been served, or that there is nothing to serve.</summary>
+    public long ToMilliseconds() => _active ? (long)(_served + clock.GetElapsedTime(_start)).TotalMilliseconds : NothingToServe;
+
+    /// <summary>The lowest token that may still be on its way from before this process.</summary>
+    /// <param name="entry">The resource.</param>
+    /// <param name="hold">How long such writes count.</param>
+    /// <param name="left">How much longer they do.</param>
+    public long LowestToken(in MarkEntry entry, TimeSpan hold, out TimeSpan left)
+    {
+        left = default;
+        if (!_active || !entry.Flags.HasFlag(MarkFlags.Recovered))
+        {
+            return FenceRule.None;
+        }
+
+        left = hold - _served - clock.GetElapsedTime(_start);
+        if (left <= TimeSpan.Zero)
+        {
+            left = default;
+            return FenceRule.None;
+        }
+
+        // Nobody was admitted below an uncontended mark: its holder goes on. Below a contended one somebody may have been.
+        return entry.Flags.HasFlag(MarkFlags.Contended) ? 0 : entry.Mark;
+    }
+}

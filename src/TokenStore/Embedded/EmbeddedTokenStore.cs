@@ -1,0 +1,211 @@
+using System.Diagnostics.Metrics;
+using FenceGateway.Fencing;
+using Microsoft.Extensions.Logging;
+
+namespace FenceGateway.TokenStore.Embedded;
+
+/// <summary>
+/// Marks in memory, made durable by a log in a local folder before anything is admitted on them (docs/embedded-store.md).
+/// For one gateway: this process is the only session there is.
+/// </summary>
+/// <remarks>A token equal to a durable mark is answered synchronously, without I/O and without an allocation.</remarks>
+public sealed class EmbeddedTokenStore : ITokenStore
+{
+    private readonly EmbeddedTokenStoreOptions _options;
+    private readonly TimeProvider _clock;
+    private readonly ILogger _logger;
+    private readonly Func<string, ISegmentFile> _create;
+    private readonly EmbeddedMetrics _metrics;
+    private readonly MarkTable _table;
+    private readonly CommitQueue _queue;
+    private readonly CrashHold _hold;
+    private readonly MarkChanges _changes;
+    private StoreLock? _lock;
+    private SegmentWriter? _segment;
+    private Snapshotter? _snapshotter;
+    private CommitWriter? _writer;
+    private int _opened;
+    private int _closed;
+
+    /// <summary>Makes a store; nothing is touched before <see cref="OpenAsync"/>.</summary>
+    /// <param name="options">Its settings, read once.</param>
+    /// <param name="clock">Measures holds and retries, and dates changes.</param>
+    /// <param name="logger">Where it reports.</param>
+    /// <param name="meters">Makes its meter, <c>FenceGateway</c>.</param>
+    public EmbeddedTokenStore(
+        EmbeddedTokenStoreOptions options, TimeProvider clock, ILogger<EmbeddedTokenStore> logger, IMeterFactory meters)
+        : this(options, clock, logger, meters, SegmentFile.Create)
+    {
+    }
+
+    internal EmbeddedTokenStore(
+        EmbeddedTokenStoreOptions options, TimeProvider clock, ILogger<EmbeddedTokenStore> logger, IMeterFactory meters,
+        Func<string, ISegmentFile> create)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        _options = options;
+        _clock = clock;
+        _logger = logger;
+        _create = create;
+        _table = new MarkTable(options.MaxResources);
+        _queue = new CommitQueue(options.MaxPendingBytes);
+        _hold = new CrashHold(clock);
+        _changes = new MarkChanges(_table, _queue, _hold, clock);
+        _metrics = new EmbeddedMetrics(meters, () => _table.Count, () => _snapshotter?.LogSize ?? 0);
+        Info = new TokenStoreInfo("Embedded", SafetyGrade.Strict, Path.GetFullPath(options.Path));
+    }
+
+    /// <inheritdoc/>
+    public TokenStoreInfo Info { get; }
+
+    /// <inheritdoc/>
+    public string? Fault => _queue.Fault;
+
+    /// <inheritdoc/>
+    public long Count => _table.Count;
+
+    internal CommitQueue Queue => _queue;
+
+    internal Snapshotter Snapshots => _snapshotter ?? throw new InvalidOperationException("The store is not open.");
+
+    /// <inheritdoc/>
+    /// <exception cref="InvalidOperationException">It was called before. A store is opened once.</exception>
+    public async ValueTask OpenAsync(CancellationToken cancellationToken)
+    {
+        if (Interlocked.Exchange(ref _opened, 1) != 0)
+        {
+            throw new InvalidOperationException("A token store is opened once.");
+        }
+
+        try
+        {
+            await Task.Run(Open, cancellationToken);
+        }
+        catch (Exception e)
+        {
+            Release();
+            if (StoreFolder.IsIo(e))
+            {
+                throw new TokenStoreUnavailableException($"The token store folder {Info.Location} cannot be used: {e.Message}", e);
+            }
+
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public long PeekMark(ResourceKey resource) => _changes.PeekMark(resource.Value);
+
+    /// <inheritdoc/>
+    /// <remarks>While the store refuses, a stale token whose higher mark is durable is still answered.</remarks>
+    public ValueTask<EnterReply> EnterAsync(EnterRequest request, CancellationToken cancellationToken)
+    {
+        var reply = _changes.Enter(in request, out var lsn);
+        return lsn <= _queue.DurableLsn
+            ? ValueTask.FromResult(reply)
+            : AwaitAsync(reply, lsn, cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<MarkRecord?> FindAsync(ResourceKey resource, CancellationToken cancellationToken)
+    {
+        var found = _changes.Find(resource);
+        return found is null || found.Value.Sequence <= _queue.DurableLsn
+            ? ValueTask.FromResult(found)
+            : AwaitAsync(found, found.Value.Sequence, cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<IReadOnlyList<MarkRecord>> ListAsync(MarkQuery query, CancellationToken cancellationToken)
+    {
+        // While the log cannot be written, what it has is still listed.
+        var upTo = Fault is null ? long.MaxValue : _queue.DurableLsn;
+        var page = MarkListing.List(_table, in query, upTo, cancellationToken);
+        var last = page.Count == 0 ? 0 : page[0].Sequence;
+        return last <= _queue.DurableLsn ? ValueTask.FromResult(page) : AwaitAsync(page, last, cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    /// <exception cref="ArgumentException">The mark is negative, or a text too long.</exception>
+    public async ValueTask SetMarkAsync(SetMarkRequest request, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        var lsn = _changes.SetMark(request, out var oldMark);
+        await AwaitAsync(oldMark, lsn, cancellationToken);
+        EmbeddedLog.MarkSet(_logger, request.Resource.Value, oldMark, request.Mark, request.Actor, request.Reason);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask CloseAsync(bool quiet, CancellationToken cancellationToken)
+    {
+        var clean = quiet && Fault is null;
+        if (await StopAsync(flush: true, () => clean ? _hold.ToMilliseconds() : null))
+        {
+            EmbeddedLog.Closed(_logger, Info.Location, clean);
+        }
+    }
+
+    /// <summary>Lets go of the folder. Without <see cref="CloseAsync"/> before, the next start takes this stop for a crash.</summary>
+    public async ValueTask DisposeAsync() => await StopAsync(flush: false, () => null);
+
+    private void Open()
+    {
+        var start = _clock.GetTimestamp();
+        var folder = new StoreFolder(Directory.CreateDirectory(Info.Location).FullName, _create);
+        _lock = StoreLock.Take(folder.FullPath);
+
+        // Whoever had the folder before is gone from here on.
+        _hold.Begin();
+        var recovered = new Recovery(folder, _table, _logger).Run();
+        if (recovered.IsNew)
+        {
+            EmbeddedLog.Created(_logger, Info.Location);
+        }
+        else if (recovered.Served is { } served)
+        {
+            _hold.Continue(served);
+        }
+        else
+        {
+            EmbeddedLog.Unclean(_logger, Info.Location);
+        }
+
+        if (_table.Count > _options.MaxResources)
+        {
+            EmbeddedLog.OverFull(_logger, _table.Count, _options.MaxResources);
+        }
+
+        _segment = recovered.Writer;
+        _snapshotter = new Snapshotter(folder, _table, _segment.StoreId, _options, _metrics, _clock, _logger);
+        _snapshotter.Begin(recovered.LogBytes, recovered.SnapshotBytes, recovered.Segments);
+        _queue.Open(recovered.LastLsn);
+        _writer = new CommitWriter(_queue, _segment, _snapshotter, _options, _metrics, _clock, _logger);
+        _writer.Start();
+        EmbeddedLog.Opened(_logger, Info.Location, _table.Count, _clock.GetElapsedTime(start).TotalMilliseconds);
+    }
+
+    private async ValueTask<T> AwaitAsync<T>(T answer, long lsn, CancellationToken cancellationToken) =>
+        await _queue.WhenDurable(lsn).WaitAsync(cancellationToken) is { } failure
+            ? throw new TokenStoreUnavailableException(failure)
+            : answer;
+
+    private async Task<bool> StopAsync(bool flush, Func<long?> last)
+    {
+        if (Interlocked.Exchange(ref _closed, 1) != 0 || _writer is null || _snapshotter is null)
+        {
+            return false;
+        }
+
+        await _writer.StopAsync(flush, last);
+        await _snapshotter.DisposeAsync();
+        Release();
+        return true;
+    }
+
+    private void Release()
+    {
+        _segment?.Dispose();
+        _lock?.Dispose();
+        _queue.Dispose();
+    }
+}

@@ -1,0 +1,23 @@
+using Microsoft.Win32.SafeHandles;
+
+namespace FenceGateway.TokenStore.Embedded;
+
+/// <summary>A file on the disk.</summary>
+internal sealed class SegmentFile : ISegmentFile
+{
+    private readonly SafeFileHandle _handle;
+
+    private SegmentFile(SafeFileHandle handle) => _handle = handle;
+
+    /// <summary>Makes the file anew.</summary>
+    public static ISegmentFile Create(string path) =>
+        new SegmentFile(File.OpenHandle(path, FileMode.Create, FileAccess.ReadWrite, FileShare.Read | FileShare.Delete));
+
+    public void Write(long offset, ReadOnlySpan<byte> bytes) => RandomAccess.Write(_handle, bytes, offset);
+
+    public void Flush() => RandomAccess.FlushToDisk(_handle);
+
+    public void Truncate(long length) => RandomAccess.SetLength(_handle, length);
+
+    public void Dispose() => _handle.Dispose();
+}

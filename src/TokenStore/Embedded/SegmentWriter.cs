@@ -1,0 +1,118 @@
+namespace FenceGateway.TokenStore.Embedded;
+
+/// <summary>The end of the log. Used by one thread at a time.</summary>
+internal sealed class SegmentWriter : IDisposable
+{
+    private readonly StoreFolder _folder;
+    private readonly Guid _storeId;
+    private readonly FrameBuffer _single = new(capacity: 64);
+    private ISegmentFile _file;
+    private long _length = FileHeader.Size;
+    private bool _hasTornTail;
+
+    private SegmentWriter(StoreFolder folder, Guid storeId, long index, long sequence)
+    {
+        _folder = folder;
+        _storeId = storeId;
+        Index = index;
+        Sequence = sequence;
+        _file = Create(index, sequence);
+    }
+
+    public Guid StoreId => _storeId;
+
+    /// <summary>The number of the segment that is written now.</summary>
+    public long Index { get; private set; }
+
+    /// <summary>The sequence of the next frame.</summary>
+    public long Sequence { get; private set; }
+
+    /// <summary>Durable bytes of the segment that is written now.</summary>
+    public long Length => _length;
+
+    /// <summary>Bytes written since the process started.</summary>
+    public long Written { get; private set; }
+
+    /// <summary>Begins a new segment.</summary>
+    public static SegmentWriter Begin(StoreFolder folder, Guid storeId, long index, long sequence) => new(folder, storeId, index, sequence);
+
+    /// <summary>Appends one frame and makes it durable.</summary>
+    /// <exception cref="FlushFailedException">Nothing may be written any more.</exception>
+    /// <exception cref="IOException">It was not written; may be tried again.</exception>
+    public void Append(FrameBuffer frame)
+    {
+        if (_hasTornTail)
+        {
+            _file.Truncate(_length);
+            _hasTornTail = false;
+        }
+
+        var bytes = frame.Seal(Sequence);
+        try
+        {
+            _file.Write(_length, bytes);
+        }
+        catch
+        {
+            _hasTornTail = true;
+            TryCutOff();
+            throw;
+        }
+
+        StoreFolder.Flush(_file, _folder.Segment(Index));
+        _length += bytes.Length;
+        Written += bytes.Length;
+        Sequence++;
+    }
+
+    /// <summary>Appends one record of the log itself.</summary>
+    public void Append(in LogRecord record)
+    {
+        _single.Clear();
+        _single.Add(in record, lsn: 0);
+        Append(_single);
+    }
+
+    /// <summary>
+    /// Goes on in a new segment. The new one exists before the old one is sealed, so that a sealed segment without a successor
+    /// is damage; a crash in between leaves an empty segment behind, which recovery takes away.
+    /// </summary>
+    public void Rotate()
+    {
+        var next = Create(Index + 1, Sequence + 1);
+        try
+        {
+            Append(new LogRecord { Kind = RecordKind.Sealed });
+        }
+        catch
+        {
+            next.Dispose();
+            StoreFolder.TryDelete(_folder.Segment(Index + 1));
+            throw;
+        }
+
+        _file.Dispose();
+        _file = next;
+        _length = FileHeader.Size;
+        Index++;
+    }
+
+    public void Dispose() => _file.Dispose();
+
+    private ISegmentFile Create(long index, long firstSequence) => _folder.Publish(
+        _folder.Segment(index),
+        file => file.Write(0, new FileHeader(IsSnapshot: false, index, firstSequence, _storeId).ToBytes()));
+
+    private void TryCutOff()
+    {
+        try
+        {
+            _file.Truncate(_length);
+            _hasTornTail = false;
+        }
+        catch (Exception e) when (StoreFolder.IsIo(e))
+        {
+            // Tried again before the next write, which must not leave anything behind its frame.
+        }
+    }
+}

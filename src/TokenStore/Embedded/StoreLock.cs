@@ -1,0 +1,60 @@
+using System.Globalization;
+using System.Text;
+using Microsoft.Win32.SafeHandles;
+
+namespace FenceGateway.TokenStore.Embedded;
+
+/// <summary>Keeps a second process off the folder. The system drops it when the process ends, however that happens.</summary>
+internal sealed class StoreLock : IDisposable
+{
+    private const int MaxPidDigits = 20;
+    private readonly SafeFileHandle _handle;
+
+    private StoreLock(SafeFileHandle handle) => _handle = handle;
+
+    /// <exception cref="TokenStoreUnavailableException">Another process has the folder.</exception>
+    public static StoreLock Take(string folder)
+    {
+        var path = Path.Combine(folder, "lock");
+        SafeFileHandle handle;
+        try
+        {
+            handle = File.OpenHandle(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+        }
+        catch (IOException e)
+        {
+            throw new TokenStoreUnavailableException(
+                $"The token store folder {folder} is in use by process {ReadPid(path)}: one process at a time. Stop that one, "
+                + $"or give this one another folder (TokenStore:Embedded:Path). ({e.Message})", e);
+        }
+
+        try
+        {
+            RandomAccess.SetLength(handle, 0);
+            RandomAccess.Write(handle, Encoding.ASCII.GetBytes(Environment.ProcessId.ToString(CultureInfo.InvariantCulture)), 0);
+        }
+        catch
+        {
+            handle.Dispose();
+            throw;
+        }
+
+        return new StoreLock(handle);
+    }
+
+    public void Dispose() => _handle.Dispose();
+
+    private static string ReadPid(string path)
+    {
+        try
+        {
+            using var handle = OperatingSystem.IsWindows() ? File.OpenHandle(path, share: FileShare.ReadWrite) : PosixFile.OpenRead(path);
+            Span<byte> digits = stackalloc byte[MaxPidDigits];
+            return long.TryParse(digits[..RandomAccess.Read(handle, digits, 0)], out var pid) ? $"{pid}" : "(unknown)";
+        }
+        catch (IOException)
+        {
+            return "(unknown)";
+        }
+    }
+}
