@@ -1,21 +1,158 @@
 namespace FenceGateway.Gateway.Configuration;
 
 /// <summary>
-/// The configuration file's place among the configuration sources. It never reads the file itself: it holds what was last
-/// found to be good, so that nobody, YARP included, ever sees anything else.
+/// The configuration in force. A changed file is checked whole, together with the environment and the command line, before
+/// anything else sees it; one that is refused changes nothing.
 /// </summary>
-internal sealed class LastGoodConfiguration(IDictionary<string, string?> initial) : ConfigurationProvider, IConfigurationSource
+internal sealed partial class LastGoodConfiguration : IDisposable
 {
-    public IConfigurationProvider Build(IConfigurationBuilder builder) => this;
+    private readonly ConfigurationLayers _layers;
+    private readonly TimeProvider _time;
+    private readonly LastGoodFileProvider _provider;
+    private readonly Dictionary<string, string?> _started;
+    private readonly SemaphoreSlim _reloading = new(1, 1);
+    private byte[]? _examined;
+    private volatile GatewayConfiguration _current;
+    private volatile ReloadOutcome _lastReload;
 
-    public override void Load() => Data = initial;
-
-    public IDictionary<string, string?> Snapshot() => Data.Count == 0 ? initial : Data;
-
-    /// <summary>Publishes a configuration that has been validated.</summary>
-    public void Publish(IDictionary<string, string?> data)
+    private LastGoodConfiguration(
+        string file,
+        ConfigurationLayers layers,
+        TimeProvider time,
+        byte[] json,
+        IDictionary<string, string?> values,
+        GatewayConfiguration current)
     {
-        Data = data;
-        OnReload();
+        (File, _layers, _time, _examined, _current) = (file, layers, time, json, current);
+        _provider = new LastGoodFileProvider(values);
+        _started = RestartSettings.Of(layers.Build(values));
+        _lastReload = new ReloadOutcome(time.GetUtcNow(), [], []);
+        Policies = new FencingPolicyRegistry(current.FencingPolicies);
+    }
+
+    /// <summary>Full path of the file.</summary>
+    public string File { get; }
+
+    /// <summary>What is in force. Settings that need a restart are in force as they were in the first one.</summary>
+    public GatewayConfiguration Current => _current;
+
+    /// <summary>Its fencing policies, for endpoints to refer to.</summary>
+    public FencingPolicyRegistry Policies { get; }
+
+    /// <summary>How the last attempt ended, the one at start included.</summary>
+    public ReloadOutcome LastReload => _lastReload;
+
+    /// <summary>Finds, reads and checks the configuration.</summary>
+    /// <exception cref="ConfigurationRejectedException">It cannot be used.</exception>
+    public static Task<LastGoodConfiguration> LoadAsync(
+        GatewayArguments arguments, TimeProvider time, CancellationToken cancellationToken) =>
+        LoadAsync(ConfigurationFile.Locate(arguments.ConfigFile), ConfigurationLayers.Of(arguments.Settings), time, cancellationToken);
+
+    /// <summary>The same, with the layers given.</summary>
+    public static async Task<LastGoodConfiguration> LoadAsync(
+        string file, ConfigurationLayers layers, TimeProvider time, CancellationToken cancellationToken)
+    {
+        var problems = new List<ConfigProblem>();
+        if (ConfigurationFile.Read(file, problems) is { } json
+            && ConfigurationFile.Parse(file, json, problems) is { } values
+            && await GatewayConfigurationParser.ParseAsync(layers.Build(values), problems, cancellationToken) is { } configuration)
+        {
+            return new LastGoodConfiguration(file, layers, time, json, values, configuration);
+        }
+
+        throw new ConfigurationRejectedException(problems);
+    }
+
+    /// <summary>
+    /// Makes a host's configuration this one: removes what is there and adds default address, last good file, environment and
+    /// command line.
+    /// </summary>
+    public void AddTo(IConfigurationBuilder builder)
+    {
+        builder.Sources.Clear();
+        _layers.AddTo(builder, _provider, _provider.Values);
+    }
+
+    /// <summary>Reads the file again and puts it in force if it is good, whether it changed or not.</summary>
+    public Task<ReloadOutcome> ReloadAsync(ILogger logger, CancellationToken cancellationToken) =>
+        ReloadAsync(logger, onlyIfChanged: false, cancellationToken);
+
+    /// <summary>The same; with <paramref name="onlyIfChanged"/> a file that was examined before is left alone.</summary>
+    public async Task<ReloadOutcome> ReloadAsync(ILogger logger, bool onlyIfChanged, CancellationToken cancellationToken)
+    {
+        await _reloading.WaitAsync(cancellationToken);
+        try
+        {
+            var problems = new List<ConfigProblem>();
+            var json = ConfigurationFile.Read(File, problems);
+            if (onlyIfChanged && SameAsExamined(json))
+            {
+                return _lastReload;
+            }
+
+            _examined = json;
+            _lastReload = await ExamineAsync(json, problems, cancellationToken);
+            Report(logger, _lastReload);
+            return _lastReload;
+        }
+        finally
+        {
+            _reloading.Release();
+        }
+    }
+
+    private bool SameAsExamined(byte[]? json) =>
+        json is null ? _examined is null : _examined is not null && _examined.AsSpan().SequenceEqual(json);
+
+    private async Task<ReloadOutcome> ExamineAsync(byte[]? json, List<ConfigProblem> problems, CancellationToken cancellationToken)
+    {
+        var values = json is null ? null : ConfigurationFile.Parse(File, json, problems);
+        if (values is null)
+        {
+            return new ReloadOutcome(_time.GetUtcNow(), problems, []);
+        }
+
+        var candidate = _layers.Build(values);
+        if (await GatewayConfigurationParser.ParseAsync(candidate, problems, cancellationToken) is not { } configuration)
+        {
+            return new ReloadOutcome(_time.GetUtcNow(), problems, []);
+        }
+
+        // Policies first: a route that YARP is about to build must find its policy.
+        _current = configuration;
+        Policies.Apply(configuration.FencingPolicies);
+        _provider.Swap(values);
+        return new ReloadOutcome(_time.GetUtcNow(), [], RestartSettings.Changed(_started, RestartSettings.Of(candidate)));
+    }
+
+    private void Report(ILogger logger, ReloadOutcome outcome)
+    {
+        if (!outcome.Succeeded)
+        {
+            Log.Refused(logger, File, outcome.Problems.Count, string.Join("; ", outcome.Problems));
+            return;
+        }
+
+        Log.Reloaded(logger, File, _current.Routes, _current.Clusters, _current.FencingPolicies.Count);
+        if (outcome.NeedsRestart.Count > 0)
+        {
+            Log.NeedsRestart(logger, string.Join(", ", outcome.NeedsRestart));
+        }
+    }
+
+    public void Dispose() => _reloading.Dispose();
+
+    private static partial class Log
+    {
+        [LoggerMessage(1101, LogLevel.Information,
+            "Configuration {File} reloaded: {Routes} routes, {Clusters} clusters, {Policies} fencing policies.")]
+        public static partial void Reloaded(ILogger logger, string file, int routes, int clusters, int policies);
+
+        [LoggerMessage(1102, LogLevel.Error,
+            "Configuration {File} is refused, the last good one keeps serving. {Count} problem(s): {Problems}")]
+        public static partial void Refused(ILogger logger, string file, int count, string problems);
+
+        [LoggerMessage(1103, LogLevel.Warning, "Changed settings that need a restart to be in force: {Settings}.")]
+        public static partial void NeedsRestart(ILogger logger, string settings);
     }
 }

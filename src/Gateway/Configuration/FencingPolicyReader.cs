@@ -1,0 +1,97 @@
+using System.Collections.Frozen;
+using FenceGateway.Fencing;
+using FenceGateway.Gateway.Fencing;
+
+namespace FenceGateway.Gateway.Configuration;
+
+/// <summary>Turns the options of all policies into policies, and reports what the options' own bounds cannot express.</summary>
+internal static class FencingPolicyReader
+{
+    /// <summary>The policies by name; one that cannot be used is reported and left out.</summary>
+    public static FrozenDictionary<string, FencingPolicy> Read(GatewayOptions options, List<ConfigProblem> problems)
+    {
+        var policies = new Dictionary<string, FencingPolicy>(StringComparer.OrdinalIgnoreCase);
+        foreach (var (name, policy) in options.FencingPolicies)
+        {
+            CheckHeaders(name, policy, options.Requests, problems);
+            if (policy.Resource.Length > 0 && Template(name, policy, problems) is { } template)
+            {
+                policies[name] = Policy(name, policy, template);
+            }
+        }
+
+        return policies.ToFrozenDictionary(StringComparer.OrdinalIgnoreCase);
+    }
+
+    private static ResourceTemplate? Template(string name, FencingPolicyOptions options, List<ConfigProblem> problems)
+    {
+        if (!ResourceTemplate.TryParse(options.Resource, options.CaseInsensitive, out var template, out var error))
+        {
+            problems.Add(new(Path(name, nameof(options.Resource)), $"the template '{options.Resource}' {error}"));
+            return null;
+        }
+
+        string[] own = [options.Header, .. options.HeaderAliases];
+        foreach (var part in template.Parts.Where(p => p.Kind == ResourceValueKind.Header))
+        {
+            if (own.Contains(part.Text, StringComparer.OrdinalIgnoreCase))
+            {
+                problems.Add(new(
+                    Path(name, nameof(options.Resource)),
+                    $"the template takes {part}, the token's own header: every token would be a resource of its own"));
+            }
+        }
+
+        return template;
+    }
+
+    private static void CheckHeaders(
+        string name, FencingPolicyOptions options, RequestOptions requests, List<ConfigProblem> problems)
+    {
+        var seen = new Dictionary<string, string>(StringComparer.Ordinal)
+        {
+            [HeaderRules.Folded(requests.CorrelationHeader)] = "FenceGateway.Requests.CorrelationHeader",
+            [HeaderRules.Folded(requests.TenantHeader)] = "FenceGateway.Requests.TenantHeader",
+        };
+        Check(options.Header, Path(name, nameof(options.Header)), "Header");
+        for (var i = 0; i < options.HeaderAliases.Count; i++)
+        {
+            var index = i.ToString();
+            Check(options.HeaderAliases[i], Path(name, nameof(options.HeaderAliases), index), $"HeaderAliases[{index}]");
+        }
+
+        void Check(string header, string path, string what)
+        {
+            if (header.Length > 0 && HeaderRules.Check(header) is { } error)
+            {
+                problems.Add(new(path, error));
+            }
+            else if (header.Length > 0 && !seen.TryAdd(HeaderRules.Folded(header), what))
+            {
+                problems.Add(new(path, $"is '{header}', which a service may take for {seen[HeaderRules.Folded(header)]}"));
+            }
+        }
+    }
+
+    private static FencingPolicy Policy(string name, FencingPolicyOptions options, ResourceTemplate template) => new()
+    {
+        Name = name,
+        Resource = template,
+        Header = options.Header,
+        HeaderAliases = [.. options.HeaderAliases],
+        HeaderLookalikes = [.. options.HeaderAliases.Prepend(options.Header).Where(h => HeaderRules.Check(h) is null)
+            .SelectMany(HeaderRules.Lookalikes)],
+        Mode = options.Mode,
+        MissingToken = options.MissingToken,
+        Barrier = options.Barrier,
+        DrainTimeout = options.DrainTimeout,
+        InDoubtHold = options.InDoubtHold,
+        WriteTimeout = options.WriteTimeout,
+        Reads = options.Reads,
+        AdvanceOn = options.AdvanceOn,
+        ExposeMark = options.ExposeMark,
+    };
+
+    private static string Path(string name, params ReadOnlySpan<string> keys) =>
+        ConfigPath.Of([GatewayOptions.Section, nameof(GatewayOptions.FencingPolicies), name, .. keys]);
+}

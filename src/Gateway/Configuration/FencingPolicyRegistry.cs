@@ -1,0 +1,44 @@
+using System.Diagnostics.CodeAnalysis;
+using FenceGateway.Gateway.Fencing;
+
+namespace FenceGateway.Gateway.Configuration;
+
+/// <summary>
+/// The fencing policies that endpoints refer to. One reference per name for the life of the process: an endpoint that
+/// outlives a reload sees the policy's new content, a request in flight keeps what it began with.
+/// </summary>
+internal sealed class FencingPolicyRegistry
+{
+    private readonly Lock _writing = new();
+    private volatile Dictionary<string, FencingPolicyReference> _references = new(StringComparer.OrdinalIgnoreCase);
+
+    public FencingPolicyRegistry(IReadOnlyDictionary<string, FencingPolicy> policies) => Apply(policies);
+
+    public bool TryGet(string name, [NotNullWhen(true)] out FencingPolicyReference? reference) =>
+        _references.TryGetValue(name, out reference);
+
+    /// <summary>
+    /// Swaps the content of the references. A policy that is gone keeps its last content: routes that used it still serve
+    /// until YARP has rebuilt them, and must not do so unfenced. Names only accumulate as an operator invents them.
+    /// </summary>
+    public void Apply(IReadOnlyDictionary<string, FencingPolicy> policies)
+    {
+        lock (_writing)
+        {
+            var references = new Dictionary<string, FencingPolicyReference>(_references, StringComparer.OrdinalIgnoreCase);
+            foreach (var (name, policy) in policies)
+            {
+                if (references.TryGetValue(name, out var reference))
+                {
+                    reference.Current = policy;
+                }
+                else
+                {
+                    references[name] = new FencingPolicyReference(policy);
+                }
+            }
+
+            _references = references;
+        }
+    }
+}

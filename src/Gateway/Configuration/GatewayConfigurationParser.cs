@@ -1,0 +1,71 @@
+namespace FenceGateway.Gateway.Configuration;
+
+/// <summary>Checks a configuration as a whole: everything that is wrong with it, or what it means.</summary>
+internal static class GatewayConfigurationParser
+{
+    private static readonly string[] Sections = [GatewayOptions.Section, ReverseProxyInspector.Section, "Kestrel", "Serilog"];
+
+    /// <summary>Adds to <paramref name="problems"/>; the result is null if it added any.</summary>
+    public static async ValueTask<GatewayConfiguration?> ParseAsync(
+        IConfiguration configuration, List<ConfigProblem> problems, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        var before = problems.Count;
+        CheckSections(configuration, problems);
+        var options = new OptionsReader(problems).Read<GatewayOptions>(configuration.GetSection(GatewayOptions.Section));
+        CheckRequests(options.Requests, problems);
+        ListenerRules.Check(configuration, options, problems);
+        var policies = FencingPolicyReader.Read(options, problems);
+        var proxy = await ReverseProxyInspector.InspectAsync(configuration, problems);
+        FencedRouteRules.Check(configuration, proxy.Routes, options, policies, problems);
+        return problems.Count > before
+            ? null
+            : new GatewayConfiguration(options, policies, proxy.Routes.Count, proxy.Clusters.Count);
+    }
+
+    /// <summary>
+    /// Other sections belong to .NET, but one that is nearly ours was meant to be ours. Single values are left alone: every
+    /// environment variable is one.
+    /// </summary>
+    private static void CheckSections(IConfiguration configuration, List<ConfigProblem> problems)
+    {
+        var own = typeof(GatewayOptions).GetProperties().Select(p => p.Name).ToArray();
+        foreach (var section in configuration.GetChildren().Where(s => s.GetChildren().Any()))
+        {
+            if (Sections.Contains(section.Key, StringComparer.OrdinalIgnoreCase))
+            {
+                continue;
+            }
+
+            if (own.Contains(section.Key, StringComparer.OrdinalIgnoreCase))
+            {
+                problems.Add(new(ConfigPath.Of(section.Path), "belongs inside 'FenceGateway'"));
+            }
+            else if (NearestName.Of(section.Key, Sections) is { } nearest)
+            {
+                problems.Add(new(ConfigPath.Of(section.Path), $"is an unknown key; did you mean '{nearest}'?"));
+            }
+        }
+    }
+
+    private static void CheckRequests(RequestOptions requests, List<ConfigProblem> problems)
+    {
+        Check(requests.CorrelationHeader, nameof(requests.CorrelationHeader));
+        Check(requests.TenantHeader, nameof(requests.TenantHeader));
+        if (requests.TenantHeader.Length > 0
+            && HeaderRules.Folded(requests.TenantHeader) == HeaderRules.Folded(requests.CorrelationHeader))
+        {
+            problems.Add(new(Path(nameof(requests.TenantHeader)), "is the same header as CorrelationHeader"));
+        }
+
+        void Check(string header, string name)
+        {
+            if (header.Length > 0 && HeaderRules.Check(header) is { } error)
+            {
+                problems.Add(new(Path(name), error));
+            }
+        }
+
+        static string Path(string name) => ConfigPath.Of(GatewayOptions.Section, nameof(GatewayOptions.Requests), name);
+    }
+}

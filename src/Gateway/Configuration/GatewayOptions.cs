@@ -1,0 +1,56 @@
+using System.ComponentModel;
+using System.ComponentModel.DataAnnotations;
+
+namespace FenceGateway.Gateway.Configuration;
+
+/// <summary>The section <c>FenceGateway</c>. Descriptions, bounds and defaults here are also the JSON schema's.</summary>
+[Description("Settings of the gateway itself. An unknown key is an error.")]
+internal sealed class GatewayOptions
+{
+    public const string Section = "FenceGateway";
+
+    [Description("The listener of operators: health, metrics, administration. Never reachable on the data listener.")]
+    public AdminOptions Admin { get; set; } = new();
+
+    [Description("Where the highest token seen of each resource is kept.")]
+    public TokenStoreOptions TokenStore { get; set; } = new();
+
+    [Description("Named rule sets. A route picks one through its Metadata: { \"FencingPolicy\": \"name\" }.")]
+    public Dictionary<string, FencingPolicyOptions> FencingPolicies { get; set; } = new(StringComparer.OrdinalIgnoreCase);
+
+    [Description("How the process ends after SIGTERM.")]
+    public ShutdownOptions Shutdown { get; set; } = new();
+
+    [Description("Which headers of a request its log lines repeat.")]
+    public RequestOptions Requests { get; set; } = new();
+}
+
+internal sealed class AdminOptions
+{
+    [Description("Address of the admin listener. It has no authentication: keep it on a loopback or private address. "
+        + "Needs a restart.")]
+    [Required]
+    public string Url { get; set; } = "http://127.0.0.1:8081";
+}
+
+internal sealed class ShutdownOptions
+{
+    [Description("How long requests are still served after SIGTERM while readyz already answers 503.")]
+    [Range(typeof(TimeSpan), "00:00:00", "00:10:00")]
+    public TimeSpan Delay { get; set; } = TimeSpan.Zero;
+
+    [Description("How long requests that are in flight may take to end after the listeners were closed.")]
+    [Range(typeof(TimeSpan), "00:00:00", "01:00:00")]
+    public TimeSpan Timeout { get; set; } = TimeSpan.FromSeconds(30);
+}
+
+internal sealed class RequestOptions
+{
+    [Description("Header with an id of the request; made up where a request has none, and sent on to the service.")]
+    [Required]
+    public string CorrelationHeader { get; set; } = "X-Correlation-Id";
+
+    [Description("Header that names the tenant in logs.")]
+    [Required]
+    public string TenantHeader { get; set; } = "X-Tenant-Id";
+}
