@@ -1,0 +1,65 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using System.Text.Json;
+
+namespace FenceGateway.TestKit;
+
+/// <summary>
+/// Sends requests with tokens and keeps what came back, as the history checker wants it: one for each history, shared by all
+/// senders. A request without an answer (refused connection, reset, killed gateway) is part of the history.
+/// </summary>
+/// <param name="clock">The clock of the service behind the gateway.</param>
+public sealed class RecordingClient(EventClock clock) : IDisposable
+{
+    private const string ProblemPrefix = "urn:problem-type:fencegateway:";
+
+    private readonly HttpClient _client = new() { Timeout = TimeLimit.Default };
+    private readonly ConcurrentQueue<GatewayAnswer> _answers = new();
+    private long _lastId;
+
+    /// <summary>All requests so far that have ended.</summary>
+    public IReadOnlyList<GatewayAnswer> Answers => [.. _answers];
+
+    /// <summary>Sends one request; never throws for what the gateway does.</summary>
+    /// <param name="gateway">The gateway's base address.</param>
+    /// <param name="method">The method.</param>
+    /// <param name="path">The path, which also names the resource: <c>/orders/42</c>.</param>
+    /// <param name="token">The fencing token.</param>
+    public async Task<GatewayAnswer> SendAsync(Uri gateway, HttpMethod method, string path, long token)
+    {
+        var id = Interlocked.Increment(ref _lastId).ToString(CultureInfo.InvariantCulture);
+        using var request = new HttpRequestMessage(method, new Uri(gateway, path));
+        request.Headers.Add("Fencing-Token", token.ToString(CultureInfo.InvariantCulture));
+        request.Headers.Add(JournalService.RequestIdHeader, id);
+        request.Content = method == HttpMethod.Get ? null : new StringContent($"{id} wrote with {token}");
+        var sent = clock.Next();
+        var answer = await AnswerAsync(request, new GatewayAnswer(id, path, token, sent, null, null, null));
+        _answers.Enqueue(answer);
+        return answer;
+    }
+
+    public void Dispose() => _client.Dispose();
+
+    private async Task<GatewayAnswer> AnswerAsync(HttpRequestMessage request, GatewayAnswer unanswered)
+    {
+        try
+        {
+            using var response = await _client.SendAsync(request);
+            var problem = response.Content.Headers.ContentType?.MediaType == "application/problem+json"
+                ? await ProblemAsync(response)
+                : null;
+            return unanswered with { Answered = clock.Next(), Status = (int)response.StatusCode, Problem = problem };
+        }
+        catch (Exception e) when (e is HttpRequestException or OperationCanceledException or IOException)
+        {
+            return unanswered;
+        }
+    }
+
+    private static async Task<string?> ProblemAsync(HttpResponseMessage response)
+    {
+        using var json = await JsonDocument.ParseAsync(await response.Content.ReadAsStreamAsync());
+        var type = json.RootElement.TryGetProperty("type", out var value) ? value.GetString() : null;
+        return type?.StartsWith(ProblemPrefix, StringComparison.Ordinal) == true ? type[ProblemPrefix.Length..] : null;
+    }
+}

@@ -1,0 +1,136 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+
+namespace FenceGateway.TestKit;
+
+/// <summary>The signals of Linux that tests send.</summary>
+public enum UnixSignal
+{
+    Kill = 9,
+    Terminate = 15,
+    Continue = 18,
+    Stop = 19,
+}
+
+/// <summary>A process that a test owns: its output is kept, and it is killed at the end, by its process id.</summary>
+public sealed partial class ChildProcess : IAsyncDisposable
+{
+    private readonly Process _process;
+    private readonly Lock _lock = new();
+    private readonly List<string> _output = [];
+    private readonly List<string> _errors = [];
+    private readonly List<(Func<string, bool> Condition, TaskCompletionSource<string> Seen)> _waiters = [];
+
+    private ChildProcess(ProcessStartInfo start)
+    {
+        _process = new Process { StartInfo = start };
+        _process.OutputDataReceived += (_, e) => Keep(_output, e.Data);
+        _process.ErrorDataReceived += (_, e) => Keep(_errors, e.Data);
+    }
+
+    public int Id => _process.Id;
+
+    public bool HasExited => _process.HasExited;
+
+    /// <summary>The lines of standard output so far.</summary>
+    public IReadOnlyList<string> Output => Snapshot(_output);
+
+    /// <summary>The lines of standard error so far.</summary>
+    public IReadOnlyList<string> Errors => Snapshot(_errors);
+
+    public static ChildProcess Start(
+        string file,
+        IEnumerable<string> arguments,
+        IReadOnlyDictionary<string, string?>? environment = null,
+        string? workingDirectory = null)
+    {
+        var start = new ProcessStartInfo(file, arguments)
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            UseShellExecute = false,
+            WorkingDirectory = workingDirectory ?? "",
+        };
+        foreach (var (name, value) in environment ?? new Dictionary<string, string?>())
+        {
+            start.Environment[name] = value;
+        }
+
+        var child = new ChildProcess(start);
+        _ = child._process.Start();
+        child._process.BeginOutputReadLine();
+        child._process.BeginErrorReadLine();
+        return child;
+    }
+
+    public void Signal(UnixSignal signal)
+    {
+        // A child that has exited stays a zombie until it is waited for, so its id cannot belong to somebody else yet.
+        if (!_process.HasExited && SendSignal(_process.Id, (int)signal) != 0)
+        {
+            throw new InvalidOperationException($"kill({_process.Id}, {signal}) failed with error {Marshal.GetLastPInvokeError()}");
+        }
+    }
+
+    /// <summary>Waits for the end, and for all of the output; the exit code is 128 + signal when a signal ended the process.</summary>
+    public async Task<int> WaitForExitAsync(TimeSpan? limit = null)
+    {
+        await _process.WaitForExitAsync().WithinLimit($"process {_process.StartInfo.FileName} to exit\n{Tail()}", limit);
+        return _process.ExitCode;
+    }
+
+    /// <summary>The first line of either stream, past or future, that meets <paramref name="condition"/>.</summary>
+    public Task<string> WaitForLineAsync(Func<string, bool> condition, TimeSpan? limit = null)
+    {
+        var seen = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
+        lock (_lock)
+        {
+            var line = _output.Concat(_errors).FirstOrDefault(condition);
+            if (line is not null)
+            {
+                return Task.FromResult(line);
+            }
+
+            _waiters.Add((condition, seen));
+        }
+
+        return seen.Task.WithinLimit("a line of output", limit);
+    }
+
+    /// <summary>The last lines of both streams, for a failure's message.</summary>
+    public string Tail() => string.Join('\n', Output.TakeLast(20).Concat(Errors.TakeLast(20)));
+
+    public async ValueTask DisposeAsync()
+    {
+        // A stopped process is killed all the same.
+        Signal(UnixSignal.Kill);
+        await _process.WaitForExitAsync();
+        _process.Dispose();
+    }
+
+    private void Keep(List<string> lines, string? line)
+    {
+        if (line is null)
+        {
+            return;
+        }
+
+        lock (_lock)
+        {
+            lines.Add(line);
+            _ = _waiters.RemoveAll(w => w.Condition(line) && w.Seen.TrySetResult(line));
+        }
+    }
+
+    private List<string> Snapshot(List<string> lines)
+    {
+        lock (_lock)
+        {
+            return [.. lines];
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
+    private static partial int SendSignal(int pid, int signal);
+}
