@@ -21,6 +21,10 @@ public interface ITokenStore : IAsyncDisposable
     /// <summary>How many resources have a mark.</summary>
     long Count { get; }
 
+    /// <summary>How long ago the store recovered from a stop after which writes could still have been on their way; null when it
+    /// did not. Within the in-doubt hold such writes keep newer tokens waiting.</summary>
+    TimeSpan? SinceCrash { get; }
+
     /// <summary>Recovers what was stored and makes ready to serve.</summary>
     /// <exception cref="TokenStoreUnavailableException">It cannot be opened; the message says why and what to do.</exception>
     ValueTask OpenAsync(CancellationToken cancellationToken);

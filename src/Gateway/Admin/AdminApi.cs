@@ -1,7 +1,6 @@
 using System.Reflection;
 using System.Text.Json.Nodes;
 using FenceGateway.Gateway.Configuration;
-using FenceGateway.Gateway.Fencing;
 using FenceGateway.TokenStore;
 using Yarp.ReverseProxy;
 
@@ -10,10 +9,9 @@ namespace FenceGateway.Gateway.Admin;
 /// <summary>What the gateway is and what it runs with: <c>/admin/v1/version</c>, <c>config</c>, <c>routes</c>.</summary>
 internal sealed class AdminApi(
     IConfiguration configuration,
-    ConfigurationReloader reloader,
+    LastGoodConfiguration lastGood,
     ITokenStore store,
     IProxyStateLookup proxy,
-    FencingPolicyRegistry policies,
     AdminResources resources)
 {
     public void Map(IEndpointRouteBuilder endpoints)
@@ -47,17 +45,16 @@ internal sealed class AdminApi(
 
     private JsonObject Config()
     {
-        var body = new JsonObject { ["effective"] = ConfigurationPrinter.Print(configuration) };
-        if (reloader.LastResult is { } reload)
+        var body = EffectiveConfiguration.Render(configuration, lastGood.Current.Options);
+        var reload = lastGood.LastReload;
+        body["lastReload"] = new JsonObject
         {
-            body["lastReload"] = new JsonObject
-            {
-                ["at"] = reload.At.ToString("O"),
-                ["taken"] = reload.Error is null,
-                ["error"] = reload.Error,
-            };
-        }
-
+            ["file"] = lastGood.File,
+            ["at"] = reload.At.ToString("O"),
+            ["succeeded"] = reload.Succeeded,
+            ["problems"] = new JsonArray([.. reload.Problems.Select(p => JsonValue.Create(p.ToString()))]),
+            ["needsRestart"] = new JsonArray([.. reload.NeedsRestart.Select(n => JsonValue.Create(n))]),
+        };
         return body;
     }
 
@@ -67,7 +64,9 @@ internal sealed class AdminApi(
         foreach (var route in proxy.GetRoutes().OrderBy(r => r.Config.RouteId, StringComparer.Ordinal))
         {
             var config = route.Config;
-            var policy = config.Metadata?.GetValueOrDefault(FencingMetadata.PolicyKey) is { } name ? policies.Find(name)?.Current : null;
+            var policy = config.Metadata?.GetValueOrDefault(FencedRouteRules.MetadataKey) is { } name
+                ? lastGood.Current.FencingPolicies.GetValueOrDefault(name)
+                : null;
             routes.Add(new JsonObject
             {
                 ["route"] = config.RouteId,

@@ -2,14 +2,14 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using FenceGateway.Fencing;
-using FenceGateway.Gateway.Fencing;
+using FenceGateway.Gateway.Configuration;
 using FenceGateway.TokenStore;
 
 namespace FenceGateway.Gateway.Admin;
 
 /// <summary>Marks and what is on its way: <c>/admin/v1/resources</c>, to look at and to change.</summary>
 internal sealed class AdminResources(
-    ITokenStore store, FenceTable table, FencingPolicyRegistry policies, TimeProvider time, ILogger<AdminResources> logger)
+    ITokenStore store, FenceTable table, LastGoodConfiguration configuration, TimeProvider time, ILogger<AdminResources> logger)
 {
     private const int DefaultLimit = 50;
     private const int MaxLimit = 1000;
@@ -150,8 +150,16 @@ internal sealed class AdminResources(
     };
 
     /// <summary>How long writes that a crash left behind may still be in doubt, by the longest hold in force.</summary>
-    private TimeSpan? CrashDoubt() =>
-        store.SinceCrash is { } since && since < policies.LongestHold ? policies.LongestHold - since : null;
+    private TimeSpan? CrashDoubt()
+    {
+        if (store.SinceCrash is not { } since)
+        {
+            return null;
+        }
+
+        var hold = configuration.Current.FencingPolicies.Values.Select(p => p.InDoubtHold).DefaultIfEmpty().Max();
+        return since < hold ? hold - since : null;
+    }
 
     private static ResourceKey? ReadKey(HttpContext context, string suffix) =>
         context.Request.RouteValues["key"] is string text

@@ -11,7 +11,7 @@ namespace FenceGateway.Gateway.Admin;
 /// about its host, and so that probes are answered while the data listener drains.
 /// </summary>
 internal sealed class AdminServer(
-    GatewayConfiguration configuration, AdminApi api, HealthEndpoints health, Logger serilog, ILogger<AdminServer> logger)
+    LastGoodConfiguration configuration, AdminApi api, HealthEndpoints health, Logger serilog, ILogger<AdminServer> logger)
     : IHostedService, IAsyncDisposable
 {
     private WebApplication? _app;
@@ -22,7 +22,7 @@ internal sealed class AdminServer(
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.WebHost.UseKestrel(kestrel => kestrel.AddServerHeader = false).UseUrls(configuration.Options.Admin.Url);
+        builder.WebHost.UseKestrel(kestrel => kestrel.AddServerHeader = false).UseUrls(configuration.Current.Options.Admin.Url);
         builder.Logging.UseGatewayLogging(serilog);
         builder.Services.AddRouting();
         _app = builder.Build();
@@ -31,7 +31,7 @@ internal sealed class AdminServer(
         health.Map(_app);
         api.Map(_app);
         await _app.StartAsync(cancellationToken);
-        Address = _app.Services.GetRequiredService<IServer>().Features.GetRequiredFeature<IServerAddressesFeature>().Addresses.First();
+        Address = _app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
         logger.Listening(Address);
     }
 

@@ -1,28 +1,30 @@
-using System.Collections.Frozen;
+using System.Collections.Concurrent;
+using FenceGateway.Gateway.Configuration;
 using Yarp.ReverseProxy.Configuration;
 using Yarp.ReverseProxy.Model;
 
 namespace FenceGateway.Gateway.Fencing;
 
-/// <summary>The clusters that a fenced route leads to. Swapped whole when the configuration changes.</summary>
+/// <summary>
+/// The clusters that a fenced route leads to, or led to since the process started: a cluster does not stop to be worth
+/// protecting while a reload is on its way.
+/// </summary>
 internal sealed class FencedClusters
 {
-    private volatile FrozenSet<string> _ids = FrozenSet<string>.Empty;
+    private readonly ConcurrentDictionary<string, bool> _ids = new(StringComparer.OrdinalIgnoreCase);
 
-    public bool IsEmpty => _ids.Count == 0;
+    public bool IsEmpty => _ids.IsEmpty;
 
-    public bool Contains(RouteModel? route) => route?.Config.ClusterId is { } id && _ids.Contains(id);
+    public bool Contains(RouteModel? route) => route?.Config.ClusterId is { } id && _ids.ContainsKey(id);
 
-    public void Update(IEnumerable<RouteConfig> routes) =>
-        _ids = routes
-            .Where(r => r.Metadata?.ContainsKey(FencingMetadata.PolicyKey) == true && r.ClusterId is not null)
-            .Select(r => r.ClusterId!)
-            .ToFrozenSet(StringComparer.OrdinalIgnoreCase);
-}
-
-/// <summary>How a route says that it is fenced.</summary>
-internal static class FencingMetadata
-{
-    /// <summary>The key in a route's <c>Metadata</c> that names its policy.</summary>
-    public const string PolicyKey = "FencingPolicy";
+    /// <summary>Gives the endpoint of a route the policy that the route names, if it names one.</summary>
+    public void Fence(IEndpointConventionBuilder endpoint, RouteConfig route, FencingPolicyRegistry policies)
+    {
+        if (route.Metadata?.TryGetValue(FencedRouteRules.MetadataKey, out var name) == true
+            && policies.TryGet(name, out var policy))
+        {
+            endpoint.WithMetadata(policy);
+            _ids.TryAdd(route.ClusterId!, true);
+        }
+    }
 }

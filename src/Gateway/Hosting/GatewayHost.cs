@@ -14,9 +14,9 @@ internal static class GatewayHost
 {
     /// <summary>Runs until it is told to stop. Exit code 0, or 1 when it could not start; the reason goes to <paramref name="error"/>.</summary>
     /// <exception cref="ConfigurationRejectedException">The configuration is not good.</exception>
-    public static async Task<int> RunAsync(GatewaySettings settings, TextWriter error, CancellationToken cancellationToken)
+    public static async Task<int> RunAsync(GatewayArguments arguments, TextWriter error, CancellationToken cancellationToken)
     {
-        await using var gateway = Build(settings);
+        await using var gateway = await BuildAsync(arguments, cancellationToken);
         try
         {
             await gateway.App.RunAsync(cancellationToken);
@@ -30,36 +30,30 @@ internal static class GatewayHost
     }
 
     /// <summary>Builds the gateway; nothing listens and no store is open yet.</summary>
-    public static BuiltGateway Build(GatewaySettings settings)
+    public static async Task<BuiltGateway> BuildAsync(GatewayArguments arguments, CancellationToken cancellationToken)
     {
-        var lastGood = new LastGoodConfiguration(JsonConfigurationFile.Read(settings.File));
+        var configuration = await LastGoodConfiguration.LoadAsync(arguments, TimeProvider.System, cancellationToken);
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ContentRootPath = Environment.CurrentDirectory });
-        builder.Configuration.Sources.Clear();
-        ((IConfigurationBuilder)builder.Configuration).Add(lastGood);
-        settings.AddOverrides(builder.Configuration);
-
-        var configuration = GatewayConfiguration.Parse(builder.Configuration);
+        configuration.AddTo(builder.Configuration);
         var serilog = GatewayLogging.Create(builder.Configuration);
         builder.Logging.UseGatewayLogging(serilog);
-        builder.Services.AddSingleton(settings).AddSingleton(lastGood).AddSingleton(serilog);
+        builder.Services.AddSingleton(configuration);
+        builder.Services.AddSingleton(serilog);
         builder.Services.AddGateway(configuration, builder.Configuration);
         builder.WebHost.UseKestrel((context, kestrel) =>
         {
             kestrel.AddServerHeader = false;
             kestrel.Configure(context.Configuration.GetSection("Kestrel"));
         });
-        if (builder.Configuration["Urls"] is null && !builder.Configuration.GetSection("Kestrel:Endpoints").Exists())
-        {
-            builder.WebHost.UseUrls(DefaultUrl);
-        }
 
         var app = builder.Build();
-        app.UseMiddleware<RequestMiddleware>(configuration.Options.Requests.CorrelationHeader, configuration.Options.Requests.TenantHeader);
+        var requests = configuration.Current.Options.Requests;
+        app.UseMiddleware<RequestMiddleware>(requests.CorrelationHeader, requests.TenantHeader);
         app.UseRouting();
         app.UseRequestTimeouts();
         app.UseMiddleware<FenceMiddleware>();
-        var policies = app.Services.GetRequiredService<FencingPolicyRegistry>();
-        app.MapFencedProxy().ConfigureEndpoints((endpoint, route, _) => policies.Attach(endpoint, route.Metadata));
+        var clusters = app.Services.GetRequiredService<FencedClusters>();
+        app.MapFencedProxy().ConfigureEndpoints((endpoint, route, _) => clusters.Fence(endpoint, route, configuration.Policies));
         return new BuiltGateway(app, serilog);
     }
 
@@ -67,8 +61,6 @@ internal static class GatewayHost
     public static string Explain(Exception e) => e is IOException && e.InnerException is { } inner && inner.Message.Contains("in use", StringComparison.Ordinal)
         ? $"{e.Message} Choose another with --urls http://127.0.0.1:PORT, the admin listener's with --FenceGateway:Admin:Url=…"
         : e.Message;
-
-    private const string DefaultUrl = "http://127.0.0.1:8080";
 }
 
 /// <summary>A gateway and what has to outlive it: its logger takes events until everything else is gone.</summary>
@@ -84,7 +76,6 @@ internal sealed class BuiltGateway(WebApplication app, Logger serilog) : IAsyncD
 
     public async ValueTask DisposeAsync()
     {
-        await app.StopAsync();
         await app.DisposeAsync();
         await serilog.DisposeAsync();
     }

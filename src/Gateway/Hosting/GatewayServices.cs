@@ -7,28 +7,26 @@ using FenceGateway.Gateway.Shutdown;
 using FenceGateway.TokenStore;
 using FenceGateway.TokenStore.Embedded;
 using FenceGateway.TokenStore.Memory;
-using Yarp.ReverseProxy.Configuration;
 
 namespace FenceGateway.Gateway.Hosting;
 
 /// <summary>What the gateway is made of.</summary>
 internal static class GatewayServices
 {
-    public static void AddGateway(this IServiceCollection services, GatewayConfiguration configuration, IConfiguration source)
+    public static void AddGateway(this IServiceCollection services, LastGoodConfiguration configuration, IConfiguration source)
     {
-        var options = configuration.Options;
+        var options = configuration.Current.Options;
         services.AddSingleton(TimeProvider.System);
         services.AddSingleton(configuration);
         services.AddMetrics();
         services.AddRouting();
         services.AddRequestTimeouts();
         services.AddTokenStore(options.TokenStore);
-        services.AddFencing(configuration);
+        services.AddFencing(configuration.Policies);
         services.AddReverseProxy().LoadFromConfig(source.GetSection("ReverseProxy")).AddSingleSend();
 
         services.AddSingleton<ShutdownSignal>();
         services.AddSingleton<HealthState>();
-        services.AddSingleton<ConfigurationReloader>();
         services.AddSingleton<AdminResources>();
         services.AddSingleton<AdminApi>();
         services.AddSingleton<HealthEndpoints>();
@@ -37,7 +35,7 @@ internal static class GatewayServices
         // Started in this order, before the data listener; stopped in the reverse order, after it.
         services.AddHostedService(provider => ActivatorUtilities.CreateInstance<ShutdownSequence>(provider, options.Shutdown.Delay));
         services.AddHostedService(provider => provider.GetRequiredService<AdminServer>());
-        services.AddHostedService(provider => provider.GetRequiredService<ConfigurationReloader>());
+        services.AddHostedService<ConfigurationWatcher>();
         services.Configure<HostOptions>(host => host.ShutdownTimeout = options.Shutdown.Delay + options.Shutdown.Timeout);
     }
 
@@ -55,14 +53,10 @@ internal static class GatewayServices
             provider.GetRequiredService<ITokenStore>(), provider.GetRequiredService<TimeProvider>(), options.MaxActiveResources));
     }
 
-    private static void AddFencing(this IServiceCollection services, GatewayConfiguration configuration)
+    private static void AddFencing(this IServiceCollection services, FencingPolicyRegistry policies)
     {
-        var policies = new FencingPolicyRegistry();
-        policies.Update([.. configuration.Policies.Values]);
-        var fencedClusters = new FencedClusters();
-        fencedClusters.Update(configuration.Routes);
         services.AddSingleton(policies);
-        services.AddSingleton(fencedClusters);
+        services.AddSingleton<FencedClusters>();
         services.AddSingleton<FenceCheck>();
         services.AddSingleton<FencingMetrics>();
         services.AddSingleton<WriteDeadline.Pool>();

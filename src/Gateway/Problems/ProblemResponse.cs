@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
@@ -11,6 +12,7 @@ namespace FenceGateway.Gateway.Problems;
 internal static class ProblemResponse
 {
     private const string ContentType = "application/problem+json";
+    private const int InitialBodySize = 768;
 
     private static readonly JsonWriterOptions WriterOptions = new()
     {
@@ -45,20 +47,27 @@ internal static class ProblemResponse
             return;
         }
 
-        await using (var json = new Utf8JsonWriter(response.BodyWriter, WriterOptions))
+        var body = new ArrayBufferWriter<byte>(InitialBodySize);
+        using (var json = new Utf8JsonWriter(body, WriterOptions))
         {
-            json.WriteStartObject();
-            json.WriteString("type", problem.Type);
-            json.WriteString("title", problem.Title);
-            json.WriteNumber("status", problem.Status);
-            json.WriteString("detail", detail);
-            json.WriteString("instance", context.Request.Path.ToUriComponent());
-            json.WriteString("traceId", Activity.Current?.TraceId.ToHexString() ?? context.TraceIdentifier);
-            WriteFence(json, context, request);
-            json.WriteEndObject();
+            WriteBody(json, context, problem, detail, request);
         }
 
-        await response.CompleteAsync();
+        response.ContentLength = body.WrittenCount;
+        await response.Body.WriteAsync(body.WrittenMemory);
+    }
+
+    private static void WriteBody(Utf8JsonWriter json, HttpContext context, Problem problem, string detail, GatewayRequest? request)
+    {
+        json.WriteStartObject();
+        json.WriteString("type", problem.Type);
+        json.WriteString("title", problem.Title);
+        json.WriteNumber("status", problem.Status);
+        json.WriteString("detail", detail);
+        json.WriteString("instance", context.Request.Path.ToUriComponent());
+        json.WriteString("traceId", Activity.Current?.TraceId.ToHexString() ?? context.TraceIdentifier);
+        WriteFence(json, context, request);
+        json.WriteEndObject();
     }
 
     private static void WriteFence(Utf8JsonWriter json, HttpContext context, GatewayRequest? request)

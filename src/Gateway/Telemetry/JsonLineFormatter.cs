@@ -1,5 +1,6 @@
 using Serilog.Events;
 using Serilog.Formatting;
+using Serilog.Formatting.Display;
 using Serilog.Formatting.Json;
 
 namespace FenceGateway.Gateway.Telemetry;
@@ -9,6 +10,9 @@ internal sealed class JsonLineFormatter : ITextFormatter
 {
     private static readonly JsonValueFormatter Values = new(typeTagName: null);
 
+    /// <summary>Renders the message with strings as they are, without quotes.</summary>
+    private static readonly MessageTemplateTextFormatter Message = new("{Message:lj}");
+
     public void Format(LogEvent logEvent, TextWriter output)
     {
         output.Write("{\"timestamp\":\"");
@@ -16,7 +20,7 @@ internal sealed class JsonLineFormatter : ITextFormatter
         output.Write("\",\"level\":\"");
         output.Write(logEvent.Level.ToString());
         output.Write("\",\"message\":");
-        JsonValueFormatter.WriteQuotedJsonString(logEvent.RenderMessage(), output);
+        JsonValueFormatter.WriteQuotedJsonString(Render(logEvent), output);
         output.Write(",\"messageTemplate\":");
         JsonValueFormatter.WriteQuotedJsonString(logEvent.MessageTemplate.Text, output);
         if (logEvent.TraceId is { } trace)
@@ -39,6 +43,13 @@ internal sealed class JsonLineFormatter : ITextFormatter
         }
 
         output.WriteLine('}');
+    }
+
+    private static string Render(LogEvent logEvent)
+    {
+        using var text = new StringWriter();
+        Message.Format(logEvent, text);
+        return text.ToString();
     }
 
     private static void Write(TextWriter output, string name, string value)

@@ -20,6 +20,9 @@ internal sealed class CrashHold(TimeProvider clock)
     /// <summary>Begins a hold of which nothing is served yet.</summary>
     public void Begin() => Continue(servedMilliseconds: 0);
 
+    /// <summary>There was no process before.</summary>
+    public void Skip() => _active = false;
+
     /// <summary>Goes on as <see cref="ToMilliseconds"/> of the process before has said.</summary>
     public void Continue(long servedMilliseconds)
     {
@@ -28,8 +31,11 @@ internal sealed class CrashHold(TimeProvider clock)
         _active = servedMilliseconds != NothingToServe;
     }
 
+    /// <summary>How much has been served; null when there is nothing to serve.</summary>
+    public TimeSpan? Served => _active ? _served + clock.GetElapsedTime(_start) : null;
+
     /// <summary>How much has been served, or that there is nothing to serve.</summary>
-    public long ToMilliseconds() => _active ? (long)(_served + clock.GetElapsedTime(_start)).TotalMilliseconds : NothingToServe;
+    public long ToMilliseconds() => Served is { } served ? (long)served.TotalMilliseconds : NothingToServe;
 
     /// <summary>The lowest token that may still be on its way from before this process.</summary>
     /// <param name="entry">The resource.</param>

@@ -64,6 +64,9 @@ public sealed class EmbeddedTokenStore : ITokenStore
     /// <inheritdoc/>
     public long Count => _table.Count;
 
+    /// <inheritdoc/>
+    public TimeSpan? SinceCrash => _hold.Served;
+
     internal CommitQueue Queue => _queue;
 
     internal Snapshotter Snapshots => _snapshotter ?? throw new InvalidOperationException("The store is not open.");
@@ -159,6 +162,7 @@ public sealed class EmbeddedTokenStore : ITokenStore
         var recovered = new Recovery(folder, _table, _logger).Run();
         if (recovered.IsNew)
         {
+            _hold.Skip();
             EmbeddedLog.Created(_logger, Info.Location);
         }
         else if (recovered.Served is { } served)

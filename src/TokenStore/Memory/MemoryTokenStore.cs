@@ -41,6 +41,9 @@ public sealed class MemoryTokenStore : ITokenStore
     public long Count => Volatile.Read(ref _count);
 
     /// <inheritdoc/>
+    public TimeSpan? SinceCrash => null;
+
+    /// <inheritdoc/>
     public ValueTask OpenAsync(CancellationToken cancellationToken)
     {
         _fault = null;
