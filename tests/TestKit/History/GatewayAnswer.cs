@@ -29,9 +29,10 @@ public sealed record GatewayAnswer(
     internal bool ProvesMark => Status is not null && (!SaysNotForwarded || Problem == Draining);
 
     /// <summary>
-    /// The gateway may have recorded the token. Everything that is refused before the admission, which comes last, has not.
+    /// The gateway may have recorded the token. Everything that is refused before the admission, which comes last, has not; a
+    /// stale one may have: overtaken while it waited for older writes.
     /// </summary>
-    internal bool MayHaveRecorded => ProvesMark || Problem is null or "token-store-unavailable" or "shutting-down";
+    internal bool MayHaveRecorded => ProvesMark || Problem is null or Stale or "token-store-unavailable" or "shutting-down";
 
     public override string ToString() =>
         $"request {RequestId} with token {Token} (sent {Sent}, " + (Status is null ? "no answer)" : $"answered {Status} {Problem} at {Answered})");

@@ -31,7 +31,8 @@ public sealed class RecordingClient(EventClock clock) : IDisposable
         using var request = new HttpRequestMessage(method, new Uri(gateway, path));
         request.Headers.Add("Fencing-Token", token.ToString(CultureInfo.InvariantCulture));
         request.Headers.Add(JournalService.RequestIdHeader, id);
-        request.Content = method == HttpMethod.Get ? null : new StringContent($"{id} wrote with {token}");
+        // With content, be it empty: a request without any may be sent again by the client itself when its connection ends.
+        request.Content = new StringContent(method == HttpMethod.Get ? "" : $"{id} wrote with {token}");
         var sent = clock.Next();
         var answer = await AnswerAsync(request, new GatewayAnswer(id, path, token, sent, null, null, null));
         _answers.Enqueue(answer);
