@@ -62,6 +62,6 @@ public sealed partial class SourceTreeTests
         Repository.Files("src").Where(path => path.EndsWith(".cs", StringComparison.Ordinal));
 
     // The character classes keep the pattern from matching itself.
-    [GeneratedRegex(@"(?<![\w.}~-])/(wor[k]/|tm[p]/wt\b|roo[t]/)", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"(?<![\w.}~-])/(?:wor[k]/|tm[p]/wt\b|roo[t]/)", RegexOptions.CultureInvariant)]
     private static partial Regex MachinePath();
 }
