@@ -21,7 +21,7 @@ public sealed partial class DocumentationTests
             .Distinct(StringComparer.Ordinal)];
 
     [Fact]
-    public void Readme_OfTheRepository_IsThere() => Repository.Files().ShouldContain("README.md");
+    public void Readme_OfTheRepository_IsThere() => Repository.Has("README.md").ShouldBeTrue("README.md is missing.");
 
     [Theory]
     [MemberData(nameof(Documents))]
@@ -46,7 +46,7 @@ public sealed partial class DocumentationTests
 
     private static void Mentions(string document, string name)
     {
-        Repository.Files().ShouldContain(document);
+        Repository.Has(document).ShouldBeTrue($"{document} is missing.");
         Regex.IsMatch(Repository.Read(document), $@"(?<![\w.-]){Regex.Escape(name)}(?![\w-]|\.\w)")
             .ShouldBeTrue($"{document} does not explain {name}.");
     }

@@ -29,6 +29,8 @@ internal static class Repository
         new DirectoryInfo(Path.Combine(Root, folder)).EnumerateDirectories().Where(IsKept)
             .SelectMany(sub => Folders(Relative(sub)).Prepend(Relative(sub)));
 
+    public static bool Has(string path) => File.Exists(Path.Combine(Root, path));
+
     public static string Read(string path) => File.ReadAllText(Path.Combine(Root, path));
 
     private static bool IsKept(DirectoryInfo folder) => folder.LinkTarget is null && !Generated.Contains(folder.Name);
