@@ -1,0 +1,45 @@
+# syntax=docker/dockerfile:1
+#
+# docker build -t fencegateway .
+# docker run -p 8080:8080 -v ./gateway.json:/etc/fencegateway/gateway.json:ro -v fencegateway:/var/lib/fencegateway fencegateway
+#
+# The bases are pinned by version tag. Whoever has a registry at hand pins the digests as well: tag@sha256:…
+
+FROM mcr.microsoft.com/dotnet/sdk:10.0.401 AS build
+WORKDIR /source
+ENV DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1
+
+# Only what restore reads, so that a change of code keeps this layer.
+COPY global.json Directory.Build.props Directory.Build.targets Directory.Packages.props ./
+COPY src/Fencing/Fencing.csproj src/Fencing/
+COPY src/TokenStore/TokenStore.csproj src/TokenStore/
+COPY src/Gateway/Gateway.csproj src/Gateway/
+RUN dotnet restore src/Gateway
+
+COPY .editorconfig BannedSymbols.txt LICENSE ./
+COPY config/ config/
+COPY src/ src/
+RUN dotnet publish src/Gateway -c Release -o /app --no-restore
+# A named volume takes its owner from the folder it covers.
+RUN mkdir -p /layout/var/lib/fencegateway /layout/etc/fencegateway
+
+FROM mcr.microsoft.com/dotnet/aspnet:10.0.12 AS final
+WORKDIR /app
+COPY --from=build /app ./
+COPY --from=build /source/LICENSE ./
+COPY --from=build /source/config/gateway.json /etc/fencegateway/gateway.json
+COPY --from=build --chown=$APP_UID:$APP_UID /layout/var/lib/fencegateway /var/lib/fencegateway
+
+# The admin listener stays on the container's loopback: it has no authentication, see SECURITY.md. To reach it from
+# a private network, set FenceGateway__Admin__Url=http://0.0.0.0:8081 and publish the port there only.
+ENV Urls=http://0.0.0.0:8080 \
+    FenceGateway__Admin__Url=http://127.0.0.1:8081 \
+    FenceGateway__TokenStore__Embedded__Path=/var/lib/fencegateway/tokens
+
+USER $APP_UID
+VOLUME /var/lib/fencegateway
+EXPOSE 8080 8081
+HEALTHCHECK --interval=10s --timeout=5s --start-period=10s --retries=3 \
+    CMD ["dotnet", "fencegateway.dll", "healthcheck", "--config", "/etc/fencegateway/gateway.json"]
+ENTRYPOINT ["dotnet", "fencegateway.dll"]
+CMD ["run", "--config", "/etc/fencegateway/gateway.json"]
