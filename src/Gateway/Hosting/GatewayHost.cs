@@ -16,7 +16,7 @@ internal static class GatewayHost
     /// <exception cref="ConfigurationRejectedException">The configuration is not good.</exception>
     public static async Task<int> RunAsync(GatewayArguments arguments, TextWriter error, CancellationToken cancellationToken)
     {
-        await using var gateway = await BuildAsync(arguments, cancellationToken);
+        await using var gateway = await BuildAsync(arguments, TimeProvider.System, cancellationToken);
         try
         {
             await gateway.App.RunAsync(cancellationToken);
@@ -30,16 +30,17 @@ internal static class GatewayHost
     }
 
     /// <summary>Builds the gateway; nothing listens and no store is open yet.</summary>
-    public static async Task<BuiltGateway> BuildAsync(GatewayArguments arguments, CancellationToken cancellationToken)
+    public static async Task<BuiltGateway> BuildAsync(
+        GatewayArguments arguments, TimeProvider time, CancellationToken cancellationToken)
     {
-        var configuration = await LastGoodConfiguration.LoadAsync(arguments, TimeProvider.System, cancellationToken);
+        var configuration = await LastGoodConfiguration.LoadAsync(arguments, time, cancellationToken);
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ContentRootPath = Environment.CurrentDirectory });
         configuration.AddTo(builder.Configuration);
         var serilog = GatewayLogging.Create(builder.Configuration);
         builder.Logging.UseGatewayLogging(serilog);
         builder.Services.AddSingleton(configuration);
         builder.Services.AddSingleton(serilog);
-        builder.Services.AddGateway(configuration, builder.Configuration);
+        builder.Services.AddGateway(configuration, time, builder.Configuration);
         builder.WebHost.UseKestrel((context, kestrel) =>
         {
             kestrel.AddServerHeader = false;

@@ -13,10 +13,10 @@ namespace FenceGateway.Gateway.Hosting;
 /// <summary>What the gateway is made of.</summary>
 internal static class GatewayServices
 {
-    public static void AddGateway(this IServiceCollection services, LastGoodConfiguration configuration, IConfiguration source)
+    public static void AddGateway(this IServiceCollection services, LastGoodConfiguration configuration, TimeProvider time, IConfiguration source)
     {
         var options = configuration.Current.Options;
-        services.AddSingleton(TimeProvider.System);
+        services.AddSingleton(time);
         services.AddSingleton(configuration);
         services.AddMetrics();
         services.AddRouting();
