@@ -141,8 +141,8 @@ public sealed class LastGoodConfigurationTests : IDisposable
         File.CreateSymbolicLink(_folder.File, "..data/gateway.json");
         await WatchAsync(() =>
         {
-            Directory.CreateSymbolicLink(_folder.Other("..data_new"), "v2");
-            File.Move(_folder.Other("..data_new"), _folder.Other("..data"), overwrite: true);
+            Directory.Delete(_folder.Other("..data"));
+            Directory.CreateSymbolicLink(_folder.Other("..data"), "v2");
         });
     }
 
@@ -178,12 +178,16 @@ public sealed class LastGoodConfigurationTests : IDisposable
     private async Task WatchAsync(Action change)
     {
         using var configuration = await _folder.LoadAsync();
+        var host = new ConfigurationManager();
+        configuration.AddTo(host);
+        var reloaded = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        using var registration = ((IConfiguration)host).GetReloadToken().RegisterChangeCallback(_ => reloaded.TrySetResult(), null);
         using var watcher = new ConfigurationWatcher(configuration, TimeProvider.System, _log);
         await watcher.StartAsync(Cancellation);
 
         change();
 
-        await _log.Logged.Task.WaitAsync(Patience, Cancellation);
+        await reloaded.Task.WaitAsync(Patience, Cancellation);
         await watcher.StopAsync(Cancellation);
         configuration.Current.FencingPolicies["per-order"].Resource.Text.ShouldBe("changed/{id}");
     }
