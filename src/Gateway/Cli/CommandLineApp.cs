@@ -44,7 +44,10 @@ internal sealed class CommandLineApp(
             return await result.InvokeAsync(
                 new InvocationConfiguration
                 {
-                    Output = output, Error = error, EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null,
+                    Output = output,
+                    Error = error,
+                    EnableDefaultExceptionHandler = false,
+                    ProcessTerminationTimeout = null,
                 },
                 cancellationToken);
         }

@@ -15,7 +15,11 @@ internal static class ReverseProxyKeys
     /// <summary>The route as far as the gateway serves it, so that one mistake is not reported twice.</summary>
     public static RouteConfig WithoutUnsupported(RouteConfig route) => route with
     {
-        AuthorizationPolicy = null, CorsPolicy = null, RateLimiterPolicy = null, TimeoutPolicy = null, Timeout = null,
+        AuthorizationPolicy = null,
+        CorsPolicy = null,
+        RateLimiterPolicy = null,
+        TimeoutPolicy = null,
+        Timeout = null,
     };
 
     public static void Check(IConfigurationSection section, List<ConfigProblem> problems)

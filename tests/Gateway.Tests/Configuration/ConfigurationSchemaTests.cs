@@ -31,7 +31,8 @@ public sealed class ConfigurationSchemaTests
         (await ConfigurationFolder.ProblemsAsync(json)).ShouldBeEmpty();
         SchemaErrors(ConfigurationSchema.Create(), JsonNode.Parse(json, documentOptions: new JsonDocumentOptions
         {
-            AllowTrailingCommas = true, CommentHandling = JsonCommentHandling.Skip,
+            AllowTrailingCommas = true,
+            CommentHandling = JsonCommentHandling.Skip,
         }), "$").ShouldBeEmpty();
     }
 
