@@ -44,7 +44,10 @@ internal sealed class CommandLineApp(
             return await result.InvokeAsync(
                 new InvocationConfiguration
                 {
-                    Output = output, Error = error, EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null,
+                    Output = output,
+                    Error = error,
+                    EnableDefaultExceptionHandler = false,
+                    ProcessTerminationTimeout = null,
                 },
                 cancellationToken);
         }
@@ -108,7 +111,7 @@ internal sealed class CommandLineApp(
         var option = new Option<int?>(name) { HelpName = "PORT", Description = description };
         option.Validators.Add(result =>
         {
-            if (!result.Errors.Any() && result.GetValueOrDefault<int?>() is < 1 or > 65535)
+            if (result.Tokens is [var token] && int.TryParse(token.Value, out var port) && port is < 1 or > 65535)
             {
                 result.AddError($"{name} must be a port, 1 to 65535.");
             }
@@ -196,7 +199,7 @@ internal sealed class CommandLineApp(
             return string.Join('\n', result.Errors.Select(e => e.Message).Concat(Suggestions(result, command)));
         }
 
-        return _settings.Length > 0 && command.Name is "version" or "schema" && _settings.Length > 0
+        return _settings.Length > 0 && command.Name is ("version" or "schema")
             ? $"'{command.Name}' takes no settings such as {_settings[0]}."
             : null;
     }

@@ -33,6 +33,8 @@ internal sealed partial class ConfigurationWatcher(LastGoodConfiguration configu
         using var watcher = Watch();
         using var hangup = OperatingSystem.IsWindows() ? null : PosixSignalRegistration.Create(PosixSignal.SIGHUP, OnHangup);
         using var poll = time.CreateTimer(_ => _changes.Writer.TryWrite(true), null, Poll, Poll);
+        // The file may have changed between the start of the process and the start of the watch.
+        _changes.Writer.TryWrite(true);
         try
         {
             await foreach (var _ in _changes.Reader.ReadAllAsync(stoppingToken))

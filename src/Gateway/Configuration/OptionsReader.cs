@@ -108,15 +108,12 @@ internal sealed class OptionsReader(List<ConfigProblem> problems)
         var list = new List<string>();
         foreach (var child in section.GetChildren())
         {
+            list.Add(child.Value ?? "");
             if (!child.Key.All(char.IsAsciiDigit))
             {
                 Report(child, "is a key where a list is expected");
             }
-            else if (child.Value is { Length: > 0 } value && !child.GetChildren().Any())
-            {
-                list.Add(value);
-            }
-            else
+            else if (child.Value is null or "" || child.GetChildren().Any())
             {
                 Report(child, "is not a text");
             }

@@ -25,7 +25,7 @@ internal static class ReverseProxyInspector
         var validator = provider.GetRequiredService<IConfigValidator>();
         foreach (var route in config.Routes)
         {
-            Add(await validator.ValidateRouteAsync(route), "Routes", route.RouteId, problems);
+            Add(await validator.ValidateRouteAsync(ReverseProxyKeys.WithoutUnsupported(route)), "Routes", route.RouteId, problems);
             CheckCluster(route, config.Clusters, problems);
         }
 

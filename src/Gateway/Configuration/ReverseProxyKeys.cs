@@ -12,6 +12,16 @@ internal static class ReverseProxyKeys
     private static readonly string[] Unsupported =
         ["AuthorizationPolicy", "CorsPolicy", "RateLimiterPolicy", "OutputCachePolicy", "TimeoutPolicy", "Timeout"];
 
+    /// <summary>The route as far as the gateway serves it, so that one mistake is not reported twice.</summary>
+    public static RouteConfig WithoutUnsupported(RouteConfig route) => route with
+    {
+        AuthorizationPolicy = null,
+        CorsPolicy = null,
+        RateLimiterPolicy = null,
+        TimeoutPolicy = null,
+        Timeout = null,
+    };
+
     public static void Check(IConfigurationSection section, List<ConfigProblem> problems)
     {
         string[] kinds = ["Routes", "Clusters"];

@@ -1,0 +1,188 @@
+using FenceGateway.Gateway.Configuration;
+
+namespace FenceGateway.Gateway.Tests.Configuration;
+
+public sealed class ConfigurationProblemTests
+{
+    private const string PolicyPath = "$.FenceGateway.FencingPolicies.per-order";
+
+    [Theory]
+    [InlineData("\"Shutdwn\": {}", "$.FenceGateway.Shutdwn", "did you mean 'Shutdown'?")]
+    [InlineData("\"Zzzz\": 1", "$.FenceGateway.Zzzz", "known keys: Admin, TokenStore, FencingPolicies, Shutdown, Requests")]
+    [InlineData("\"TokenStore\": \"Memory\"", "$.FenceGateway.TokenStore", "is the value 'Memory' where an object is expected")]
+    [InlineData("\"FencingPolicies\": \"x\"", "$.FenceGateway.FencingPolicies", "where an object is expected")]
+    [InlineData("\"FencingPolicies\": { \"a.b\": {} }", "$.FenceGateway.FencingPolicies['a.b'].Resource", "is required")]
+    [InlineData("\"TokenStore\": { \"Provider\": \"Memry\" }", "$.FenceGateway.TokenStore.Provider", "did you mean 'Memory'?")]
+    [InlineData("\"TokenStore\": { \"Provider\": \"1\" }", "$.FenceGateway.TokenStore.Provider", "one of Embedded, Memory")]
+    [InlineData("\"TokenStore\": { \"MaxActiveResources\": 1 }", "$.FenceGateway.TokenStore.MaxActiveResources", "16 to 16777216")]
+    [InlineData("\"TokenStore\": { \"MaxActiveResources\": 2.5 }", "$.FenceGateway.TokenStore.MaxActiveResources", "a whole number")]
+    [InlineData("\"TokenStore\": { \"Embedded\": { \"Path\": \"\" } }", "$.FenceGateway.TokenStore.Embedded.Path", "is required")]
+    [InlineData("\"Shutdown\": { \"Timeout\": \"02:00:00\" }", "$.FenceGateway.Shutdown.Timeout", "00:00:00 to 01:00:00")]
+    [InlineData("\"Shutdown\": { \"Delay\": [1] }", "$.FenceGateway.Shutdown.Delay", "where a duration")]
+    [InlineData("\"Requests\": { \"TenantHeader\": \"Host\" }", "$.FenceGateway.Requests.TenantHeader", "a meaning of its own")]
+    [InlineData("\"Requests\": { \"TenantHeader\": \"x-correlation_id\" }", "$.FenceGateway.Requests.TenantHeader", "CorrelationHeader")]
+    [InlineData("\"Admin\": { \"Url\": \"nonsense\" }", "$.FenceGateway.Admin.Url", "no address to listen on")]
+    [InlineData("\"Admin\": { \"Url\": \"https://127.0.0.1:1\" }", "$.FenceGateway.Admin.Url", "http only")]
+    [InlineData("\"Admin\": { \"Url\": \"http://*:8080\" }", "$.FenceGateway.Admin.Url", "also the data listener")]
+    public async Task Gateway_Wrong_NamesPathAndRemedy(string members, string path, string message) =>
+        await ShouldBeOnlyProblemAsync(Json.Gateway(members), path, message);
+
+    [Theory]
+    [InlineData("\"DrainTimout\": \"00:00:01\"", ".DrainTimout", "did you mean 'DrainTimeout'?")]
+    [InlineData("\"Mode\": \"enforced\"", ".Mode", "one of Enforce, Report, Off is expected; did you mean 'Enforce'?")]
+    [InlineData("\"Mode\": 0", ".Mode", "one of Enforce, Report, Off")]
+    [InlineData("\"Mode\": \"Enforce, Report\"", ".Mode", "one of Enforce, Report, Off")]
+    [InlineData("\"MissingToken\": \"Refuse\"", ".MissingToken", "one of Reject, Allow")]
+    [InlineData("\"Barrier\": \"\"", ".Barrier", "one of Drain, Seal")]
+    [InlineData("\"CaseInsensitive\": 1", ".CaseInsensitive", "true or false")]
+    [InlineData("\"DrainTimeout\": 5", ".DrainTimeout", "a duration hh:mm:ss")]
+    [InlineData("\"DrainTimeout\": \"5s\"", ".DrainTimeout", "a duration hh:mm:ss")]
+    [InlineData("\"DrainTimeout\": \"0:0:5\"", ".DrainTimeout", "a duration hh:mm:ss")]
+    [InlineData("\"DrainTimeout\": \"24:00:00\"", ".DrainTimeout", "a duration hh:mm:ss")]
+    [InlineData("\"DrainTimeout\": \"-00:00:01\"", ".DrainTimeout", "a duration hh:mm:ss")]
+    [InlineData("\"DrainTimeout\": \"00:10:01\"", ".DrainTimeout", "out of range: 00:00:00 to 00:10:00")]
+    [InlineData("\"InDoubtHold\": \"00:00:00\"", ".InDoubtHold", "out of range: 00:00:00.001 to 1.00:00:00")]
+    [InlineData("\"WriteTimeout\": \"1.00:00:01\"", ".WriteTimeout", "out of range")]
+    [InlineData("\"HeaderAliases\": \"X-Fence\"", ".HeaderAliases", "a list is expected: [ \"X-Fence\" ]")]
+    [InlineData("\"HeaderAliases\": [ \"a\", {} ]", ".HeaderAliases[1]", "is not a text")]
+    [InlineData("\"Header\": \"Fencing Token\"", ".Header", "no header name")]
+    [InlineData("\"Header\": \"transfer-encoding\"", ".Header", "a meaning of its own")]
+    [InlineData("\"Header\": \"Content-Length\"", ".Header", "a meaning of its own")]
+    [InlineData("\"Header\": \"a-b-c-d-e-f\"", ".Header", "at most 4")]
+    [InlineData("\"Header\": \"\"", ".Header", "is required")]
+    [InlineData("\"HeaderAliases\": [ \"fencing-token\" ]", ".HeaderAliases[0]", "may take for Header")]
+    [InlineData("\"HeaderAliases\": [ \"Fencing_Token\" ]", ".HeaderAliases[0]", "may take for Header")]
+    [InlineData("\"HeaderAliases\": [ \"X-A\", \"x_a\" ]", ".HeaderAliases[1]", "may take for HeaderAliases[0]")]
+    [InlineData("\"HeaderAliases\": [ \"X-Tenant-Id\" ]", ".HeaderAliases[0]", "FenceGateway.Requests.TenantHeader")]
+    public async Task Policy_Wrong_NamesPathAndRemedy(string members, string path, string message) =>
+        await ShouldBeOnlyProblemAsync(Json.Policy(members), PolicyPath + path, message);
+
+    [Theory]
+    [InlineData("orders/{id", "has a '{' without a '}' at position 7")]
+    [InlineData("orders/{what:id}", "unknown placeholder '{what:id}'")]
+    [InlineData("{id}-{rest}", "apart with a '/'")]
+    [InlineData("a/{header:fencing-token}", "every token would be a resource of its own")]
+    public async Task Template_Wrong_SaysWhatToMend(string template, string message) =>
+        await ShouldBeOnlyProblemAsync(
+            Json.Gateway($$""" "FencingPolicies": { "per-order": { "Resource": "{{template}}" } } """),
+            PolicyPath + ".Resource",
+            message);
+
+    [Theory]
+    [InlineData("\"Match\": { \"Path\": \"/o/{key}\" }, \"Metadata\": { \"FencingPolicy\": \"per-order\" }",
+        ".Match.Path", "'/o/{key}' has no parameter {id}")]
+    [InlineData("\"Match\": { \"Hosts\": [ \"a\" ] }, \"Metadata\": { \"FencingPolicy\": \"per-order\" }",
+        ".Match.Path", "is missing and so has no parameter {id}")]
+    [InlineData("\"Match\": { \"Path\": \"/o/{id}\" }, \"Metadata\": { \"FencingPolicy\": \"per-ordr\" }",
+        ".Metadata.FencingPolicy", "names no fencing policy 'per-ordr'; did you mean 'per-order'?")]
+    [InlineData("\"Match\": { \"Path\": \"/o\" }, \"Metadata\": { \"FencePolicy\": \"per-order\" }",
+        ".Metadata.FencePolicy", "did you mean 'FencingPolicy'?")]
+    [InlineData("\"Match\": { \"Path\": \"/o\" }, \"Metadata\": { \"ResiliencePolicy\": \"x\" }",
+        ".Metadata.ResiliencePolicy", "not supported yet")]
+    [InlineData("\"Match\": { \"Path\": \"/o\" }, \"AuthorizationPolicy\": \"x\"", ".AuthorizationPolicy", "not supported yet")]
+    [InlineData("\"Match\": { \"Path\": \"/o\" }, \"CorsPolicy\": \"x\"", ".CorsPolicy", "not supported yet")]
+    [InlineData("\"Match\": { \"Path\": \"/o\" }, \"RateLimiterPolicy\": \"x\"", ".RateLimiterPolicy", "not supported yet")]
+    [InlineData("\"Match\": { \"Path\": \"/o\" }, \"OutputCachePolicy\": \"x\"", ".OutputCachePolicy", "not supported yet")]
+    [InlineData("\"Match\": { \"Path\": \"/o\" }, \"Timeout\": \"00:00:01\"", ".Timeout", "not supported yet")]
+    [InlineData("\"Match\": { \"Path\": \"/o\" }, \"Ordr\": 1", ".Ordr", "did you mean 'Order'?")]
+    [InlineData("\"Match\": { \"Path\": \"/o\", \"Metods\": [] }", ".Match.Metods", "did you mean 'Methods'?")]
+    [InlineData("\"Match\": { \"Path\": \"/o/{id\" }", "", "Invalid path '/o/{id'")]
+    [InlineData("\"Match\": { \"Path\": \"/o\" }, \"Order\": \"first\"", "", "is refused by YARP")]
+    [InlineData("\"Match\": { \"Path\": \"/o\" }, \"Transforms\": [ { \"Foo\": \"x\" } ]", "", "Unknown transform: Foo")]
+    public async Task Route_Wrong_NamesPathAndRemedy(string members, string path, string message) =>
+        await ShouldBeOnlyProblemAsync(Json.Route(members), "$.ReverseProxy.Routes.r" + path, message);
+
+    [Theory]
+    [InlineData("\"Routes\": { \"r\": { \"Match\": { \"Path\": \"/\" } } }", "Routes.r.ClusterId", "is required")]
+    [InlineData("\"Routes\": { \"r\": { \"ClusterId\": \"d\", \"Match\": { \"Path\": \"/\" } } }", "Routes.r.ClusterId", "there are no clusters")]
+    [InlineData("\"Clusters\": { \"c\": { \"LoadBalancingPolicy\": \"Nope\" } }", "Clusters.c", "LoadBalancingPolicy")]
+    [InlineData("\"Clusters\": { \"c\": { \"HttpRequest\": { \"Versio\": \"2\" } } }", "Clusters.c.HttpRequest.Versio", "'Version'")]
+    [InlineData("\"Clusters\": { \"c\": { \"Metadata\": { \"FencingPolicy\": \"p\" } } }",
+        "Clusters.c.Metadata.FencingPolicy", "Metadata of a route")]
+    [InlineData("\"Clusters\": { \"c\": { \"HttpRequest\": { \"ActivityTimeout\": \"abc\" } } }", "Clusters.c", "'abc'")]
+    [InlineData("\"Routs\": {}", "Routs", "did you mean 'Routes'?")]
+    public async Task ReverseProxy_Wrong_NamesPathAndRemedy(string members, string path, string message) =>
+        await ShouldBeOnlyProblemAsync($$"""{ "ReverseProxy": { {{members}} } }""", "$.ReverseProxy." + path, message);
+
+    [Theory]
+    [InlineData("{ \"FenceGatway\": { \"Admin\": {} , \"x\": 1 } }", "$.FenceGatway", "did you mean 'FenceGateway'?")]
+    [InlineData("{ \"FencingPolicies\": { \"a\": 1 } }", "$.FencingPolicies", "belongs inside 'FenceGateway'")]
+    [InlineData("{ \"Urls\": \"8080\" }", "$.Urls", "no address to listen on")]
+    [InlineData("{ \"Urls\": \"http://localhost:8081\" }", "$.FenceGateway.Admin.Url", "also the data listener")]
+    [InlineData("{ \"Kestrel\": { \"Endpoints\": { \"a\": { \"Url\": \"http://[::]:8081\" } } } }",
+        "$.FenceGateway.Admin.Url", "$.Kestrel.Endpoints.a.Url")]
+    [InlineData("{ \"a\": 1,\n \"A\": 2 }", "$.A", "is given twice, in lines 1 and 2")]
+    [InlineData("{ \"a\": [ {}, { \"b\": 1, \"b\": 2 } ] }", "$.a[1].b", "is given twice")]
+    public async Task File_Wrong_NamesPathAndRemedy(string json, string path, string message) =>
+        await ShouldBeOnlyProblemAsync(json, path, message);
+
+    [Theory]
+    [InlineData("{\n \"a\": 1,\n \"b\" 3 }", ":3:6", "is no valid JSON")]
+    [InlineData("", ":1:1", "is no valid JSON")]
+    [InlineData("[]", "", "an object { … } is expected")]
+    [InlineData("{ \"A:B\": 1, \"A\": { \"B\": 2 } }", "", "duplicate")]
+    public async Task File_NoJson_NamesFileLineAndColumn(string json, string place, string message)
+    {
+        var problem = (await ConfigurationFolder.ProblemsAsync(json)).ShouldHaveSingleItem();
+        problem.Path.ShouldEndWith("gateway.json" + place);
+        problem.Message.ShouldContain(message);
+    }
+
+    [Fact]
+    public async Task File_WithByteOrderMarkCommentsAndTrailingCommas_IsGood() =>
+        (await ConfigurationFolder.ProblemsAsync("\uFEFF{ // why\n \"Urls\": \"http://127.0.0.1:1\", }")).ShouldBeEmpty();
+
+    [Fact]
+    public async Task File_Missing_SaysSo()
+    {
+        using var folder = new ConfigurationFolder();
+        var rejected = await Should.ThrowAsync<ConfigurationRejectedException>(() => folder.LoadAsync());
+        rejected.Problems.ShouldHaveSingleItem().ShouldBe(new ConfigProblem(folder.File, "does not exist"));
+        Should.Throw<ConfigurationRejectedException>(() => ConfigurationFile.Locate(folder.File))
+            .Problems.ShouldHaveSingleItem().ShouldBe(new ConfigProblem(folder.File, "does not exist"));
+    }
+
+    [Fact]
+    public async Task Parse_ManyMistakes_ReportsAllAtOnce()
+    {
+        var problems = await ConfigurationFolder.ProblemsAsync("""
+            {
+              "ReverseProxy": { "Routes": { "r": { "Match": { "Path": "/{id" }, "Metadata": { "FencingPolicy": "q" } } } },
+              "FenceGateway": {
+                "Admn": {},
+                "Shutdown": { "Delay": 3 },
+                "FencingPolicies": { "p": { "Resource": "{", "Header": "Host", "Mode": "x" } }
+              }
+            }
+            """);
+
+        problems.Select(p => p.Path).ShouldBe(
+            [
+                "$.FenceGateway.Admn",
+                "$.FenceGateway.Shutdown.Delay",
+                "$.FenceGateway.FencingPolicies.p.Mode",
+                "$.FenceGateway.FencingPolicies.p.Header",
+                "$.FenceGateway.FencingPolicies.p.Resource",
+                "$.ReverseProxy.Routes.r",
+                "$.ReverseProxy.Routes.r.ClusterId",
+                "$.ReverseProxy.Routes.r.Metadata.FencingPolicy",
+            ],
+            ignoreOrder: true);
+    }
+
+    [Fact]
+    public async Task Parse_MistakeInEnvironmentOrCommandLine_IsFoundToo()
+    {
+        (await ConfigurationFolder.ProblemsAsync(Json.Good, ["--FenceGateway:Admin:Ulr=x"]))
+            .ShouldHaveSingleItem().Path.ShouldBe("$.FenceGateway.Admin.Ulr");
+        (await ConfigurationFolder.ProblemsAsync(Json.Good, environment: new(StringComparer.Ordinal) { ["FenceGateway:Shutdown:Delay"] = "1s" }))
+            .ShouldHaveSingleItem().Path.ShouldBe("$.FenceGateway.Shutdown.Delay");
+    }
+
+    private static async Task ShouldBeOnlyProblemAsync(string json, string path, string message)
+    {
+        var problem = (await ConfigurationFolder.ProblemsAsync(json)).ShouldHaveSingleItem();
+        problem.Path.ShouldBe(path);
+        problem.Message.ShouldContain(message);
+    }
+}

@@ -1,0 +1,154 @@
+using System.Runtime.CompilerServices;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+using FenceGateway.Gateway.Configuration;
+
+namespace FenceGateway.Gateway.Tests.Configuration;
+
+public sealed class ConfigurationSchemaTests
+{
+    private static readonly string Root = Path.GetFullPath(Path.Combine(ThisFolder(), "..", "..", ".."));
+
+    public static TheoryData<string> Examples => [.. Directory.GetFiles(Path.Combine(Root, "config"), "*.json")
+        .Select(f => Path.GetFileName(f)!).Where(f => f != "gateway.schema.json")];
+
+    public static TheoryData<string> OptionKeys => [.. Keys(typeof(GatewayOptions), "FenceGateway")];
+
+    [Fact]
+    public async Task Text_CommittedFile_IsEqual()
+    {
+        var committed = await File.ReadAllTextAsync(
+            Path.Combine(Root, "config", "gateway.schema.json"), TestContext.Current.CancellationToken);
+        committed.ShouldBe(ConfigurationSchema.Text(), "write it anew: fencegateway config schema > config/gateway.schema.json");
+    }
+
+    [Theory]
+    [MemberData(nameof(Examples))]
+    public async Task Example_AsShipped_IsValidForGatewayAndSchema(string name)
+    {
+        var json = await File.ReadAllTextAsync(Path.Combine(Root, "config", name), TestContext.Current.CancellationToken);
+        (await ConfigurationFolder.ProblemsAsync(json)).ShouldBeEmpty();
+        SchemaErrors(ConfigurationSchema.Create(), JsonNode.Parse(json, documentOptions: new JsonDocumentOptions
+        {
+            AllowTrailingCommas = true,
+            CommentHandling = JsonCommentHandling.Skip,
+        }), "$").ShouldBeEmpty();
+    }
+
+    [Theory]
+    [InlineData("""{ "FenceGateway": { "Admn": {} } }""")]
+    [InlineData("""{ "FenceGateway": { "FencingPolicies": { "a": {} } } }""")]
+    [InlineData("""{ "FenceGateway": { "FencingPolicies": { "a": { "Resource": "x", "Mode": "Enforc" } } } }""")]
+    [InlineData("""{ "FenceGateway": { "FencingPolicies": { "a": { "Resource": "x", "DrainTimeout": 5 } } } }""")]
+    [InlineData("""{ "FenceGateway": { "FencingPolicies": { "a": { "Resource": "x", "DrainTimeout": "5" } } } }""")]
+    [InlineData("""{ "FenceGateway": { "TokenStore": { "MaxActiveResources": 1 } } }""")]
+    [InlineData("""{ "FenceGateway": { "TokenStore": "Memory" } }""")]
+    public async Task Mistake_SchemaAndGateway_BothFindIt(string json)
+    {
+        (await ConfigurationFolder.ProblemsAsync(json)).ShouldNotBeEmpty();
+        SchemaErrors(ConfigurationSchema.Create(), JsonNode.Parse(json), "$").ShouldNotBeEmpty();
+    }
+
+    [Theory]
+    [MemberData(nameof(OptionKeys))]
+    public async Task Key_InReference_IsDocumentedWithItsDefault(string key)
+    {
+        var reference = await File.ReadAllLinesAsync(
+            Path.Combine(Root, "docs", "configuration.md"), TestContext.Current.CancellationToken);
+        var (path, value) = (key.Split('=')[0], key.Split('=')[1]);
+        var row = reference.Where(line => line.StartsWith($"| `{path}` |", StringComparison.Ordinal)).ShouldHaveSingleItem();
+        row.ShouldContain(value.Length > 0 ? $"| `{value}` |" : "| required |");
+    }
+
+    /// <summary>Every value of the options as "path=default" ("name" stands for any policy name).</summary>
+    private static IEnumerable<string> Keys(Type type, string path)
+    {
+        var options = Activator.CreateInstance(type)!;
+        foreach (var property in type.GetProperties())
+        {
+            var at = $"{path}:{property.Name}";
+            var keys = property.PropertyType switch
+            {
+                { IsGenericType: true } map when map.GetGenericTypeDefinition() == typeof(Dictionary<,>)
+                    => Keys(map.GetGenericArguments()[1], $"{at}:name"),
+                { IsClass: true } nested when nested != typeof(string) && nested != typeof(List<string>) => Keys(nested, at),
+                _ => [$"{at}={Text(property.GetValue(options)!)}"],
+            };
+            foreach (var key in keys)
+            {
+                yield return key;
+            }
+        }
+    }
+
+    private static string Text(object value) => value switch
+    {
+        TimeSpan duration => Durations.Write(duration),
+        bool truth => truth ? "true" : "false",
+        List<string> => "[]",
+        _ => value.ToString()!,
+    };
+
+    /// <summary>The part of JSON Schema that the gateway's schema uses.</summary>
+    private static List<string> SchemaErrors(JsonNode schema, JsonNode? value, string path)
+    {
+        var errors = new List<string>();
+        var kind = value?.GetValueKind();
+        if (schema["type"]?.ToString() is { } type && kind != Kind(type) && !(type == "boolean" && kind == JsonValueKind.False))
+        {
+            return [$"{path}: no {type}"];
+        }
+
+        if (schema["enum"] is JsonArray names && !names.Any(n => n!.ToString() == value?.ToString()))
+        {
+            errors.Add($"{path}: not in enum");
+        }
+
+        if (schema["pattern"] is { } pattern && !Regex.IsMatch(value!.ToString(), pattern.ToString()))
+        {
+            errors.Add($"{path}: pattern");
+        }
+
+        if (schema["minimum"] is { } minimum && (value!.GetValue<int>() < (int)minimum || value.GetValue<int>() > (int)schema["maximum"]!))
+        {
+            errors.Add($"{path}: range");
+        }
+
+        foreach (var name in schema["required"]?.AsArray().Select(n => n!.ToString()) ?? [])
+        {
+            if (value![name] is null)
+            {
+                errors.Add($"{path}.{name}: required");
+            }
+        }
+
+        foreach (var (name, member) in (value as JsonObject) ?? [])
+        {
+            if ((schema["properties"]?[name] ?? schema["additionalProperties"]) is { } inner)
+            {
+                errors.AddRange(inner.GetValueKind() == JsonValueKind.False
+                    ? [$"{path}.{name}: unknown"]
+                    : SchemaErrors(inner, member, $"{path}.{name}"));
+            }
+        }
+
+        foreach (var item in schema["items"] is { } items ? (value as JsonArray) ?? [] : [])
+        {
+            errors.AddRange(SchemaErrors(schema["items"]!, item, path + "[]"));
+        }
+
+        return errors;
+    }
+
+    private static JsonValueKind Kind(string type) => type switch
+    {
+        "object" => JsonValueKind.Object,
+        "array" => JsonValueKind.Array,
+        "integer" => JsonValueKind.Number,
+        "boolean" => JsonValueKind.True,
+        _ => JsonValueKind.String,
+    };
+
+    private static string ThisFolder([CallerFilePath] string path = "") => Path.GetDirectoryName(path)!;
+}
