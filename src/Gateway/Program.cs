@@ -1,10 +1,10 @@
 using FenceGateway.Gateway.Cli;
+using FenceGateway.Gateway.Demo;
 using FenceGateway.Gateway.Hosting;
 
-// Signals are the host's business: it drains first. The demo and the short verbs end with the process.
 var app = new CommandLineApp(
     run: (arguments, cancellation) => GatewayHost.RunAsync(arguments, Console.Error, cancellation),
-    demo: (_, _) => Task.FromResult(1),
+    demo: (arguments, cancellation) => DemoCommand.RunAsync(arguments, GatewayHost.StartAsync, cancellation),
     TimeProvider.System,
     Console.Out,
     Console.Error);

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using FenceGateway.Gateway.Configuration;
+using FenceGateway.Gateway.Demo;
 
 namespace FenceGateway.Gateway.Cli;
 
@@ -85,9 +86,9 @@ internal sealed class CommandLineApp(
     private Command Demo()
     {
         var once = new Option<bool>("--once") { Description = "Exit after the story instead of staying up." };
-        var port = Port("--port", "Port of the gateway.");
-        var adminPort = Port("--admin-port", "Port of the admin listener.");
-        var servicePort = Port("--service-port", "Port of the sample service.");
+        var port = Port("--port", DemoArguments.DefaultPort, "Port of the gateway; 0 means any free one.");
+        var adminPort = Port("--admin-port", DemoArguments.DefaultAdminPort, "Port of the admin listener.");
+        var servicePort = Port("--service-port", DemoArguments.DefaultServicePort, "Port of the sample service.");
         var noColor = new Option<bool>("--no-color") { Description = "Plain text; also with the variable NO_COLOR." };
         var command = new Command("demo", "Show it: start a gateway with a sample service behind it, let two holders of one lock "
             + "write, and print each HTTP exchange. Needs nothing else and leaves nothing behind.")
@@ -106,14 +107,14 @@ internal sealed class CommandLineApp(
         return command;
     }
 
-    private static Option<int?> Port(string name, string description)
+    private static Option<int> Port(string name, int byDefault, string description)
     {
-        var option = new Option<int?>(name) { HelpName = "PORT", Description = description };
+        var option = new Option<int>(name) { HelpName = "PORT", Description = description, DefaultValueFactory = _ => byDefault };
         option.Validators.Add(result =>
         {
-            if (result.Tokens is [var token] && int.TryParse(token.Value, out var port) && port is < 1 or > 65535)
+            if (!result.Errors.Any() && result.GetValueOrDefault<int>() is < 0 or > 65535)
             {
-                result.AddError($"{name} must be a port, 1 to 65535.");
+                result.AddError($"{name} must be a port, 0 to 65535.");
             }
         });
         return option;

@@ -29,6 +29,22 @@ internal static class GatewayHost
         }
     }
 
+    /// <summary>Starts a gateway and returns when it listens; disposing stops it in good order.</summary>
+    public static async Task<IAsyncDisposable> StartAsync(string configFile, string[] settings, CancellationToken cancellationToken)
+    {
+        var gateway = await BuildAsync(new GatewayArguments(configFile, settings), TimeProvider.System, cancellationToken);
+        try
+        {
+            await gateway.App.StartAsync(cancellationToken);
+            return new RunningGateway(gateway);
+        }
+        catch
+        {
+            await gateway.DisposeAsync();
+            throw;
+        }
+    }
+
     /// <summary>Builds the gateway; nothing listens and no store is open yet.</summary>
     public static async Task<BuiltGateway> BuildAsync(
         GatewayArguments arguments, TimeProvider time, CancellationToken cancellationToken)
@@ -79,5 +95,15 @@ internal sealed class BuiltGateway(WebApplication app, Logger serilog) : IAsyncD
     {
         await app.DisposeAsync();
         await serilog.DisposeAsync();
+    }
+}
+
+/// <summary>A gateway that listens; disposing stops it in good order.</summary>
+internal sealed class RunningGateway(BuiltGateway gateway) : IAsyncDisposable
+{
+    public async ValueTask DisposeAsync()
+    {
+        await gateway.App.StopAsync();
+        await gateway.DisposeAsync();
     }
 }
