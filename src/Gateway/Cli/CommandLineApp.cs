@@ -112,7 +112,8 @@ internal sealed class CommandLineApp(
         var option = new Option<int>(name) { HelpName = "PORT", Description = description, DefaultValueFactory = _ => byDefault };
         option.Validators.Add(result =>
         {
-            if (!result.Errors.Any() && result.GetValueOrDefault<int>() is < 0 or > 65535)
+            // What is no number at all is the parser's to say.
+            if (result.Tokens is [var token] && int.TryParse(token.Value, out var port) && port is < 0 or > 65535)
             {
                 result.AddError($"{name} must be a port, 0 to 65535.");
             }

@@ -10,7 +10,7 @@ internal static class ReverseProxyKeys
 {
     /// <summary>The gateway has none of the middleware behind these; YARP would fail the requests of such a route.</summary>
     private static readonly string[] Unsupported =
-        ["AuthorizationPolicy", "CorsPolicy", "RateLimiterPolicy", "OutputCachePolicy", "TimeoutPolicy", "Timeout"];
+        ["AuthorizationPolicy", "CorsPolicy", "RateLimiterPolicy", "OutputCachePolicy", "TimeoutPolicy"];
 
     /// <summary>The route as far as the gateway serves it, so that one mistake is not reported twice.</summary>
     public static RouteConfig WithoutUnsupported(RouteConfig route) => route with
@@ -19,7 +19,6 @@ internal static class ReverseProxyKeys
         CorsPolicy = null,
         RateLimiterPolicy = null,
         TimeoutPolicy = null,
-        Timeout = null,
     };
 
     public static void Check(IConfigurationSection section, List<ConfigProblem> problems)

@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using FenceGateway.Gateway.Cli;
 using FenceGateway.Gateway.Configuration;
+using FenceGateway.Gateway.Demo;
 using FenceGateway.Gateway.Tests.Configuration;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -56,7 +57,7 @@ public sealed class CommandLineAppTests : IDisposable
     [InlineData("run extra", "'extra'")]
     [InlineData("run --config", "--config")]
     [InlineData("demo --prot 1", "'--prot': did you mean '--port'?")]
-    [InlineData("demo --port 0", "1 to 65535")]
+    [InlineData("demo --port=-1", "0 to 65535")]
     [InlineData("demo --port abc", "abc")]
     [InlineData("config prnt", "did you mean 'print'?")]
     [InlineData("config", "Required command")]

@@ -83,7 +83,7 @@ public sealed class ConfigurationProblemTests
     [InlineData("\"Match\": { \"Path\": \"/o\" }, \"CorsPolicy\": \"x\"", ".CorsPolicy", "not supported yet")]
     [InlineData("\"Match\": { \"Path\": \"/o\" }, \"RateLimiterPolicy\": \"x\"", ".RateLimiterPolicy", "not supported yet")]
     [InlineData("\"Match\": { \"Path\": \"/o\" }, \"OutputCachePolicy\": \"x\"", ".OutputCachePolicy", "not supported yet")]
-    [InlineData("\"Match\": { \"Path\": \"/o\" }, \"Timeout\": \"00:00:01\"", ".Timeout", "not supported yet")]
+    [InlineData("\"Match\": { \"Path\": \"/o\" }, \"TimeoutPolicy\": \"slow\"", ".TimeoutPolicy", "not supported yet")]
     [InlineData("\"Match\": { \"Path\": \"/o\" }, \"Ordr\": 1", ".Ordr", "did you mean 'Order'?")]
     [InlineData("\"Match\": { \"Path\": \"/o\", \"Metods\": [] }", ".Match.Metods", "did you mean 'Methods'?")]
     [InlineData("\"Match\": { \"Path\": \"/o/{id\" }", "", "Invalid path '/o/{id'")]
