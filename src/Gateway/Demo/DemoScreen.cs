@@ -86,7 +86,7 @@ internal sealed class DemoScreen
     }
 
     public static string Seconds(TimeSpan time) =>
-        time < TimeSpan.FromSeconds(1) ? $"{time.TotalMilliseconds:0} ms" : $"{time.TotalSeconds:0.00} s";
+        time < TimeSpan.FromSeconds(1) ? $"{time.TotalMilliseconds:0} ms" : $"{time.TotalSeconds:0.000} s";
 
     /// <summary>The service's short answers as they are, a problem one member a line.</summary>
     private static string[] Lines(DemoResponse response)
