@@ -100,10 +100,17 @@ public sealed class EmbeddedTokenStore : ITokenStore
     /// <remarks>While the store refuses, a stale token whose higher mark is durable is still answered.</remarks>
     public ValueTask<EnterReply> EnterAsync(EnterRequest request, CancellationToken cancellationToken)
     {
-        var reply = _changes.Enter(in request, out var lsn);
-        return lsn <= _queue.DurableLsn
-            ? ValueTask.FromResult(reply)
-            : AwaitAsync(reply, lsn, cancellationToken);
+        try
+        {
+            var reply = _changes.Enter(in request, out var lsn);
+            return lsn <= _queue.DurableLsn
+                ? ValueTask.FromResult(reply)
+                : AwaitAsync(reply, lsn, cancellationToken);
+        }
+        catch (TokenStoreUnavailableException e)
+        {
+            return ValueTask.FromException<EnterReply>(e);
+        }
     }
 
     /// <inheritdoc/>
@@ -154,18 +161,15 @@ public sealed class EmbeddedTokenStore : ITokenStore
         var folder = new StoreFolder(Directory.CreateDirectory(Info.Location).FullName, _create);
         _lock = StoreLock.Take(folder.FullPath);
 
-        // Whoever had the folder before is gone from here on.
-        _hold.Begin();
+        // The lock says that whoever had the folder before is gone.
+        _hold.Start();
         var recovered = new Recovery(folder, _table, _logger).Run();
+        _hold.Serve(recovered.IsNew ? CrashHold.NothingToServe : recovered.Served ?? 0);
         if (recovered.IsNew)
         {
             EmbeddedLog.Created(_logger, Info.Location);
         }
-        else if (recovered.Served is { } served)
-        {
-            _hold.Continue(served);
-        }
-        else
+        else if (recovered.Served is null)
         {
             EmbeddedLog.Unclean(_logger, Info.Location);
         }
