@@ -21,6 +21,7 @@ public sealed class EmbeddedTokenStore : ITokenStore
     private readonly CrashHold _hold;
     private readonly MarkChanges _changes;
     private StoreLock? _lock;
+    private IDisposable? _fileSizeSignal;
     private SegmentWriter? _segment;
     private Snapshotter? _snapshotter;
     private CommitWriter? _writer;
@@ -161,6 +162,8 @@ public sealed class EmbeddedTokenStore : ITokenStore
         var folder = new StoreFolder(Directory.CreateDirectory(Info.Location).FullName, _create);
         _lock = StoreLock.Take(folder.FullPath);
 
+        _fileSizeSignal = PosixFile.CatchFileSizeSignal();
+
         // The lock says that whoever had the folder before is gone.
         _hold.Start();
         var recovered = new Recovery(folder, _table, _logger).Run();
@@ -210,6 +213,7 @@ public sealed class EmbeddedTokenStore : ITokenStore
     {
         _segment?.Dispose();
         _lock?.Dispose();
+        _fileSizeSignal?.Dispose();
         _queue.Dispose();
     }
 }

@@ -18,6 +18,8 @@ internal sealed class TestFolder : IDisposable
 
     public TestLogger<EmbeddedTokenStore> Logger { get; } = new();
 
+    public TestMeters Meters { get; } = new();
+
     public EmbeddedTokenStoreOptions Options { get; } = new();
 
     public string Segment(long index) => Path.Combine(FullPath, $"wal-{index:D10}.log");
@@ -29,7 +31,7 @@ internal sealed class TestFolder : IDisposable
     public EmbeddedTokenStore Make(FaultyDisk? disk = null)
     {
         Options.Path = FullPath;
-        return new EmbeddedTokenStore(Options, Clock, Logger, new TestMeters(), disk is null ? SegmentFile.Create : disk.Create);
+        return new EmbeddedTokenStore(Options, Clock, Logger, Meters, disk is null ? SegmentFile.Create : disk.Create);
     }
 
     public async Task<EmbeddedTokenStore> OpenAsync(FaultyDisk? disk = null)
