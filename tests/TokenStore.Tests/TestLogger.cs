@@ -20,7 +20,14 @@ internal sealed class TestLogger<T> : ILogger<T>
 
 internal sealed class TestMeters : IMeterFactory
 {
-    public Meter Create(MeterOptions options) => new(options);
+    public ConcurrentBag<Meter> Created { get; } = [];
+
+    public Meter Create(MeterOptions options)
+    {
+        var meter = new Meter(options);
+        Created.Add(meter);
+        return meter;
+    }
 
     public void Dispose()
     {

@@ -155,14 +155,15 @@ internal sealed class CommitWriter
     {
         var first = _queue.Fault is null;
         _metrics.Failed();
+
+        // Before anybody hears of the failure, so that whoever does can rely on the retry.
+        _retryTimer.Change(RetryAfter, Timeout.InfiniteTimeSpan);
         _queue.Failed(
             $"The token store cannot write its log: {e.Message} It tries again every second; free space or repair the disk.", final: false);
         if (first)
         {
             EmbeddedLog.WriteFailed(_logger, e.Message, e);
         }
-
-        _retryTimer.Change(RetryAfter, Timeout.InfiniteTimeSpan);
     }
 
     private void FailForGood(Exception e)

@@ -12,21 +12,19 @@ namespace FenceGateway.TokenStore.Embedded;
 /// </remarks>
 internal sealed class CrashHold(TimeProvider clock)
 {
-    private const long NothingToServe = -1;
+    /// <summary>Nobody has left anything.</summary>
+    public const long NothingToServe = -1;
+
     private long _start;
     private TimeSpan _served;
     private volatile bool _active;
 
-    /// <summary>Begins a hold of which nothing is served yet.</summary>
-    public void Begin() => Continue(servedMilliseconds: 0);
+    /// <summary>The process before is gone from now on.</summary>
+    public void Start() => _start = clock.GetTimestamp();
 
-    /// <summary>There was no process before.</summary>
-    public void Skip() => _active = false;
-
-    /// <summary>Goes on as <see cref="ToMilliseconds"/> of the process before has said.</summary>
-    public void Continue(long servedMilliseconds)
+    /// <summary>Goes on as <see cref="ToMilliseconds"/> of the process before has said; from 0 when it could not.</summary>
+    public void Serve(long servedMilliseconds)
     {
-        _start = clock.GetTimestamp();
         _served = TimeSpan.FromMilliseconds(Math.Max(0, servedMilliseconds));
         _active = servedMilliseconds != NothingToServe;
     }

@@ -21,6 +21,7 @@ public sealed class EmbeddedTokenStore : ITokenStore
     private readonly CrashHold _hold;
     private readonly MarkChanges _changes;
     private StoreLock? _lock;
+    private IDisposable? _fileSizeSignal;
     private SegmentWriter? _segment;
     private Snapshotter? _snapshotter;
     private CommitWriter? _writer;
@@ -103,10 +104,17 @@ public sealed class EmbeddedTokenStore : ITokenStore
     /// <remarks>While the store refuses, a stale token whose higher mark is durable is still answered.</remarks>
     public ValueTask<EnterReply> EnterAsync(EnterRequest request, CancellationToken cancellationToken)
     {
-        var reply = _changes.Enter(in request, out var lsn);
-        return lsn <= _queue.DurableLsn
-            ? ValueTask.FromResult(reply)
-            : AwaitAsync(reply, lsn, cancellationToken);
+        try
+        {
+            var reply = _changes.Enter(in request, out var lsn);
+            return lsn <= _queue.DurableLsn
+                ? ValueTask.FromResult(reply)
+                : AwaitAsync(reply, lsn, cancellationToken);
+        }
+        catch (TokenStoreUnavailableException e)
+        {
+            return ValueTask.FromException<EnterReply>(e);
+        }
     }
 
     /// <inheritdoc/>
@@ -157,19 +165,17 @@ public sealed class EmbeddedTokenStore : ITokenStore
         var folder = new StoreFolder(Directory.CreateDirectory(Info.Location).FullName, _create);
         _lock = StoreLock.Take(folder.FullPath);
 
-        // Whoever had the folder before is gone from here on.
-        _hold.Begin();
+        _fileSizeSignal = PosixFile.CatchFileSizeSignal();
+
+        // The lock says that whoever had the folder before is gone.
+        _hold.Start();
         var recovered = new Recovery(folder, _table, _logger).Run();
+        _hold.Serve(recovered.IsNew ? CrashHold.NothingToServe : recovered.Served ?? 0);
         if (recovered.IsNew)
         {
-            _hold.Skip();
             EmbeddedLog.Created(_logger, Info.Location);
         }
-        else if (recovered.Served is { } served)
-        {
-            _hold.Continue(served);
-        }
-        else
+        else if (recovered.Served is null)
         {
             EmbeddedLog.Unclean(_logger, Info.Location);
         }
@@ -210,6 +216,7 @@ public sealed class EmbeddedTokenStore : ITokenStore
     {
         _segment?.Dispose();
         _lock?.Dispose();
+        _fileSizeSignal?.Dispose();
         _queue.Dispose();
     }
 }

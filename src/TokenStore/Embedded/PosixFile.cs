@@ -7,6 +7,7 @@ namespace FenceGateway.TokenStore.Embedded;
 internal static partial class PosixFile
 {
     private const int ReadOnlyCloseOnExec = 0x80000;
+    private const int FileSizeExceeded = 25;
 
     /// <summary>Makes names in the folder durable: a created or renamed file survives a power cut only after this.</summary>
     /// <exception cref="IOException">The folder cannot be opened or flushed.</exception>
@@ -24,6 +25,14 @@ internal static partial class PosixFile
             throw new IOException($"fsync of {path} failed: {Marshal.GetLastPInvokeErrorMessage()}");
         }
     }
+
+    /// <summary>
+    /// A write beyond the limit of a file's size (<c>ulimit -f</c>) sends a signal whose default ends the process. Caught, the
+    /// write fails with EFBIG like any other.
+    /// </summary>
+    public static IDisposable? CatchFileSizeSignal() => OperatingSystem.IsWindows()
+        ? null
+        : PosixSignalRegistration.Create((PosixSignal)FileSizeExceeded, context => context.Cancel = true);
 
     /// <summary>Opens for reading without taking the advisory lock that .NET takes.</summary>
     public static SafeFileHandle OpenRead(string path)

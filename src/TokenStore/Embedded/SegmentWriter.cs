@@ -86,8 +86,8 @@ internal sealed class SegmentWriter : IDisposable
         }
         catch
         {
+            // The file stays: the seal may have reached the disk all the same, and would then miss its successor.
             next.Dispose();
-            StoreFolder.TryDelete(_folder.Segment(Index + 1));
             throw;
         }
 

@@ -10,8 +10,7 @@ internal sealed class FaultyDisk : IDisposable
 {
     private readonly Lock _gate = new();
     private readonly List<FaultyFile> _files = [];
-    private TaskCompletionSource _flushing = New();
-    private ManualResetEventSlim? _flushGate;
+    private volatile HeldFlush? _held;
     private bool _dead;
 
     public Exception? WriteFault { get; set; }
@@ -38,15 +37,15 @@ internal sealed class FaultyDisk : IDisposable
     /// <summary>From now on flushes do not return. The task completes when one has begun.</summary>
     public Task HoldFlushes()
     {
-        _flushing = New();
-        _flushGate = new ManualResetEventSlim();
-        return _flushing.Task;
+        _held = new HeldFlush();
+        return _held.Begun.Task;
     }
 
     public void ReleaseFlushes()
     {
-        _flushGate?.Set();
-        _flushGate = null;
+        var held = _held;
+        _held = null;
+        held?.Released.Set();
     }
 
     /// <summary>The power goes. Of what was written and not flushed <paramref name="keep"/> says which bytes are there later.</summary>
@@ -64,9 +63,14 @@ internal sealed class FaultyDisk : IDisposable
         ReleaseFlushes();
     }
 
-    public void Dispose() => _flushGate?.Dispose();
+    public void Dispose() => _held?.Released.Dispose();
 
-    private static TaskCompletionSource New() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private sealed class HeldFlush
+    {
+        public TaskCompletionSource Begun { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public ManualResetEventSlim Released { get; } = new();
+    }
 
     private sealed class FaultyFile(FaultyDisk disk, string path) : ISegmentFile
     {
@@ -91,8 +95,12 @@ internal sealed class FaultyDisk : IDisposable
 
         public void Flush()
         {
-            disk._flushing.TrySetResult();
-            disk._flushGate?.Wait();
+            if (disk._held is { } held)
+            {
+                held.Begun.TrySetResult();
+                held.Released.Wait();
+            }
+
             lock (disk._gate)
             {
                 ThrowIfDead();

@@ -8,11 +8,17 @@ internal sealed class TestFolder : IDisposable
 {
     public static readonly TimeSpan Hold = TimeSpan.FromSeconds(10);
 
-    public string FullPath { get; } = Directory.CreateTempSubdirectory("fencegateway-").FullName;
+    // In memory where there is such a place: what a disk forgets is simulated, and thousands of flushes would only take time.
+    private const string InMemory = "/dev/shm";
+
+    public string FullPath { get; } = Directory.CreateDirectory(
+        Path.Combine(Directory.Exists(InMemory) ? InMemory : Path.GetTempPath(), $"fencegateway-{Guid.NewGuid():N}")).FullName;
 
     public ManualTimeProvider Clock { get; } = new();
 
     public TestLogger<EmbeddedTokenStore> Logger { get; } = new();
+
+    public TestMeters Meters { get; } = new();
 
     public EmbeddedTokenStoreOptions Options { get; } = new();
 
@@ -25,7 +31,7 @@ internal sealed class TestFolder : IDisposable
     public EmbeddedTokenStore Make(FaultyDisk? disk = null)
     {
         Options.Path = FullPath;
-        return new EmbeddedTokenStore(Options, Clock, Logger, new TestMeters(), disk is null ? SegmentFile.Create : disk.Create);
+        return new EmbeddedTokenStore(Options, Clock, Logger, Meters, disk is null ? SegmentFile.Create : disk.Create);
     }
 
     public async Task<EmbeddedTokenStore> OpenAsync(FaultyDisk? disk = null)
