@@ -128,6 +128,14 @@ internal sealed class CommandLineApp(
             Arity = ArgumentArity.ZeroOrOne,
             Description = "The configuration file; like --config.",
         };
+        file.Validators.Add(result =>
+        {
+            // The parser takes a misspelt option for the name of a file.
+            if (result.Tokens is [{ Value: ['-', '-', ..] option }])
+            {
+                result.AddError($"There is no option '{option}'; a file of that name is ./{option}.");
+            }
+        });
         var command = new Command("validate", "Check a configuration without running it. Names every problem with its JSON path.")
         {
             file, _config,

@@ -19,11 +19,14 @@ internal static class GatewayHost
         await using var gateway = await BuildAsync(arguments, TimeProvider.System, cancellationToken);
         try
         {
-            await gateway.App.RunAsync(cancellationToken);
+            await gateway.App.StartAsync(cancellationToken);
+            await gateway.App.WaitForShutdownAsync(cancellationToken);
             return 0;
         }
         catch (Exception e) when (e is TokenStoreUnavailableException or IOException)
         {
+            // The host does not stop what it could not start; the next start would take the open store for one of a crash.
+            await gateway.CloseStoreAsync();
             await error.WriteLineAsync(Explain(e));
             return 1;
         }
@@ -90,6 +93,13 @@ internal sealed class BuiltGateway(WebApplication app, Logger serilog) : IAsyncD
 
     /// <summary>Where the admin listener listens, once started.</summary>
     public string AdminAddress => app.Services.GetRequiredService<AdminServer>().Address!;
+
+    /// <summary>Closes the store of a gateway that did not come up; does nothing when it is closed.</summary>
+    public ValueTask CloseStoreAsync()
+    {
+        var (inFlight, inDoubt) = app.Services.GetRequiredService<FenceTable>().CountActive();
+        return app.Services.GetRequiredService<ITokenStore>().CloseAsync(quiet: inFlight + inDoubt == 0, CancellationToken.None);
+    }
 
     public async ValueTask DisposeAsync()
     {

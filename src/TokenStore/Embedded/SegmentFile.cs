@@ -13,7 +13,19 @@ internal sealed class SegmentFile : ISegmentFile
     public static ISegmentFile Create(string path) =>
         new SegmentFile(File.OpenHandle(path, FileMode.Create, FileAccess.ReadWrite, FileShare.Read | FileShare.Delete));
 
-    public void Write(long offset, ReadOnlySpan<byte> bytes) => RandomAccess.Write(_handle, bytes, offset);
+    public void Write(long offset, ReadOnlySpan<byte> bytes)
+    {
+        try
+        {
+            RandomAccess.Write(_handle, bytes, offset);
+        }
+        catch (ArgumentOutOfRangeException e)
+        {
+            // How .NET reports EFBIG. It is a disk that is full, and no mistake of the caller.
+            throw new IOException(
+                $"the file may not grow beyond {offset} bytes: a limit of file sizes (ulimit -f) or of the file system is reached.", e);
+        }
+    }
 
     public void Flush() => RandomAccess.FlushToDisk(_handle);
 

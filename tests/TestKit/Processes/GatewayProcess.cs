@@ -17,6 +17,12 @@ public sealed class GatewayProcessOptions
     public IReadOnlyList<string> Arguments { get; init; } = [];
 
     public IReadOnlyDictionary<string, string?> Environment { get; init; } = new Dictionary<string, string?>();
+
+    /// <summary>
+    /// A command that gets the gateway's command line as further arguments and has to become it with <c>exec</c>, so that the
+    /// process id stays: <c>bash -c 'ulimit -n 64; exec "$@"' bash</c>.
+    /// </summary>
+    public IReadOnlyList<string> Through { get; init; } = [];
 }
 
 /// <summary>
@@ -74,14 +80,15 @@ public sealed class GatewayProcess : IAsyncDisposable
     /// <summary>Starts the gateway without waiting, for one that is not meant to become ready.</summary>
     public static GatewayProcess Launch(GatewayProcessOptions options)
     {
-        string[] arguments =
+        string[] command =
         [
-            "exec", FindAssembly(), "run", "--config", options.ConfigFile,
+            .. options.Through,
+            "dotnet", "exec", FindAssembly(), "run", "--config", options.ConfigFile,
             "--urls", $"http://127.0.0.1:{options.Port}",
             $"--FenceGateway:Admin:Url=http://127.0.0.1:{options.AdminPort}",
             .. options.Arguments,
         ];
-        return new GatewayProcess(ChildProcess.Start("dotnet", arguments, CleanEnvironment(options)), options);
+        return new GatewayProcess(ChildProcess.Start(command[0], command[1..], CleanEnvironment(options)), options);
     }
 
     /// <summary>Runs another verb (<c>validate</c>, <c>version</c>) as a process; the caller waits for its exit.</summary>
