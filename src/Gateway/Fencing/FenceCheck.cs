@@ -38,6 +38,11 @@ internal sealed class FenceCheck(FenceTable table)
         var isWrite = !IsSafe(context.Request.Method);
         if (!isWrite && (status == TokenHeaderStatus.None || policy.Reads == FencedReads.Ignore))
         {
+            if (status == TokenHeaderStatus.None && policy.Mode == FencingMode.Enforce)
+            {
+                TokenHeaders.Strip(headers, policy);
+            }
+
             request.Outcome = FenceOutcome.Read;
             return null;
         }

@@ -1,4 +1,5 @@
 using FenceGateway.Fencing;
+using FenceGateway.Gateway.Configuration;
 using Microsoft.AspNetCore.WebUtilities;
 
 namespace FenceGateway.Gateway.Fencing;
@@ -37,7 +38,25 @@ internal readonly ref struct RequestResourceValues(HttpRequest request, RouteVal
 
         // A comma joins two header lines into one: a list has no single value.
         var single = values.Count == 1 && !value.Contains(',') && !TokenHeaders.IsNamedByConnection(request.Headers, name);
-        return single ? ResourceValueStatus.Found : ResourceValueStatus.Ambiguous;
+        return single && !HasLookalike(name) ? ResourceValueStatus.Found : ResourceValueStatus.Ambiguous;
+    }
+
+    /// <summary>Whether another header has the same name to a service of the CGI kind.</summary>
+    private bool HasLookalike(string name)
+    {
+        if (!name.AsSpan().ContainsAny('-', '_'))
+        {
+            return false;
+        }
+
+        var folded = HeaderRules.Folded(name);
+        var same = 0;
+        foreach (var header in request.Headers)
+        {
+            same += header.Key.Length == name.Length && HeaderRules.Folded(header.Key) == folded ? 1 : 0;
+        }
+
+        return same > 1;
     }
 
     private ResourceValueStatus FindQuery(string name, out ReadOnlySpan<char> value)
@@ -63,12 +82,45 @@ internal readonly ref struct RequestResourceValues(HttpRequest request, RouteVal
             : status;
     }
 
-    /// <summary>Parameter names differ in case to some parsers only, and <c>name[]</c> is <c>name</c> to others.</summary>
-    private static bool Names(ReadOnlySpan<char> candidate, string name) =>
-        candidate.StartsWith(name, StringComparison.OrdinalIgnoreCase)
-        && (candidate.Length == name.Length || candidate[name.Length] == '[');
+    /// <summary>
+    /// Whether some parser takes the parameter for <paramref name="name"/>: names differ in case to some only, and PHP takes
+    /// leading blanks away, makes '_' of '.' and blank, and ends the name at '[' and NUL.
+    /// </summary>
+    private static bool Names(ReadOnlySpan<char> candidate, string name)
+    {
+        candidate = candidate.TrimStart();
+        if (candidate.Length < name.Length || (candidate.Length > name.Length && candidate[name.Length] is not ('[' or '\0')))
+        {
+            return false;
+        }
 
-    /// <summary>A '+' is a blank to some parsers; U+FFFD stands for bytes that are not UTF-8.</summary>
-    private static bool IsPlain(ReadOnlySpan<char> encoded, ReadOnlySpan<char> decoded) =>
-        !encoded.Contains('+') && !decoded.Contains('\uFFFD');
+        for (var i = 0; i < name.Length; i++)
+        {
+            if (Fold(candidate[i]) != Fold(name[i]))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    private static char Fold(char c) => c is '.' or ' ' ? '_' : char.ToLowerInvariant(c);
+
+    /// <summary>
+    /// A '+' is a blank to some parsers; a '%' that is left is a broken escape, bytes that are not UTF-8, or one that another
+    /// parser decodes once more; a control character ends the value for some.
+    /// </summary>
+    private static bool IsPlain(ReadOnlySpan<char> encoded, ReadOnlySpan<char> decoded)
+    {
+        foreach (var c in decoded)
+        {
+            if (c is '%' or '\uFFFD' || char.IsControl(c))
+            {
+                return false;
+            }
+        }
+
+        return !encoded.Contains('+');
+    }
 }

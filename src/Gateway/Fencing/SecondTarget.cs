@@ -24,9 +24,14 @@ internal static class SecondTarget
             return $"{request.Method} needs exactly one Destination header.";
         }
 
-        if (OtherHost(destination, request.Host) is { } host)
+        if (destination[0] != '/' && !IsOnHost(destination, request.Host))
         {
-            return $"The Destination is on {host}; it must be on the host of the request.";
+            return "The Destination must be an absolute path, or an http URI on the host of the request.";
+        }
+
+        if (policy.Resource.Uses(ResourceValueKind.Query))
+        {
+            return "The resource is named by a query parameter, which a Destination does not have for sure.";
         }
 
         if (TargetGuard.FindAmbiguity(destination) is { } ambiguity)
@@ -43,18 +48,18 @@ internal static class SecondTarget
         method.Length == 4
         && (method.Equals("MOVE", StringComparison.OrdinalIgnoreCase) || method.Equals("COPY", StringComparison.OrdinalIgnoreCase));
 
-    private static string? OtherHost(string destination, HostString host)
+    /// <summary>Whether the destination is <c>http://host/…</c> or <c>https://host/…</c>, and nothing that resembles it.</summary>
+    private static bool IsOnHost(ReadOnlySpan<char> destination, HostString host)
     {
         var scheme = destination.IndexOf("://", StringComparison.Ordinal);
-        if (scheme < 0)
+        if (scheme < 0 || destination[..scheme].ToString().ToLowerInvariant() is not ("http" or "https"))
         {
-            return null;
+            return false;
         }
 
-        var authority = destination.AsSpan(scheme + 3);
-        var end = authority.IndexOfAny('/', '?', '#');
-        authority = end < 0 ? authority : authority[..end];
-        return authority.Equals(host.Value, StringComparison.OrdinalIgnoreCase) ? null : authority.ToString();
+        var authority = destination[(scheme + 3)..];
+        var end = authority.IndexOf('/');
+        return end >= 0 && authority[..end].Equals(host.Value, StringComparison.OrdinalIgnoreCase);
     }
 
     private static bool TryGetKey(HttpContext context, FencingPolicy policy, string destination, out ReadOnlySpan<char> key)
