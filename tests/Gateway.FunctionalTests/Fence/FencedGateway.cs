@@ -50,6 +50,7 @@ internal sealed class FencedGateway : IAsyncDisposable, IObserver<KeyValuePair<s
             var file = folder.File("gateway.json");
             await File.WriteAllTextAsync(file, (setup ?? new()).Render(destination?.Invoke(service) ?? service.Address));
             var clock = new ManualTimeProvider();
+            clock.Advance(TimeSpan.FromDays(1));
             var built = await GatewayHost.BuildAsync(new GatewayArguments(file, []), clock, CancellationToken.None);
             var gateway = new FencedGateway(folder, built, service, clock);
             await built.App.StartAsync();
@@ -102,7 +103,7 @@ internal sealed class FencedGateway : IAsyncDisposable, IObserver<KeyValuePair<s
     public async Task<(Task<Answer> Answering, ServiceArrival Arrival)> PutHeldAsync(long token, string path = "/orders/1")
     {
         var answering = PutAsync(token, path);
-        return (answering, await Service.NextArrivalAsync());
+        return (answering, await NextWithBodyAsync());
     }
 
     /// <summary>Sends a write that the service holds from a client of its own, which can leave.</summary>
@@ -113,7 +114,7 @@ internal sealed class FencedGateway : IAsyncDisposable, IObserver<KeyValuePair<s
         await client.SendAsync(RawHttpClient.Head(
             $"PUT {path} HTTP/1.1",
             ["Host: test", $"Fencing-Token: {token}", $"{JournalService.RequestIdHeader}: {id}", "Content-Length: 1", .. headers]) + "x");
-        return (client, await Service.NextArrivalAsync());
+        return (client, await NextWithBodyAsync());
     }
 
     /// <summary>Sends a write that has to wait for older ones, and returns when it does.</summary>
@@ -179,6 +180,14 @@ internal sealed class FencedGateway : IAsyncDisposable, IObserver<KeyValuePair<s
         await Service.DisposeAsync();
         await _gateway.DisposeAsync();
         _folder.Dispose();
+    }
+
+    /// <summary>With its whole body, so that the service is past reading when the test goes on.</summary>
+    private async Task<ServiceArrival> NextWithBodyAsync()
+    {
+        var arrival = await Service.NextArrivalAsync();
+        await arrival.WaitForBodyAsync(1);
+        return arrival;
     }
 
     private TaskCompletionSource Gone(string id) =>
