@@ -88,7 +88,6 @@ internal sealed class AdmissionMiddleware(
 
         // From here on neither the client's leaving nor a route time-out ends the write, only its deadline does.
         context.Features.GetRequiredFeature<IHttpRequestLifetimeFeature>().RequestAborted = deadline.Token;
-        context.Request.Headers.Expect = default;
         if (policy.AdvanceOn == AdvanceOn.Success)
         {
             context.Response.OnStarting(() => AdvanceAsync(context, request, fence));
@@ -100,7 +99,8 @@ internal sealed class AdmissionMiddleware(
     /// <summary>Before the client learns of the success, the mark is durable.</summary>
     private async Task AdvanceAsync(HttpContext context, GatewayRequest request, ResourceFence fence)
     {
-        if (request.InFlight is null || context.Response.StatusCode is < 200 or >= 400)
+        // An answer without a body starts only after the write has ended; the gateway's own answers to a write are no successes.
+        if (context.Response.StatusCode is < 200 or >= 400)
         {
             return;
         }

@@ -6,14 +6,17 @@ namespace FenceGateway.Gateway.Forwarding;
 
 internal static class ForwardingExtensions
 {
-    /// <summary>Gives an admitted write without a body an empty one: see <see cref="EmptyContent"/>.</summary>
+    /// <summary>
+    /// Gives an admitted write without a body an empty one: see <see cref="EmptyContent"/>. Takes Expect away from the service
+    /// only: Kestrel answers the client's own with 100 when the body is first read.
+    /// </summary>
     public static IReverseProxyBuilder AddSingleSend(this IReverseProxyBuilder builder) =>
         builder.AddTransforms(static context => context.AddRequestTransform(static transform =>
         {
-            if (transform.ProxyRequest.Content is null
-                && transform.HttpContext.Features.Get<GatewayRequest>() is { InFlight: not null })
+            if (transform.HttpContext.Features.Get<GatewayRequest>() is { InFlight: not null })
             {
-                transform.ProxyRequest.Content = new EmptyContent();
+                transform.ProxyRequest.Headers.ExpectContinue = null;
+                transform.ProxyRequest.Content ??= new EmptyContent();
             }
 
             return ValueTask.CompletedTask;
