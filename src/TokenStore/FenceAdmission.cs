@@ -7,7 +7,7 @@ namespace FenceGateway.TokenStore;
 /// acts or waits outside of it. Every wait is bounded by the drain time-out of the request, and whatever it learns it looks at
 /// again under the lock before it admits.
 /// </summary>
-internal sealed class FenceAdmission(ITokenStore store, TimeProvider time, FenceTable table)
+internal sealed class FenceAdmission(ITokenStore store, TimeProvider time, FenceCache fences)
 {
     public async ValueTask<Admission> AdmitAsync(
         ResourceFence fence, FencingToken token, bool isWrite, AdmissionRules rules, CancellationToken cancellationToken)
@@ -51,7 +51,7 @@ internal sealed class FenceAdmission(ITokenStore store, TimeProvider time, Fence
                 case FenceStepKind.RefuseUnavailable:
                     return new Admission(AdmissionStatus.Unavailable, fence, fence.Mark, Fault: failures.Fault ?? TooSlow(rules));
                 case FenceStepKind.LookUpAgain:
-                    fence = table.Get(fence.Resource.Value);
+                    fence = fences.Get(fence.Resource.Value);
                     failuresBefore = null;
                     break;
                 case FenceStepKind.Enter:

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using FenceGateway.Fencing;
 
 namespace FenceGateway.TokenStore;
@@ -7,22 +6,13 @@ namespace FenceGateway.TokenStore;
 /// The fence of one gateway in front of a <see cref="ITokenStore"/>: admits, refuses, drains (rules R1–R8). A steady write, one
 /// whose token this gateway has entered with, costs one look-up and one uncontended lock and never asks the store.
 /// </summary>
-/// <remarks>
-/// Safe for use by several threads. Holds the fences of active resources and, up to its capacity, of idle ones; an idle fence is
-/// evicted in clock order (second chance) and rebuilt from the store when its resource is next touched.
-/// </remarks>
+/// <remarks>Safe for use by several threads.</remarks>
 public sealed class FenceTable
 {
-    private const int EvictionsPerInsert = 8;
-    private readonly ConcurrentDictionary<string, ResourceFence> _fences = new(StringComparer.Ordinal);
-    private readonly ConcurrentDictionary<string, ResourceFence>.AlternateLookup<ReadOnlySpan<char>> _byKey;
+    private readonly FenceCache _fences;
     private readonly ITokenStore _store;
     private readonly TimeProvider _time;
-    private readonly int _capacity;
-    private readonly Lock _evictionGate = new();
-    private IEnumerator<KeyValuePair<string, ResourceFence>>? _hand;
     private readonly FenceAdmission _admission;
-    private int _count;
 
     /// <summary>Makes the table.</summary>
     /// <param name="store">An open store.</param>
@@ -30,34 +20,19 @@ public sealed class FenceTable
     /// <param name="capacity">How many resources it holds before it evicts idle ones; at twice as many it refuses new ones.</param>
     public FenceTable(ITokenStore store, TimeProvider time, int capacity)
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(capacity, 1);
         _store = store;
         _time = time;
-        _capacity = capacity;
-        _admission = new FenceAdmission(store, time, this);
-        _byKey = _fences.GetAlternateLookup<ReadOnlySpan<char>>();
+        _fences = new FenceCache(store, time, capacity);
+        _admission = new FenceAdmission(store, time, _fences);
     }
 
     /// <summary>Resources held now.</summary>
-    public int Count => Volatile.Read(ref _count);
+    public int Count => _fences.Count;
 
     /// <summary>The fence of a resource; its <see cref="ResourceFence.Mark"/> is as the store's memory knows it.</summary>
     /// <param name="key">A valid key (<see cref="ResourceKey.IsValid"/>).</param>
     /// <exception cref="TokenStoreUnavailableException">Too many resources are active at once.</exception>
-    public ResourceFence Get(ReadOnlySpan<char> key)
-    {
-        if (_byKey.TryGetValue(key, out var fence))
-        {
-            if (!fence.Touched)
-            {
-                fence.Touched = true;
-            }
-
-            return fence;
-        }
-
-        return Add(key);
-    }
+    public ResourceFence Get(ReadOnlySpan<char> key) => _fences.Get(key);
 
     /// <summary>
     /// Decides at once where memory alone can tell: the steady token of this gateway is admitted, a token known to be stale is
@@ -141,7 +116,7 @@ public sealed class FenceTable
     /// <summary>What this gateway knows of a resource; null when it holds nothing of it.</summary>
     public ResourceSnapshot? Inspect(ResourceKey resource)
     {
-        if (!_fences.TryGetValue(resource.Value, out var fence))
+        if (!_fences.TryFind(resource, out var fence))
         {
             return null;
         }
@@ -159,7 +134,7 @@ public sealed class FenceTable
     public (int InFlight, int InDoubt) CountActive()
     {
         var (inFlight, inDoubt, now) = (0, 0, _time.GetTimestamp());
-        foreach (var (_, fence) in _fences)
+        foreach (var fence in _fences)
         {
             lock (fence.Gate)
             {
@@ -199,20 +174,17 @@ public sealed class FenceTable
         return OperatorStatus.Done;
     }
 
-    /// <summary>An operator's word that nothing in doubt at this gateway can be applied any more. How many writes that ended.</summary>
-    public int Resolve(ResourceKey resource)
+    /// <summary>An operator's word that nothing in doubt can be applied any more, be it this gateway's or left behind by one that
+    /// is gone. How many holds that ended.</summary>
+    /// <exception cref="TokenStoreUnavailableException">The store cannot tell.</exception>
+    public async ValueTask<int> ResolveAsync(ResourceKey resource, CancellationToken cancellationToken)
     {
-        if (!_fences.TryGetValue(resource.Value, out var fence))
+        var resolved = await _store.ResolveAsync(resource, cancellationToken) ? 1 : 0;
+        if (_fences.TryFind(resource, out var fence))
         {
-            return 0;
+            Finish(fence, () => resolved += fence.ResolveLocked());
         }
 
-        var resolved = 0;
-        Finish(fence, () =>
-        {
-            resolved = fence.Active.InDoubt.Count;
-            fence.Active.Resolve();
-        });
         return resolved;
     }
 
@@ -226,86 +198,5 @@ public sealed class FenceTable
         }
 
         signal?.TrySetResult();
-    }
-
-    private ResourceFence Add(ReadOnlySpan<char> key)
-    {
-        if (!ResourceKey.TryCreate(key.ToString(), out var resource))
-        {
-            throw new ArgumentException("Not a resource key.", nameof(key));
-        }
-
-        if (Count >= _capacity)
-        {
-            Evict();
-        }
-
-        if (Count >= 2L * _capacity)
-        {
-            throw new TokenStoreUnavailableException(
-                $"{Count} resources have writes in flight or in doubt at once; raise TokenStore:MaxActiveResources.");
-        }
-
-        var added = new ResourceFence(resource, _store.PeekMark(resource));
-        var fence = _fences.GetOrAdd(resource.Value, added);
-        if (ReferenceEquals(fence, added))
-        {
-            Interlocked.Increment(ref _count);
-        }
-
-        return fence;
-    }
-
-    /// <summary>Moves the hand over a few fences and takes out the idle ones that were not touched since it last came by.</summary>
-    private void Evict()
-    {
-        if (!_evictionGate.TryEnter())
-        {
-            return;
-        }
-
-        try
-        {
-            var now = _time.GetTimestamp();
-            for (var i = 0; i < EvictionsPerInsert; i++)
-            {
-                _hand ??= _fences.GetEnumerator();
-                if (!_hand.MoveNext())
-                {
-                    _hand.Dispose();
-                    _hand = null;
-                    continue;
-                }
-
-                EvictIdle(_hand.Current, now);
-            }
-        }
-        finally
-        {
-            _evictionGate.Exit();
-        }
-    }
-
-    private void EvictIdle(KeyValuePair<string, ResourceFence> entry, long now)
-    {
-        var fence = entry.Value;
-        if (fence.Touched)
-        {
-            fence.Touched = false;
-            return;
-        }
-
-        lock (fence.Gate)
-        {
-            if (!fence.TryRetireLocked(now))
-            {
-                return;
-            }
-        }
-
-        if (_fences.TryRemove(entry))
-        {
-            Interlocked.Decrement(ref _count);
-        }
     }
 }

@@ -52,6 +52,12 @@ public interface ITokenStore : IAsyncDisposable
     ValueTask SetMarkAsync(SetMarkRequest request, CancellationToken cancellationToken);
 
     /// <summary>
+    /// An operator's word that nothing which a process that is gone has left on its way can be applied any more (R5): ends the
+    /// hold of this resource. Whether there was one.
+    /// </summary>
+    ValueTask<bool> ResolveAsync(ResourceKey resource, CancellationToken cancellationToken);
+
+    /// <summary>
     /// Makes everything durable and closes. With <paramref name="quiet"/> the caller vouches that no write is in flight or in
     /// doubt, so that the next start need not wait for any; otherwise the next start treats this stop as a crash.
     /// </summary>

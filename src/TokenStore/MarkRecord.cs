@@ -7,7 +7,10 @@ namespace FenceGateway.TokenStore;
 /// <param name="Mark">The highest token promised; 0 after an operator has reset it.</param>
 /// <param name="AdvancedAt">When the mark was last changed, by the wall clock of the machine that did; for people only.</param>
 /// <param name="Sequence">Grows with every change of any mark of the store; orders listings and continues them.</param>
-public readonly record struct MarkRecord(ResourceKey Resource, long Mark, DateTimeOffset AdvancedAt, long Sequence);
+/// <param name="LeftBehind">Whether a process that is gone may have left writes on their way: for the in-doubt hold, counted by
+/// <see cref="ITokenStore.SinceCrash"/>, newer tokens wait.</param>
+public readonly record struct MarkRecord(
+    ResourceKey Resource, long Mark, DateTimeOffset AdvancedAt, long Sequence, bool LeftBehind = false);
 
 /// <summary>Asks for a page of resources.</summary>
 /// <param name="Prefix">Only keys that begin with it (ordinal); empty for all.</param>

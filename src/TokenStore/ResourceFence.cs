@@ -126,6 +126,15 @@ public sealed class ResourceFence
         _entered = 0;
     }
 
+    /// <summary>Ends every hold; how many writes in doubt at this gateway that were.</summary>
+    internal int ResolveLocked()
+    {
+        var resolved = Active.InDoubt.Count;
+        Active.Resolve();
+        _holdUntil = 0;
+        return resolved;
+    }
+
     /// <summary>Takes the fence out of use if nothing depends on it. A seal that the store may not know is never forgotten.</summary>
     internal bool TryRetireLocked(long now)
     {

@@ -88,7 +88,7 @@ public sealed class FenceTableTests : IAsyncDisposable
         await Admit(table, fence, 33);
         FenceTable.EndInDoubt(fence, new(33), TimeSpan.FromSeconds(10), _time);
         var newer = Admit(table, fence, 34);
-        table.Resolve(fence.Resource).ShouldBe(1);
+        (await table.ResolveAsync(fence.Resource, default)).ShouldBe(1);
         (await newer).Status.ShouldBe(AdmissionStatus.Admitted);
     }
 

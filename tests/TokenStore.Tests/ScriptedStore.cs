@@ -54,6 +54,8 @@ internal sealed class ScriptedStore : ITokenStore
 
     public ValueTask SetMarkAsync(SetMarkRequest request, CancellationToken cancellationToken) => default;
 
+    public ValueTask<bool> ResolveAsync(ResourceKey resource, CancellationToken cancellationToken) => new(false);
+
     public ValueTask CloseAsync(bool quiet, CancellationToken cancellationToken) => default;
 
     public ValueTask DisposeAsync() => default;

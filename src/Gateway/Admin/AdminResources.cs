@@ -80,7 +80,7 @@ internal sealed class AdminResources(
 
         var before = await store.FindAsync(resource, context.RequestAborted);
         var request = new SetMarkRequest(resource, mark, Reason(body), Actor(context));
-        var busy = CrashDoubt() is not null && before is not null
+        var busy = before is { LeftBehind: true } && CrashDoubt() is not null
             || await table.SetMarkAsync(request, context.RequestAborted) == OperatorStatus.Busy;
         if (busy)
         {
@@ -101,7 +101,7 @@ internal sealed class AdminResources(
             return;
         }
 
-        var count = table.Resolve(resource);
+        var count = await table.ResolveAsync(resource, context.RequestAborted);
         logger.Resolved(Actor(context), resource.Value, count, Reason(body));
         await ShowAsync(context, resource);
     }
@@ -127,7 +127,7 @@ internal sealed class AdminResources(
             inDoubt.Add(InDoubt(token.Value, remaining, "unanswered"));
         }
 
-        if (CrashDoubt() is { } crash && record.Mark > 0)
+        if (record.LeftBehind && CrashDoubt() is { } crash)
         {
             inDoubt.Add(InDoubt(record.Mark, crash, "crash"));
         }

@@ -35,6 +35,9 @@ internal sealed class CrashHold(TimeProvider clock)
     /// <summary>How much has been served, or that there is nothing to serve.</summary>
     public long ToMilliseconds() => Served is { } served ? (long)served.TotalMilliseconds : NothingToServe;
 
+    /// <summary>Whether a process before may have left writes to the resource on their way, the time aside.</summary>
+    public bool Holds(in MarkEntry entry) => _active && entry.Flags.HasFlag(MarkFlags.Recovered);
+
     /// <summary>The lowest token that may still be on its way from before this process.</summary>
     /// <param name="entry">The resource.</param>
     /// <param name="hold">How long such writes count.</param>
@@ -42,7 +45,7 @@ internal sealed class CrashHold(TimeProvider clock)
     public long LowestToken(in MarkEntry entry, TimeSpan hold, out TimeSpan left)
     {
         left = default;
-        if (!_active || !entry.Flags.HasFlag(MarkFlags.Recovered))
+        if (!Holds(in entry))
         {
             return FenceRule.None;
         }

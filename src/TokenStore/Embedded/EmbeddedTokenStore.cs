@@ -131,7 +131,7 @@ public sealed class EmbeddedTokenStore : ITokenStore
     {
         // While the log cannot be written, what it has is still listed.
         var upTo = Fault is null ? long.MaxValue : _queue.DurableLsn;
-        var page = MarkListing.List(_table, in query, upTo, cancellationToken);
+        var page = MarkListing.List(_table, _hold, in query, upTo, cancellationToken);
         var last = page.Count == 0 ? 0 : page[0].Sequence;
         return last <= _queue.DurableLsn ? ValueTask.FromResult(page) : AwaitAsync(page, last, cancellationToken);
     }
@@ -155,6 +155,10 @@ public sealed class EmbeddedTokenStore : ITokenStore
             EmbeddedLog.Closed(_logger, Info.Location, clean);
         }
     }
+
+    /// <inheritdoc/>
+    public ValueTask<bool> ResolveAsync(ResourceKey resource, CancellationToken cancellationToken) =>
+        ValueTask.FromResult(_changes.Resolve(resource));
 
     /// <summary>Lets go of the folder. Without <see cref="CloseAsync"/> before, the next start takes this stop for a crash.</summary>
     public async ValueTask DisposeAsync() => await StopAsync(flush: false, () => null);

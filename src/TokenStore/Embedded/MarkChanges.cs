@@ -36,7 +36,26 @@ internal sealed class MarkChanges(MarkTable table, CommitQueue queue, CrashHold 
             }
 
             ref var entry = ref stripe[number];
-            return new MarkRecord(resource, entry.Mark, DateTimeOffset.FromUnixTimeMilliseconds(entry.ChangedAt), entry.Lsn);
+            return new MarkRecord(
+                resource, entry.Mark, DateTimeOffset.FromUnixTimeMilliseconds(entry.ChangedAt), entry.Lsn, hold.Holds(in entry));
+        }
+    }
+
+    /// <summary>Ends the crash hold of a resource. Whether there was one.</summary>
+    public bool Resolve(ResourceKey resource)
+    {
+        var hash = KeyText.Hash(resource.Value);
+        var stripe = table.StripeOf(hash);
+        lock (stripe.Gate)
+        {
+            var number = stripe.Find(resource.Value, hash);
+            if (number < 0 || !hold.Holds(in stripe[number]))
+            {
+                return false;
+            }
+
+            stripe[number].Flags &= ~MarkFlags.Recovered;
+            return true;
         }
     }
 

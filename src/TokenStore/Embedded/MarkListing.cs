@@ -9,10 +9,12 @@ internal static class MarkListing
 
     /// <summary>Looks at every entry, a few hundred at a time under their lock, and keeps the latest ones in a bounded heap.</summary>
     /// <param name="table">The marks.</param>
+    /// <param name="hold">Says which of them a process before may have left writes for.</param>
     /// <param name="query">What is asked.</param>
     /// <param name="upTo">Entries changed after this LSN are left out.</param>
     /// <param name="cancellationToken">Ends the search.</param>
-    public static IReadOnlyList<MarkRecord> List(MarkTable table, in MarkQuery query, long upTo, CancellationToken cancellationToken)
+    public static IReadOnlyList<MarkRecord> List(
+        MarkTable table, CrashHold hold, in MarkQuery query, long upTo, CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(query.Limit, 1, nameof(query));
         ArgumentOutOfRangeException.ThrowIfGreaterThan(query.Limit, MaxLimit, nameof(query));
@@ -30,7 +32,7 @@ internal static class MarkListing
         for (var i = page.Length - 1; i >= 0; i--)
         {
             var (stripe, entry) = latest.Dequeue();
-            page[i] = ToRecord(stripe, in entry);
+            page[i] = ToRecord(stripe, in entry, hold);
         }
 
         return page;
@@ -64,13 +66,13 @@ internal static class MarkListing
         }
     }
 
-    private static MarkRecord ToRecord(MarkStripe stripe, in MarkEntry entry)
+    private static MarkRecord ToRecord(MarkStripe stripe, in MarkEntry entry, CrashHold hold)
     {
         lock (stripe.Gate)
         {
             return new MarkRecord(
                 KeyText.ToKey(stripe.KeyOf(in entry)), entry.Mark,
-                DateTimeOffset.FromUnixTimeMilliseconds(entry.ChangedAt), entry.Lsn);
+                DateTimeOffset.FromUnixTimeMilliseconds(entry.ChangedAt), entry.Lsn, hold.Holds(in entry));
         }
     }
 }

@@ -124,6 +124,9 @@ public sealed class MemoryTokenStore : ITokenStore
     }
 
     /// <inheritdoc/>
+    public ValueTask<bool> ResolveAsync(ResourceKey resource, CancellationToken cancellationToken) => ValueTask.FromResult(false);
+
+    /// <inheritdoc/>
     public ValueTask CloseAsync(bool quiet, CancellationToken cancellationToken) => DisposeAsync();
 
     /// <inheritdoc/>

@@ -1,0 +1,137 @@
+using System.Collections;
+using System.Collections.Concurrent;
+using System.Diagnostics.CodeAnalysis;
+using FenceGateway.Fencing;
+
+namespace FenceGateway.TokenStore;
+
+/// <summary>
+/// The fences of active resources and, up to a capacity, of idle ones. An idle fence is evicted in clock order (second chance)
+/// and rebuilt from the store when its resource is next touched; one that something depends on never is.
+/// </summary>
+internal sealed class FenceCache : IEnumerable<ResourceFence>
+{
+    private const int EvictionsPerInsert = 8;
+    private readonly ConcurrentDictionary<string, ResourceFence> _fences = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, ResourceFence>.AlternateLookup<ReadOnlySpan<char>> _byKey;
+    private readonly ITokenStore _store;
+    private readonly TimeProvider _time;
+    private readonly int _capacity;
+    private readonly Lock _evictionGate = new();
+    private IEnumerator<KeyValuePair<string, ResourceFence>>? _hand;
+    private int _count;
+
+    public FenceCache(ITokenStore store, TimeProvider time, int capacity)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(capacity, 1);
+        _store = store;
+        _time = time;
+        _capacity = capacity;
+        _byKey = _fences.GetAlternateLookup<ReadOnlySpan<char>>();
+    }
+
+    public int Count => Volatile.Read(ref _count);
+
+    public ResourceFence Get(ReadOnlySpan<char> key)
+    {
+        if (_byKey.TryGetValue(key, out var fence))
+        {
+            if (!fence.Touched)
+            {
+                fence.Touched = true;
+            }
+
+            return fence;
+        }
+
+        return Add(key);
+    }
+
+    public bool TryFind(ResourceKey resource, [NotNullWhen(true)] out ResourceFence? fence) =>
+        _fences.TryGetValue(resource.Value, out fence);
+
+    public IEnumerator<ResourceFence> GetEnumerator() => _fences.Select(entry => entry.Value).GetEnumerator();
+
+    IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
+
+    private ResourceFence Add(ReadOnlySpan<char> key)
+    {
+        if (!ResourceKey.TryCreate(key.ToString(), out var resource))
+        {
+            throw new ArgumentException("Not a resource key.", nameof(key));
+        }
+
+        if (Count >= _capacity)
+        {
+            Evict();
+        }
+
+        if (Count >= 2L * _capacity)
+        {
+            throw new TokenStoreUnavailableException(
+                $"{Count} resources have writes in flight or in doubt at once; raise TokenStore:MaxActiveResources.");
+        }
+
+        var added = new ResourceFence(resource, _store.PeekMark(resource));
+        var fence = _fences.GetOrAdd(resource.Value, added);
+        if (ReferenceEquals(fence, added))
+        {
+            Interlocked.Increment(ref _count);
+        }
+
+        return fence;
+    }
+
+    /// <summary>Moves the hand over a few fences and takes out the idle ones that were not touched since it last came by.</summary>
+    private void Evict()
+    {
+        if (!_evictionGate.TryEnter())
+        {
+            return;
+        }
+
+        try
+        {
+            var now = _time.GetTimestamp();
+            for (var i = 0; i < EvictionsPerInsert; i++)
+            {
+                _hand ??= _fences.GetEnumerator();
+                if (!_hand.MoveNext())
+                {
+                    _hand.Dispose();
+                    _hand = null;
+                    continue;
+                }
+
+                EvictIdle(_hand.Current, now);
+            }
+        }
+        finally
+        {
+            _evictionGate.Exit();
+        }
+    }
+
+    private void EvictIdle(KeyValuePair<string, ResourceFence> entry, long now)
+    {
+        var fence = entry.Value;
+        if (fence.Touched)
+        {
+            fence.Touched = false;
+            return;
+        }
+
+        lock (fence.Gate)
+        {
+            if (!fence.TryRetireLocked(now))
+            {
+                return;
+            }
+        }
+
+        if (_fences.TryRemove(entry))
+        {
+            Interlocked.Decrement(ref _count);
+        }
+    }
+}
