@@ -13,7 +13,18 @@ internal sealed class SegmentFile : ISegmentFile
     public static ISegmentFile Create(string path) =>
         new SegmentFile(File.OpenHandle(path, FileMode.Create, FileAccess.ReadWrite, FileShare.Read | FileShare.Delete));
 
-    public void Write(long offset, ReadOnlySpan<byte> bytes) => RandomAccess.Write(_handle, bytes, offset);
+    public void Write(long offset, ReadOnlySpan<byte> bytes)
+    {
+        try
+        {
+            RandomAccess.Write(_handle, bytes, offset);
+        }
+        catch (ArgumentOutOfRangeException e)
+        {
+            // This is how .NET reports EFBIG, a limit of the file system or of the process; it is a failed write like any other.
+            throw new IOException(e.Message, e);
+        }
+    }
 
     public void Flush() => RandomAccess.FlushToDisk(_handle);
 
