@@ -1,8 +1,10 @@
+using System.Buffers;
 using System.Text;
 
 namespace FenceGateway.Fencing;
 
-/// <summary>The name of a protected resource, such as <c>orders/42</c>: 1 to 1024 bytes of UTF-8, no control characters.</summary>
+/// <summary>The name of a protected resource, such as <c>orders/42</c>: 1 to 1024 bytes of UTF-8, well formed, without control
+/// characters.</summary>
 /// <remarks>Compared ordinally. The unset <c>default</c> names nothing.</remarks>
 public readonly record struct ResourceKey
 {
@@ -35,18 +37,26 @@ public readonly record struct ResourceKey
             return false;
         }
 
-        foreach (var c in text)
-        {
-            if (char.IsControl(c))
-            {
-                return false;
-            }
-        }
-
-        // Shorter than a third of the bound cannot exceed it: a UTF-16 unit takes at most three bytes.
-        return text.Length <= MaxBytes / 3 || Encoding.UTF8.GetByteCount(text) <= MaxBytes;
+        return !text.ContainsAnyExceptInRange(' ', '~') || IsValidUnicode(text);
     }
 
     /// <summary>The key's text.</summary>
     public override string ToString() => Value ?? "";
+
+    private static bool IsValidUnicode(ReadOnlySpan<char> text)
+    {
+        var bytes = 0;
+        while (!text.IsEmpty)
+        {
+            if (Rune.DecodeFromUtf16(text, out var rune, out var consumed) != OperationStatus.Done || Rune.IsControl(rune))
+            {
+                return false;
+            }
+
+            bytes += rune.Utf8SequenceLength;
+            text = text[consumed..];
+        }
+
+        return bytes <= MaxBytes;
+    }
 }

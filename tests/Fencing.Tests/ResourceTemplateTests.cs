@@ -47,6 +47,15 @@ public sealed class ResourceTemplateTests
     }
 
     [Theory]
+    [InlineData("a\0b")]
+    [InlineData("a\u0085b")]
+    [InlineData("")]
+    public void IsValid_ControlCharacter_IsNoKey(string text) => ResourceKey.IsValid(text).ShouldBeFalse();
+
+    [Fact]
+    public void IsValid_HalfASurrogatePair_IsNoKey() => ResourceKey.IsValid(['a', '\uD800', 'b']).ShouldBeFalse();
+
+    [Theory]
     [InlineData("", "is empty")]
     [InlineData("  ", "is empty")]
     [InlineData("a/{id", "without a '}'")]

@@ -177,7 +177,10 @@ internal sealed class CommitWriter
 
     private void Finish(Stop stop)
     {
-        if (stop.Flush && _queue.Fault is null && stop.Last() is { } served)
+        // Refuse first: nothing may be admitted behind a record that says that nothing is in flight.
+        var healthy = _queue.Fault is null;
+        _queue.Failed("The token store is closed.", final: true);
+        if (stop.Flush && healthy && stop.Last() is { } served)
         {
             try
             {
@@ -188,8 +191,6 @@ internal sealed class CommitWriter
                 EmbeddedLog.WriteFailed(_logger, e.Message, e);
             }
         }
-
-        _queue.Failed("The token store is closed.", final: true);
     }
 
     private void Retry()

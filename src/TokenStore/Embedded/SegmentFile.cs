@@ -21,7 +21,7 @@ internal sealed class SegmentFile : ISegmentFile
         }
         catch (ArgumentOutOfRangeException e)
         {
-            // How .NET reports EFBIG. It is a disk that is full, and no mistake of the caller.
+            // This is how .NET reports EFBIG, a limit of the file system or of the process; it is a failed write like any other.
             throw new IOException(
                 $"the file may not grow beyond {offset} bytes: a limit of file sizes (ulimit -f) or of the file system is reached.", e);
         }

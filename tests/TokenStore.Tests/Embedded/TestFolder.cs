@@ -1,3 +1,4 @@
+using FenceGateway.TestKit;
 using FenceGateway.Fencing;
 using FenceGateway.TokenStore.Embedded;
 

@@ -1,3 +1,4 @@
+using FenceGateway.TestKit;
 using FenceGateway.TokenStore.Memory;
 using FenceGateway.TokenStore.Tests.Embedded;
 using Microsoft.Extensions.Logging;
