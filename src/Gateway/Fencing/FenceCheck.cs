@@ -132,10 +132,27 @@ internal sealed class FenceCheck(FenceTable table)
             }
         }
 
+        return FindInFraming(request.Headers);
+    }
+
+    private static string? FindInFraming(IHeaderDictionary headers)
+    {
+        var coding = headers.TransferEncoding;
+        if (coding.Count == 0)
+        {
+            return null;
+        }
+
         // Kestrel lets Transfer-Encoding win and keeps the other length under this name: two lengths, two readings.
-        return request.Headers.TransferEncoding.Count > 0 && request.Headers.ContainsKey("X-Content-Length")
-            ? "it has Content-Length and Transfer-Encoding"
-            : null;
+        if (headers.ContainsKey("X-Content-Length"))
+        {
+            return "it has Content-Length and Transfer-Encoding";
+        }
+
+        // Kestrel decodes the last coding only, and what is sent on says nothing of the others.
+        return coding.Count == 1 && "chunked".Equals(coding[0], StringComparison.OrdinalIgnoreCase)
+            ? null
+            : "its Transfer-Encoding is not just chunked";
     }
 
     private static bool IsTunnel(HttpContext context) =>

@@ -59,12 +59,12 @@ internal sealed class FenceMiddleware(
             return null;
         }
 
-        if (endpoint is null && HttpMethods.IsConnect(context.Request.Method))
+        var target = context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
+        if (HttpMethods.IsConnect(context.Request.Method) && !target.StartsWith('/'))
         {
             return new(FenceOutcome.UpgradeRefused, ProblemType.UpgradeNotFenced, "This gateway opens no tunnels.");
         }
 
-        var target = context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
         return target != "*" && TargetGuard.FindAmbiguity(target) is { } ambiguity
             ? FenceCheck.Ambiguous($"its target can be read in more than one way, {ambiguity}")
             : null;

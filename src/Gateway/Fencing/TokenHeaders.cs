@@ -144,7 +144,14 @@ internal static class TokenHeaders
             return null;
         }
 
-        foreach (var name in (ReadOnlySpan<string>)[policy.Header, .. policy.HeaderAliases, .. policy.HeaderLookalikes])
+        return IsNamedByConnection(headers, policy.Header)
+            ? policy.Header
+            : FirstNamed(headers, policy.HeaderAliases) ?? FirstNamed(headers, policy.HeaderLookalikes);
+    }
+
+    private static string? FirstNamed(IHeaderDictionary headers, string[] names)
+    {
+        foreach (var name in names)
         {
             if (IsNamedByConnection(headers, name))
             {

@@ -1,0 +1,101 @@
+using FenceGateway.Fencing;
+using FenceGateway.Gateway.Fencing;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Primitives;
+
+namespace FenceGateway.Gateway.Tests.Fencing;
+
+public sealed class TokenHeadersTests
+{
+    private static readonly FencingPolicy Policy = FencingPolicies.WithHeaders("X-Fencing-Token");
+
+    [Theory]
+    [InlineData("Fencing-Token")]
+    [InlineData("X-Fencing-Token")]
+    public void Read_OneHeader_GivesItsToken(string name)
+    {
+        Read([(name, "42")], out var token).ShouldBe(TokenHeaderStatus.One);
+        token.Value.ShouldBe(42);
+    }
+
+    [Fact]
+    public void Read_NoHeader_IsNone()
+    {
+        Read([], out _).ShouldBe(TokenHeaderStatus.None);
+        Read([("Fencing_Token", "42")], out _).ShouldBe(TokenHeaderStatus.None);
+    }
+
+    [Theory]
+    [InlineData("Fencing-Token")]
+    [InlineData("X-Fencing-Token")]
+    [InlineData("Fencing_Token")]
+    [InlineData("X_Fencing_Token")]
+    [InlineData("X-Fencing_Token")]
+    [InlineData("X_Fencing-Token")]
+    public void Read_AnotherSpellingBeside_IsMalformed(string other)
+    {
+        Read([("Fencing-Token", "42"), (other, "42")], out _).ShouldBe(TokenHeaderStatus.Malformed);
+        Read([("X-Fencing-Token", "42"), (other, "42")], out _).ShouldBe(TokenHeaderStatus.Malformed);
+    }
+
+    [Theory]
+    [InlineData("fencing-token")]
+    [InlineData("close, FENCING-TOKEN")]
+    [InlineData("\tx-fencing-token ,close")]
+    [InlineData("Fencing_Token")]
+    public void Read_NamedByConnection_IsMalformed(string connection)
+    {
+        Read([("Fencing-Token", "42"), ("Connection", connection)], out _).ShouldBe(TokenHeaderStatus.Malformed);
+        Read([("Fencing-Token", "42"), ("Connection", "close"), ("Connection", connection)], out _)
+            .ShouldBe(TokenHeaderStatus.Malformed);
+        Read([("Connection", connection)], out _).ShouldBe(TokenHeaderStatus.Malformed);
+    }
+
+    [Fact]
+    public void Read_WellFormed_AllocatesNothing()
+    {
+        var headers = Headers([("Fencing-Token", "42"), ("Connection", "close")]);
+        TokenHeaders.Read(headers, Policy, out _, out _);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        TokenHeaders.Read(headers, Policy, out _, out _);
+        GC.GetAllocatedBytesForCurrentThread().ShouldBe(before);
+    }
+
+    [Fact]
+    public void Canonicalize_FromAnAlias_LeavesTheCanonicalHeaderAlone()
+    {
+        var headers = Headers([("X-Fencing-Token", "42"), ("X-Other", "kept")]);
+        TokenHeaders.Canonicalize(headers, Policy, new FencingToken(42));
+        headers["Fencing-Token"].ToString().ShouldBe("42");
+        headers.Keys.ShouldBe(["X-Other", "Fencing-Token"], ignoreOrder: true);
+    }
+
+    [Fact]
+    public void Strip_EverySpelling_IsGone()
+    {
+        var headers = Headers([
+            ("Fencing-Token", "1"), ("X-Fencing-Token", "1"), ("Fencing_Token", "1"), ("X_Fencing_Token", "1"),
+            ("X-Fencing_Token", "1"), ("X_Fencing-Token", "1"), ("X-Other", "kept"),
+        ]);
+        TokenHeaders.Strip(headers, Policy);
+        headers.Keys.ShouldBe(["X-Other"]);
+    }
+
+    private static TokenHeaderStatus Read((string, string)[] headers, out FencingToken token)
+    {
+        var status = TokenHeaders.Read(Headers(headers), Policy, out token, out var detail);
+        (detail is not null).ShouldBe(status == TokenHeaderStatus.Malformed);
+        return status;
+    }
+
+    private static HeaderDictionary Headers((string Name, string Value)[] headers)
+    {
+        var dictionary = new HeaderDictionary();
+        foreach (var (name, value) in headers)
+        {
+            dictionary[name] = StringValues.Concat(dictionary[name], value);
+        }
+
+        return dictionary;
+    }
+}
