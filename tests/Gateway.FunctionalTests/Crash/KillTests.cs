@@ -50,7 +50,7 @@ public sealed class KillTests(ITestOutputHelper output)
         {
             var policy = GatewayFiles.PolicyOf(json);
             policy["DrainTimeout"] = "00:00:00.2";
-            policy["InDoubtHold"] = "00:00:03";
+            policy["InDoubtHold"] = "00:00:05";
         });
         var options = new GatewayProcessOptions { ConfigFile = files.ConfigFile };
         service.Script = _ => ServiceAction.Hold;
