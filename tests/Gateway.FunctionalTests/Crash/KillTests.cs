@@ -95,7 +95,7 @@ public sealed class KillTests(ITestOutputHelper output)
 
         // A history in which nothing happened proves nothing.
         applied.Count.ShouldBeGreaterThan(world.Kills);
-        applied.Select(w => w.Token).Max().ShouldBeGreaterThan(10);
+        applied.Select(w => w.Token).Max().ShouldBeGreaterThan(3);
         stale.ShouldBeGreaterThan(world.Kills);
         unanswered.ShouldBeGreaterThan(world.Kills);
     }
