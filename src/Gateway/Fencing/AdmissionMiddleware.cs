@@ -22,7 +22,7 @@ internal sealed class AdmissionMiddleware(
     public Task InvokeAsync(HttpContext context)
     {
         var request = context.Features.GetRequiredFeature<GatewayRequest>();
-        if (request.Fence is not { } fence)
+        if (!request.NeedsAdmission || request.Fence is not { } fence)
         {
             return next(context);
         }
