@@ -5,6 +5,7 @@ using FenceGateway.Gateway.Hosting;
 using FenceGateway.TestKit;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace FenceGateway.Gateway.FunctionalTests.Fence;
 
@@ -103,7 +104,7 @@ internal sealed class FencedGateway : IAsyncDisposable, IObserver<KeyValuePair<s
     public async Task<(Task<Answer> Answering, ServiceArrival Arrival)> PutHeldAsync(long token, string path = "/orders/1")
     {
         var answering = PutAsync(token, path);
-        return (answering, await NextWithBodyAsync());
+        return (answering, await NextWithBodyAsync(token));
     }
 
     /// <summary>Sends a write that the service holds from a client of its own, which can leave.</summary>
@@ -114,7 +115,7 @@ internal sealed class FencedGateway : IAsyncDisposable, IObserver<KeyValuePair<s
         await client.SendAsync(RawHttpClient.Head(
             $"PUT {path} HTTP/1.1",
             ["Host: test", $"Fencing-Token: {token}", $"{JournalService.RequestIdHeader}: {id}", "Content-Length: 1", .. headers]) + "x");
-        return (client, await NextWithBodyAsync());
+        return (client, await NextWithBodyAsync(token));
     }
 
     /// <summary>Sends a write that has to wait for older ones, and returns when it does.</summary>
@@ -129,12 +130,17 @@ internal sealed class FencedGateway : IAsyncDisposable, IObserver<KeyValuePair<s
     /// <summary>Completes when the gateway has noticed that the client of the request with this id is gone.</summary>
     public Task WaitForClientGoneAsync(string id) => Gone(id).Task.WithinLimit($"the gateway to miss the client of {id}");
 
+    /// <summary>Stops the gateway as SIGTERM does; the test awaits the end.</summary>
+    public Task StopAsync() => _gateway.App.StopAsync();
+
     /// <summary>Puts a changed file in force, as SIGHUP does, and tells how that went.</summary>
+    public async Task<ReloadOutcome> ReloadAsync(GatewaySetup setup) => await ReloadAsync(setup.Render(Service.Address));
+
+    /// <inheritdoc cref="ReloadAsync(GatewaySetup)"/>
     public async Task<ReloadOutcome> ReloadAsync(string json)
     {
-        await File.WriteAllTextAsync(_folder.File("gateway.json"), json);
-        return await Services.GetRequiredService<LastGoodConfiguration>().ReloadAsync(
-            Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance, CancellationToken.None);
+        await WriteConfigAsync(json);
+        return await Services.GetRequiredService<LastGoodConfiguration>().ReloadAsync(NullLogger.Instance, CancellationToken.None);
     }
 
     public Task WriteConfigAsync(string json) => File.WriteAllTextAsync(_folder.File("gateway.json"), json);
@@ -183,9 +189,14 @@ internal sealed class FencedGateway : IAsyncDisposable, IObserver<KeyValuePair<s
     }
 
     /// <summary>With its whole body, so that the service is past reading when the test goes on.</summary>
-    private async Task<ServiceArrival> NextWithBodyAsync()
+    private async Task<ServiceArrival> NextWithBodyAsync(long token)
     {
         var arrival = await Service.NextArrivalAsync();
+        while (arrival.Entry.Token != token || !arrival.Entry.IsWrite)
+        {
+            arrival = await Service.NextArrivalAsync();
+        }
+
         await arrival.WaitForBodyAsync(1);
         return arrival;
     }
