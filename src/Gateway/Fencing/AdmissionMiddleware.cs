@@ -50,6 +50,8 @@ internal sealed class AdmissionMiddleware(
         }
         catch (OperationCanceledException)
         {
+            // Nobody reads it; without it the log would say 200 of a request that was never forwarded.
+            context.Response.StatusCode = StatusCodes.Status499ClientClosedRequest;
             request.Outcome = FenceOutcome.Abandoned;
             metrics.Check(policy, FenceOutcome.Abandoned);
             return;
