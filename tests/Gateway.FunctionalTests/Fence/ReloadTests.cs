@@ -109,11 +109,14 @@ public sealed class ReloadTests
     }
 
     [Fact]
-    public async Task ChangedListener_IsReportedAsNeedingARestart()
+    public async Task ChangedStore_IsReportedAsNeedingARestart()
     {
         await using var gateway = await FencedGateway.StartAsync();
 
-        var outcome = await gateway.ReloadAsync(new GatewaySetup { Store = """ "Provider": "Memory", "MaxActiveResources": 1000 """ });
+        var outcome = await gateway.ReloadAsync(new GatewaySetup
+        {
+            Store = """ "Provider": "Memory", "MaxActiveResources": 1000 """,
+        });
 
         outcome.Succeeded.ShouldBeTrue();
         outcome.NeedsRestart.ShouldBe(["$.FenceGateway.TokenStore.MaxActiveResources"]);

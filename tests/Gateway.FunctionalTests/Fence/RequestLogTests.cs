@@ -55,7 +55,8 @@ public sealed class RequestLogTests
 
         forwarded.GetProperty("status").GetInt32().ShouldBe(200);
         Fenced(forwarded).ShouldBe(("stale", "orders/1", 33));
-        var warning = gateway.Log.Single(e => e.GetProperty("level").GetString() == "Warning" && e.TryGetProperty("detail", out _));
+        var warning = gateway.Log.Single(
+            e => e.GetProperty("level").GetString() == "Warning" && e.TryGetProperty("detail", out _));
         warning.GetProperty("policy").GetString().ShouldBe("per-order");
         warning.GetProperty("outcome").GetString().ShouldBe("stale");
         warning.GetProperty("resource").GetString().ShouldBe("orders/1");

@@ -77,7 +77,8 @@ public sealed class ShutdownTests
         using var folder = new TempFolder();
         await using var service = await JournalService.StartAsync();
         service.Script = _ => ServiceAction.Hold;
-        var options = await ConfigureAsync(folder, service, OnDisk with { Gateway = """ "Shutdown": { "Timeout": "00:00:01" } """ });
+        var setup = OnDisk with { Gateway = """ "Shutdown": { "Timeout": "00:00:01" } """ };
+        var options = await ConfigureAsync(folder, service, setup);
         await using (var gateway = await GatewayProcess.StartAsync(options))
         {
             var answering = PutAsync(gateway, 33);
