@@ -15,6 +15,9 @@ internal sealed class AdminResources(
     private const int MaxLimit = 1000;
     private const int MaxBodyBytes = 16 * 1024;
 
+    /// <summary>Of two marks in one body nobody knows which was meant.</summary>
+    private static readonly JsonDocumentOptions StrictJson = new() { AllowDuplicateProperties = false };
+
     /// <summary><c>GET ?prefix=…&amp;limit=…&amp;cursor=…</c>: the most recently advanced first; <c>next</c> is the next page's cursor.</summary>
     public async Task ListAsync(HttpContext context)
     {
@@ -178,7 +181,7 @@ internal sealed class AdminResources(
 
         try
         {
-            var body = await JsonNode.ParseAsync(context.Request.Body, cancellationToken: context.RequestAborted) as JsonObject;
+            var body = await JsonNode.ParseAsync(context.Request.Body, null, StrictJson, context.RequestAborted) as JsonObject;
             return body is not null && Reason(body) is { Length: > 0 and <= SetMarkRequest.MaxTextLength } ? body : null;
         }
         catch (JsonException)

@@ -22,7 +22,7 @@ internal sealed class AdmissionMiddleware(
     public Task InvokeAsync(HttpContext context)
     {
         var request = context.Features.GetRequiredFeature<GatewayRequest>();
-        if (request.Fence is not { } fence)
+        if (!request.NeedsAdmission || request.Fence is not { } fence)
         {
             return next(context);
         }
@@ -50,6 +50,8 @@ internal sealed class AdmissionMiddleware(
         }
         catch (OperationCanceledException)
         {
+            // Nobody reads it; without it the log would say 200 of a request that was never forwarded.
+            context.Response.StatusCode = StatusCodes.Status499ClientClosedRequest;
             request.Outcome = FenceOutcome.Abandoned;
             metrics.Check(policy, FenceOutcome.Abandoned);
             return;

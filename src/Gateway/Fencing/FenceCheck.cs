@@ -8,7 +8,7 @@ namespace FenceGateway.Gateway.Fencing;
 
 /// <summary>
 /// The early checks of a fenced request, in memory: can it be fenced at all, which resource does it name, which token does it
-/// carry, is that token known to be stale. Null lets it go on; <see cref="GatewayRequest.Fence"/> is set if it has to be admitted.
+/// carry, is that token known to be stale. Null lets it go on; <see cref="GatewayRequest.NeedsAdmission"/> is set if it has to be admitted.
 /// </summary>
 internal sealed class FenceCheck(FenceTable table)
 {

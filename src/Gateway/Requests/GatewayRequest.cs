@@ -25,8 +25,11 @@ internal sealed class GatewayRequest
     /// <summary>The policy that the request began with; a reload does not change it.</summary>
     public FencingPolicy? Policy { get; private set; }
 
-    /// <summary>The fence of the resource; null where the request is not fenced.</summary>
+    /// <summary>The fence of the resource; null where the request names none.</summary>
     public ResourceFence? Fence { get; private set; }
+
+    /// <summary>Whether the request has to be admitted before it is forwarded.</summary>
+    public bool NeedsAdmission { get; private set; }
 
     public FencingToken Token { get; private set; }
 
@@ -42,10 +45,11 @@ internal sealed class GatewayRequest
         Fence = fence;
         Token = token;
         IsWrite = isWrite;
+        NeedsAdmission = true;
     }
 
-    /// <summary>The request goes on without being admitted (a policy that only reports).</summary>
-    public void Withdraw() => Fence = null;
+    /// <summary>The request goes on without being admitted (a policy that only reports). Its log line still names the resource.</summary>
+    public void Withdraw() => NeedsAdmission = false;
 
     /// <summary>The write was admitted at <paramref name="fence"/> and is about to be forwarded.</summary>
     public void Begin(ResourceFence fence, WriteDeadline deadline, long started)

@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using Serilog.Events;
 using Serilog.Formatting;
 using Serilog.Formatting.Display;
@@ -8,6 +9,10 @@ namespace FenceGateway.Gateway.Telemetry;
 /// <summary>One JSON object a line: timestamp, level, message, messageTemplate, then the event's properties at the top level.</summary>
 internal sealed class JsonLineFormatter : ITextFormatter
 {
+    /// <summary>Names that this formatter writes itself. An event's own property of such a name gets an underscore behind it.</summary>
+    private static readonly FrozenSet<string> OwnNames = FrozenSet.Create(
+        StringComparer.Ordinal, "timestamp", "level", "message", "messageTemplate", "traceId", "spanId", "exception", "logger");
+
     private static readonly JsonValueFormatter Values = new(typeTagName: null);
 
     /// <summary>Renders the message with strings as they are, without quotes.</summary>
@@ -37,13 +42,16 @@ internal sealed class JsonLineFormatter : ITextFormatter
         foreach (var (name, value) in logEvent.Properties)
         {
             output.Write(',');
-            JsonValueFormatter.WriteQuotedJsonString(name == "SourceContext" ? "logger" : name, output);
+            JsonValueFormatter.WriteQuotedJsonString(NameOf(name), output);
             output.Write(':');
             Values.Format(value, output);
         }
 
         output.WriteLine('}');
     }
+
+    private static string NameOf(string property) =>
+        property == "SourceContext" ? "logger" : OwnNames.Contains(property) ? property + "_" : property;
 
     private static string Render(LogEvent logEvent)
     {

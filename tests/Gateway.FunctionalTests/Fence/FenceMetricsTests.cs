@@ -1,6 +1,6 @@
 namespace FenceGateway.Gateway.FunctionalTests.Fence;
 
-/// <summary>What is counted, and that tags come from closed sets (house of metrics: no resource, token or tenant).</summary>
+/// <summary>What is counted, and that tags come from closed sets: never the resource, the token or the tenant.</summary>
 public sealed class FenceMetricsTests
 {
     private static readonly string[] Outcomes =
@@ -31,7 +31,8 @@ public sealed class FenceMetricsTests
 
         meter.Outcomes.ShouldBe(
             ["read", "token_missing", "token_malformed", "admitted", "draining", "stale", "admitted"], ignoreOrder: false);
-        meter.Of("fencegateway.fence.write.duration").Select(m => m.Tags["fencegateway.outcome"]).ShouldBe(["in_doubt", "admitted"]);
+        meter.Of("fencegateway.fence.write.duration").Select(m => m.Tags["fencegateway.outcome"])
+            .ShouldBe(["in_doubt", "admitted"]);
         var waits = meter.Of("fencegateway.fence.wait.duration");
         waits.Select(m => m.Tags["fencegateway.admission"]).ShouldBe(["admitted", "draining", "admitted"]);
         waits[1].Value.ShouldBe(GatewaySetup.DrainTimeout.TotalSeconds);

@@ -5,6 +5,7 @@ using FenceGateway.Gateway.Hosting;
 using FenceGateway.TestKit;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace FenceGateway.Gateway.FunctionalTests.Fence;
 
@@ -15,11 +16,13 @@ namespace FenceGateway.Gateway.FunctionalTests.Fence;
 internal sealed class FencedGateway : IAsyncDisposable, IObserver<KeyValuePair<string, object?>>
 {
     private const string RequestStarted = "Microsoft.AspNetCore.Hosting.HttpRequestIn.Start";
+    private const string RequestStopped = "Microsoft.AspNetCore.Hosting.HttpRequestIn.Stop";
 
     private readonly TempFolder _folder;
     private readonly BuiltGateway _gateway;
     private readonly IDisposable _subscription;
     private readonly ConcurrentDictionary<string, TaskCompletionSource> _gone = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, TaskCompletionSource<int>> _status = new(StringComparer.Ordinal);
 
     private FencedGateway(TempFolder folder, BuiltGateway gateway, JournalService service, ManualTimeProvider clock)
     {
@@ -103,18 +106,18 @@ internal sealed class FencedGateway : IAsyncDisposable, IObserver<KeyValuePair<s
     public async Task<(Task<Answer> Answering, ServiceArrival Arrival)> PutHeldAsync(long token, string path = "/orders/1")
     {
         var answering = PutAsync(token, path);
-        return (answering, await NextWithBodyAsync());
+        return (answering, await NextWithBodyAsync(token));
     }
 
     /// <summary>Sends a write that the service holds from a client of its own, which can leave.</summary>
     public async Task<(RawHttpClient Client, ServiceArrival Arrival)> PutRawAsync(
-        string id, long token, string path = "/orders/1", params string[] headers)
+        string id, long token, string path = "/orders/1")
     {
         var client = await RawHttpClient.ConnectAsync(Address.Port);
         await client.SendAsync(RawHttpClient.Head(
             $"PUT {path} HTTP/1.1",
-            ["Host: test", $"Fencing-Token: {token}", $"{JournalService.RequestIdHeader}: {id}", "Content-Length: 1", .. headers]) + "x");
-        return (client, await NextWithBodyAsync());
+            "Host: test", $"Fencing-Token: {token}", $"{JournalService.RequestIdHeader}: {id}", "Content-Length: 1") + "x");
+        return (client, await NextWithBodyAsync(token));
     }
 
     /// <summary>Sends a write that has to wait for older ones, and returns when it does.</summary>
@@ -129,12 +132,20 @@ internal sealed class FencedGateway : IAsyncDisposable, IObserver<KeyValuePair<s
     /// <summary>Completes when the gateway has noticed that the client of the request with this id is gone.</summary>
     public Task WaitForClientGoneAsync(string id) => Gone(id).Task.WithinLimit($"the gateway to miss the client of {id}");
 
+    /// <summary>The status with which the request with this id ended in the gateway, whether or not anybody read it.</summary>
+    public Task<int> WaitForStatusAsync(string id) => StatusOf(id).Task.WithinLimit($"the gateway to end {id}");
+
+    /// <summary>Stops the gateway as SIGTERM does; the test awaits the end.</summary>
+    public Task StopAsync() => _gateway.App.StopAsync();
+
     /// <summary>Puts a changed file in force, as SIGHUP does, and tells how that went.</summary>
+    public Task<ReloadOutcome> ReloadAsync(GatewaySetup setup) => ReloadAsync(setup.Render(Service.Address));
+
+    /// <inheritdoc cref="ReloadAsync(GatewaySetup)"/>
     public async Task<ReloadOutcome> ReloadAsync(string json)
     {
-        await File.WriteAllTextAsync(_folder.File("gateway.json"), json);
-        return await Services.GetRequiredService<LastGoodConfiguration>().ReloadAsync(
-            Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance, CancellationToken.None);
+        await WriteConfigAsync(json);
+        return await Services.GetRequiredService<LastGoodConfiguration>().ReloadAsync(NullLogger.Instance, CancellationToken.None);
     }
 
     public Task WriteConfigAsync(string json) => File.WriteAllTextAsync(_folder.File("gateway.json"), json);
@@ -154,11 +165,19 @@ internal sealed class FencedGateway : IAsyncDisposable, IObserver<KeyValuePair<s
 
     public void OnNext(KeyValuePair<string, object?> value)
     {
-        if (value.Key == RequestStarted && value.Value is HttpContext context
-            && context.Request.Headers[JournalService.RequestIdHeader] is [{ } id])
+        if (value.Value is not HttpContext context || context.Request.Headers[JournalService.RequestIdHeader] is not [{ } id])
+        {
+            return;
+        }
+
+        if (value.Key == RequestStarted)
         {
             // The client's own token: the gateway replaces it for writes.
             context.RequestAborted.Register(() => Gone(id).TrySetResult());
+        }
+        else if (value.Key == RequestStopped)
+        {
+            StatusOf(id).TrySetResult(context.Response.StatusCode);
         }
     }
 
@@ -183,12 +202,20 @@ internal sealed class FencedGateway : IAsyncDisposable, IObserver<KeyValuePair<s
     }
 
     /// <summary>With its whole body, so that the service is past reading when the test goes on.</summary>
-    private async Task<ServiceArrival> NextWithBodyAsync()
+    private async Task<ServiceArrival> NextWithBodyAsync(long token)
     {
         var arrival = await Service.NextArrivalAsync();
+        while (arrival.Entry.Token != token || !arrival.Entry.IsWrite)
+        {
+            arrival = await Service.NextArrivalAsync();
+        }
+
         await arrival.WaitForBodyAsync(1);
         return arrival;
     }
+
+    private TaskCompletionSource<int> StatusOf(string id) =>
+        _status.GetOrAdd(id, _ => new TaskCompletionSource<int>(TaskCreationOptions.RunContinuationsAsynchronously));
 
     private TaskCompletionSource Gone(string id) =>
         _gone.GetOrAdd(id, _ => new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));

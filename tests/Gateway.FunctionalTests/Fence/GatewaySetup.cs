@@ -38,7 +38,9 @@ internal sealed record GatewaySetup
     {
         var root = Parse($$"""
             "Urls": "http://127.0.0.1:0",
-            "Serilog": { "MinimumLevel": { "Default": "Fatal", "Override": { "Microsoft": "Fatal", "Microsoft.Hosting.Lifetime": "Fatal", "Yarp": "Fatal" } } }
+            "Serilog": { "MinimumLevel": {
+                "Default": "Fatal",
+                "Override": { "Microsoft": "Fatal", "Microsoft.Hosting.Lifetime": "Fatal", "Yarp": "Fatal" } } }
             """);
         root["ReverseProxy"] = new JsonObject
         {

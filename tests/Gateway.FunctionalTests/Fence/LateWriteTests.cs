@@ -81,10 +81,11 @@ public sealed class LateWriteTests
         var (answering33, held33) = await gateway.PutHeldAsync(33);
         await using var client34 = await RawHttpClient.ConnectAsync(gateway.Address.Port);
         await client34.SendAsync(RawHttpClient.Head(
-            "PUT /orders/1 HTTP/1.1", "Host: test", "Fencing-Token: 34", $"{JournalService.RequestIdHeader}: b", "Content-Length: 0"));
+            "PUT /orders/1 HTTP/1.1", "Host: test", "Fencing-Token: 34", "Content-Length: 0",
+            $"{JournalService.RequestIdHeader}: b"));
         await gateway.Clock.WaitForTimerAsync(GatewaySetup.DrainTimeout);
         client34.Abort();
-        await gateway.WaitForClientGoneAsync("b");
+        (await gateway.WaitForStatusAsync("b")).ShouldBe(499);
 
         held33.Release();
         (await answering33).ShouldBeServices(200);

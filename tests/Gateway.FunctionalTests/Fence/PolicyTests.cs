@@ -126,7 +126,8 @@ public sealed class PolicyTests
             RawHttpClient.Head("PUT /orders/1 HTTP/1.1", "Host: test", "Fencing_Token: 99", "Content-Length: 0"));
 
         response.Status.ShouldBe(200);
-        gateway.Service.Entries[1].Headers.Keys.ShouldNotContain(k => k.StartsWith("Fencing", StringComparison.OrdinalIgnoreCase));
+        gateway.Service.Entries[1].Headers.Keys
+            .ShouldNotContain(k => k.StartsWith("Fencing", StringComparison.OrdinalIgnoreCase));
         (await gateway.PutAsync(33)).ShouldBeProblem(409, "fencing-token-stale");
     }
 

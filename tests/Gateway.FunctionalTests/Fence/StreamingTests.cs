@@ -82,7 +82,8 @@ public sealed class StreamingTests
         accepted.Version.ShouldBe(http2In ? HttpVersion.Version20 : HttpVersion.Version11);
         (await Answer.ReadAsync(stale)).ShouldBeProblem(409, "fencing-token-stale");
         deleted.StatusCode.ShouldBe(HttpStatusCode.OK);
-        gateway.Service.Entries.Select(e => (e.Method, e.Token, e.BodyLength)).ShouldBe([("PUT", 34, Megabyte), ("DELETE", 34, 0)]);
+        gateway.Service.Entries.Select(e => (e.Method, e.Token, e.BodyLength))
+            .ShouldBe([("PUT", 34, Megabyte), ("DELETE", 34, 0)]);
         gateway.Service.Entries.ShouldAllBe(e => e.Protocol == (http2Out ? "HTTP/2" : "HTTP/1.1"));
     }
 

@@ -1,0 +1,116 @@
+using FenceGateway.TestKit;
+
+namespace FenceGateway.Gateway.FunctionalTests.Fence;
+
+/// <summary>SIGTERM: not ready, serve on for the delay, close, drain, close the store.</summary>
+public sealed class ShutdownTests
+{
+    private static readonly TimeSpan Delay = TimeSpan.FromSeconds(13);
+
+    /// <summary>With a long hold and little patience: a next start that holds newer tokens back says so soon.</summary>
+    private static readonly GatewaySetup OnDisk = new()
+    {
+        Policy = """ "DrainTimeout": "00:00:03", "InDoubtHold": "01:00:00" """,
+        Root = """ "Serilog": { "MinimumLevel": { "Default": "Information" } } """,
+    };
+
+    [Fact]
+    public async Task Delay_NotReadyButServing_ThenWaitingOnesAreRefusedAndFlyingOnesFinish()
+    {
+        await using var gateway = await FencedGateway.StartAsync(new()
+        {
+            Policy = GatewaySetup.PatientDrain,
+            Gateway = $$""" "Shutdown": { "Delay": "{{Delay}}" } """,
+        });
+        gateway.Hold(33);
+        var (answering33, held33) = await gateway.PutHeldAsync(33);
+        var answering34 = await gateway.PutWaitingAsync(34, TimeSpan.FromMinutes(9));
+
+        var stopping = gateway.StopAsync();
+        await gateway.Clock.WaitForTimerAsync(Delay);
+        var ready = await gateway.AdminGetAsync("/readyz");
+        ready.Status.ShouldBe(503);
+        ready.Json.GetProperty("checks").GetProperty("shutdown").GetString().ShouldNotBe("ok");
+        (await gateway.AdminGetAsync("/livez")).Status.ShouldBe(200);
+        (await gateway.PutAsync(5, "/orders/2")).ShouldBeServices(200);
+        answering34.IsCompleted.ShouldBeFalse();
+
+        gateway.Clock.Advance(Delay);
+
+        var refused = await answering34;
+        refused.ShouldBeProblem(503, "shutting-down");
+        refused.RetryAfter.ShouldNotBeNull();
+        stopping.IsCompleted.ShouldBeFalse();
+        held33.Release(201);
+        (await answering33).ShouldBeServices(201);
+        await stopping.WithinLimit("the gateway to stop");
+        gateway.Service.Entries.Select(e => e.Token).ShouldBe([33, 5]);
+    }
+
+    [Fact]
+    public async Task Sigterm_InFlightWriteFinishes_ExitsWith0AndTheNextStartHoldsNothingBack()
+    {
+        using var folder = new TempFolder();
+        await using var service = await JournalService.StartAsync();
+        service.Script = e => e.Token == 33 ? ServiceAction.Hold : ServiceAction.Apply();
+        var options = await ConfigureAsync(folder, service, OnDisk);
+        await using (var gateway = await GatewayProcess.StartAsync(options))
+        {
+            var answering = PutAsync(gateway, 33);
+            var held = await service.NextArrivalAsync();
+            gateway.Signal(UnixSignal.Terminate);
+            await gateway.WaitForLineAsync(l => l.Contains("Asked to stop", StringComparison.Ordinal));
+            held.Release();
+
+            (await answering).ShouldBeServices(200);
+            (await gateway.WaitForExitAsync()).ShouldBe(0);
+        }
+
+        await using var next = await GatewayProcess.StartAsync(options);
+        (await PutAsync(next, 34)).ShouldBeServices(200);
+        (await PutAsync(next, 33)).ShouldBeProblem(409, "fencing-token-stale");
+    }
+
+    [Fact]
+    public async Task Sigterm_TimeoutExceeded_ExitsAndTheNextStartHoldsNewerTokensBack()
+    {
+        using var folder = new TempFolder();
+        await using var service = await JournalService.StartAsync();
+        service.Script = _ => ServiceAction.Hold;
+        var setup = OnDisk with { Gateway = """ "Shutdown": { "Timeout": "00:00:01" } """ };
+        var options = await ConfigureAsync(folder, service, setup);
+        await using (var gateway = await GatewayProcess.StartAsync(options))
+        {
+            var answering = PutAsync(gateway, 33);
+            _ = await service.NextArrivalAsync();
+            gateway.Signal(UnixSignal.Terminate);
+
+            (await gateway.WaitForExitAsync()).ShouldBe(0);
+            await Should.ThrowAsync<HttpRequestException>(answering);
+        }
+
+        service.Script = _ => ServiceAction.Apply();
+        await using var next = await GatewayProcess.StartAsync(options);
+        (await PutAsync(next, 34)).ShouldBeProblem(503, "fence-draining");
+        (await PutAsync(next, 33)).ShouldBeProblem(409, "fencing-token-stale");
+        using var admin = FencedGateway.NewClient(next.AdminAddress);
+        var shown = await Answer.ReadAsync(await admin.GetAsync("/admin/v1/resources/orders/1"));
+        shown.Json.GetProperty("inDoubt")[0].GetProperty("cause").GetString().ShouldBe("crash");
+    }
+
+    private static async Task<GatewayProcessOptions> ConfigureAsync(TempFolder folder, JournalService service, GatewaySetup setup)
+    {
+        var store = $$""" "Provider": "Embedded", "Embedded": { "Path": "{{folder.File("tokens")}}" } """;
+        await File.WriteAllTextAsync(folder.File("gateway.json"), (setup with { Store = store }).Render(service.Address));
+        return new GatewayProcessOptions { ConfigFile = folder.File("gateway.json") };
+    }
+
+    private static async Task<Answer> PutAsync(GatewayProcess gateway, long token)
+    {
+        using var client = FencedGateway.NewClient(gateway.Address);
+        using var request = new HttpRequestMessage(HttpMethod.Put, "/orders/1") { Content = new StringContent("x") };
+        request.Headers.Add("Fencing-Token", token.ToString());
+        using var response = await client.SendAsync(request);
+        return await Answer.ReadAsync(response);
+    }
+}
