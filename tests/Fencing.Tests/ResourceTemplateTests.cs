@@ -93,10 +93,16 @@ public sealed class ResourceTemplateTests
         ResourceTemplate.TryParse("orders/{id}", false, out var template, out _).ShouldBeTrue();
         var values = Values();
         Span<char> buffer = stackalloc char[ResourceKey.MaxBytes];
-        template.Render(ref values, buffer, out _, out _);
-        var before = GC.GetAllocatedBytesForCurrentThread();
-        template.Render(ref values, buffer, out _, out _);
-        (GC.GetAllocatedBytesForCurrentThread() - before).ShouldBe(0);
+        var least = long.MaxValue;
+        for (var i = 0; i < 10; i++)
+        {
+            // The runtime may allocate for itself in any single round, while it compiles; the code would in all of them.
+            var before = GC.GetAllocatedBytesForCurrentThread();
+            template.Render(ref values, buffer, out _, out _);
+            least = Math.Min(least, GC.GetAllocatedBytesForCurrentThread() - before);
+        }
+
+        least.ShouldBe(0);
     }
 
     private static FakeValues Values() => new(new()

@@ -27,10 +27,24 @@ internal sealed class AdmissionMiddleware(
             return next(context);
         }
 
+        if (context.Request.ContentLength > BodyLimit(context))
+        {
+            // Refused before it counts as a write: nothing of it is sent, so nothing is in doubt.
+            return ProblemResponse.WriteAsync(context, ProblemType.ContentTooLarge, "The request body is longer than this gateway takes.");
+        }
+
         return FenceTable.TryAdmit(fence, request.Token, request.IsWrite, out var admission)
             ? ContinueAsync(context, request, admission)
             : WaitAsync(context, request, fence);
     }
+
+    /// <summary>The longest body that Kestrel will take; null when any will do. YARP sets the route's own limit only further on.</summary>
+    private static long? BodyLimit(HttpContext context) => context.GetRouteModel().Config.MaxRequestBodySize switch
+    {
+        null => context.Features.Get<IHttpMaxRequestBodySizeFeature>()?.MaxRequestBodySize,
+        < 0 => null,
+        var limit => limit,
+    };
 
     private async Task WaitAsync(HttpContext context, GatewayRequest request, ResourceFence fence)
     {

@@ -10,7 +10,7 @@ namespace FenceGateway.Gateway.Fencing;
 /// ambiguous targets away from services that are fenced on another route.
 /// </summary>
 internal sealed class FenceMiddleware(
-    RequestDelegate next, FenceCheck check, FencedClusters fenced, FencingMetrics metrics, ILogger<FenceMiddleware> logger)
+    RequestDelegate next, FenceCheck check, FencedServices fenced, FencingMetrics metrics, ILogger<FenceMiddleware> logger)
 {
     public Task InvokeAsync(HttpContext context)
     {
@@ -54,19 +54,26 @@ internal sealed class FenceMiddleware(
     /// </summary>
     private FenceRefusal? FindBypass(HttpContext context, Endpoint? endpoint)
     {
-        if (fenced.IsEmpty || (endpoint is not null && !fenced.Contains(endpoint.Metadata.GetMetadata<RouteModel>())))
+        if (fenced.IsEmpty)
         {
             return null;
         }
 
         var target = context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
-        if (HttpMethods.IsConnect(context.Request.Method) && !target.StartsWith('/'))
+        var isTunnel = HttpMethods.IsConnect(context.Request.Method) && !target.StartsWith('/');
+        var ambiguity = isTunnel || target == "*" ? null : TargetGuard.FindAmbiguity(target);
+        if (!isTunnel && ambiguity is null)
         {
-            return new(FenceOutcome.UpgradeRefused, ProblemType.UpgradeNotFenced, "This gateway opens no tunnels.");
+            return null;
         }
 
-        return target != "*" && TargetGuard.FindAmbiguity(target) is { } ambiguity
-            ? FenceCheck.Ambiguous($"its target can be read in more than one way, {ambiguity}")
-            : null;
+        if (endpoint is not null && !fenced.IsBehind(endpoint.Metadata.GetMetadata<RouteModel>()))
+        {
+            return null;
+        }
+
+        return isTunnel
+            ? new(FenceOutcome.UpgradeRefused, ProblemType.UpgradeNotFenced, "This gateway opens no tunnels.")
+            : FenceCheck.Ambiguous($"its target can be read in more than one way, {ambiguity}");
     }
 }

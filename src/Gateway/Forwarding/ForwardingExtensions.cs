@@ -8,15 +8,20 @@ internal static class ForwardingExtensions
 {
     /// <summary>
     /// Gives an admitted write without a body an empty one: see <see cref="EmptyContent"/>. Takes Expect away from the service
-    /// only: Kestrel answers the client's own with 100 when the body is first read.
+    /// only: Kestrel answers the client's own with 100 when the body is first read. Lets a body of unknown length flow.
     /// </summary>
-    public static IReverseProxyBuilder AddSingleSend(this IReverseProxyBuilder builder) =>
+    public static IReverseProxyBuilder AddRequestBodies(this IReverseProxyBuilder builder) =>
         builder.AddTransforms(static context => context.AddRequestTransform(static transform =>
         {
             if (transform.HttpContext.Features.Get<GatewayRequest>() is { InFlight: not null })
             {
                 transform.ProxyRequest.Headers.ExpectContinue = null;
                 transform.ProxyRequest.Content ??= new EmptyContent();
+            }
+
+            if (transform is { HttpContext.Request.ContentLength: null, ProxyRequest.Content: { } body and not EmptyContent })
+            {
+                transform.ProxyRequest.Content = new FlushingContent(body);
             }
 
             return ValueTask.CompletedTask;

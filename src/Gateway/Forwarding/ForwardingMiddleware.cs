@@ -64,8 +64,8 @@ internal sealed class ForwardingMiddleware(
 
         if (failure.Error is ForwarderError.RequestBodyClient)
         {
-            return ProblemResponse.WriteAsync(
-                context, ProblemType.BadRequest, "The request body ended too early, was malformed or too large." + doubt);
+            return ProblemResponse.WriteAsync(context, ClientFault(failure.Exception), "The request body cannot be taken: "
+                + "it ended too early, came too slowly, or is malformed or too large." + doubt);
         }
 
         var reason = failure.Error switch
@@ -75,6 +75,22 @@ internal sealed class ForwardingMiddleware(
             _ => "The connection to the service ended before its answer was complete.",
         };
         return ProblemResponse.WriteAsync(context, ProblemType.UpstreamUnreachable, reason + doubt);
+    }
+
+    /// <summary>What Kestrel had against the body, as far as it says so.</summary>
+    private static ProblemType ClientFault(Exception? exception)
+    {
+        while (exception is not null and not BadHttpRequestException)
+        {
+            exception = exception.InnerException;
+        }
+
+        return (exception as BadHttpRequestException)?.StatusCode switch
+        {
+            StatusCodes.Status413PayloadTooLarge => ProblemType.ContentTooLarge,
+            StatusCodes.Status408RequestTimeout => ProblemType.RequestTimeout,
+            _ => ProblemType.BadRequest,
+        };
     }
 
     /// <summary>Ends the write in flight, if there is one. Whether it is in doubt now.</summary>

@@ -63,7 +63,9 @@ internal static class GatewayHost
         builder.WebHost.UseKestrel((context, kestrel) =>
         {
             kestrel.AddServerHeader = false;
-            kestrel.Configure(context.Configuration.GetSection("Kestrel"));
+            var section = context.Configuration.GetSection("Kestrel");
+            section.Bind(kestrel);
+            kestrel.Configure(section);
         });
 
         var app = builder.Build();
@@ -72,8 +74,9 @@ internal static class GatewayHost
         app.UseRouting();
         app.UseRequestTimeouts();
         app.UseMiddleware<FenceMiddleware>();
-        var clusters = app.Services.GetRequiredService<FencedClusters>();
-        app.MapFencedProxy().ConfigureEndpoints((endpoint, route, _) => clusters.Fence(endpoint, route, configuration.Policies));
+        var services = app.Services.GetRequiredService<FencedServices>();
+        app.MapFencedProxy().ConfigureEndpoints((endpoint, route, cluster) =>
+            services.Fence(endpoint, route, cluster, configuration.Policies));
         return new BuiltGateway(app, serilog);
     }
 

@@ -23,7 +23,7 @@ internal static class GatewayServices
         services.AddRequestTimeouts();
         services.AddTokenStore(options.TokenStore);
         services.AddFencing(configuration.Policies);
-        services.AddReverseProxy().LoadFromConfig(source.GetSection("ReverseProxy")).AddSingleSend();
+        services.AddReverseProxy().LoadFromConfig(source.GetSection("ReverseProxy")).AddRequestBodies();
 
         services.AddSingleton<ShutdownSignal>();
         services.AddSingleton<HealthState>();
@@ -56,7 +56,7 @@ internal static class GatewayServices
     private static void AddFencing(this IServiceCollection services, FencingPolicyRegistry policies)
     {
         services.AddSingleton(policies);
-        services.AddSingleton<FencedClusters>();
+        services.AddSingleton<FencedServices>();
         services.AddSingleton<FenceCheck>();
         services.AddSingleton<FencingMetrics>();
         services.AddSingleton<WriteDeadline.Pool>();

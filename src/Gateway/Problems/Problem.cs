@@ -44,6 +44,8 @@ internal sealed record Problem(int Status, string? Name, string Title, string Pr
         ProblemType.UpstreamTimeout => new(504, "upstream-timeout",
             "The service behind the gateway did not answer in time", "http_response_timeout"),
         ProblemType.BadRequest => new(400, null, "Bad Request", "http_request_error"),
+        ProblemType.ContentTooLarge => new(413, null, "Content Too Large", "http_request_error"),
+        ProblemType.RequestTimeout => new(408, null, "Request Timeout", "http_request_error"),
         ProblemType.RouteNotFound => new(404, null, "Not Found", "destination_not_found"),
         ProblemType.InternalError => new(500, null, "Internal Server Error", "proxy_internal_error"),
         _ => throw new ArgumentOutOfRangeException(nameof(type), type, null),

@@ -15,6 +15,8 @@ internal enum ProblemType
     UpstreamUnreachable,
     UpstreamTimeout,
     BadRequest,
+    ContentTooLarge,
+    RequestTimeout,
     RouteNotFound,
     InternalError,
 }

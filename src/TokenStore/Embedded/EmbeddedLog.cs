@@ -24,14 +24,14 @@ internal static partial class EmbeddedLog
     public static partial void TornTail(ILogger logger, string file, long offset, int bytes, string torn);
 
     [LoggerMessage(2004, LogLevel.Error,
-        "Token store: the log cannot be written, nothing is admitted until it can: {Reason}")]
+        "Token store: the log cannot be written, no token that is new is admitted until it can: {Reason}")]
     public static partial void WriteFailed(ILogger logger, string reason, Exception exception);
 
     [LoggerMessage(2005, LogLevel.Information, "Token store: the log can be written again")]
     public static partial void WriteRecovered(ILogger logger);
 
     [LoggerMessage(2006, LogLevel.Critical,
-        "Token store: a flush to disk failed, nothing is admitted until a restart: {Reason}")]
+        "Token store: a flush to disk failed, no token that is new is admitted until a restart: {Reason}")]
     public static partial void FlushFailed(ILogger logger, string reason, Exception exception);
 
     [LoggerMessage(2007, LogLevel.Information,
@@ -42,7 +42,7 @@ internal static partial class EmbeddedLog
         "Token store: a snapshot failed and is tried again later; the log grows until then: {Reason}")]
     public static partial void SnapshotFailed(ILogger logger, string reason, Exception exception);
 
-    [LoggerMessage(2009, LogLevel.Critical, "Token store: the writer thread died, nothing is admitted until a restart")]
+    [LoggerMessage(2009, LogLevel.Critical, "Token store: the writer thread died, no token that is new is admitted until a restart")]
     public static partial void WriterDied(ILogger logger, Exception exception);
 
     [LoggerMessage(2010, LogLevel.Warning,

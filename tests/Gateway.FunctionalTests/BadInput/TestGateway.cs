@@ -91,7 +91,7 @@ public sealed class TestGateway : IAsyncDisposable
             ["ReverseProxy"] = new JsonObject
             {
                 ["Routes"] = all,
-                ["Clusters"] = new JsonObject { ["orders"] = Cluster(Service), ["open"] = Cluster(Open) },
+                ["Clusters"] = new JsonObject { ["orders"] = Cluster(Service), ["open"] = Cluster(Open), ["again"] = Cluster(Service) },
             },
             ["FenceGateway"] = new JsonObject
             {

@@ -4,6 +4,7 @@ namespace FenceGateway.Gateway.FunctionalTests.BadInput;
 public sealed class BypassTests() : BadInputTests(
     policy: null,
     ("public", TestGateway.Route("/public/{**path}", fenced: false)),
+    ("again", TestGateway.Route("/again/{**path}", fenced: false, cluster: "again")),
     ("open", TestGateway.Route("/open/{**path}", fenced: false, cluster: "open")))
 {
     [Theory]
@@ -14,6 +15,7 @@ public sealed class BypassTests() : BadInputTests(
     [InlineData("/public/..;/orders/1")]
     [InlineData("/public//orders/1")]
     [InlineData("/public/%252e%252e/orders/1")]
+    [InlineData("/again/..%2Forders/1")]
     [InlineData("//orders/1")]
     [InlineData("/;x/orders/1")]
     [InlineData("/open/../public/..%2Forders/1")]

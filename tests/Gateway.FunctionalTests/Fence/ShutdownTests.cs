@@ -96,6 +96,11 @@ public sealed class ShutdownTests
         using var admin = FencedGateway.NewClient(next.AdminAddress);
         var shown = await Answer.ReadAsync(await admin.GetAsync("/admin/v1/resources/orders/1"));
         shown.Json.GetProperty("inDoubt")[0].GetProperty("cause").GetString().ShouldBe("crash");
+
+        using var reason = new StringContent(""" { "reason": "the service was restarted" } """, null, "application/json");
+        var resolved = await Answer.ReadAsync(await admin.PostAsync("/admin/v1/resources/orders/1/resolve", reason));
+        resolved.Json.GetProperty("inDoubt").GetArrayLength().ShouldBe(0);
+        (await PutAsync(next, 34)).ShouldBeServices(200);
     }
 
     private static async Task<GatewayProcessOptions> ConfigureAsync(TempFolder folder, JournalService service, GatewaySetup setup)

@@ -40,6 +40,40 @@ public sealed class StreamingTests
     }
 
     [Theory]
+    [InlineData("", """ "Kestrel": { "Limits": { "MaxRequestBodySize": 10 } } """)]
+    [InlineData(""" "MaxRequestBodySize": 10 """, "")]
+    public async Task Upload_LongerThanTheLimit_Is413AndNoWrite(string route, string root)
+    {
+        await using var gateway = await FencedGateway.StartAsync(new() { Route = route, Root = root });
+        using var request = new HttpRequestMessage(HttpMethod.Put, "/orders/1") { Content = new StringContent(new string('x', 11)) };
+        request.Headers.Add("Fencing-Token", "33");
+
+        using var response = await gateway.Client.SendAsync(request);
+
+        response.StatusCode.ShouldBe(HttpStatusCode.RequestEntityTooLarge);
+        gateway.Service.Entries.ShouldBeEmpty();
+        (await gateway.PutAsync(34)).ShouldBeServices(200);
+    }
+
+    [Fact]
+    public async Task Upload_SmallPieceOfUnknownLength_ReachesTheServiceAtOnce()
+    {
+        await using var gateway = await FencedGateway.StartAsync(new());
+        gateway.HoldAll();
+        await using var client = await RawHttpClient.ConnectAsync(gateway.Address.Port);
+        await client.SendAsync("PUT /orders/1 HTTP/1.1\r\nHost: a\r\nFencing-Token: 33\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nfour\r\n");
+
+        var held = await gateway.Service.NextArrivalAsync();
+        await held.WaitForBodyAsync(4).WithinLimit("the first piece");
+        await client.SendAsync("3\r\nend\r\n0\r\n\r\n");
+        await held.WaitForBodyAsync(7).WithinLimit("the last piece");
+        held.Release();
+
+        (await client.ReadResponseAsync()).Status.ShouldBe(200);
+        held.Entry.BodyLength.ShouldBe(7);
+    }
+
+    [Theory]
     [InlineData(false, false)]
     [InlineData(false, true)]
     [InlineData(true, false)]

@@ -1,5 +1,5 @@
-using FenceGateway.TestKit;
 using FenceGateway.Fencing;
+using FenceGateway.TestKit;
 using FenceGateway.TokenStore.Embedded;
 
 namespace FenceGateway.TokenStore.Tests.Embedded;
