@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# How long the published gateway takes from the start of its process to its first answer.
+set -euo pipefail
+
+usage() {
+    cat <<'USAGE'
+Usage: load/startup.sh [OPTION]... [-- PUBLISH_OPTION...]
+
+Publishes the gateway, starts it again and again, and measures the milliseconds from the start of the process until a write on
+a fenced route, tried every 10 ms, was answered by the service behind. Prints min, median and max.
+
+Options:
+  --starts N        starts (default 9)
+  --published DIR   use this published build
+  -h, --help        this text
+
+What follows -- goes to dotnet publish, such as -p:PublishReadyToRun=true. Needs the .NET SDK and Debian's nginx-light (or
+another nginx) and curl. Exit codes: 0 within 2 seconds, 1 above, 2 could not measure.
+USAGE
+}
+
+starts=9
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+while (($#)); do
+    case $1 in
+        -h | --help) usage && exit 0 ;;
+        --starts) starts=${2:?} && shift ;;
+        --published) published=$(cd "${2:?}" && pwd) && shift ;;
+        --) shift && break ;;
+        *) die "unknown option $1, see --help" ;;
+    esac
+    shift
+done
+[[ $starts =~ ^[1-9][0-9]?$ ]] || die "starts is a number from 1 to 99"
+need dotnet=dotnet-sdk-10.0 nginx=nginx-light curl=curl
+
+readonly limit=2000
+
+answers() {
+    curl -fsS -o "$work/answer" -X PUT -H "Fencing-Token: 34" --data x "http://127.0.0.1:$gateway_port/fenced/1" 2>"$work/curl.log"
+}
+
+publish "$@"
+start_upstream
+write_configuration
+for ((start = 1; start <= starts; start++)); do
+    # Every start is a first one.
+    rm -rf "$work/tokens"
+    tries=0
+    began=${EPOCHREALTIME/[.,]/}
+    start_gateway
+    until answers; do
+        ((++tries < 1000)) || die "the gateway did not answer: $(tail -n 3 "$work/gateway.log")"
+        sleep 0.01
+    done
+    echo $(((${EPOCHREALTIME/[.,]/} - began) / 1000)) >>"$work/starts"
+    kill -TERM "$gateway"
+    wait "$gateway" || true
+    unset 'pids[-1]'
+done
+
+sort -n "$work/starts" | awk -v limit="$limit" '
+    { v[NR] = $1 }
+    END {
+        median = NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2
+        printf "milliseconds to the first answer: min %d, median %d, max %d, %s %d\n", v[1], median, v[NR], median > limit ? "MISSED" : "within", limit
+        exit median > limit
+    }'
