@@ -3,6 +3,7 @@
 # shellcheck shell=bash
 
 readonly repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+readonly ticks=$(getconf CLK_TCK)
 work=$(mktemp -d)
 pids=()
 
@@ -121,4 +122,12 @@ start_gateway() {
     dotnet "$published/fencegateway.dll" run --config "$work/gateway.json" >"$work/gateway.log" 2>&1 </dev/null &
     gateway=$!
     pids+=("$gateway")
+}
+
+# Microseconds of CPU that the gateway has used; the fields after the last ')' of stat, whose 12th and 13th are utime and stime.
+cpu_time() {
+    local stat fields
+    stat=$(<"/proc/$gateway/stat")
+    read -ra fields <<<"${stat##*) }"
+    echo $(((fields[11] + fields[12]) * 1000000 / ticks))
 }

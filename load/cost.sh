@@ -39,18 +39,9 @@ done
 need dotnet=dotnet-sdk-10.0 wrk=wrk nginx=nginx-light curl=curl
 
 readonly connections=32 steady_token=34 stale_token=33
-readonly ticks=$(getconf CLK_TCK)
 
 counts_instructions() {
     command -v perf >/dev/null && [[ $(perf stat -x, -e instructions true 2>&1) =~ (^|$'\n')[0-9]+,,instructions ]]
-}
-
-# Microseconds of CPU that the gateway has used; the fields after the last ')' of stat, whose 12th and 13th are utime and stime.
-cpu_time() {
-    local stat fields
-    stat=$(<"/proc/$gateway/stat")
-    read -ra fields <<<"${stat##*) }"
-    echo $(((fields[11] + fields[12]) * 1000000 / ticks))
 }
 
 # Arguments: path, token. Prints "requests N refused N failed N".

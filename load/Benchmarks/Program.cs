@@ -1,7 +1,8 @@
+using BenchmarkDotNet.Columns;
 using BenchmarkDotNet.Configs;
 using BenchmarkDotNet.Jobs;
 using BenchmarkDotNet.Running;
-using BenchmarkDotNet.Toolchains.InProcess.Emit;
+using BenchmarkDotNet.Toolchains.InProcess.NoEmit;
 using FenceGateway.Benchmarks.Allocations;
 
 if (args is ["allocations", .. var rest])
@@ -10,7 +11,7 @@ if (args is ["allocations", .. var rest])
 }
 
 // In this process: a generated project of BenchmarkDotNet's would not know this repository's package versions.
-var job = Job.Default.WithToolchain(InProcessEmitToolchain.Instance).WithWarmupCount(4).WithIterationCount(12);
+var job = Job.Default.WithToolchain(InProcessNoEmitToolchain.Instance).WithWarmupCount(4).WithIterationCount(12);
 var summaries = BenchmarkSwitcher.FromAssembly(typeof(AllocationComparison).Assembly)
-    .Run(args, DefaultConfig.Instance.AddJob(job).WithOptions(ConfigOptions.JoinSummary));
-return summaries.Any(summary => summary.HasCriticalValidationErrors) ? 1 : 0;
+    .Run(args, DefaultConfig.Instance.AddJob(job).AddColumn(StatisticColumn.Min, StatisticColumn.Median).WithOptions(ConfigOptions.JoinSummary));
+return summaries.Any(summary => summary.HasCriticalValidationErrors || summary.Reports.Any(report => !report.Success)) ? 1 : 0;
