@@ -1,0 +1,133 @@
+# Shared by the scripts of this folder: a published gateway in front of a trivial upstream, on free loopback ports.
+# Everything started here is stopped by process id when the script ends. Sourced, not run.
+# shellcheck shell=bash
+
+readonly repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+readonly ticks=$(getconf CLK_TCK)
+work=$(mktemp -d)
+pids=()
+
+die() {
+    printf '%s: %s\n' "$(basename "$0")" "$1" >&2
+    exit 2
+}
+
+stop_all() {
+    local pid
+    for pid in "${pids[@]}"; do
+        kill -TERM "$pid" 2>/dev/null || true
+    done
+    for pid in "${pids[@]}"; do
+        wait "$pid" 2>/dev/null || true
+    done
+    rm -rf "$work"
+}
+trap stop_all EXIT
+trap 'exit 130' INT TERM
+
+# Arguments: program=package ...
+need() {
+    local pair missing=()
+    for pair in "$@"; do
+        command -v "${pair%%=*}" >/dev/null || missing+=("${pair#*=}")
+    done
+    ((${#missing[@]} == 0)) || die "missing; as root: apt-get install ${missing[*]}"
+}
+
+listens() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+
+free_port() {
+    local port
+    for _ in {1..50}; do
+        port=$((20000 + RANDOM % 12000))
+        listens "$port" || { echo "$port"; return; }
+    done
+    die "found no free port"
+}
+
+# Publishes the gateway unless $published names a build already.
+publish() {
+    if [[ -z ${published:-} ]]; then
+        published=$work/gateway
+        dotnet publish "$repository/src/Gateway" -c Release -o "$published" -v quiet --nologo "$@" </dev/null ||
+            die "the gateway does not build"
+    fi
+    [[ -f $published/fencegateway.dll ]] || die "no published gateway in $published"
+}
+
+# One worker that throws the request body away and answers 204.
+start_upstream() {
+    upstream_port=$(free_port)
+    mkdir -p "$work/nginx"
+    cat >"$work/nginx.conf" <<NGINX
+daemon off;
+worker_processes 1;
+error_log stderr crit;
+pid $work/nginx/pid;
+events { worker_connections 1024; }
+http {
+    access_log off;
+    client_body_temp_path $work/nginx/body;
+    proxy_temp_path $work/nginx/proxy;
+    fastcgi_temp_path $work/nginx/fastcgi;
+    uwsgi_temp_path $work/nginx/uwsgi;
+    scgi_temp_path $work/nginx/scgi;
+    keepalive_requests 1000000000;
+    server {
+        listen 127.0.0.1:$upstream_port;
+        location / { return 204; }
+    }
+}
+NGINX
+    nginx -e stderr -c "$work/nginx.conf" &
+    pids+=($!)
+    wait_for "the upstream" listens "$upstream_port"
+}
+
+wait_for() {
+    local what=$1 tries=0
+    shift
+    until "$@"; do
+        ((++tries < 1000)) || die "$what did not start"
+        sleep 0.02
+    done
+}
+
+# Two routes to one cluster, alike but for the policy.
+write_configuration() {
+    gateway_port=$(free_port) admin_port=$(free_port)
+    cat >"$work/gateway.json" <<JSON
+{
+  "Urls": "http://127.0.0.1:$gateway_port",
+  "Serilog": { "MinimumLevel": "Warning" },
+  "ReverseProxy": {
+    "Routes": {
+      "fenced": {
+        "ClusterId": "service", "Match": { "Path": "/fenced/{id}" }, "Metadata": { "FencingPolicy": "per-id" }
+      },
+      "direct": { "ClusterId": "service", "Match": { "Path": "/direct/{id}" } }
+    },
+    "Clusters": { "service": { "Destinations": { "a": { "Address": "http://127.0.0.1:$upstream_port/" } } } }
+  },
+  "FenceGateway": {
+    "Admin": { "Url": "http://127.0.0.1:$admin_port" },
+    "TokenStore": { "Provider": "Embedded", "Embedded": { "Path": "$work/tokens" } },
+    "FencingPolicies": { "per-id": { "Resource": "things/{id}" } }
+  }
+}
+JSON
+}
+
+start_gateway() {
+    dotnet "$published/fencegateway.dll" run --config "$work/gateway.json" >"$work/gateway.log" 2>&1 </dev/null &
+    gateway=$!
+    pids+=("$gateway")
+}
+
+# Microseconds of CPU that the gateway has used; the fields after the last ')' of stat, whose 12th and 13th are utime and stime.
+cpu_time() {
+    local stat fields
+    stat=$(<"/proc/$gateway/stat")
+    read -ra fields <<<"${stat##*) }"
+    echo $(((fields[11] + fields[12]) * 1000000 / ticks))
+}
