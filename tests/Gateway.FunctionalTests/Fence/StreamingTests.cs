@@ -45,12 +45,12 @@ public sealed class StreamingTests
     public async Task Upload_LongerThanTheLimit_Is413AndNoWrite(string route, string root)
     {
         await using var gateway = await FencedGateway.StartAsync(new() { Route = route, Root = root });
-        using var request = new HttpRequestMessage(HttpMethod.Put, "/orders/1") { Content = new StringContent(new string('x', 11)) };
-        request.Headers.Add("Fencing-Token", "33");
 
-        using var response = await gateway.Client.SendAsync(request);
+        // One segment: Kestrel closes the connection over a body that it does not want, and what is still on its way resets it.
+        var response = await RawHttpClient.ExchangeAsync(gateway.Address.Port, RawHttpClient.Head(
+            "PUT /orders/1 HTTP/1.1", "Host: a", "Fencing-Token: 33", "Content-Length: 11") + "hello world");
 
-        response.StatusCode.ShouldBe(HttpStatusCode.RequestEntityTooLarge);
+        response.Status.ShouldBe(413);
         gateway.Service.Entries.ShouldBeEmpty();
         (await gateway.PutAsync(34)).ShouldBeServices(200);
     }

@@ -18,6 +18,8 @@ public sealed class ProblemTests
     [InlineData(nameof(ProblemType.UpstreamUnreachable), 502, "upstream-unreachable")]
     [InlineData(nameof(ProblemType.UpstreamTimeout), 504, "upstream-timeout")]
     [InlineData(nameof(ProblemType.BadRequest), 400, null)]
+    [InlineData(nameof(ProblemType.ContentTooLarge), 413, null)]
+    [InlineData(nameof(ProblemType.RequestTimeout), 408, null)]
     [InlineData(nameof(ProblemType.RouteNotFound), 404, null)]
     [InlineData(nameof(ProblemType.InternalError), 500, null)]
     public void Of_EachType_HasItsStatusAndName(string type, int status, string? name)
