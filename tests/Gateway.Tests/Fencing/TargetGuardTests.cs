@@ -139,7 +139,10 @@ public sealed class TargetGuardTests
             }
             else
             {
-                bytes.AddRange(Encoding.UTF8.GetBytes(path[i].ToString()));
+                // A surrogate pair is one character: each half alone has no UTF-8.
+                var length = char.IsHighSurrogate(path[i]) && i + 1 < path.Length ? 2 : 1;
+                bytes.AddRange(Encoding.UTF8.GetBytes(path.Substring(i, length)));
+                i += length - 1;
             }
         }
 
