@@ -30,24 +30,23 @@ public sealed partial class SourceTreeTests
     [Fact]
     public void LogMessages_OfAllAssemblies_HaveEventIdsOfTheirOwn()
     {
-        Assembly[] assemblies = [typeof(FencingToken).Assembly, typeof(ITokenStore).Assembly, typeof(ProblemType).Assembly];
-        const BindingFlags All = BindingFlags.Static | BindingFlags.Instance
-            | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.DeclaredOnly;
-        var messages = assemblies
-            .SelectMany(assembly => assembly.GetTypes())
-            .SelectMany(type => type.GetMethods(All))
-            .Select(method => (Name: $"{method.DeclaringType!.Name}.{method.Name}",
-                Id: method.GetCustomAttribute<LoggerMessageAttribute>()?.EventId))
-            .Where(message => message.Id is not null)
-            .ToArray();
+        var messages = LogMessages();
 
         messages.ShouldNotBeEmpty();
-        messages.Where(message => message.Id <= 0).ShouldBeEmpty("A message without an event id cannot be searched for.");
-        messages.GroupBy(message => message.Id)
+        messages.Where(message => message.Attribute.EventId <= 0)
+            .ShouldBeEmpty("A message without an event id cannot be searched for.");
+        messages.GroupBy(message => message.Attribute.EventId)
             .Where(group => group.Count() > 1)
             .Select(group => $"{group.Key}: {string.Join(", ", group.Select(message => message.Name))}")
             .ShouldBeEmpty();
     }
+
+    [Fact]
+    public void LogMessages_OfAllAssemblies_NameTheirFieldsAlike() =>
+        LogMessages()
+            .Where(message => PascalCaseField().IsMatch(message.Attribute.Message))
+            .Select(message => message.Name)
+            .ShouldBeEmpty("Fields of a log line are camelCase, whoever writes it.");
 
     [Fact]
     public void Files_OfTheRepository_NameNoPathOfABuildMachine() =>
@@ -58,8 +57,27 @@ public sealed partial class SourceTreeTests
             .Select(line => $"{line.Place}: {line.Text.Trim()}")
             .ShouldBeEmpty();
 
+    private static (string Name, LoggerMessageAttribute Attribute)[] LogMessages()
+    {
+        Assembly[] assemblies = [typeof(FencingToken).Assembly, typeof(ITokenStore).Assembly, typeof(ProblemType).Assembly];
+        const BindingFlags All = BindingFlags.Static | BindingFlags.Instance
+            | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.DeclaredOnly;
+        return
+        [
+            .. from assembly in assemblies
+               from type in assembly.GetTypes()
+               from method in type.GetMethods(All)
+               let attribute = method.GetCustomAttribute<LoggerMessageAttribute>()
+               where attribute is not null
+               select ($"{type.Name}.{method.Name}", attribute),
+        ];
+    }
+
     private static IEnumerable<string> SourceFiles() =>
         Repository.Files("src").Where(path => path.EndsWith(".cs", StringComparison.Ordinal));
+
+    [GeneratedRegex(@"\{[A-Z]", RegexOptions.CultureInvariant)]
+    private static partial Regex PascalCaseField();
 
     // The character classes keep the pattern from matching itself.
     [GeneratedRegex(@"(?<![\w.}~-])/(?:wor[k]/|tm[p]/wt\b|roo[t]/)", RegexOptions.CultureInvariant)]

@@ -106,10 +106,10 @@ internal sealed partial class ConfigurationWatcher(LastGoodConfiguration configu
 
     private static partial class Log
     {
-        [LoggerMessage(1104, LogLevel.Error, "Reloading configuration {File} failed.")]
+        [LoggerMessage(1104, LogLevel.Error, "Reloading configuration {file} failed.")]
         public static partial void Failed(ILogger logger, string file, Exception exception);
 
-        [LoggerMessage(1105, LogLevel.Warning, "Changes of {File} are noticed only every {Seconds} s: its folder cannot be watched.")]
+        [LoggerMessage(1105, LogLevel.Warning, "Changes of {file} are noticed only every {seconds} s: its folder cannot be watched.")]
         public static partial void PollOnly(ILogger logger, string file, int seconds, Exception exception);
     }
 }

@@ -145,14 +145,14 @@ internal sealed partial class LastGoodConfiguration : IDisposable
     private static partial class Log
     {
         [LoggerMessage(1101, LogLevel.Information,
-            "Configuration {File} reloaded: {Routes} routes, {Clusters} clusters, {Policies} fencing policies.")]
+            "Configuration {file} reloaded: {routes} routes, {clusters} clusters, {policies} fencing policies.")]
         public static partial void Reloaded(ILogger logger, string file, int routes, int clusters, int policies);
 
         [LoggerMessage(1102, LogLevel.Error,
-            "Configuration {File} is refused, the last good one keeps serving. {Count} problem(s): {Problems}")]
+            "Configuration {file} is refused, the last good one keeps serving. {count} problem(s): {problems}")]
         public static partial void Refused(ILogger logger, string file, int count, string problems);
 
-        [LoggerMessage(1103, LogLevel.Warning, "Changed settings that need a restart to be in force: {Settings}.")]
+        [LoggerMessage(1103, LogLevel.Warning, "Changed settings that need a restart to be in force: {settings}.")]
         public static partial void NeedsRestart(ILogger logger, string settings);
     }
 }
