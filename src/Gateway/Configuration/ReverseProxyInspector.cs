@@ -32,6 +32,7 @@ internal static class ReverseProxyInspector
         foreach (var cluster in config.Clusters)
         {
             Add(await validator.ValidateClusterAsync(cluster), "Clusters", cluster.ClusterId, problems);
+            CheckDestinations(cluster, problems);
         }
 
         return (config.Routes, config.Clusters);
@@ -93,6 +94,28 @@ internal static class ReverseProxyInspector
         {
             var known = clusters.Select(c => c.ClusterId).ToArray();
             problems.Add(new(path, $"names no cluster '{route.ClusterId}'; {NearestName.Hint(route.ClusterId, known, "clusters")}"));
+        }
+    }
+
+    /// <summary>YARP takes any text and fails each request instead.</summary>
+    private static void CheckDestinations(ClusterConfig cluster, List<ConfigProblem> problems)
+    {
+        foreach (var (id, destination) in cluster.Destinations ?? new Dictionary<string, DestinationConfig>())
+        {
+            Check(nameof(DestinationConfig.Address), destination.Address);
+            Check(nameof(DestinationConfig.Health), destination.Health);
+
+            void Check(string key, string? address)
+            {
+                if (string.IsNullOrEmpty(address) || (Uri.TryCreate(address, UriKind.Absolute, out var uri)
+                    && uri is { Scheme: "http" or "https", Host.Length: > 0, UserInfo.Length: 0, Query.Length: 0, Fragment.Length: 0 }))
+                {
+                    return;
+                }
+
+                var path = ConfigPath.Of(Section, "Clusters", cluster.ClusterId, nameof(ClusterConfig.Destinations), id, key);
+                problems.Add(new(path, $"is '{address}' where an address such as http://127.0.0.1:9001/ is expected"));
+            }
         }
     }
 

@@ -100,6 +100,12 @@ public sealed class ConfigurationProblemTests
     [InlineData("\"Clusters\": { \"c\": { \"Metadata\": { \"FencingPolicy\": \"p\" } } }",
         "Clusters.c.Metadata.FencingPolicy", "Metadata of a route")]
     [InlineData("\"Clusters\": { \"c\": { \"HttpRequest\": { \"ActivityTimeout\": \"abc\" } } }", "Clusters.c", "'abc'")]
+    [InlineData("\"Clusters\": { \"c\": { \"Destinations\": { \"a\": { \"Address\": \"127.0.0.1:9001\" } } } }",
+        "Clusters.c.Destinations.a.Address", "http://127.0.0.1:9001/")]
+    [InlineData("\"Clusters\": { \"c\": { \"Destinations\": { \"a\": { \"Address\": \"localhost:9001\" } } } }",
+        "Clusters.c.Destinations.a.Address", "is 'localhost:9001'")]
+    [InlineData("\"Clusters\": { \"c\": { \"Destinations\": { \"a\": { \"Address\": \"http://h/\", \"Health\": \"h:1\" } } } }",
+        "Clusters.c.Destinations.a.Health", "is 'h:1'")]
     [InlineData("\"Routs\": {}", "Routs", "did you mean 'Routes'?")]
     public async Task ReverseProxy_Wrong_NamesPathAndRemedy(string members, string path, string message) =>
         await ShouldBeOnlyProblemAsync($$"""{ "ReverseProxy": { {{members}} } }""", "$.ReverseProxy." + path, message);
