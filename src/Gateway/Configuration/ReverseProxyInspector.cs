@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using Yarp.ReverseProxy.Configuration;
 
 namespace FenceGateway.Gateway.Configuration;
@@ -100,7 +101,7 @@ internal static class ReverseProxyInspector
     /// <summary>YARP takes any text and fails each request instead.</summary>
     private static void CheckDestinations(ClusterConfig cluster, List<ConfigProblem> problems)
     {
-        foreach (var (id, destination) in cluster.Destinations ?? new Dictionary<string, DestinationConfig>())
+        foreach (var (id, destination) in cluster.Destinations ?? FrozenDictionary<string, DestinationConfig>.Empty)
         {
             Check(nameof(DestinationConfig.Address), destination.Address);
             Check(nameof(DestinationConfig.Health), destination.Health);
