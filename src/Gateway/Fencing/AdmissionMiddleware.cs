@@ -33,9 +33,13 @@ internal sealed class AdmissionMiddleware(
             return ProblemResponse.WriteAsync(context, ProblemType.ContentTooLarge, "The request body is longer than this gateway takes.");
         }
 
-        return FenceTable.TryAdmit(fence, request.Token, request.IsWrite, out var admission)
-            ? ContinueAsync(context, request, admission)
-            : WaitAsync(context, request, fence);
+        if (!FenceTable.TryAdmit(fence, request.Token, request.IsWrite, out var admission))
+        {
+            return WaitAsync(context, request, fence);
+        }
+
+        Accept(request, admission);
+        return ContinueAsync(context, request, admission);
     }
 
     /// <summary>The longest body that Kestrel will take; null when any will do. YARP sets the route's own limit only further on.</summary>
@@ -76,45 +80,54 @@ internal sealed class AdmissionMiddleware(
             return;
         }
 
+        Accept(request, admission);
         metrics.Waited(policy, admission.Status, time.GetElapsedTime(started));
         await ContinueAsync(context, request, admission);
     }
 
+    /// <summary>Takes charge of a write that the fence counts from now on, before anything else can fail.</summary>
+    private void Accept(GatewayRequest request, in Admission admission)
+    {
+        if (admission.Status == AdmissionStatus.Admitted && request.IsWrite)
+        {
+            var started = metrics.TimesWrites ? time.GetTimestamp() : 0;
+            request.Begin(admission.Fence, deadlines.Start(request.Policy!.WriteTimeout), started);
+        }
+    }
+
     private Task ContinueAsync(HttpContext context, GatewayRequest request, in Admission admission) => admission.Status switch
     {
-        AdmissionStatus.Admitted => ForwardAsync(context, request, admission.Fence),
+        AdmissionStatus.Admitted => ForwardAsync(context, request),
         AdmissionStatus.Stale => RefuseAsync(context, request, FenceCheck.Stale(request.Token, admission.Fence)),
         AdmissionStatus.Draining => RefuseAsync(context, request, Draining(admission)),
         _ => RefuseAsync(context, request, FenceCheck.StoreUnavailable(admission.Fault!)),
     };
 
-    private Task ForwardAsync(HttpContext context, GatewayRequest request, ResourceFence fence)
+    private Task ForwardAsync(HttpContext context, GatewayRequest request)
     {
         var policy = request.Policy!;
         request.Outcome = FenceOutcome.Admitted;
         metrics.Check(policy, FenceOutcome.Admitted);
         TokenHeaders.Canonicalize(context.Request.Headers, policy, request.Token);
-        if (!request.IsWrite)
+        if (request.InFlight is not { } deadline)
         {
             return next(context);
         }
-
-        var deadline = deadlines.Start(policy.WriteTimeout);
-        request.Begin(fence, deadline, metrics.TimesWrites ? time.GetTimestamp() : 0);
 
         // From here on neither the client's leaving nor a route time-out ends the write, only its deadline does.
         context.Features.GetRequiredFeature<IHttpRequestLifetimeFeature>().RequestAborted = deadline.Token;
         if (policy.AdvanceOn == AdvanceOn.Success)
         {
-            context.Response.OnStarting(() => AdvanceAsync(context, request, fence));
+            context.Response.OnStarting(() => AdvanceAsync(context, request));
         }
 
         return next(context);
     }
 
     /// <summary>Before the client learns of the success, the mark is durable.</summary>
-    private async Task AdvanceAsync(HttpContext context, GatewayRequest request, ResourceFence fence)
+    private async Task AdvanceAsync(HttpContext context, GatewayRequest request)
     {
+        var fence = request.Fence!;
         // An answer without a body starts only after the write has ended; the gateway's own answers to a write are no successes.
         if (context.Response.StatusCode is < 200 or >= 400)
         {
