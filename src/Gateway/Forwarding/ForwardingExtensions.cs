@@ -1,5 +1,6 @@
 using FenceGateway.Gateway.Fencing;
 using FenceGateway.Gateway.Requests;
+using Microsoft.AspNetCore.Http.Features;
 using Yarp.ReverseProxy.Transforms;
 
 namespace FenceGateway.Gateway.Forwarding;
@@ -22,6 +23,18 @@ internal static class ForwardingExtensions
             if (transform is { HttpContext.Request.ContentLength: null, ProxyRequest.Content: { } body and not EmptyContent })
             {
                 transform.ProxyRequest.Content = new FlushingContent(body);
+            }
+
+            return ValueTask.CompletedTask;
+        }));
+
+    /// <summary>Remembers that the service has answered, whatever becomes of the rest of the request.</summary>
+    public static IReverseProxyBuilder AddServiceStatus(this IReverseProxyBuilder builder) =>
+        builder.AddTransforms(static context => context.AddResponseTransform(static transform =>
+        {
+            if (transform.ProxyResponse is { } answer)
+            {
+                transform.HttpContext.Features.GetRequiredFeature<GatewayRequest>().ServiceStatus = (int)answer.StatusCode;
             }
 
             return ValueTask.CompletedTask;

@@ -50,7 +50,19 @@ internal sealed class ForwardingMiddleware(
             ?? false;
         var outcome = ForwardOutcome.Classify(failure.Error, failure.Exception, expired);
         var inDoubt = EndWrite(context, request, outcome, failure.Error.ToString());
-        return context.Response.HasStarted ? Task.CompletedTask : AnswerAsync(context, failure, outcome, inDoubt);
+        if (context.Response.HasStarted)
+        {
+            return Task.CompletedTask;
+        }
+
+        if (IsAboutTheRequestBody(failure.Error) && request.ServiceStatus != 0)
+        {
+            // The service has answered without waiting for the body: its word stands, not the gateway's about the body.
+            context.Response.StatusCode = request.ServiceStatus;
+            return Task.CompletedTask;
+        }
+
+        return AnswerAsync(context, failure, outcome, inDoubt);
     }
 
     private static Task AnswerAsync(HttpContext context, IForwarderErrorFeature failure, ForwardOutcome outcome, bool inDoubt)
@@ -76,6 +88,9 @@ internal sealed class ForwardingMiddleware(
         };
         return ProblemResponse.WriteAsync(context, ProblemType.UpstreamUnreachable, reason + doubt);
     }
+
+    private static bool IsAboutTheRequestBody(ForwarderError error) => error is
+        ForwarderError.RequestBodyClient or ForwarderError.RequestBodyCanceled or ForwarderError.RequestBodyDestination;
 
     /// <summary>What Kestrel had against the body, as far as it says so.</summary>
     private static ProblemType ClientFault(Exception? exception)

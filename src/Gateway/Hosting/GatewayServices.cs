@@ -23,7 +23,7 @@ internal static class GatewayServices
         services.AddRequestTimeouts();
         services.AddTokenStore(options.TokenStore);
         services.AddFencing(configuration.Policies);
-        services.AddReverseProxy().LoadFromConfig(source.GetSection("ReverseProxy")).AddRequestBodies();
+        services.AddReverseProxy().LoadFromConfig(source.GetSection("ReverseProxy")).AddRequestBodies().AddServiceStatus();
 
         services.AddSingleton<ShutdownSignal>();
         services.AddSingleton<HealthState>();

@@ -40,6 +40,24 @@ public sealed class StreamingTests
     }
 
     [Theory]
+    [InlineData("")]
+    [InlineData("too large")]
+    public async Task Upload_AnsweredEarlyOverHttp2_ReachesTheClientAsTheServiceSaidIt(string body)
+    {
+        await using var gateway = await StartAsync(http2In: false, http2Out: true);
+        gateway.Service.Script = e => e.Token == 33 ? ServiceAction.AnswerEarly(413, body) : ServiceAction.Apply();
+        await using var client = await RawHttpClient.ConnectAsync(gateway.Address.Port);
+        await client.SendAsync(RawHttpClient.Head(
+            "PUT /orders/1 HTTP/1.1", "Host: a", "Fencing-Token: 33", "Content-Length: 1000000") + "the first bytes");
+
+        var answer = await client.ReadResponseAsync();
+
+        answer.Status.ShouldBe(413);
+        answer.Values("Proxy-Status").ShouldBeEmpty();
+        (await gateway.PutAsync(33)).ShouldBeServices(413);
+    }
+
+    [Theory]
     [InlineData("", """ "Kestrel": { "Limits": { "MaxRequestBodySize": 10 } } """)]
     [InlineData(""" "MaxRequestBodySize": 10 """, "")]
     public async Task Upload_LongerThanTheLimit_Is413AndNoWrite(string route, string root)
