@@ -4,7 +4,8 @@ namespace FenceGateway.TokenStore;
 
 /// <summary>How a policy wants requests admitted; made once per policy.</summary>
 /// <param name="Drain">Whether a newer token waits for older writes (R4); otherwise it only seals.</param>
-/// <param name="DrainTimeout">How long one request waits for older writes and for the store, at most; positive.</param>
+/// <param name="DrainTimeout">How long one request waits for older writes, at most; 0 to 10 minutes, 0 does not wait. For
+/// the store it waits at least 5 s.</param>
 /// <param name="InDoubtHold">How long a write whose end is unknown holds newer tokens back; not negative.</param>
 /// <param name="AdvanceOnSuccess">Whether the mark advances only by <see cref="FenceTable.AdvanceAsync"/>, without a barrier.</param>
 public sealed record AdmissionRules(bool Drain, TimeSpan DrainTimeout, TimeSpan InDoubtHold, bool AdvanceOnSuccess = false)
@@ -41,7 +42,7 @@ public readonly record struct Admission(
 /// <summary>What one gateway knows of a resource, for people.</summary>
 /// <param name="Mark">The highest mark known to be durable; 0 when none is.</param>
 /// <param name="InFlight">Writes in flight through this gateway.</param>
-/// <param name="InDoubt">Writes whose end is unknown, with the time until they stop to hold newer tokens back.</param>
+/// <param name="InDoubt">Tokens with writes whose end is unknown, with the time until they stop to hold newer tokens back.</param>
 public sealed record ResourceSnapshot(long Mark, int InFlight, IReadOnlyList<(FencingToken Token, TimeSpan Remaining)> InDoubt);
 
 /// <summary>What became of an operator's change.</summary>

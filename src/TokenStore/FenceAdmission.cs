@@ -9,10 +9,16 @@ namespace FenceGateway.TokenStore;
 /// </summary>
 internal sealed class FenceAdmission(ITokenStore store, TimeProvider time, FenceCache fences)
 {
+    /// <summary>How long a request waits for the store at least, however impatient it is about older writes.</summary>
+    private static readonly TimeSpan StoreTimeout = TimeSpan.FromSeconds(5);
+
+    private static readonly string TooSlow = $"The token store did not answer within {StoreTimeout}.";
+
     public async ValueTask<Admission> AdmitAsync(
         ResourceFence fence, FencingToken token, bool isWrite, AdmissionRules rules, CancellationToken cancellationToken)
     {
         var deadline = time.After(rules.DrainTimeout);
+        var storeDeadline = Math.Max(deadline, time.After(StoreTimeout));
         int? failuresBefore = null;
         while (true)
         {
@@ -25,7 +31,7 @@ internal sealed class FenceAdmission(ITokenStore store, TimeProvider time, Fence
             {
                 failures = fence.Failures;
                 failuresBefore ??= failures.Count;
-                step = GiveUp(fence.NextLocked(token.Value, rules, now), failures.Count != failuresBefore, now >= deadline);
+                step = GiveUp(fence.NextLocked(token.Value, rules, now), failures.Count != failuresBefore, now >= deadline, now >= storeDeadline);
                 switch (step.Kind)
                 {
                     case FenceStepKind.Admit when isWrite:
@@ -49,7 +55,7 @@ internal sealed class FenceAdmission(ITokenStore store, TimeProvider time, Fence
                 case FenceStepKind.RefuseDraining:
                     return new Admission(AdmissionStatus.Draining, fence, fence.Mark, Remaining(now, step.Until));
                 case FenceStepKind.RefuseUnavailable:
-                    return new Admission(AdmissionStatus.Unavailable, fence, fence.Mark, Fault: failures.Fault ?? TooSlow(rules));
+                    return new Admission(AdmissionStatus.Unavailable, fence, fence.Mark, Fault: failures.Fault ?? TooSlow);
                 case FenceStepKind.LookUpAgain:
                     fence = fences.Get(fence.Resource.Value);
                     failuresBefore = null;
@@ -57,6 +63,9 @@ internal sealed class FenceAdmission(ITokenStore store, TimeProvider time, Fence
                 case FenceStepKind.Enter:
                     // Not awaited: other requests wait for the same reply, and it must be learnt when this one has left.
                     _ = EnterAsync(fence, new FencingToken(step.Token), new FencingToken(oldest), rules.InDoubtHold);
+                    break;
+                case FenceStepKind.AwaitStore:
+                    await WaitAsync(changed!, now, storeDeadline, cancellationToken);
                     break;
                 default:
                     await WaitAsync(changed!, now, step.Until == 0 ? deadline : Math.Min(deadline, step.Until), cancellationToken);
@@ -66,15 +75,13 @@ internal sealed class FenceAdmission(ITokenStore store, TimeProvider time, Fence
     }
 
     /// <summary>Turns a step that would wait, or ask the store once more, into a refusal when there is no point in it.</summary>
-    private static FenceStep GiveUp(FenceStep step, bool storeFailed, bool timeIsUp) => step.Kind switch
+    private static FenceStep GiveUp(FenceStep step, bool storeFailed, bool timeIsUp, bool storeTimeIsUp) => step.Kind switch
     {
         FenceStepKind.Enter or FenceStepKind.AwaitStore when storeFailed => step with { Kind = FenceStepKind.RefuseUnavailable },
-        FenceStepKind.AwaitStore when timeIsUp => step with { Kind = FenceStepKind.RefuseUnavailable },
+        FenceStepKind.AwaitStore when storeTimeIsUp => step with { Kind = FenceStepKind.RefuseUnavailable },
         FenceStepKind.AwaitDrain when timeIsUp => step with { Kind = FenceStepKind.RefuseDraining },
         _ => step,
     };
-
-    private static string TooSlow(AdmissionRules rules) => $"The token store did not answer within {rules.DrainTimeout}.";
 
     private async Task EnterAsync(ResourceFence fence, FencingToken token, FencingToken oldest, TimeSpan inDoubtHold)
     {

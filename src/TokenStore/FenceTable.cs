@@ -130,7 +130,7 @@ public sealed class FenceTable
         }
     }
 
-    /// <summary>Writes in flight and in doubt over all resources; for gauges and for the end of the process.</summary>
+    /// <summary>Writes in flight, and tokens with writes in doubt, over all resources; for gauges and for the end of the process.</summary>
     public (int InFlight, int InDoubt) CountActive()
     {
         var (inFlight, inDoubt, now) = (0, 0, _time.GetTimestamp());

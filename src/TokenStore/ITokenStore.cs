@@ -7,8 +7,8 @@ namespace FenceGateway.TokenStore;
 /// but an exception, the mark it answered with survives every crash that the store's grade covers (I2, I9 of docs/protocol.md).
 /// </summary>
 /// <remarks>
-/// Safe for use by several threads. Every method but <see cref="OpenAsync"/> throws <see cref="TokenStoreUnavailableException"/>
-/// when the store cannot tell: the caller then fails closed (R8).
+/// Safe for use by several threads. Methods that ask or change the store throw <see cref="TokenStoreUnavailableException"/> when
+/// it cannot tell: the caller then fails closed (R8).
 /// </remarks>
 public interface ITokenStore : IAsyncDisposable
 {

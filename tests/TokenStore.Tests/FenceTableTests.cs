@@ -158,6 +158,19 @@ public sealed class FenceTableTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task AdmitAsync_DrainTimeoutZero_WaitsForTheStoreButNotForOlderWrites()
+    {
+        var (table, fence) = Scripted();
+        var impatient = Drain with { DrainTimeout = TimeSpan.Zero };
+        var first = Admit(table, fence, 33, rules: impatient);
+        _scripted.Reply(EnterStatus.Admitted);
+        (await first).Status.ShouldBe(AdmissionStatus.Admitted);
+        var second = Admit(table, fence, 34, rules: impatient);
+        _scripted.Reply(EnterStatus.Draining);
+        (await second).Status.ShouldBe(AdmissionStatus.Draining);
+    }
+
+    [Fact]
     public async Task AdmitAsync_StoreSilent_GivesUpAsUnavailable()
     {
         var (table, fence) = Scripted();

@@ -8,6 +8,6 @@ internal static partial class AdminLog
     [LoggerMessage(1402, LogLevel.Warning, "Audit: {actor} set the mark of {resource} from {oldMark} to {newMark}: {reason}")]
     public static partial void MarkSet(this ILogger logger, string actor, string resource, long oldMark, long newMark, string reason);
 
-    [LoggerMessage(1403, LogLevel.Warning, "Audit: {actor} resolved {count} writes in doubt of {resource}: {reason}")]
+    [LoggerMessage(1403, LogLevel.Warning, "Audit: {actor} resolved {count} tokens in doubt of {resource}: {reason}")]
     public static partial void Resolved(this ILogger logger, string actor, string resource, int count, string reason);
 }

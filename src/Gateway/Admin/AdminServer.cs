@@ -25,6 +25,7 @@ internal sealed class AdminServer(
         builder.WebHost.UseKestrel(kestrel => kestrel.AddServerHeader = false).UseUrls(configuration.Current.Options.Admin.Url);
         builder.Logging.UseGatewayLogging(serilog);
         builder.Services.AddRouting();
+        builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
         _app = builder.Build();
         _app.UseMiddleware<AdminErrorMiddleware>();
         _app.UseRouting();
@@ -49,5 +50,13 @@ internal sealed class AdminServer(
         {
             await _app.DisposeAsync();
         }
+    }
+
+    /// <summary>The process has one lifetime, the gateway's; this server lives inside it and says nothing about it.</summary>
+    private sealed class NoLifetime : IHostLifetime
+    {
+        public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
     }
 }

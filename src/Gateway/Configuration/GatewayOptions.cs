@@ -9,7 +9,7 @@ internal sealed class GatewayOptions
 {
     public const string Section = "FenceGateway";
 
-    [Description("The listener of operators: health, metrics, administration. Never reachable on the data listener.")]
+    [Description("The listener of operators: health and administration. Never reachable on the data listener.")]
     public AdminOptions Admin { get; set; } = new();
 
     [Description("Where the highest token seen of each resource is kept.")]

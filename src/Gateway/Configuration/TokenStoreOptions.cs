@@ -33,6 +33,6 @@ internal sealed class EmbeddedStoreOptions
     public string Path { get; set; } = "data/tokens";
 
     [Description("How many resources may have a mark. Marks are never dropped: a new resource beyond this gets 503.")]
-    [Range(1, 1_000_000_000)]
+    [Range(1, 500_000_000)]
     public int MaxResources { get; set; } = 10_000_000;
 }

@@ -30,7 +30,8 @@ internal sealed class AdmissionMiddleware(
         if (context.Request.ContentLength > BodyLimit(context))
         {
             // Refused before it counts as a write: nothing of it is sent, so nothing is in doubt.
-            return ProblemResponse.WriteAsync(context, ProblemType.ContentTooLarge, "The request body is longer than this gateway takes.");
+            return RefuseAsync(context, request, new(
+                FenceOutcome.BodyTooLarge, ProblemType.ContentTooLarge, "The request body is longer than this gateway takes."));
         }
 
         if (!FenceTable.TryAdmit(fence, request.Token, request.IsWrite, out var admission))

@@ -18,9 +18,13 @@ internal sealed class FenceMiddleware(
         var policy = endpoint?.Metadata.GetMetadata<FencingPolicyReference>()?.Current;
         if (policy is null or { Mode: FencingMode.Off })
         {
-            return FindBypass(context, endpoint) is { } bypass
-                ? ProblemResponse.WriteAsync(context, bypass.Type, bypass.Detail)
-                : next(context);
+            if (FindBypass(context, endpoint) is not { } bypass)
+            {
+                return next(context);
+            }
+
+            context.Features.GetRequiredFeature<GatewayRequest>().Outcome = bypass.Outcome;
+            return ProblemResponse.WriteAsync(context, bypass.Type, bypass.Detail);
         }
 
         var request = context.Features.GetRequiredFeature<GatewayRequest>();

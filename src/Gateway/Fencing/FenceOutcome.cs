@@ -23,6 +23,7 @@ internal enum FenceOutcome
     AmbiguousTarget,
     CrossResource,
     UpgradeRefused,
+    BodyTooLarge,
     ShuttingDown,
 
     /// <summary>The client went away before the request was admitted.</summary>
@@ -46,6 +47,7 @@ internal static class FenceOutcomeNames
         FenceOutcome.AmbiguousTarget => "ambiguous_target",
         FenceOutcome.CrossResource => "cross_resource",
         FenceOutcome.UpgradeRefused => "upgrade_refused",
+        FenceOutcome.BodyTooLarge => "body_too_large",
         FenceOutcome.ShuttingDown => "shutting_down",
         FenceOutcome.Abandoned => "abandoned",
         _ => throw new ArgumentOutOfRangeException(nameof(outcome), outcome, null),

@@ -22,7 +22,7 @@ internal sealed class FencingMetrics
         meter.CreateObservableGauge(
             "fencegateway.fence.in_flight", () => table.CountActive().InFlight, "{write}", "Admitted writes in flight.");
         meter.CreateObservableGauge(
-            "fencegateway.fence.in_doubt", () => table.CountActive().InDoubt, "{write}", "Writes whose end is unknown.");
+            "fencegateway.fence.in_doubt", () => table.CountActive().InDoubt, "{token}", "Tokens with writes whose end is unknown.");
         meter.CreateObservableGauge(
             "fencegateway.fence.resources", () => table.Count, "{resource}", "Resources whose local state is held.");
     }

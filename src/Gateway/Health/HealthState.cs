@@ -18,6 +18,4 @@ internal sealed class HealthState(ITokenStore store, ShutdownSignal shutdown)
         yield return new("tokenStore", store.Fault);
         yield return new("shutdown", shutdown.IsAnnounced ? "The gateway is shutting down." : null);
     }
-
-    public bool IsReady => Checks().All(check => check.Value is null);
 }

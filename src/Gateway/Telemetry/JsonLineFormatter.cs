@@ -13,9 +13,13 @@ internal sealed class JsonLineFormatter : ITextFormatter
     private static readonly FrozenSet<string> OwnNames = FrozenSet.Create(
         StringComparer.Ordinal, "timestamp", "level", "message", "messageTemplate", "traceId", "spanId", "exception", "logger");
 
+    /// <summary>What ASP.NET Core adds to each event of a request and the gateway's own fields say already.</summary>
+    private static readonly FrozenSet<string> Repeated = FrozenSet.Create(
+        StringComparer.Ordinal, "RequestId", "RequestPath", "ConnectionId", "TraceId", "SpanId", "ParentId");
+
     private static readonly JsonValueFormatter Values = new(typeTagName: null);
 
-    /// <summary>Renders the message with strings as they are, without quotes.</summary>
+    /// <summary>Renders the message with strings as they are, without quotes; what is no string stands as in JSON.</summary>
     private static readonly MessageTemplateTextFormatter Message = new("{Message:lj}");
 
     public void Format(LogEvent logEvent, TextWriter output)
@@ -41,6 +45,11 @@ internal sealed class JsonLineFormatter : ITextFormatter
 
         foreach (var (name, value) in logEvent.Properties)
         {
+            if (Repeated.Contains(name))
+            {
+                continue;
+            }
+
             output.Write(',');
             JsonValueFormatter.WriteQuotedJsonString(NameOf(name), output);
             output.Write(':');
@@ -50,8 +59,17 @@ internal sealed class JsonLineFormatter : ITextFormatter
         output.WriteLine('}');
     }
 
-    private static string NameOf(string property) =>
-        property == "SourceContext" ? "logger" : OwnNames.Contains(property) ? property + "_" : property;
+    /// <summary>Fields are camelCase, also those of others.</summary>
+    private static string NameOf(string property)
+    {
+        if (property == "SourceContext")
+        {
+            return "logger";
+        }
+
+        var name = char.ToLowerInvariant(property[0]) + property[1..];
+        return OwnNames.Contains(name) ? name + "_" : name;
+    }
 
     private static string Render(LogEvent logEvent)
     {

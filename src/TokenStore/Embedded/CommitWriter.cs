@@ -21,6 +21,7 @@ internal sealed class CommitWriter
     private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile bool _retry;
     private volatile Stop? _stop;
+    private bool _closedInGoodOrder;
 
     public CommitWriter(
         CommitQueue queue, SegmentWriter segment, Snapshotter snapshotter,
@@ -41,12 +42,14 @@ internal sealed class CommitWriter
     /// <summary>Ends the thread.</summary>
     /// <param name="flush">Whether what waits is written first.</param>
     /// <param name="last">The log's last record, made once nothing waits; not written after a failure.</param>
-    public async Task StopAsync(bool flush, Func<long?> last)
+    /// <summary>Ends the thread. Whether the log ends with the record of a stop in good order, durably.</summary>
+    public async Task<bool> StopAsync(bool flush, Func<long?> last)
     {
         _stop = new Stop(flush, last);
         _queue.Wake.Set();
         await _stopped.Task;
         await _retryTimer.DisposeAsync();
+        return _closedInGoodOrder;
     }
 
     private void Run()
@@ -185,6 +188,7 @@ internal sealed class CommitWriter
             try
             {
                 _segment.Append(new LogRecord { Kind = RecordKind.Closed, Mark = served });
+                _closedInGoodOrder = true;
             }
             catch (Exception e) when (StoreFolder.IsIo(e))
             {

@@ -150,9 +150,9 @@ public sealed class EmbeddedTokenStore : ITokenStore
     public async ValueTask CloseAsync(bool quiet, CancellationToken cancellationToken)
     {
         var clean = quiet && Fault is null;
-        if (await StopAsync(flush: true, () => clean ? _hold.ToMilliseconds() : null))
+        if (await StopAsync(flush: true, () => clean ? _hold.ToMilliseconds() : null) is { } closedInGoodOrder)
         {
-            EmbeddedLog.Closed(_logger, Info.Location, clean);
+            EmbeddedLog.Closed(_logger, Info.Location, closedInGoodOrder);
         }
     }
 
@@ -203,17 +203,18 @@ public sealed class EmbeddedTokenStore : ITokenStore
             ? throw new TokenStoreUnavailableException(failure)
             : answer;
 
-    private async Task<bool> StopAsync(bool flush, Func<long?> last)
+    /// <summary>Null when it was not open.</summary>
+    private async Task<bool?> StopAsync(bool flush, Func<long?> last)
     {
         if (Interlocked.Exchange(ref _closed, 1) != 0 || _writer is null || _snapshotter is null)
         {
-            return false;
+            return null;
         }
 
-        await _writer.StopAsync(flush, last);
+        var closedInGoodOrder = await _writer.StopAsync(flush, last);
         await _snapshotter.DisposeAsync();
         Release();
-        return true;
+        return closedInGoodOrder;
     }
 
     private void Release()
