@@ -94,7 +94,8 @@ internal sealed class FenceAdmission(ITokenStore store, TimeProvider time, Fence
         catch (Exception e)
         {
             // Whatever it was, the store did not tell: everyone who waits for this reply fails closed (R8).
-            FenceTable.Finish(fence, () => fence.FailLocked(e.Message));
+            var notTaken = e is TokenStoreUnavailableException { NotTaken: true };
+            FenceTable.Finish(fence, () => fence.FailLocked(e.Message, notTaken));
         }
     }
 

@@ -20,6 +20,7 @@ internal sealed class FenceCache : IEnumerable<ResourceFence>
     private readonly Lock _evictionGate = new();
     private IEnumerator<KeyValuePair<string, ResourceFence>>? _hand;
     private int _count;
+    private volatile bool _closed;
 
     public FenceCache(ITokenStore store, TimeProvider time, int capacity)
     {
@@ -34,7 +35,7 @@ internal sealed class FenceCache : IEnumerable<ResourceFence>
 
     public ResourceFence Get(ReadOnlySpan<char> key)
     {
-        if (_byKey.TryGetValue(key, out var fence))
+        if (_byKey.TryGetValue(key, out var fence) && !_closed)
         {
             if (!fence.Touched)
             {
@@ -54,6 +55,31 @@ internal sealed class FenceCache : IEnumerable<ResourceFence>
 
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
 
+    /// <summary>From now on nothing is admitted: fences in use refuse, and no new ones are made.</summary>
+    public void Close()
+    {
+        _closed = true;
+        foreach (var fence in this)
+        {
+            FenceTable.Finish(fence, fence.RetireLocked);
+        }
+    }
+
+    /// <summary>Forgets what is known of a resource, so that it is asked of the store again.</summary>
+    public void Drop(ResourceFence fence)
+    {
+        FenceTable.Finish(fence, fence.RetireLocked);
+        Remove(fence);
+    }
+
+    private void Remove(ResourceFence fence)
+    {
+        if (_fences.TryRemove(new KeyValuePair<string, ResourceFence>(fence.Resource.Value, fence)))
+        {
+            Interlocked.Decrement(ref _count);
+        }
+    }
+
     private ResourceFence Add(ReadOnlySpan<char> key)
     {
         if (!ResourceKey.TryCreate(key.ToString(), out var resource))
@@ -61,6 +87,7 @@ internal sealed class FenceCache : IEnumerable<ResourceFence>
             throw new ArgumentException("Not a resource key.", nameof(key));
         }
 
+        ThrowIfClosed();
         if (Count >= _capacity)
         {
             Evict();
@@ -69,7 +96,7 @@ internal sealed class FenceCache : IEnumerable<ResourceFence>
         if (Count >= 2L * _capacity)
         {
             throw new TokenStoreUnavailableException(
-                $"{Count} resources have writes in flight or in doubt at once; raise TokenStore:MaxActiveResources.");
+                $"{Count} resources have writes in flight or in doubt at once; or the token store failed while they asked it; raise TokenStore:MaxActiveResources.");
         }
 
         var added = new ResourceFence(resource, _store.PeekMark(resource));
@@ -77,9 +104,24 @@ internal sealed class FenceCache : IEnumerable<ResourceFence>
         if (ReferenceEquals(fence, added))
         {
             Interlocked.Increment(ref _count);
+
+            // Another fence of this resource may have lived and gone since the mark was read: from here on all goes through this one.
+            lock (fence.Gate)
+            {
+                fence.LearnMarkLocked(_store.PeekMark(resource));
+            }
         }
 
+        ThrowIfClosed();
         return fence;
+    }
+
+    private void ThrowIfClosed()
+    {
+        if (_closed)
+        {
+            throw new TokenStoreUnavailableException("The gateway has stopped admitting.") { NotTaken = true };
+        }
     }
 
     /// <summary>Moves the hand over a few fences and takes out the idle ones that were not touched since it last came by.</summary>
@@ -121,17 +163,20 @@ internal sealed class FenceCache : IEnumerable<ResourceFence>
             return;
         }
 
+        TaskCompletionSource? signal;
         lock (fence.Gate)
         {
             if (!fence.TryRetireLocked(now))
             {
                 return;
             }
+
+            signal = fence.TakeSignalLocked();
         }
 
-        if (_fences.TryRemove(entry))
-        {
-            Interlocked.Decrement(ref _count);
-        }
+        Remove(fence);
+
+        // Whoever still waits at this fence looks it up again; mostly nobody does any more.
+        signal?.TrySetResult();
     }
 }

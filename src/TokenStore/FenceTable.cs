@@ -147,6 +147,9 @@ public sealed class FenceTable
         return (inFlight, inDoubt);
     }
 
+    /// <summary>Stops to admit, for good: every admission is either counted by <see cref="CountActive"/> afterwards or refused.</summary>
+    public void Close() => _fences.Close();
+
     /// <summary>An operator's mark, higher or lower, while nothing is in flight or in doubt (R11).</summary>
     /// <exception cref="TokenStoreUnavailableException">It may or may not have been changed.</exception>
     public async ValueTask<OperatorStatus> SetMarkAsync(SetMarkRequest request, CancellationToken cancellationToken)
@@ -166,7 +169,9 @@ public sealed class FenceTable
         }
         catch (Exception e)
         {
+            // The mark may have been changed: nothing that is known of it counts any more.
             Finish(fence, () => fence.FailLocked(e.Message));
+            _fences.Drop(fence);
             throw;
         }
 

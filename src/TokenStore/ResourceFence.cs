@@ -10,6 +10,7 @@ public sealed class ResourceFence
 {
     private long _mark;
     private long _sealed;
+    private long _sealedBefore;
     private long _entered;
     private long _holdUntil;
     private TaskCompletionSource? _changed;
@@ -83,6 +84,7 @@ public sealed class ResourceFence
     internal long BeginEnterLocked(long token)
     {
         StoreBusy = true;
+        _sealedBefore = _sealed;
         _sealed = token;
         _entered = 0;
         return Math.Min(token, Active.Lowest);
@@ -98,9 +100,11 @@ public sealed class ResourceFence
         _entered = reply.Status == EnterStatus.Admitted && _sealed == token ? token : 0;
     }
 
-    internal void FailLocked(string fault)
+    /// <summary>The store could not tell. The seal stays, unless the store has certainly not heard of it.</summary>
+    internal void FailLocked(string fault, bool notTaken = false)
     {
         StoreBusy = false;
+        _sealed = notTaken ? _sealedBefore : _sealed;
         Failures = (Failures.Count + 1, fault);
     }
 
@@ -139,13 +143,23 @@ public sealed class ResourceFence
     internal bool TryRetireLocked(long now)
     {
         Active.Sweep(now);
-        if (StoreBusy || !Active.IsEmpty || _changed is not null || _sealed > _mark || _holdUntil > now)
+        if (StoreBusy || !Active.IsEmpty || _sealed > _mark || _holdUntil > now)
         {
             return false;
         }
 
         Retired = true;
         return true;
+    }
+
+    /// <summary>Takes the fence out of use whatever depends on it: nothing is admitted at it any more.</summary>
+    internal void RetireLocked() => Retired = true;
+
+    /// <summary>Takes over a mark that the store's memory knows.</summary>
+    internal void LearnMarkLocked(long mark)
+    {
+        Volatile.Write(ref _mark, Math.Max(_mark, mark));
+        _sealed = Math.Max(_sealed, mark);
     }
 
     /// <summary>Completes at the next change that somebody who waits has to look at.</summary>

@@ -3,6 +3,9 @@ namespace FenceGateway.TokenStore;
 /// <summary>The store cannot tell: unreachable, refused, damaged, full. The message is a sentence for an operator.</summary>
 public sealed class TokenStoreUnavailableException : Exception
 {
+    /// <summary>Whether the step was certainly not taken. Default: it may or may not have been.</summary>
+    public bool NotTaken { get; init; }
+
     /// <summary>The store cannot tell.</summary>
     public TokenStoreUnavailableException()
     {

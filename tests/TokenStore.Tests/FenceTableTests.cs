@@ -270,6 +270,54 @@ public sealed class FenceTableTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task Get_StoreRefusedManyNewResources_GoesOnWithOthersAfterwards()
+    {
+        var table = new FenceTable(_scripted, _time, capacity: 4);
+        for (var i = 0; i < 100; i++)
+        {
+            var refused = Admit(table, table.Get($"new/{i}"), 1);
+            _scripted.Refuse();
+            (await refused).Status.ShouldBe(AdmissionStatus.Unavailable);
+        }
+
+        var healed = Admit(table, table.Get("known"), 1);
+        _scripted.Reply(EnterStatus.Admitted);
+        (await healed).Status.ShouldBe(AdmissionStatus.Admitted);
+    }
+
+    [Fact]
+    public async Task Get_WaitersThatGaveUp_DoNotPinTheirFences()
+    {
+        var table = new FenceTable(Open(new MemoryTokenStore(_time, NullLogger<MemoryTokenStore>.Instance)), _time, capacity: 4);
+        for (var i = 0; i < 100; i++)
+        {
+            var fence = table.Get($"orders/{i}");
+            await Admit(table, fence, 33);
+            FenceTable.EndInDoubt(fence, new(33), TimeSpan.FromSeconds(10), _time);
+            var newer = Admit(table, fence, 34);
+            _time.Advance(TimeSpan.FromSeconds(5));
+            (await newer).Status.ShouldBe(AdmissionStatus.Draining);
+            _time.Advance(TimeSpan.FromSeconds(5));
+        }
+
+        table.Count.ShouldBeLessThan(8);
+    }
+
+    [Fact]
+    public async Task Close_SteadyHolder_IsRefusedAndWhatIsInFlightIsCounted()
+    {
+        var (table, fence) = Memory();
+        await Admit(table, fence, 33);
+        table.Close();
+        FenceTable.TryAdmit(fence, new(33), isWrite: true, out _).ShouldBeFalse();
+        await Should.ThrowAsync<TokenStoreUnavailableException>(() => Admit(table, fence, 33));
+        Should.Throw<TokenStoreUnavailableException>(() => table.Get("another"));
+        table.CountActive().ShouldBe((1, 0));
+        FenceTable.End(fence, new(33));
+        table.CountActive().ShouldBe((0, 0));
+    }
+
+    [Fact]
     public async Task AdmitAsync_FenceEvictedMeanwhile_IsLookedUpAgain()
     {
         var table = new FenceTable(Open(new MemoryTokenStore(_time, NullLogger<MemoryTokenStore>.Instance)), _time, capacity: 1);

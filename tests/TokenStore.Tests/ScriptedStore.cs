@@ -47,6 +47,9 @@ internal sealed class ScriptedStore : ITokenStore
     /// <summary>The reply to the oldest request is lost.</summary>
     public void Fail() => Next().Reply.SetException(new TokenStoreUnavailableException("lost"));
 
+    /// <summary>The oldest request is refused before anything was put down.</summary>
+    public void Refuse() => Next().Reply.SetException(new TokenStoreUnavailableException("full") { NotTaken = true });
+
     public ValueTask<MarkRecord?> FindAsync(ResourceKey resource, CancellationToken cancellationToken) => default;
 
     public ValueTask<IReadOnlyList<MarkRecord>> ListAsync(MarkQuery query, CancellationToken cancellationToken) =>

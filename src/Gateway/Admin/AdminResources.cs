@@ -84,7 +84,7 @@ internal sealed class AdminResources(
         var before = await store.FindAsync(resource, context.RequestAborted);
         var request = new SetMarkRequest(resource, mark, Reason(body), Actor(context));
         var busy = before is { LeftBehind: true } && CrashDoubt() is not null
-            || await table.SetMarkAsync(request, context.RequestAborted) == OperatorStatus.Busy;
+            || await table.SetMarkAsync(request, CancellationToken.None) == OperatorStatus.Busy;
         if (busy)
         {
             await AdminJson.WriteProblemAsync(

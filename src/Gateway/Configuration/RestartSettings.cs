@@ -4,7 +4,10 @@ namespace FenceGateway.Gateway.Configuration;
 internal static class RestartSettings
 {
     private static readonly string[] Keys =
-        ["Urls", "http_ports", "https_ports", "Kestrel", "Serilog", "FenceGateway:Admin", "FenceGateway:TokenStore"];
+    [
+        "Urls", "http_ports", "https_ports", "Kestrel", "Serilog", "FenceGateway:Admin", "FenceGateway:TokenStore",
+        "FenceGateway:Shutdown", "FenceGateway:Requests",
+    ];
 
     public static Dictionary<string, string?> Of(IConfiguration configuration) => Keys
         .SelectMany(key => configuration.GetSection(key).AsEnumerable())

@@ -3,6 +3,7 @@ using FenceGateway.Gateway.Requests;
 using FenceGateway.Gateway.Shutdown;
 using FenceGateway.TokenStore;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Http.Timeouts;
 
 namespace FenceGateway.Gateway.Fencing;
 
@@ -56,6 +57,13 @@ internal sealed class AdmissionMiddleware(
         var policy = request.Policy!;
         var started = time.GetTimestamp();
         Admission admission;
+        var timeout = context.Features.Get<IHttpRequestTimeoutFeature>();
+        if (request.IsWrite)
+        {
+            // A fenced write has times of its own.
+            timeout?.DisableTimeout();
+        }
+
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, shutdown.Stopping);
         try
         {
@@ -65,6 +73,11 @@ internal sealed class AdmissionMiddleware(
         {
             await RefuseAsync(context, request, new(FenceOutcome.ShuttingDown, ProblemType.ShuttingDown,
                 "The gateway stops; older writes had not ended yet. This attempt was not forwarded.", TimeSpan.FromSeconds(1)));
+            return;
+        }
+        catch (OperationCanceledException) when (timeout?.RequestTimeoutToken.IsCancellationRequested == true)
+        {
+            await RefuseAsync(context, request, Draining(new Admission(AdmissionStatus.Draining, fence, fence.Mark)));
             return;
         }
         catch (OperationCanceledException)
@@ -135,9 +148,17 @@ internal sealed class AdmissionMiddleware(
             return;
         }
 
-        if (await table.AdvanceAsync(fence, request.Token, request.Policy!.Rules, CancellationToken.None) is { } fault)
+        try
         {
-            logger.AdvanceFailed(fence.Resource.Value, request.Token.Value, fault);
+            if (await table.AdvanceAsync(fence, request.Token, request.Policy!.Rules, CancellationToken.None) is { } fault)
+            {
+                logger.AdvanceFailed(fence.Resource.Value, request.Token.Value, fault);
+            }
+        }
+        catch (TokenStoreUnavailableException e)
+        {
+            // The service's answer stands: the write has been applied.
+            logger.AdvanceFailed(fence.Resource.Value, request.Token.Value, e.Message);
         }
     }
 

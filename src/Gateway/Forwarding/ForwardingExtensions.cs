@@ -28,11 +28,11 @@ internal static class ForwardingExtensions
             return ValueTask.CompletedTask;
         }));
 
-    /// <summary>Remembers that the service has answered, whatever becomes of the rest of the request.</summary>
+    /// <summary>Remembers that the service has given a whole answer, one without a body, whatever becomes of the rest of the request.</summary>
     public static IReverseProxyBuilder AddServiceStatus(this IReverseProxyBuilder builder) =>
         builder.AddTransforms(static context => context.AddResponseTransform(static transform =>
         {
-            if (transform.ProxyResponse is { } answer)
+            if (transform.ProxyResponse is { Content.Headers.ContentLength: 0 } answer)
             {
                 transform.HttpContext.Features.GetRequiredFeature<GatewayRequest>().ServiceStatus = (int)answer.StatusCode;
             }

@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using FenceGateway.Gateway.Admin;
 using FenceGateway.Gateway.Configuration;
 using FenceGateway.Gateway.Fencing;
@@ -5,6 +6,7 @@ using FenceGateway.Gateway.Forwarding;
 using FenceGateway.Gateway.Requests;
 using FenceGateway.Gateway.Telemetry;
 using FenceGateway.TokenStore;
+using Microsoft.AspNetCore.Connections;
 using Serilog.Core;
 
 namespace FenceGateway.Gateway.Hosting;
@@ -20,16 +22,26 @@ internal static class GatewayHost
         try
         {
             await gateway.App.StartAsync(cancellationToken);
-            await gateway.App.WaitForShutdownAsync(cancellationToken);
-            return 0;
         }
-        catch (Exception e) when (e is TokenStoreUnavailableException or IOException)
+        catch (Exception e)
         {
             // The host does not stop what it could not start; the next start would take the open store for one of a crash.
             await gateway.CloseStoreAsync();
-            await error.WriteLineAsync(Explain(e));
-            return 1;
+            switch (e)
+            {
+                case OperationCanceledException:
+                    // Told to stop while it started.
+                    return 0;
+                case TokenStoreUnavailableException or IOException or SocketException:
+                    await error.WriteLineAsync(Explain(e));
+                    return 1;
+                default:
+                    throw;
+            }
         }
+
+        await gateway.App.WaitForShutdownAsync(cancellationToken);
+        return 0;
     }
 
     /// <summary>Starts a gateway and returns when it listens; disposing stops it in good order.</summary>
@@ -81,9 +93,13 @@ internal static class GatewayHost
     }
 
     /// <summary>What an operator can do about a failed start.</summary>
-    public static string Explain(Exception e) => e is IOException && e.InnerException is { } inner && inner.Message.Contains("in use", StringComparison.Ordinal)
-        ? $"{e.Message} Choose another with --urls http://127.0.0.1:PORT, the admin listener's with --FenceGateway:Admin:Url=…"
-        : e.Message;
+    public static string Explain(Exception e) => e switch
+    {
+        IOException { InnerException: AddressInUseException } =>
+            $"{e.Message} Choose another with --urls http://127.0.0.1:PORT, the admin listener's with --FenceGateway:Admin:Url=…",
+        SocketException => $"The gateway cannot listen where it was told to: {e.Message}. See Urls, Kestrel:Endpoints and FenceGateway:Admin:Url.",
+        _ => e.Message,
+    };
 }
 
 /// <summary>A gateway and what has to outlive it: its logger takes events until everything else is gone.</summary>
@@ -100,7 +116,9 @@ internal sealed class BuiltGateway(WebApplication app, Logger serilog) : IAsyncD
     /// <summary>Closes the store of a gateway that did not come up; does nothing when it is closed.</summary>
     public ValueTask CloseStoreAsync()
     {
-        var (inFlight, inDoubt) = app.Services.GetRequiredService<FenceTable>().CountActive();
+        var table = app.Services.GetRequiredService<FenceTable>();
+        table.Close();
+        var (inFlight, inDoubt) = table.CountActive();
         return app.Services.GetRequiredService<ITokenStore>().CloseAsync(quiet: inFlight + inDoubt == 0, CancellationToken.None);
     }
 

@@ -38,7 +38,7 @@ internal sealed class GatewayRequest
     /// <summary>The deadline of the write in flight; not null means that the fence counts it.</summary>
     public WriteDeadline? InFlight => _deadline;
 
-    /// <summary>The status of the service's answer, once its head is there; 0 before.</summary>
+    /// <summary>The status of the service's answer if that has no body and is there; else 0.</summary>
     public int ServiceStatus { get; set; }
 
     /// <summary>The request passed the early checks and is to be admitted before it is forwarded.</summary>

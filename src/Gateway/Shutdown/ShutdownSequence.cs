@@ -50,6 +50,7 @@ internal sealed class ShutdownSequence(
 
     public async Task StoppedAsync(CancellationToken cancellationToken)
     {
+        table.Close();
         var (inFlight, inDoubt) = table.CountActive();
         var quiet = inFlight == 0 && inDoubt == 0;
         try

@@ -113,7 +113,8 @@ public sealed class EmbeddedTokenStore : ITokenStore
         }
         catch (TokenStoreUnavailableException e)
         {
-            return ValueTask.FromException<EnterReply>(e);
+            // Refused before anything was put down.
+            return ValueTask.FromException<EnterReply>(new TokenStoreUnavailableException(e.Message, e) { NotTaken = true });
         }
     }
 

@@ -160,7 +160,10 @@ public sealed class MemoryTokenStore : ITokenStore
         if (Interlocked.Increment(ref _count) > _maxResources)
         {
             Interlocked.Decrement(ref _count);
-            throw new TokenStoreUnavailableException($"The token store is full: {_maxResources} resources have a mark.");
+            throw new TokenStoreUnavailableException($"The token store is full: {_maxResources} resources have a mark.")
+            {
+                NotTaken = true,
+            };
         }
 
         var added = new Resource();
