@@ -76,6 +76,18 @@ public sealed class FenceTable
         ResourceFence fence, FencingToken token, bool isWrite, AdmissionRules rules, CancellationToken cancellationToken) =>
         _admission.AdmitAsync(fence, token, isWrite, rules, cancellationToken);
 
+    /// <summary>
+    /// Whether a write that is in flight may be sent once more, decided at once: only while nothing newer has been sealed, for
+    /// whatever is newer waits for this write to end.
+    /// </summary>
+    public bool StillAdmits(ResourceFence fence, FencingToken token, AdmissionRules rules)
+    {
+        lock (fence.Gate)
+        {
+            return fence.NextLocked(token.Value, rules, _time.GetTimestamp()).Kind == FenceStepKind.Admit;
+        }
+    }
+
     /// <summary>Advances the mark after a success, for <see cref="AdmissionRules.AdvanceOnSuccess"/>. Null, or why it could not.</summary>
     public async ValueTask<string?> AdvanceAsync(
         ResourceFence fence, FencingToken token, AdmissionRules rules, CancellationToken cancellationToken)

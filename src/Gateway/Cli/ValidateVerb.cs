@@ -11,8 +11,8 @@ internal static class ValidateVerb
         using var configuration = await LastGoodConfiguration.LoadAsync(arguments, time, cancellationToken);
         var current = configuration.Current;
         await output.WriteLineAsync(
-            $"{arguments.ConfigFile ?? configuration.File} is valid: {Count(current.Routes, "route", "routes")}, "
-            + $"{Count(current.Clusters, "cluster", "clusters")}, "
+            $"{arguments.ConfigFile ?? configuration.File} is valid: {Count(current.Routes.Count, "route", "routes")}, "
+            + $"{Count(current.Clusters.Count, "cluster", "clusters")}, "
             + Count(current.FencingPolicies.Count, "fencing policy", "fencing policies"));
         return ExitCode.Done;
     }

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Microsoft.Extensions.Configuration.Json;
 
 namespace FenceGateway.Gateway.Configuration;
@@ -9,6 +10,8 @@ internal static class ConfigurationFile
 
     /// <summary>More than any configuration a person or a generator writes; a wrong file is not read into memory.</summary>
     private const int MaxBytes = 16 * 1024 * 1024;
+
+    private static readonly JsonDocumentOptions Lenient = new() { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true };
 
     /// <summary>The named file, else the default one below the working directory, else beside the executable.</summary>
     /// <exception cref="ConfigurationRejectedException">There is none.</exception>
@@ -66,6 +69,9 @@ internal static class ConfigurationFile
             using var stream = new MemoryStream(json);
             var values = new JsonValues(new JsonStreamConfigurationSource { Stream = stream });
             values.Load();
+            stream.Position = 0;
+            using var document = JsonDocument.Parse(stream, Lenient);
+            MarkEmptyObjects(document.RootElement, "", values.Values);
             return values.Values;
         }
         catch (FormatException e)
@@ -73,6 +79,23 @@ internal static class ConfigurationFile
             // Two spellings of one key that only .NET takes for the same, such as "A:B" beside "A": { "B" }.
             problems.Add(new(file, e.Message));
             return null;
+        }
+    }
+
+    /// <summary>.NET takes an empty object for null. Here it is a part that is on with all its defaults: it gets an empty value.</summary>
+    private static void MarkEmptyObjects(JsonElement element, string path, IDictionary<string, string?> values)
+    {
+        foreach (var property in element.EnumerateObject().Where(p => p.Value.ValueKind == JsonValueKind.Object))
+        {
+            var key = path.Length == 0 ? property.Name : ConfigurationPath.Combine(path, property.Name);
+            if (property.Value.EnumerateObject().Any())
+            {
+                MarkEmptyObjects(property.Value, key, values);
+            }
+            else if (key.StartsWith(GatewayOptions.Section, StringComparison.OrdinalIgnoreCase))
+            {
+                values[key] = "";
+            }
         }
     }
 

@@ -33,8 +33,8 @@ internal static class ConfigurationSchema
             ["Kestrel"] = Open("ASP.NET Core's own settings of its server; Endpoints replace Urls. Needs a restart."),
             ["Serilog"] = Open("Serilog's own settings. Needs a restart."),
             [ReverseProxyInspector.Section] = Open(
-                "YARP's own settings: Routes and Clusters. A route picks a fencing policy through its Metadata: "
-                + "{ \"FencingPolicy\": \"name\" }."),
+                "YARP's own settings: Routes and Clusters. A route picks its policies through its Metadata: "
+                + "{ \"FencingPolicy\": \"name\", \"ResiliencePolicy\": \"name\" }, and a rate limit through RateLimiterPolicy."),
             [GatewayOptions.Section] = OfObject(new GatewayOptions()),
         },
     };
@@ -76,57 +76,76 @@ internal static class ConfigurationSchema
                 ["type"] = "object",
                 ["additionalProperties"] = OfObject(Activator.CreateInstance(type.GetGenericArguments()[1])!),
             },
-            _ when type == typeof(List<string>) => new JsonObject
-            {
-                ["type"] = "array",
-                ["items"] = new JsonObject { ["type"] = "string" },
-                ["default"] = new JsonArray(),
-            },
-            _ when type.IsClass && type != typeof(string) => OfObject(value!),
-            _ => OfScalar(property, value!),
+            _ when type == typeof(List<string>) => OfList(new JsonObject { ["type"] = "string" }, []),
+            _ when type == typeof(List<int>) => OfList(
+                OfNumber("integer", property), [.. ((List<int>)value!).Select(number => JsonValue.Create(number))]),
+            _ when type.IsClass && type != typeof(string) => OfObject(value ?? Activator.CreateInstance(type)!),
+            _ => OfScalar(property, value),
         };
+        if (value is null && schema["type"] is JsonValue kind)
+        {
+            schema["type"] = new JsonArray(kind.GetValue<string>(), "null");
+        }
+
         Describe(schema, property);
         return schema;
     }
 
-    private static JsonObject OfScalar(PropertyInfo property, object value)
+    private static JsonObject OfScalar(PropertyInfo property, object? value)
     {
-        var range = property.GetCustomAttribute<RangeAttribute>();
-        switch (value)
+        var type = Nullable.GetUnderlyingType(property.PropertyType) ?? property.PropertyType;
+        var schema = type switch
         {
-            case bool truth:
-                return new JsonObject { ["type"] = "boolean", ["default"] = truth };
-            case int number:
-                return new JsonObject
-                {
-                    ["type"] = "integer",
-                    ["minimum"] = (int)range!.Minimum,
-                    ["maximum"] = (int)range.Maximum,
-                    ["default"] = number,
-                };
-            case TimeSpan duration:
-                return new JsonObject
-                {
-                    ["type"] = "string",
-                    ["pattern"] = Durations.Pattern,
-                    ["default"] = Durations.Write(duration),
-                    ["$comment"] = $"A duration from {range!.Minimum} to {range.Maximum}.",
-                };
-            case Enum name:
-                return new JsonObject
-                {
-                    ["enum"] = new JsonArray([.. Enum.GetNames(name.GetType()).Select(n => JsonValue.Create(n))]),
-                    ["default"] = name.ToString(),
-                };
-            default:
-                var text = new JsonObject { ["type"] = "string", ["minLength"] = 1 };
-                if (value is string { Length: > 0 } preset)
-                {
-                    text["default"] = preset;
-                }
-
-                return text;
+            _ when type == typeof(bool) => new JsonObject { ["type"] = "boolean" },
+            _ when type == typeof(int) => OfNumber("integer", property),
+            _ when type == typeof(double) => OfNumber("number", property),
+            _ when type == typeof(TimeSpan) => OfDuration(property),
+            _ when type.IsEnum => new JsonObject
+            {
+                ["enum"] = new JsonArray([.. Enum.GetNames(type).Select(name => JsonValue.Create(name))]),
+            },
+            _ => new JsonObject { ["type"] = "string", ["minLength"] = 1 },
+        };
+        if (value is not (null or ""))
+        {
+            schema["default"] = value switch
+            {
+                bool truth => truth,
+                int number => number,
+                double share => share,
+                TimeSpan duration => Durations.Write(duration),
+                _ => value.ToString(),
+            };
         }
+
+        return schema;
+    }
+
+    private static JsonObject OfList(JsonObject items, JsonArray byDefault) =>
+        new() { ["type"] = "array", ["items"] = items, ["default"] = byDefault };
+
+    private static JsonObject OfNumber(string type, PropertyInfo property)
+    {
+        var range = property.GetCustomAttribute<RangeAttribute>()!;
+        return new JsonObject
+        {
+            ["type"] = type,
+            ["minimum"] = Bound(range.Minimum),
+            ["maximum"] = Bound(range.Maximum),
+        };
+    }
+
+    private static JsonValue Bound(object bound) => bound is int number ? JsonValue.Create(number) : JsonValue.Create((double)bound);
+
+    private static JsonObject OfDuration(PropertyInfo property)
+    {
+        var range = property.GetCustomAttribute<RangeAttribute>()!;
+        return new JsonObject
+        {
+            ["type"] = "string",
+            ["pattern"] = Durations.Pattern,
+            ["$comment"] = $"A duration from {range.Minimum} to {range.Maximum}.",
+        };
     }
 
     private static void Describe(JsonObject schema, MemberInfo member)

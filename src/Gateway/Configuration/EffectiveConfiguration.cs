@@ -58,6 +58,7 @@ internal static partial class EffectiveConfiguration
         string text => JsonValue.Create(text),
         bool truth => JsonValue.Create(truth),
         int number => JsonValue.Create(number),
+        double number => JsonValue.Create(number),
         TimeSpan duration => JsonValue.Create(Durations.Write(duration)),
         Enum name => JsonValue.Create(name.ToString()),
         IDictionary map => new JsonObject(map.Keys.Cast<string>().Select(k => KeyValuePair.Create(k, RenderOptions(map[k])))),

@@ -45,11 +45,7 @@ internal static class FencedRouteRules
         var proxy = configuration.GetSection(ReverseProxyInspector.Section);
         foreach (var key in proxy.GetSection("Routes").GetChildren().SelectMany(r => r.GetSection("Metadata").GetChildren()))
         {
-            if (key.Key.Equals("ResiliencePolicy", StringComparison.OrdinalIgnoreCase))
-            {
-                problems.Add(new(ConfigPath.Of(key.Path), "is not supported yet; remove it"));
-            }
-            else if (!key.Key.Equals(MetadataKey, StringComparison.OrdinalIgnoreCase) && IsNear(key.Key))
+            if (!key.Key.Equals(MetadataKey, StringComparison.OrdinalIgnoreCase) && IsNear(key.Key))
             {
                 problems.Add(new(ConfigPath.Of(key.Path), $"is an unknown key; did you mean '{MetadataKey}'?"));
             }

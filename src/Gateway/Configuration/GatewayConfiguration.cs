@@ -1,12 +1,19 @@
 using System.Collections.Frozen;
 using FenceGateway.Gateway.Fencing;
+using FenceGateway.Gateway.Resilience;
+using Yarp.ReverseProxy.Configuration;
 
 namespace FenceGateway.Gateway.Configuration;
 
 /// <summary>A configuration that was checked as a whole. Immutable; a reload makes a new one.</summary>
 /// <param name="Options">The section <c>FenceGateway</c>.</param>
-/// <param name="FencingPolicies">The policies by name, case aside.</param>
-/// <param name="Routes">How many routes YARP has.</param>
-/// <param name="Clusters">How many clusters YARP has.</param>
+/// <param name="FencingPolicies">The fencing policies by name, case aside.</param>
+/// <param name="ResiliencePolicies">The resilience policies by name, case aside.</param>
+/// <param name="Routes">YARP's routes.</param>
+/// <param name="Clusters">YARP's clusters.</param>
 internal sealed record GatewayConfiguration(
-    GatewayOptions Options, FrozenDictionary<string, FencingPolicy> FencingPolicies, int Routes, int Clusters);
+    GatewayOptions Options,
+    FrozenDictionary<string, FencingPolicy> FencingPolicies,
+    FrozenDictionary<string, ResiliencePolicy> ResiliencePolicies,
+    IReadOnlyList<RouteConfig> Routes,
+    IReadOnlyList<ClusterConfig> Clusters);

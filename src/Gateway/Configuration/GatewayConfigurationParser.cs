@@ -16,11 +16,13 @@ internal static class GatewayConfigurationParser
         CheckRequests(options.Requests, problems);
         ListenerRules.Check(configuration, options, problems);
         var policies = FencingPolicyReader.Read(options, problems);
+        var resilience = ResiliencePolicyReader.Read(options, problems);
         var proxy = await ReverseProxyInspector.InspectAsync(configuration, problems);
         FencedRouteRules.Check(configuration, proxy.Routes, options, policies, problems);
+        ResilientRouteRules.Check(configuration, proxy.Routes, proxy.Clusters, resilience, problems);
         return problems.Count > before
             ? null
-            : new GatewayConfiguration(options, policies, proxy.Routes.Count, proxy.Clusters.Count);
+            : new GatewayConfiguration(options, policies, resilience, proxy.Routes, proxy.Clusters);
     }
 
     /// <summary>

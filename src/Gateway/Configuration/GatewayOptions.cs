@@ -18,6 +18,16 @@ internal sealed class GatewayOptions
     [Description("Named rule sets. A route picks one through its Metadata: { \"FencingPolicy\": \"name\" }.")]
     public Dictionary<string, FencingPolicyOptions> FencingPolicies { get; set; } = new(StringComparer.OrdinalIgnoreCase);
 
+    [Description("Named sets of circuit breaker, bulkhead, time-outs, retries and idempotency. A route or a cluster picks one through "
+        + "its Metadata: { \"ResiliencePolicy\": \"name\" }.")]
+    public Dictionary<string, ResiliencePolicyOptions> ResiliencePolicies { get; set; } = new(StringComparer.OrdinalIgnoreCase);
+
+    [Description("Named rate limits. A route picks one through its RateLimiterPolicy.")]
+    public Dictionary<string, RateLimiterPolicyOptions> RateLimiterPolicies { get; set; } = new(StringComparer.OrdinalIgnoreCase);
+
+    [Description("What the gateway takes at once.")]
+    public LimitsOptions Limits { get; set; } = new();
+
     [Description("How the process ends after SIGTERM.")]
     public ShutdownOptions Shutdown { get; set; } = new();
 
@@ -53,4 +63,7 @@ internal sealed class RequestOptions
     [Description("Header that names the tenant in logs.")]
     [Required]
     public string TenantHeader { get; set; } = "X-Tenant-Id";
+
+    [Description("Addresses and networks (10.0.0.0/8) of proxies whose X-Forwarded-For is believed. None: the client is who connects.")]
+    public List<string> TrustedProxies { get; set; } = [];
 }

@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+
 namespace FenceGateway.Gateway.Configuration;
 
 /// <summary>
@@ -11,6 +13,7 @@ internal sealed partial class LastGoodConfiguration : IDisposable
     private readonly LastGoodFileProvider _provider;
     private readonly Dictionary<string, string?> _started;
     private readonly SemaphoreSlim _reloading = new(1, 1);
+    private readonly ConcurrentBag<Action<GatewayConfiguration>> _followers = [];
     private byte[]? _examined;
     private volatile GatewayConfiguration _current;
     private volatile ReloadOutcome _lastReload;
@@ -41,6 +44,13 @@ internal sealed partial class LastGoodConfiguration : IDisposable
 
     /// <summary>How the last attempt ended, the one at start included.</summary>
     public ReloadOutcome LastReload => _lastReload;
+
+    /// <summary>Calls <paramref name="apply"/> with what is in force, and with each new configuration before YARP sees it.</summary>
+    public void Follow(Action<GatewayConfiguration> apply)
+    {
+        _followers.Add(apply);
+        apply(_current);
+    }
 
     /// <summary>Finds, reads and checks the configuration.</summary>
     /// <exception cref="ConfigurationRejectedException">It cannot be used.</exception>
@@ -121,6 +131,11 @@ internal sealed partial class LastGoodConfiguration : IDisposable
         // Policies first: a route that YARP is about to build must find its policy.
         _current = configuration;
         Policies.Apply(configuration.FencingPolicies);
+        foreach (var apply in _followers)
+        {
+            apply(configuration);
+        }
+
         _provider.Swap(values);
         return new ReloadOutcome(_time.GetUtcNow(), [], RestartSettings.Changed(_started, RestartSettings.Of(candidate)));
     }
@@ -133,7 +148,7 @@ internal sealed partial class LastGoodConfiguration : IDisposable
             return;
         }
 
-        Log.Reloaded(logger, File, _current.Routes, _current.Clusters, _current.FencingPolicies.Count);
+        Log.Reloaded(logger, File, _current.Routes.Count, _current.Clusters.Count, _current.FencingPolicies.Count);
         if (outcome.NeedsRestart.Count > 0)
         {
             Log.NeedsRestart(logger, string.Join(", ", outcome.NeedsRestart));

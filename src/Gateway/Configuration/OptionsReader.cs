@@ -36,6 +36,10 @@ internal sealed class OptionsReader(List<ConfigProblem> problems)
             {
                 Report(child, $"is an unknown key; {NearestName.Hint(child.Key, names, "known keys")}");
             }
+            else if (IsLeftOff(child, properties[index].GetValue(options)))
+            {
+                // null in the file: an optional part that stays off.
+            }
             else if (ReadValue(child, properties[index].PropertyType, properties[index]) is { } value)
             {
                 properties[index].SetValue(options, value);
@@ -51,6 +55,9 @@ internal sealed class OptionsReader(List<ConfigProblem> problems)
         }
     }
 
+    private static bool IsLeftOff(IConfigurationSection section, object? byDefault) =>
+        byDefault is null && section.Value is null && !section.GetChildren().Any();
+
     /// <summary>Null means: keep the default (the key is null in the file, or its value was reported).</summary>
     private object? ReadValue(IConfigurationSection section, Type type, PropertyInfo property)
     {
@@ -61,7 +68,12 @@ internal sealed class OptionsReader(List<ConfigProblem> problems)
 
         if (type == typeof(List<string>))
         {
-            return ReadList(section);
+            return ReadTexts(section);
+        }
+
+        if (type == typeof(List<int>))
+        {
+            return ReadNumbers(section, property);
         }
 
         if (type.IsClass && type != typeof(string))
@@ -71,6 +83,7 @@ internal sealed class OptionsReader(List<ConfigProblem> problems)
             return nested;
         }
 
+        type = Nullable.GetUnderlyingType(type) ?? type;
         if (section.GetChildren().Any())
         {
             Report(section, $"is an object or a list where {OptionsText.Kind(type)} is expected");
@@ -98,28 +111,57 @@ internal sealed class OptionsReader(List<ConfigProblem> problems)
         return dictionary;
     }
 
-    private List<string> ReadList(IConfigurationSection section)
+    private List<string> ReadTexts(IConfigurationSection section)
     {
-        if (!string.IsNullOrEmpty(section.Value))
-        {
-            Report(section, $"is the value '{section.Value}' where a list is expected: [ \"{section.Value}\" ]");
-        }
-
         var list = new List<string>();
-        foreach (var child in section.GetChildren())
+        foreach (var item in ReadItems(section, "\""))
         {
-            list.Add(child.Value ?? "");
-            if (!child.Key.All(char.IsAsciiDigit))
+            list.Add(item.Value ?? "");
+            if (item.Value is null or "" || item.GetChildren().Any())
             {
-                Report(child, "is a key where a list is expected");
-            }
-            else if (child.Value is null or "" || child.GetChildren().Any())
-            {
-                Report(child, "is not a text");
+                Report(item, "is not a text");
             }
         }
 
         return list;
+    }
+
+    private List<int> ReadNumbers(IConfigurationSection section, PropertyInfo property)
+    {
+        var list = new List<int>();
+        foreach (var item in ReadItems(section, ""))
+        {
+            if (item.Value is null || item.GetChildren().Any())
+            {
+                Report(item, "is not a whole number");
+            }
+            else if (ReadScalar(item, item.Value, typeof(int), property) is int number)
+            {
+                list.Add(number);
+            }
+        }
+
+        return list;
+    }
+
+    private IEnumerable<IConfigurationSection> ReadItems(IConfigurationSection section, string quote)
+    {
+        if (!string.IsNullOrEmpty(section.Value))
+        {
+            Report(section, $"is the value '{section.Value}' where a list is expected: [ {quote}{section.Value}{quote} ]");
+        }
+
+        foreach (var child in section.GetChildren())
+        {
+            if (child.Key.All(char.IsAsciiDigit))
+            {
+                yield return child;
+            }
+            else
+            {
+                Report(child, "is a key where a list is expected");
+            }
+        }
     }
 
     private object? ReadScalar(IConfigurationSection section, string text, Type type, PropertyInfo property)
@@ -130,6 +172,9 @@ internal sealed class OptionsReader(List<ConfigProblem> problems)
             _ when type == typeof(bool) => bool.TryParse(text, out var truth) ? truth : null,
             _ when type == typeof(int) => int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number)
                 ? number : null,
+            _ when type == typeof(double) => double.TryParse(
+                text, NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var share)
+                ? share : null,
             _ when type == typeof(TimeSpan) => Durations.TryParse(text, out var duration) ? duration : null,
             _ when type.IsEnum => OptionsText.EnumValue(type, text),
             _ => throw new NotSupportedException($"Options of type {type} cannot be read."),

@@ -9,6 +9,7 @@ internal static class OptionsText
     public static string Kind(Type type) =>
         type == typeof(bool) ? "true or false"
         : type == typeof(int) ? "a whole number"
+        : type == typeof(double) ? "a number (such as 0.5)"
         : type == typeof(TimeSpan) ? "a duration hh:mm:ss[.fff] (such as 00:00:05)"
         : type.IsEnum ? $"one of {string.Join(", ", Enum.GetNames(type))}"
         : "a text";

@@ -14,7 +14,6 @@ namespace FenceGateway.Gateway.Fencing;
 internal sealed class AdmissionMiddleware(
     RequestDelegate next,
     FenceTable table,
-    WriteDeadline.Pool deadlines,
     ShutdownSignal shutdown,
     FencingMetrics metrics,
     TimeProvider time,
@@ -26,6 +25,11 @@ internal sealed class AdmissionMiddleware(
         if (!request.NeedsAdmission || request.Fence is not { } fence)
         {
             return next(context);
+        }
+
+        if (request.InFlight)
+        {
+            return AdmitAgainAsync(context, request, fence);
         }
 
         if (context.Request.ContentLength > BodyLimit(context))
@@ -42,6 +46,28 @@ internal sealed class AdmissionMiddleware(
 
         Accept(request, admission);
         return ContinueAsync(context, request, admission);
+    }
+
+    /// <summary>
+    /// Another attempt of a write that the fence counts already (R7). It does not wait: whoever has sealed its token waits for it.
+    /// </summary>
+    private Task AdmitAgainAsync(HttpContext context, GatewayRequest request, ResourceFence fence)
+    {
+        var policy = request.Policy!;
+        if (table.StillAdmits(fence, request.Token, policy.Rules) || policy.Mode == FencingMode.Report)
+        {
+            return next(context);
+        }
+
+        if (request.Attempts.LeftInDoubt)
+        {
+            // The answer is that of the attempt which may have been applied.
+            return Task.CompletedTask;
+        }
+
+        return RefuseAsync(context, request, request.Token.Value < fence.Mark
+            ? FenceCheck.Stale(request.Token, fence)
+            : Draining(new Admission(AdmissionStatus.Draining, fence, fence.Mark)));
     }
 
     /// <summary>The longest body that Kestrel will take; null when any will do. YARP sets the route's own limit only further on.</summary>
@@ -104,8 +130,7 @@ internal sealed class AdmissionMiddleware(
     {
         if (admission.Status == AdmissionStatus.Admitted && request.IsWrite)
         {
-            var started = metrics.TimesWrites ? time.GetTimestamp() : 0;
-            request.Begin(admission.Fence, deadlines.Start(request.Policy!.WriteTimeout), started);
+            request.Begin(admission.Fence, time.GetTimestamp());
         }
     }
 
@@ -123,14 +148,7 @@ internal sealed class AdmissionMiddleware(
         request.Outcome = FenceOutcome.Admitted;
         metrics.Check(policy, FenceOutcome.Admitted);
         TokenHeaders.Canonicalize(context.Request.Headers, policy, request.Token);
-        if (request.InFlight is not { } deadline)
-        {
-            return next(context);
-        }
-
-        // From here on neither the client's leaving nor a route time-out ends the write, only its deadline does.
-        context.Features.GetRequiredFeature<IHttpRequestLifetimeFeature>().RequestAborted = deadline.Token;
-        if (policy.AdvanceOn == AdvanceOn.Success)
+        if (request.InFlight && policy.AdvanceOn == AdvanceOn.Success)
         {
             context.Response.OnStarting(() => AdvanceAsync(context, request));
         }

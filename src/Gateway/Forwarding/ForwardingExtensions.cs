@@ -1,5 +1,6 @@
 using FenceGateway.Gateway.Fencing;
 using FenceGateway.Gateway.Requests;
+using FenceGateway.Gateway.Resilience.Retries;
 using Microsoft.AspNetCore.Http.Features;
 using Yarp.ReverseProxy.Transforms;
 
@@ -8,15 +9,25 @@ namespace FenceGateway.Gateway.Forwarding;
 internal static class ForwardingExtensions
 {
     /// <summary>
-    /// Gives an admitted write without a body an empty one: see <see cref="EmptyContent"/>. Takes Expect away from the service
+    /// Gives a request that must not be sent twice and has no body an empty one: see <see cref="EmptyContent"/>. Takes Expect away from the service
     /// only: Kestrel answers the client's own with 100 when the body is first read. Lets a body of unknown length flow.
     /// </summary>
     public static IReverseProxyBuilder AddRequestBodies(this IReverseProxyBuilder builder) =>
         builder.AddTransforms(static context => context.AddRequestTransform(static transform =>
         {
-            if (transform.HttpContext.Features.Get<GatewayRequest>() is { InFlight: not null })
+            var request = transform.HttpContext.Features.GetRequiredFeature<GatewayRequest>();
+            if (request.Mechanisms(transform.HttpContext).Timeouts?.Connect is { } connect)
+            {
+                ConnectTimeout.Set(transform.ProxyRequest, connect);
+            }
+
+            if (request.InFlight)
             {
                 transform.ProxyRequest.Headers.ExpectContinue = null;
+            }
+
+            if (request.InFlight || !RetryDecision.IsIdempotent(transform.HttpContext.Request.Method))
+            {
                 transform.ProxyRequest.Content ??= new EmptyContent();
             }
 
@@ -28,26 +39,35 @@ internal static class ForwardingExtensions
             return ValueTask.CompletedTask;
         }));
 
-    /// <summary>Remembers that the service has given a whole answer, one without a body, whatever becomes of the rest of the request.</summary>
-    public static IReverseProxyBuilder AddServiceStatus(this IReverseProxyBuilder builder) =>
+    /// <summary>
+    /// Takes note of the head of the service's answer: it stops the time to the first byte, one without a body is the whole answer
+    /// whatever becomes of the rest of the request, and one after which another attempt follows is dropped.
+    /// </summary>
+    public static IReverseProxyBuilder AddAnswerHeads(this IReverseProxyBuilder builder) =>
         builder.AddTransforms(static context => context.AddResponseTransform(static transform =>
         {
-            if (transform.ProxyResponse is { Content.Headers.ContentLength: 0 } answer)
+            if (transform.ProxyResponse is { } answer)
             {
-                transform.HttpContext.Features.GetRequiredFeature<GatewayRequest>().ServiceStatus = (int)answer.StatusCode;
+                ref var attempts = ref transform.HttpContext.Features.GetRequiredFeature<GatewayRequest>().Attempts;
+                attempts.Status = (int)answer.StatusCode;
+                attempts.IsWhole = answer.Content.Headers.ContentLength == 0;
+                attempts.Deadline?.HeadArrived();
+                transform.SuppressResponseBody |= attempts.Retry?.DropAnswer(answer, attempts) == true;
             }
 
             return ValueTask.CompletedTask;
         }));
 
-    /// <summary>A request's way behind its route: outcome, destination, admission, forwarder.</summary>
+    /// <summary>A request's way behind its route: outcome, attempts, destination, admission, forwarder.</summary>
     public static ReverseProxyConventionBuilder MapFencedProxy(this IEndpointRouteBuilder endpoints) =>
         endpoints.MapReverseProxy(pipeline =>
         {
             pipeline.UseMiddleware<ForwardingMiddleware>();
+            pipeline.UseMiddleware<RetryMiddleware>();
             pipeline.UseSessionAffinity();
             pipeline.UseLoadBalancing();
             pipeline.UsePassiveHealthChecks();
             pipeline.UseMiddleware<AdmissionMiddleware>();
+            pipeline.UseMiddleware<AttemptMiddleware>();
         });
 }

@@ -3,18 +3,17 @@ using FenceGateway.Gateway.Problems;
 using FenceGateway.Gateway.Requests;
 using FenceGateway.TokenStore;
 using Microsoft.AspNetCore.Http.Features;
-using Microsoft.AspNetCore.Http.Timeouts;
 using Yarp.ReverseProxy.Forwarder;
 
 namespace FenceGateway.Gateway.Forwarding;
 
 /// <summary>
-/// Stands around the forwarder on every route: learns how the request ended, answers 502 or 504 where the service did not
+/// Stands around all attempts on every route: learns how the request ended, answers 502 or 504 where the service did not
 /// answer, and tells the fence how an admitted write ended.
 /// </summary>
 internal sealed class ForwardingMiddleware(
     RequestDelegate next,
-    WriteDeadline.Pool deadlines,
+    Attempts attempts,
     FencingMetrics metrics,
     TimeProvider time,
     ILogger<ForwardingMiddleware> logger)
@@ -29,49 +28,50 @@ internal sealed class ForwardingMiddleware(
         catch
         {
             // Nobody knows what was sent. The exception goes on to whoever answers it.
-            EndWrite(context, request, new ForwardOutcome(ForwardEnd.InDoubt, TimedOut: false), "the gateway failed");
+            attempts.Abandon(context, request);
+            EndWrite(request, isKnown: false, "the gateway failed");
             throw;
         }
 
-        if (context.Features.Get<IForwarderErrorFeature>() is { } failure)
+        attempts.End(context, request);
+        var last = request.Attempts.Last;
+        if (last is { Fault: not AttemptFault.None } failed)
         {
-            await FailAsync(context, request, failure);
+            await FailAsync(context, request, failed, context.Features.GetRequiredFeature<IForwarderErrorFeature>());
         }
-        else if (request.InFlight is not null)
+        else
         {
-            EndWrite(context, request, new ForwardOutcome(ForwardEnd.Answered, TimedOut: false), "");
+            EndWrite(request, isKnown: true, "an earlier attempt had no answer");
         }
     }
 
-    private Task FailAsync(HttpContext context, GatewayRequest request, IForwarderErrorFeature failure)
+    private Task FailAsync(HttpContext context, GatewayRequest request, AttemptResult failed, IForwarderErrorFeature failure)
     {
-        var expired = request.InFlight?.IsCancellationRequested
-            ?? context.Features.Get<IHttpRequestTimeoutFeature>()?.RequestTimeoutToken.IsCancellationRequested
-            ?? false;
-        var outcome = ForwardOutcome.Classify(failure.Error, failure.Exception, expired);
-        var inDoubt = EndWrite(context, request, outcome, failure.Error.ToString());
+        var inDoubt = EndWrite(request, failed.End != ForwardEnd.InDoubt, failure.Error.ToString());
         if (context.Response.HasStarted)
         {
             return Task.CompletedTask;
         }
 
-        if (IsAboutTheRequestBody(failure.Error) && request.ServiceStatus != 0)
+        if (IsAboutTheRequestBody(failure.Error) && request.Attempts is { IsWhole: true, Status: var status })
         {
             // The service has answered without waiting for the body: its word stands, not the gateway's about the body.
-            context.Response.StatusCode = request.ServiceStatus;
+            context.Response.StatusCode = status;
             return Task.CompletedTask;
         }
 
-        return AnswerAsync(context, failure, outcome, inDoubt);
+        return AnswerAsync(context, failure, failed, inDoubt);
     }
 
-    private static Task AnswerAsync(HttpContext context, IForwarderErrorFeature failure, ForwardOutcome outcome, bool inDoubt)
+    private static Task AnswerAsync(HttpContext context, IForwarderErrorFeature failure, AttemptResult failed, bool inDoubt)
     {
         var doubt = inDoubt ? " The write may have been applied: its end is unknown." : "";
-        if (outcome.TimedOut)
+        if (failed.Fault == AttemptFault.TimedOut)
         {
-            return ProblemResponse.WriteAsync(
-                context, ProblemType.UpstreamTimeout, "The service did not give a complete answer in time." + doubt);
+            var what = failed.End == ForwardEnd.NotSent
+                ? "No connection to the service came about in time; nothing was sent."
+                : "The service did not give a complete answer in time.";
+            return ProblemResponse.WriteAsync(context, ProblemType.UpstreamTimeout, what + doubt);
         }
 
         if (failure.Error is ForwarderError.RequestBodyClient)
@@ -83,7 +83,7 @@ internal sealed class ForwardingMiddleware(
         var reason = failure.Error switch
         {
             ForwarderError.NoAvailableDestinations => "No destination of this route's cluster is available.",
-            _ when outcome.End == ForwardEnd.NotSent => "No connection to the service came about; nothing was sent.",
+            _ when failed.End == ForwardEnd.NotSent => "No connection to the service came about; nothing was sent.",
             _ => "The connection to the service ended before its answer was complete.",
         };
         return ProblemResponse.WriteAsync(context, ProblemType.UpstreamUnreachable, reason + doubt);
@@ -109,18 +109,18 @@ internal sealed class ForwardingMiddleware(
     }
 
     /// <summary>Ends the write in flight, if there is one. Whether it is in doubt now.</summary>
-    private bool EndWrite(HttpContext context, GatewayRequest request, ForwardOutcome outcome, string reason)
+    /// <param name="request">The request.</param>
+    /// <param name="isKnown">Whether the end of the last attempt is known; any earlier one may still be in doubt.</param>
+    /// <param name="reason">What happened, if it is in doubt.</param>
+    private bool EndWrite(GatewayRequest request, bool isKnown, string reason)
     {
-        if (request.End() is not { } write)
+        if (!request.End())
         {
             return false;
         }
 
-        // The deadline is about to be lent to another request: this one must not hear of it any more.
-        context.Features.GetRequiredFeature<IHttpRequestLifetimeFeature>().RequestAborted = CancellationToken.None;
-        deadlines.Return(write.Deadline);
         var (policy, fence, token) = (request.Policy!, request.Fence!, request.Token);
-        var inDoubt = outcome.End == ForwardEnd.InDoubt;
+        var inDoubt = !isKnown || request.Attempts.LeftInDoubt;
         if (inDoubt)
         {
             request.Outcome = FenceOutcome.InDoubt;
@@ -132,9 +132,9 @@ internal sealed class ForwardingMiddleware(
             FenceTable.End(fence, token);
         }
 
-        if (write.Started != 0)
+        if (metrics.TimesWrites)
         {
-            metrics.Wrote(policy, request.Outcome!.Value, time.GetElapsedTime(write.Started));
+            metrics.Wrote(policy, request.Outcome!.Value, time.GetElapsedTime(request.AdmittedAt));
         }
 
         return inDoubt;

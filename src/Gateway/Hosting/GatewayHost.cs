@@ -4,6 +4,7 @@ using FenceGateway.Gateway.Configuration;
 using FenceGateway.Gateway.Fencing;
 using FenceGateway.Gateway.Forwarding;
 using FenceGateway.Gateway.Requests;
+using FenceGateway.Gateway.Resilience;
 using FenceGateway.Gateway.Telemetry;
 using FenceGateway.TokenStore;
 using Microsoft.AspNetCore.Connections;
@@ -87,8 +88,12 @@ internal static class GatewayHost
         app.UseRequestTimeouts();
         app.UseMiddleware<FenceMiddleware>();
         var services = app.Services.GetRequiredService<FencedServices>();
+        var resilience = app.Services.GetRequiredService<ResilienceRegistry>();
         app.MapFencedProxy().ConfigureEndpoints((endpoint, route, cluster) =>
-            services.Fence(endpoint, route, cluster, configuration.Policies));
+        {
+            services.Fence(endpoint, route, cluster, configuration.Policies);
+            resilience.Attach(endpoint, route);
+        });
         return new BuiltGateway(app, serilog);
     }
 

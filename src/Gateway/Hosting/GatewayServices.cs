@@ -3,10 +3,13 @@ using FenceGateway.Gateway.Configuration;
 using FenceGateway.Gateway.Fencing;
 using FenceGateway.Gateway.Forwarding;
 using FenceGateway.Gateway.Health;
+using FenceGateway.Gateway.Resilience;
+using FenceGateway.Gateway.Resilience.Retries;
 using FenceGateway.Gateway.Shutdown;
 using FenceGateway.TokenStore;
 using FenceGateway.TokenStore.Embedded;
 using FenceGateway.TokenStore.Memory;
+using Yarp.ReverseProxy.Forwarder;
 
 namespace FenceGateway.Gateway.Hosting;
 
@@ -23,7 +26,8 @@ internal static class GatewayServices
         services.AddRequestTimeouts();
         services.AddTokenStore(options.TokenStore);
         services.AddFencing(configuration.Policies);
-        services.AddReverseProxy().LoadFromConfig(source.GetSection("ReverseProxy")).AddRequestBodies().AddServiceStatus();
+        services.AddReverseProxy().LoadFromConfig(source.GetSection("ReverseProxy")).AddRequestBodies().AddAnswerHeads();
+        services.AddForwarding();
 
         services.AddSingleton<ShutdownSignal>();
         services.AddSingleton<HealthState>();
@@ -59,6 +63,14 @@ internal static class GatewayServices
         services.AddSingleton<FencedServices>();
         services.AddSingleton<FenceCheck>();
         services.AddSingleton<FencingMetrics>();
-        services.AddSingleton<WriteDeadline.Pool>();
+    }
+
+    private static void AddForwarding(this IServiceCollection services)
+    {
+        services.AddSingleton<IForwarderHttpClientFactory, ConnectTimeout>();
+        services.AddSingleton<ForwardDeadline.Pool>();
+        services.AddSingleton<Attempts>();
+        services.AddSingleton<ResilienceRegistry>();
+        services.AddSingleton<RetryMetrics>();
     }
 }

@@ -1,5 +1,7 @@
 using FenceGateway.Fencing;
 using FenceGateway.Gateway.Fencing;
+using FenceGateway.Gateway.Forwarding;
+using FenceGateway.Gateway.Resilience;
 using FenceGateway.TokenStore;
 
 namespace FenceGateway.Gateway.Requests;
@@ -10,8 +12,7 @@ namespace FenceGateway.Gateway.Requests;
 /// </summary>
 internal sealed class GatewayRequest
 {
-    private WriteDeadline? _deadline;
-    private long _started;
+    private RouteMechanisms? _mechanisms;
 
     public required string CorrelationId { get; init; }
 
@@ -35,11 +36,21 @@ internal sealed class GatewayRequest
 
     public bool IsWrite { get; private set; }
 
-    /// <summary>The deadline of the write in flight; not null means that the fence counts it.</summary>
-    public WriteDeadline? InFlight => _deadline;
+    /// <summary>Whether the fence counts this write, from its admission over all attempts to its end.</summary>
+    public bool InFlight { get; private set; }
 
-    /// <summary>The status of the service's answer if that has no body and is there; else 0.</summary>
-    public int ServiceStatus { get; set; }
+    /// <summary>When the write was admitted, in monotonic ticks.</summary>
+    public long AdmittedAt { get; private set; }
+
+    /// <summary>Whether the request goes on to its end although its client has left: a write in flight does in any case.</summary>
+    public bool OutlivesClient { get; set; }
+
+    /// <summary>The attempts so far: the one that is open, and how the last one ended.</summary>
+    public AttemptState Attempts;
+
+    /// <summary>The resilience mechanisms of the request's route, as they were when first asked for: a reload does not change them.</summary>
+    public RouteMechanisms Mechanisms(HttpContext context) =>
+        _mechanisms ??= context.GetEndpoint()?.Metadata.GetMetadata<RouteResilience>()?.Current ?? RouteMechanisms.None;
 
     /// <summary>The request passed the early checks and is to be admitted before it is forwarded.</summary>
     public void Present(FencingPolicy policy, ResourceFence fence, FencingToken token, bool isWrite)
@@ -55,23 +66,19 @@ internal sealed class GatewayRequest
     public void Withdraw() => NeedsAdmission = false;
 
     /// <summary>The write was admitted at <paramref name="fence"/> and is about to be forwarded.</summary>
-    public void Begin(ResourceFence fence, WriteDeadline deadline, long started)
+    public void Begin(ResourceFence fence, long admittedAt)
     {
         Fence = fence;
-        _deadline = deadline;
-        _started = started;
+        AdmittedAt = admittedAt;
+        InFlight = true;
     }
 
-    /// <summary>The write has left the gateway's hands; whoever gets it here tells the fence how it ended. Null the second time.</summary>
-    public (WriteDeadline Deadline, long Started)? End()
+    /// <summary>The write has left the gateway's hands: whoever gets true tells the fence how it ended.</summary>
+    public bool End()
     {
-        if (_deadline is not { } deadline)
-        {
-            return null;
-        }
-
-        _deadline = null;
-        return (deadline, _started);
+        var inFlight = InFlight;
+        InFlight = false;
+        return inFlight;
     }
 
     public void WriteResponseHeader(HttpContext context) => context.Response.Headers[CorrelationHeader] = CorrelationId;

@@ -78,7 +78,7 @@ public sealed class ConfigurationProblemTests
     [InlineData("\"Match\": { \"Path\": \"/o\" }, \"Metadata\": { \"FencePolicy\": \"per-order\" }",
         ".Metadata.FencePolicy", "did you mean 'FencingPolicy'?")]
     [InlineData("\"Match\": { \"Path\": \"/o\" }, \"Metadata\": { \"ResiliencePolicy\": \"x\" }",
-        ".Metadata.ResiliencePolicy", "not supported yet")]
+        ".Metadata.ResiliencePolicy", "names no resilience policy")]
     [InlineData("\"Match\": { \"Path\": \"/o\" }, \"AuthorizationPolicy\": \"x\"", ".AuthorizationPolicy", "not supported yet")]
     [InlineData("\"Match\": { \"Path\": \"/o\" }, \"CorsPolicy\": \"x\"", ".CorsPolicy", "not supported yet")]
     [InlineData("\"Match\": { \"Path\": \"/o\" }, \"RateLimiterPolicy\": \"x\"", ".RateLimiterPolicy", "not supported yet")]

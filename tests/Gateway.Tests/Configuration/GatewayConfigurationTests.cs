@@ -29,7 +29,7 @@ public sealed class GatewayConfigurationTests
         policy.AdvanceOn.ShouldBe(AdvanceOn.Admission);
         policy.ExposeMark.ShouldBeFalse();
         configuration.Current.Options.TokenStore.Provider.ShouldBe(TokenStoreProvider.Embedded);
-        (configuration.Current.Routes, configuration.Current.Clusters).ShouldBe((1, 1));
+        (configuration.Current.Routes.Count, configuration.Current.Clusters.Count).ShouldBe((1, 1));
     }
 
     [Fact]

@@ -1,0 +1,86 @@
+using Yarp.ReverseProxy.Forwarder;
+
+namespace FenceGateway.Gateway.Forwarding;
+
+/// <summary>How one attempt to get an answer from the service ended.</summary>
+/// <param name="End">What is known of it at the service.</param>
+/// <param name="Fault">What went wrong, and on whose side.</param>
+/// <param name="Status">The service's status; 0 when its answer's head did not arrive.</param>
+/// <param name="Duration">From the start of the attempt to its end.</param>
+internal readonly record struct AttemptResult(ForwardEnd End, AttemptFault Fault, int Status, TimeSpan Duration)
+{
+    /// <summary>Classifies what YARP reports. Whatever is not known to be harmless is in doubt.</summary>
+    /// <param name="error">YARP's error; none when the answer was relayed whole.</param>
+    /// <param name="exception">What caused it, if anything.</param>
+    /// <param name="timedOut">Whether one of the gateway's own time-outs has ended it.</param>
+    /// <param name="status">The service's status, if the head of its answer has arrived; else 0.</param>
+    /// <param name="duration">How long it took.</param>
+    public static AttemptResult Classify(ForwarderError error, Exception? exception, bool timedOut, int status, TimeSpan duration)
+    {
+        var (end, fault) = Classify(error, exception, timedOut);
+        return new AttemptResult(end, fault, status, duration);
+    }
+
+    private static (ForwardEnd End, AttemptFault Fault) Classify(ForwarderError error, Exception? exception, bool timedOut) => error switch
+    {
+        ForwarderError.None => (ForwardEnd.Answered, AttemptFault.None),
+        ForwarderError.NoAvailableDestinations or ForwarderError.RequestCreation => (ForwardEnd.NotSent, AttemptFault.Gateway),
+        ForwarderError.Request or ForwarderError.RequestTimedOut when IsConnectFailure(exception, out var slow) =>
+            (ForwardEnd.NotSent, slow ? AttemptFault.TimedOut : AttemptFault.Unreachable),
+        ForwarderError.RequestTimedOut => (ForwardEnd.InDoubt, AttemptFault.TimedOut),
+        _ when timedOut => (ForwardEnd.InDoubt, AttemptFault.TimedOut),
+        ForwarderError.RequestCanceled or ForwarderError.RequestBodyCanceled or ForwarderError.RequestBodyClient
+            or ForwarderError.ResponseBodyCanceled or ForwarderError.ResponseBodyClient
+            or ForwarderError.UpgradeRequestCanceled or ForwarderError.UpgradeRequestClient
+            or ForwarderError.UpgradeResponseCanceled or ForwarderError.UpgradeResponseClient =>
+            (ForwardEnd.InDoubt, AttemptFault.Client),
+        _ => (ForwardEnd.InDoubt, AttemptFault.Broken),
+    };
+
+    /// <summary>Whether no connection came about. HttpClient tells a connect time-out only by its inner exception.</summary>
+    private static bool IsConnectFailure(Exception? exception, out bool timedOut)
+    {
+        timedOut = exception is OperationCanceledException { InnerException: TimeoutException }
+            or HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError, InnerException: TimeoutException };
+        return timedOut || exception is HttpRequestException
+        {
+            HttpRequestError: HttpRequestError.NameResolutionError
+                or HttpRequestError.ConnectionError
+                or HttpRequestError.SecureConnectionError,
+        };
+    }
+}
+
+/// <summary>What is known of a forwarded request at the service.</summary>
+internal enum ForwardEnd
+{
+    /// <summary>The service gave a complete answer, with any status.</summary>
+    Answered,
+
+    /// <summary>Nothing was sent: it can be tried again anywhere.</summary>
+    NotSent,
+
+    /// <summary>Something was sent and no complete answer came: it may still be applied (R5).</summary>
+    InDoubt,
+}
+
+/// <summary>What went wrong with an attempt.</summary>
+internal enum AttemptFault
+{
+    None,
+
+    /// <summary>No connection came about.</summary>
+    Unreachable,
+
+    /// <summary>A time-out has passed: to connect, to the first byte, idle, or the total.</summary>
+    TimedOut,
+
+    /// <summary>The connection ended before the answer was complete, or what came was not HTTP.</summary>
+    Broken,
+
+    /// <summary>The client went away, or its body could not be read.</summary>
+    Client,
+
+    /// <summary>The gateway could not make the request, or has no destination for it.</summary>
+    Gateway,
+}

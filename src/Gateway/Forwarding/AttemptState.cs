@@ -1,0 +1,37 @@
+using FenceGateway.Gateway.Resilience.Retries;
+
+namespace FenceGateway.Gateway.Forwarding;
+
+/// <summary>The attempts of one request to get an answer from the service. Part of the request's own object.</summary>
+internal struct AttemptState
+{
+    /// <summary>How many attempts were begun.</summary>
+    public int Count;
+
+    /// <summary>When the first one was begun, in monotonic ticks.</summary>
+    public long FirstAt;
+
+    /// <summary>When the open one was begun, in monotonic ticks; 0 when none is open.</summary>
+    public long OpenedAt;
+
+    /// <summary>What ends the open one; null when nothing but the client does.</summary>
+    public ForwardDeadline? Deadline;
+
+    /// <summary>The client's own abort while a deadline stands in for it.</summary>
+    public CancellationToken Client;
+
+    /// <summary>The status of the service's answer to the open attempt, once its head has arrived; else 0.</summary>
+    public int Status;
+
+    /// <summary>Whether that answer has no body, so that its head is all of it.</summary>
+    public bool IsWhole;
+
+    /// <summary>How the last one ended; null while none has.</summary>
+    public AttemptResult? Last;
+
+    /// <summary>Whether any that has ended may still be applied.</summary>
+    public bool LeftInDoubt;
+
+    /// <summary>What decides about further attempts; null when there are none.</summary>
+    public RetryDecision? Retry;
+}

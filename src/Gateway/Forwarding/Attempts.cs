@@ -1,0 +1,124 @@
+using FenceGateway.Gateway.Requests;
+using FenceGateway.Gateway.Resilience;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Http.Timeouts;
+using Yarp.ReverseProxy.Forwarder;
+using Yarp.ReverseProxy.Model;
+
+namespace FenceGateway.Gateway.Forwarding;
+
+/// <summary>
+/// Begins an attempt just before the forwarder, with the time-outs that apply to it, and concludes it behind the forwarder.
+/// </summary>
+internal sealed class Attempts(ForwardDeadline.Pool deadlines, TimeProvider time)
+{
+    /// <summary>How long a request that outlives its client may take at most when nothing else bounds it.</summary>
+    private static readonly TimeSpan LongestWithoutClient = TimeSpan.FromMinutes(5);
+
+    public void Begin(HttpContext context, GatewayRequest request)
+    {
+        ref var state = ref request.Attempts;
+        var mechanisms = request.Mechanisms(context);
+        var times = mechanisms.Timeouts;
+        var now = time.GetTimestamp();
+        (state.OpenedAt, state.Status, state.IsWhole) = (now, 0, false);
+        if (state.Count++ == 0)
+        {
+            state.FirstAt = now;
+        }
+
+        if (mechanisms.Idle is { } idle && context.GetReverseProxyFeature() is var proxy and not IdleProxyFeature)
+        {
+            context.Features.Set<IReverseProxyFeature>(new IdleProxyFeature(proxy, idle));
+        }
+
+        var outlives = request.InFlight || request.OutlivesClient;
+        if (!outlives && times is not ({ FirstByte: not null } or { Total: not null }))
+        {
+            return;
+        }
+
+        var lifetime = context.Features.GetRequiredFeature<IHttpRequestLifetimeFeature>();
+        state.Client = outlives ? CancellationToken.None : lifetime.RequestAborted;
+        state.Deadline = deadlines.Start(times?.FirstByte, Remaining(request, times, now), state.Client);
+        lifetime.RequestAborted = state.Deadline.Token;
+    }
+
+    /// <summary>How long the request as a whole may still take; infinite when nothing bounds it.</summary>
+    public TimeSpan Remaining(GatewayRequest request, TimeoutPolicy? times) => Remaining(request, times, time.GetTimestamp());
+
+    /// <summary>Concludes the open attempt, if there is one, by what the forwarder reports.</summary>
+    public void End(HttpContext context, GatewayRequest request)
+    {
+        if (request.Attempts.OpenedAt == 0)
+        {
+            return;
+        }
+
+        var failure = context.Features.Get<IForwarderErrorFeature>();
+        var duration = time.GetElapsedTime(request.Attempts.OpenedAt);
+        Conclude(context, request, failure is null
+            ? new AttemptResult(ForwardEnd.Answered, AttemptFault.None, context.Response.StatusCode, duration)
+            : AttemptResult.Classify(
+                failure.Error, failure.Exception, HasTimedOut(context, request, failure.Error), request.Attempts.Status, duration));
+    }
+
+    /// <summary>Concludes the open attempt, if there is one, of which nobody knows what was sent.</summary>
+    public void Abandon(HttpContext context, GatewayRequest request)
+    {
+        if (request.Attempts.OpenedAt != 0)
+        {
+            var duration = time.GetElapsedTime(request.Attempts.OpenedAt);
+            Conclude(context, request, new AttemptResult(ForwardEnd.InDoubt, AttemptFault.Gateway, request.Attempts.Status, duration));
+        }
+    }
+
+    private void Conclude(HttpContext context, GatewayRequest request, AttemptResult result)
+    {
+        ref var state = ref request.Attempts;
+        state.OpenedAt = 0;
+        state.Last = result;
+        state.LeftInDoubt |= result.End == ForwardEnd.InDoubt;
+        if (state.Deadline is { } deadline)
+        {
+            // The deadline is about to be lent to another request: this one must not hear of it any more.
+            context.Features.GetRequiredFeature<IHttpRequestLifetimeFeature>().RequestAborted = state.Client;
+            state.Deadline = null;
+            deadlines.Return(deadline);
+        }
+    }
+
+    private TimeSpan Remaining(GatewayRequest request, TimeoutPolicy? times, long now)
+    {
+        var remaining = request.OutlivesClient ? LongestWithoutClient : TimeSpan.MaxValue;
+        if (times?.Total is { } total)
+        {
+            remaining = total - time.GetElapsedTime(request.Attempts.FirstAt, now);
+        }
+
+        if (request.InFlight)
+        {
+            var write = request.Policy!.WriteTimeout - time.GetElapsedTime(request.AdmittedAt, now);
+            remaining = write < remaining ? write : remaining;
+        }
+
+        return remaining == TimeSpan.MaxValue ? Timeout.InfiniteTimeSpan
+            : remaining > TimeSpan.Zero ? remaining
+            : TimeSpan.Zero;
+    }
+
+    /// <summary>Whether time ran out. YARP reports its own idle time-out as it reports a client that left, once the answer has begun.</summary>
+    private static bool HasTimedOut(HttpContext context, GatewayRequest request, ForwarderError error)
+    {
+        if (request.Attempts.Deadline is { } deadline)
+        {
+            return deadline.HasPassed || (IsCanceled(error) && !deadline.IsClientGone);
+        }
+
+        return context.Features.Get<IHttpRequestTimeoutFeature>()?.RequestTimeoutToken.IsCancellationRequested == true
+            || (IsCanceled(error) && !context.RequestAborted.IsCancellationRequested);
+    }
+
+    private static bool IsCanceled(ForwarderError error) => error is
+        ForwarderError.RequestCanceled or ForwarderError.RequestBodyCanceled or ForwarderError.ResponseBodyCanceled;
+}

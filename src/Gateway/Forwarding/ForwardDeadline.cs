@@ -1,0 +1,95 @@
+using System.Collections.Concurrent;
+
+namespace FenceGateway.Gateway.Forwarding;
+
+/// <summary>
+/// What ends an attempt: the earlier of its time to the first byte and the end of all attempts. It stands in for the client's
+/// abort. A request that has to outlive its client does not hear of the client; any other one ends with it.
+/// </summary>
+internal sealed class ForwardDeadline(TimeProvider time) : CancellationTokenSource(Timeout.InfiniteTimeSpan, time)
+{
+    private CancellationTokenRegistration _client;
+    private volatile bool _clientGone;
+    private TimeSpan _afterHead;
+
+    /// <summary>Whether time has run out; not whether the client went away.</summary>
+    public bool HasPassed => IsCancellationRequested && !_clientGone;
+
+    /// <summary>The client went away, and the attempt with it.</summary>
+    public bool IsClientGone => _clientGone;
+
+    /// <summary>The head of the answer is there: from now on only the end of all attempts counts.</summary>
+    public void HeadArrived()
+    {
+        if (_afterHead != TimeSpan.Zero)
+        {
+            CancelAfter(_afterHead);
+            _afterHead = TimeSpan.Zero;
+        }
+    }
+
+    private void Start(TimeSpan? firstByte, TimeSpan total, CancellationToken client)
+    {
+        if (firstByte is { } first && (total == Timeout.InfiniteTimeSpan || first < total))
+        {
+            _afterHead = total;
+            CancelAfter(first);
+        }
+        else
+        {
+            CancelAfter(total);
+        }
+
+        if (client.CanBeCanceled)
+        {
+            _client = client.UnsafeRegister(static state => ((ForwardDeadline)state!).LoseClient(), this);
+        }
+    }
+
+    private void LoseClient()
+    {
+        _clientGone = true;
+        Cancel();
+    }
+
+    private bool TryReuse()
+    {
+        _client.Dispose();
+        (_client, _afterHead) = (default, TimeSpan.Zero);
+        return !_clientGone && TryReset();
+    }
+
+    /// <summary>Lends deadlines out, since every write needs one. A deadline whose timer has fired is not used again.</summary>
+    public sealed class Pool(TimeProvider time)
+    {
+        private const int MaxIdle = 1024;
+        private readonly ConcurrentQueue<ForwardDeadline> _idle = new();
+
+        /// <summary>Starts the time of an attempt.</summary>
+        /// <param name="firstByte">Until the head of the answer; null: as long as <paramref name="total"/>.</param>
+        /// <param name="total">Until the end of the answer; may be infinite.</param>
+        /// <param name="client">The client's abort, if the attempt ends with it.</param>
+        public ForwardDeadline Start(TimeSpan? firstByte, TimeSpan total, CancellationToken client)
+        {
+            if (!_idle.TryDequeue(out var deadline))
+            {
+                deadline = new ForwardDeadline(time);
+            }
+
+            deadline.Start(firstByte, total, client);
+            return deadline;
+        }
+
+        public void Return(ForwardDeadline deadline)
+        {
+            if (deadline.TryReuse() && _idle.Count < MaxIdle)
+            {
+                _idle.Enqueue(deadline);
+            }
+            else
+            {
+                deadline.Dispose();
+            }
+        }
+    }
+}

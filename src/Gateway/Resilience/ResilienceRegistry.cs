@@ -1,0 +1,73 @@
+using System.Collections.Concurrent;
+using FenceGateway.Gateway.Configuration;
+using FenceGateway.Gateway.Forwarding;
+using FenceGateway.Gateway.Resilience.Retries;
+using Yarp.ReverseProxy.Configuration;
+
+namespace FenceGateway.Gateway.Resilience;
+
+/// <summary>
+/// The mechanisms of all routes and what they have counted. A reload replaces what changed and keeps the state of what did not.
+/// </summary>
+internal sealed class ResilienceRegistry
+{
+    private readonly ConcurrentDictionary<string, RouteResilience> _routes = new(StringComparer.OrdinalIgnoreCase);
+    private readonly Dictionary<(string Route, string Cluster), RetryBudget> _budgets = [];
+    private readonly Lock _applying = new();
+    private readonly TimeProvider _time;
+
+    public ResilienceRegistry(LastGoodConfiguration configuration, TimeProvider time)
+    {
+        _time = time;
+        configuration.Follow(Apply);
+    }
+
+    /// <summary>Gives the endpoint of a route its mechanisms.</summary>
+    public void Attach(IEndpointConventionBuilder endpoint, RouteConfig route) => endpoint.WithMetadata(Of(route.RouteId));
+
+    /// <summary>A route's mechanisms.</summary>
+    public RouteResilience Of(string route) => _routes.GetOrAdd(route, static _ => new RouteResilience(RouteMechanisms.None));
+
+    private void Apply(GatewayConfiguration configuration)
+    {
+        lock (_applying)
+        {
+            foreach (var route in configuration.Routes)
+            {
+                var cluster = configuration.Clusters.FirstOrDefault(
+                    c => c.ClusterId.Equals(route.ClusterId, StringComparison.OrdinalIgnoreCase));
+                Of(route.RouteId).Current = Combine(
+                    route,
+                    ResilientRouteRules.PolicyOf(route.Metadata, configuration.ResiliencePolicies),
+                    ResilientRouteRules.PolicyOf(cluster?.Metadata, configuration.ResiliencePolicies));
+            }
+        }
+    }
+
+    private RouteMechanisms Combine(RouteConfig route, ResiliencePolicy? own, ResiliencePolicy? clusters)
+    {
+        var timeouts = own?.Timeouts ?? clusters?.Timeouts;
+        var idempotency = own?.Idempotency ?? clusters?.Idempotency;
+        var retry = own?.Retry ?? clusters?.Retry;
+        return new RouteMechanisms
+        {
+            Timeouts = timeouts,
+            Idle = timeouts?.Idle is { } idle ? new IdleTimeout(idle) : null,
+            Idempotency = idempotency,
+            Retrying = retry is null
+                ? null
+                : new Retrying(route.RouteId, retry, idempotency, BudgetOf(route, retry), _time),
+        };
+    }
+
+    private RetryBudget BudgetOf(RouteConfig route, RetryPolicy policy)
+    {
+        var key = (route.RouteId, route.ClusterId ?? "");
+        if (!_budgets.TryGetValue(key, out var budget) || budget.Ratio != policy.BudgetRatio)
+        {
+            _budgets[key] = budget = new RetryBudget(policy.BudgetRatio, _time);
+        }
+
+        return budget;
+    }
+}

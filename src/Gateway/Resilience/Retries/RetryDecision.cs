@@ -1,0 +1,108 @@
+using FenceGateway.Gateway.Forwarding;
+
+namespace FenceGateway.Gateway.Resilience.Retries;
+
+/// <summary>
+/// Decides whether one request gets another attempt: only where it is safe, while attempts are left, and within the budget.
+/// Safe is what was not sent, and what the service may get twice: an idempotent method, or a key that the service honours.
+/// </summary>
+internal sealed class RetryDecision(HttpContext context, Retrying retrying, RetryMetrics metrics, TimeProvider time)
+{
+    private readonly bool _mayBeSentTwice = MayBeSentTwice(context.Request, retrying);
+
+    /// <summary>Another attempt was granted and has not begun yet.</summary>
+    public bool IsGranted { get; private set; }
+
+    /// <summary>How long the service asked to be left alone; null when it did not.</summary>
+    public TimeSpan? RetryAfter { get; private set; }
+
+    /// <summary>Whether another attempt would follow if this one fails as failures do; decides whether the body is kept.</summary>
+    public bool KeepsBody => _mayBeSentTwice;
+
+    /// <summary>The head of the service's answer is there. True: the answer is dropped, for another attempt follows.</summary>
+    public bool DropAnswer(HttpResponseMessage answer, in AttemptState attempts)
+    {
+        var status = (int)answer.StatusCode;
+        if (!retrying.Policy.Statuses.Contains(status) || !_mayBeSentTwice)
+        {
+            return false;
+        }
+
+        RetryAfter = answer.Headers.RetryAfter switch
+        {
+            { Delta: { } delta } => delta,
+            { Date: { } date } => date - time.GetUtcNow(),
+            _ => null,
+        };
+        if (RetryAfter > retrying.Policy.MaxDelay || !CanReplayBody())
+        {
+            return false;
+        }
+
+        return Grant(attempts, RetryReason.Status);
+    }
+
+    /// <summary>An attempt has failed. True: another one follows.</summary>
+    public bool GrantAfter(AttemptResult failed, in AttemptState attempts)
+    {
+        if (IsGranted)
+        {
+            // By the head of the answer, already.
+            return true;
+        }
+
+        RetryAfter = null;
+        var isSafe = failed.End == ForwardEnd.NotSent || (_mayBeSentTwice && CanReplayBody());
+        return failed.Fault is AttemptFault.Unreachable or AttemptFault.TimedOut or AttemptFault.Broken
+            && isSafe
+            && !context.Response.HasStarted
+            && Grant(attempts, failed.Fault switch
+            {
+                AttemptFault.Unreachable => RetryReason.Unreachable,
+                AttemptFault.TimedOut => RetryReason.TimedOut,
+                _ => RetryReason.Broken,
+            });
+    }
+
+    /// <summary>The granted attempt begins.</summary>
+    public void Use() => IsGranted = false;
+
+    private bool Grant(in AttemptState attempts, RetryReason reason)
+    {
+        if (attempts.Count >= retrying.Policy.MaxAttempts)
+        {
+            return false;
+        }
+
+        IsGranted = retrying.Budget.TryTake();
+        if (IsGranted)
+        {
+            metrics.Retried(retrying.Route, reason);
+        }
+        else
+        {
+            metrics.OutOfBudget(retrying.Route);
+        }
+
+        return IsGranted;
+    }
+
+    /// <summary>Whether the body can be sent once more: there is none, or all of it has been kept.</summary>
+    private bool CanReplayBody()
+    {
+        var request = context.Request;
+        return request.ContentLength is 0
+            || (request.ContentLength is null && !HasBody(context))
+            || (request.Body.CanSeek && request.Body.Length == request.ContentLength);
+    }
+
+    internal static bool HasBody(HttpContext context) =>
+        context.Features.Get<Microsoft.AspNetCore.Http.Features.IHttpRequestBodyDetectionFeature>()?.CanHaveBody != false;
+
+    private static bool MayBeSentTwice(HttpRequest request, Retrying retrying) =>
+        IsIdempotent(request.Method) || (retrying.KeysAreHonoured && request.Headers["Idempotency-Key"].Count == 1);
+
+    /// <summary>The methods that the IANA registry calls idempotent, WebDAV's MOVE, COPY and the like left out: a second one fails.</summary>
+    internal static bool IsIdempotent(string method) => method is
+        "GET" or "HEAD" or "OPTIONS" or "TRACE" or "PUT" or "DELETE" or "PROPFIND" or "REPORT" or "SEARCH" or "QUERY";
+}

@@ -1,0 +1,80 @@
+using FenceGateway.Gateway.Forwarding;
+using Yarp.ReverseProxy.Forwarder;
+
+namespace FenceGateway.Gateway.Tests.Forwarding;
+
+public sealed class AttemptResultTests
+{
+    /// <summary>Only these are known to be harmless: whatever else YARP reports, now or later, is in doubt.</summary>
+    [Fact]
+    public void Classify_EveryError_IsInDoubtUnlessNothingWasSentOrAllWasAnswered()
+    {
+        foreach (var error in Enum.GetValues<ForwarderError>())
+        {
+            var end = error switch
+            {
+                ForwarderError.None => ForwardEnd.Answered,
+                ForwarderError.NoAvailableDestinations or ForwarderError.RequestCreation => ForwardEnd.NotSent,
+                _ => ForwardEnd.InDoubt,
+            };
+            Classify(error).End.ShouldBe(end, error.ToString());
+            Classify(error, new IOException("reset"), timedOut: true).End.ShouldBe(end, error.ToString());
+        }
+
+        Classify((ForwarderError)12345).End.ShouldBe(ForwardEnd.InDoubt);
+    }
+
+    [Theory]
+    [InlineData(HttpRequestError.NameResolutionError, nameof(ForwardEnd.NotSent), nameof(AttemptFault.Unreachable))]
+    [InlineData(HttpRequestError.ConnectionError, nameof(ForwardEnd.NotSent), nameof(AttemptFault.Unreachable))]
+    [InlineData(HttpRequestError.SecureConnectionError, nameof(ForwardEnd.NotSent), nameof(AttemptFault.Unreachable))]
+    [InlineData(HttpRequestError.Unknown, nameof(ForwardEnd.InDoubt), nameof(AttemptFault.Broken))]
+    [InlineData(HttpRequestError.HttpProtocolError, nameof(ForwardEnd.InDoubt), nameof(AttemptFault.Broken))]
+    [InlineData(HttpRequestError.ResponseEnded, nameof(ForwardEnd.InDoubt), nameof(AttemptFault.Broken))]
+    [InlineData(HttpRequestError.InvalidResponse, nameof(ForwardEnd.InDoubt), nameof(AttemptFault.Broken))]
+    public void Classify_RequestFailure_IsHarmlessOnlyWithoutAConnection(HttpRequestError error, string end, string fault)
+    {
+        var exception = new HttpRequestException(error, "failed");
+        var result = Classify(ForwarderError.Request, exception);
+        result.End.ToString().ShouldBe(end);
+        result.Fault.ToString().ShouldBe(fault);
+        Classify(ForwarderError.ResponseBodyDestination, exception).End.ShouldBe(ForwardEnd.InDoubt);
+        Classify(ForwarderError.RequestBodyDestination, exception).End.ShouldBe(ForwardEnd.InDoubt);
+    }
+
+    [Fact]
+    public void Classify_ConnectTimeout_IsNotSentAndTimedOut()
+    {
+        Exception[] timeouts =
+        [
+            new TaskCanceledException("connect", new TimeoutException()),
+            new HttpRequestException(HttpRequestError.ConnectionError, "connect", new TimeoutException()),
+        ];
+        foreach (var exception in timeouts)
+        {
+            var result = Classify(ForwarderError.Request, exception);
+            (result.End, result.Fault).ShouldBe((ForwardEnd.NotSent, AttemptFault.TimedOut));
+        }
+    }
+
+    [Fact]
+    public void Classify_TimeoutOfTheAnswer_IsInDoubt()
+    {
+        var exception = new HttpRequestException(HttpRequestError.Unknown, "read", new TimeoutException());
+        Classify(ForwarderError.Request, exception).End.ShouldBe(ForwardEnd.InDoubt);
+        var result = Classify(ForwarderError.RequestTimedOut, new TaskCanceledException());
+        (result.End, result.Fault).ShouldBe((ForwardEnd.InDoubt, AttemptFault.TimedOut));
+        result = Classify(ForwarderError.RequestCanceled, new TaskCanceledException(), timedOut: true);
+        (result.End, result.Fault).ShouldBe((ForwardEnd.InDoubt, AttemptFault.TimedOut));
+    }
+
+    [Fact]
+    public void Classify_AClientThatLeft_IsItsFault()
+    {
+        var result = Classify(ForwarderError.RequestCanceled, new TaskCanceledException());
+        (result.End, result.Fault).ShouldBe((ForwardEnd.InDoubt, AttemptFault.Client));
+    }
+
+    private static AttemptResult Classify(ForwarderError error, Exception? exception = null, bool timedOut = false) =>
+        AttemptResult.Classify(error, exception, timedOut, status: 0, TimeSpan.Zero);
+}
