@@ -46,7 +46,9 @@ internal sealed class RateLimitMiddleware(
 
     private Task AdmitAsync(HttpContext context, RateLimit limit, RateLimitPartition partition, RateLimitLease lease)
     {
-        context.Response.OnStarting(Fields.Add, new Fields(context, limit, partition));
+        // An answer without a body starts after its permit was given back, and should not tell of it either.
+        RateLimitReading? reading = limit.Policy.HoldsPermits ? partition.Read() : null;
+        context.Response.OnStarting(Fields.Add, new Fields(context, limit, partition, reading));
         if (limit.Policy.HoldsPermits)
         {
             return HoldAsync(context, partition, lease);
