@@ -22,7 +22,7 @@ internal static class TrustedProxies
             {
                 problems.Add(new(
                     ConfigPath.Of(GatewayOptions.Section, nameof(GatewayOptions.Requests), nameof(options.TrustedProxies), i.ToString()),
-                    $"is '{text}' where an address (10.0.0.7, fd00::7) or a network (10.0.0.0/8, no bits set behind the prefix) is expected"));
+                    $"is '{text}' where an address (10.0.0.7, fd00::7) or a network (10.0.0.0/8) is expected"));
             }
         }
     }
