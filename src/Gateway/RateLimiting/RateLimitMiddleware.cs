@@ -48,7 +48,7 @@ internal sealed class RateLimitMiddleware(
     {
         // An answer without a body starts after its permit was given back, and should not tell of it either.
         RateLimitReading? reading = limit.Policy.HoldsPermits ? partition.Read() : null;
-        context.Response.OnStarting(Fields.Add, new Fields(context, limit, partition, reading));
+        context.Response.OnStarting(AnswerFields.Add, new AnswerFields(context, limit, partition, reading));
         if (limit.Policy.HoldsPermits)
         {
             return HoldAsync(context, partition, lease);
@@ -133,7 +133,7 @@ internal sealed class RateLimitMiddleware(
         var reading = partition.Read() with { Remaining = 0 };
         partition.Exit();
         metrics.Count(limit.Policy, RateLimitOutcome.Rejected);
-        context.Response.OnStarting(Fields.Add, new Fields(context, limit, partition, reading));
+        context.Response.OnStarting(AnswerFields.Add, new AnswerFields(context, limit, partition, reading));
         return ProblemResponse.WriteAsync(
             context,
             ProblemType.RateLimited,
@@ -167,9 +167,9 @@ internal sealed class RateLimitMiddleware(
     }
 
     /// <summary>Writes the fields when the answer starts: only then is known whether the service sent its own, and what is left.</summary>
-    private sealed class Fields(HttpContext context, RateLimit limit, RateLimitPartition partition, RateLimitReading? reading = null)
+    private sealed class AnswerFields(HttpContext context, RateLimit limit, RateLimitPartition partition, RateLimitReading? reading = null)
     {
-        public static readonly Func<object, Task> Add = static state => ((Fields)state).AddAsync();
+        public static readonly Func<object, Task> Add = static state => ((AnswerFields)state).AddAsync();
 
         private Task AddAsync()
         {

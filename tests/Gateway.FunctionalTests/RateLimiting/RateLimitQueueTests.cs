@@ -71,6 +71,17 @@ public sealed class RateLimitQueueTests
     }
 
     [Fact]
+    public async Task Queue_LongerThanTheRouteLetsARequestTake_Gets429()
+    {
+        await using var gateway = await LimitedGateway.StartAsync(OneAndAQueue, route: """ "Timeout": "00:00:00.050" """);
+        (await gateway.PutAsync(34)).ShouldBeServices(200);
+
+        // The route's time-out keeps the real clock.
+        (await gateway.PutAsync(34)).ShouldBeLimited();
+        gateway.Service.Entries.Count.ShouldBe(1);
+    }
+
+    [Fact]
     public async Task Queue_GatewayStops_Gets503()
     {
         await using var gateway = await LimitedGateway.StartAsync(OneAndAQueue);
