@@ -3,6 +3,7 @@ using FenceGateway.Gateway.Configuration;
 using FenceGateway.Gateway.Fencing;
 using FenceGateway.Gateway.Forwarding;
 using FenceGateway.Gateway.Health;
+using FenceGateway.Gateway.LoadBalancing;
 using FenceGateway.Gateway.Resilience;
 using FenceGateway.Gateway.Resilience.Retries;
 using FenceGateway.Gateway.Shutdown;
@@ -26,7 +27,8 @@ internal static class GatewayServices
         services.AddRequestTimeouts();
         services.AddTokenStore(options.TokenStore);
         services.AddFencing(configuration.Policies);
-        services.AddReverseProxy().LoadFromConfig(source.GetSection("ReverseProxy")).AddRequestBodies().AddAnswerHeads();
+        services.AddReverseProxy().LoadFromConfig(source.GetSection("ReverseProxy"))
+            .AddResourceHash().AddRequestBodies().AddAnswerHeads();
         services.AddForwarding();
 
         services.AddSingleton<ShutdownSignal>();
