@@ -4,6 +4,7 @@ using FenceGateway.Gateway.Fencing;
 using FenceGateway.Gateway.Forwarding;
 using FenceGateway.Gateway.Health;
 using FenceGateway.Gateway.LoadBalancing;
+using FenceGateway.Gateway.RateLimiting;
 using FenceGateway.Gateway.Resilience;
 using FenceGateway.Gateway.Resilience.Retries;
 using FenceGateway.Gateway.Shutdown;
@@ -27,8 +28,13 @@ internal static class GatewayServices
         services.AddRequestTimeouts();
         services.AddTokenStore(options.TokenStore);
         services.AddFencing(configuration.Policies);
-        services.AddReverseProxy().LoadFromConfig(source.GetSection("ReverseProxy"))
-            .AddResourceHash().AddRequestBodies().AddAnswerHeads();
+        services.AddRateLimits();
+        services.AddReverseProxy()
+            .LoadFromConfig(source.GetSection("ReverseProxy"))
+            .AddConfigFilter<RateLimitConfigFilter>()
+            .AddResourceHash()
+            .AddRequestBodies()
+            .AddAnswerHeads();
         services.AddForwarding();
 
         services.AddSingleton<ShutdownSignal>();
