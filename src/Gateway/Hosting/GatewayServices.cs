@@ -3,6 +3,7 @@ using FenceGateway.Gateway.Configuration;
 using FenceGateway.Gateway.Fencing;
 using FenceGateway.Gateway.Forwarding;
 using FenceGateway.Gateway.Health;
+using FenceGateway.Gateway.LoadBalancing;
 using FenceGateway.Gateway.RateLimiting;
 using FenceGateway.Gateway.Resilience;
 using FenceGateway.Gateway.Resilience.Retries;
@@ -31,6 +32,7 @@ internal static class GatewayServices
         services.AddReverseProxy()
             .LoadFromConfig(source.GetSection("ReverseProxy"))
             .AddConfigFilter<RateLimitConfigFilter>()
+            .AddResourceHash()
             .AddRequestBodies()
             .AddAnswerHeads();
         services.AddForwarding();
@@ -68,6 +70,7 @@ internal static class GatewayServices
         services.AddSingleton(policies);
         services.AddSingleton<FencedServices>();
         services.AddSingleton<FenceCheck>();
+        services.AddSingleton<FenceRefusals>();
         services.AddSingleton<FencingMetrics>();
     }
 
