@@ -21,7 +21,7 @@ internal static class GatewayConfigurationParser
         ListenerRules.Check(configuration, options, problems);
         var policies = FencingPolicyReader.Read(options, problems);
         var resilience = ResiliencePolicyReader.Read(options, problems);
-        var limits = RateLimitPolicyReader.Read(options, section, problems);
+        var limits = RateLimitPolicyReader.Read(options, problems);
         var proxy = await ReverseProxyInspector.InspectAsync(configuration, problems);
         FencedRouteRules.Check(configuration, proxy.Routes, options, policies, problems);
         ResilientRouteRules.Check(configuration, proxy.Routes, proxy.Clusters, resilience, problems);

@@ -18,18 +18,13 @@ internal static class RateLimitPolicyReader
     private static readonly string[] Known = [.. Plain, .. Named.Select(n => n + ":name")];
 
     /// <summary>The policies by name; one that cannot be used is reported and left out.</summary>
-    /// <param name="options">The section.</param>
-    /// <param name="given">The section as it was given, which alone tells defaults from values.</param>
-    /// <param name="problems">Where problems go.</param>
-    public static FrozenDictionary<string, RateLimitPolicy> Read(
-        GatewayOptions options, IConfigurationSection given, List<ConfigProblem> problems)
+    public static FrozenDictionary<string, RateLimitPolicy> Read(GatewayOptions options, List<ConfigProblem> problems)
     {
         var policies = new Dictionary<string, RateLimitPolicy>(StringComparer.OrdinalIgnoreCase);
         foreach (var (name, policy) in options.RateLimiterPolicies)
         {
             var before = problems.Count;
             CheckName(name, problems);
-            CheckIrrelevant(name, policy, given.GetSection($"{nameof(GatewayOptions.RateLimiterPolicies)}:{name}"), problems);
             var key = ReadKey(name, policy.PartitionBy, problems);
             if (problems.Count == before)
             {
@@ -50,33 +45,6 @@ internal static class RateLimitPolicyReader
         else if (name.Any(c => c is < ' ' or > '~'))
         {
             problems.Add(new(Path(name), "is a name that cannot stand in a RateLimit field; use printable ASCII"));
-        }
-    }
-
-    private static void CheckIrrelevant(
-        string name, RateLimiterPolicyOptions options, IConfigurationSection given, List<ConfigProblem> problems)
-    {
-        if (options.Type == RateLimiterType.Concurrency)
-        {
-            Check(nameof(options.Window), "Concurrency bounds the requests in progress, whatever the time");
-        }
-
-        if (options.Type != RateLimiterType.SlidingWindow)
-        {
-            Check(nameof(options.SegmentsPerWindow), $"only a {nameof(RateLimiterType.SlidingWindow)} has segments");
-        }
-
-        if (options.PartitionBy.Count == 0)
-        {
-            Check(nameof(options.MaxPartitions), $"without {nameof(options.PartitionBy)} all requests share one limit");
-        }
-
-        void Check(string key, string why)
-        {
-            if (given[key] is not null)
-            {
-                problems.Add(new(Path(name, key), $"does nothing here: {why}; remove it"));
-            }
         }
     }
 

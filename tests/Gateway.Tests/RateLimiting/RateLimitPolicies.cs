@@ -24,7 +24,7 @@ internal static class RateLimitPolicies
             .GetSection("FenceGateway");
         List<ConfigProblem> problems = [];
         var options = new OptionsReader(problems).Read<GatewayOptions>(section);
-        var policies = RateLimitPolicyReader.Read(options, section, problems);
+        var policies = RateLimitPolicyReader.Read(options, problems);
         return (policies.GetValueOrDefault(name), problems);
     }
 }

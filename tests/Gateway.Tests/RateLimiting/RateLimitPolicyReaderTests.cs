@@ -52,13 +52,6 @@ public sealed class RateLimitPolicyReaderTests
             Path + ".PartitionBy", "at most 6", [.. Enumerable.Range(0, 7).Select(i => ($"PartitionBy:{i}", $"Header:H{i}"))]);
 
     [Theory]
-    [InlineData("Concurrency", "Window", "00:00:01", "whatever the time")]
-    [InlineData("TokenBucket", "SegmentsPerWindow", "4", "only a SlidingWindow has segments")]
-    [InlineData("FixedWindow", "MaxPartitions", "4", "without PartitionBy")]
-    public void Read_KeyThatDoesNothing_IsAProblem(string type, string key, string value, string message) =>
-        ShouldBeOnlyProblem($"{Path}.{key}", message, ("Type", type), (key, value));
-
-    [Theory]
     [InlineData("disable", "means no limit")]
     [InlineData("grüße", "printable ASCII")]
     public void Read_NameThatCannotBe_IsAProblem(string name, string message)
