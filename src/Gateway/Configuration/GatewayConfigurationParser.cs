@@ -1,3 +1,6 @@
+using FenceGateway.Gateway.Overload;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+
 namespace FenceGateway.Gateway.Configuration;
 
 /// <summary>Checks a configuration as a whole: everything that is wrong with it, or what it means.</summary>
@@ -15,6 +18,7 @@ internal static class GatewayConfigurationParser
         var options = new OptionsReader(problems).Read<GatewayOptions>(configuration.GetSection(GatewayOptions.Section));
         CheckRequests(options.Requests, problems);
         ListenerRules.Check(configuration, options, problems);
+        CheckKestrel(configuration, options.Limits, problems);
         var policies = FencingPolicyReader.Read(options, problems);
         var resilience = ResiliencePolicyReader.Read(options, problems);
         var proxy = await ReverseProxyInspector.InspectAsync(configuration, problems);
@@ -47,6 +51,20 @@ internal static class GatewayConfigurationParser
             {
                 problems.Add(new(ConfigPath.Of(section.Path), $"is an unknown key; did you mean '{nearest}'?"));
             }
+        }
+    }
+
+    /// <summary>Kestrel's own section, by applying it to options that nobody uses.</summary>
+    private static void CheckKestrel(IConfiguration configuration, LimitsOptions limits, List<ConfigProblem> problems)
+    {
+        var section = configuration.GetSection("Kestrel");
+        try
+        {
+            KestrelLimits.Apply(new KestrelServerOptions(), limits, section);
+        }
+        catch (Exception e) when (e is InvalidOperationException or ArgumentException)
+        {
+            problems.Add(new(ConfigPath.Of(section.Path), $"is refused by Kestrel: {(e.InnerException ?? e).Message.ReplaceLineEndings(" ")}"));
         }
     }
 

@@ -3,6 +3,7 @@ using FenceGateway.Gateway.Admin;
 using FenceGateway.Gateway.Configuration;
 using FenceGateway.Gateway.Fencing;
 using FenceGateway.Gateway.Forwarding;
+using FenceGateway.Gateway.Overload;
 using FenceGateway.Gateway.Requests;
 using FenceGateway.Gateway.Resilience;
 using FenceGateway.Gateway.Telemetry;
@@ -76,13 +77,14 @@ internal static class GatewayHost
         {
             kestrel.AddServerHeader = false;
             var section = context.Configuration.GetSection("Kestrel");
-            section.Bind(kestrel);
+            KestrelLimits.Apply(kestrel, configuration.Current.Options.Limits, section);
             kestrel.Configure(section);
         });
 
         var app = builder.Build();
         var requests = configuration.Current.Options.Requests;
         app.UseMiddleware<RequestMiddleware>(requests.CorrelationHeader, requests.TenantHeader);
+        app.UseMiddleware<OverloadMiddleware>();
         app.UseRouting();
         app.UseRequestTimeouts();
         app.UseMiddleware<FenceMiddleware>();

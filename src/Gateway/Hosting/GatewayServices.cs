@@ -4,6 +4,7 @@ using FenceGateway.Gateway.Fencing;
 using FenceGateway.Gateway.Forwarding;
 using FenceGateway.Gateway.Health;
 using FenceGateway.Gateway.LoadBalancing;
+using FenceGateway.Gateway.Overload;
 using FenceGateway.Gateway.Resilience;
 using FenceGateway.Gateway.Resilience.Retries;
 using FenceGateway.Gateway.Shutdown;
@@ -30,6 +31,7 @@ internal static class GatewayServices
         services.AddReverseProxy().LoadFromConfig(source.GetSection("ReverseProxy"))
             .AddResourceHash().AddRequestBodies().AddAnswerHeads();
         services.AddForwarding();
+        services.AddOverload();
 
         services.AddSingleton<ShutdownSignal>();
         services.AddSingleton<HealthState>();
@@ -66,6 +68,13 @@ internal static class GatewayServices
         services.AddSingleton<FenceCheck>();
         services.AddSingleton<FenceRefusals>();
         services.AddSingleton<FencingMetrics>();
+    }
+
+    private static void AddOverload(this IServiceCollection services)
+    {
+        services.AddSingleton<InFlightRequests>();
+        services.AddSingleton<Shedding>();
+        services.AddSingleton<OverloadMetrics>();
     }
 
     private static void AddForwarding(this IServiceCollection services)
