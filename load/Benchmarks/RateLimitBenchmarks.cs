@@ -97,7 +97,7 @@ public class RateLimitBenchmarks
             .GetSection(GatewayOptions.Section);
         List<ConfigProblem> problems = [];
         var options = new OptionsReader(problems).Read<GatewayOptions>(section);
-        var policies = RateLimitPolicyReader.Read(options, section, problems);
+        var policies = RateLimitPolicyReader.Read(options, problems);
         var registry = new RateLimiterRegistry(TimeProvider.System);
         registry.Apply(policies);
         return problems.Count == 0 && registry.TryGet("p", out var reference)

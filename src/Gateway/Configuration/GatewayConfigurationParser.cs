@@ -1,4 +1,6 @@
+using FenceGateway.Gateway.Overload;
 using FenceGateway.Gateway.RateLimiting;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 
 namespace FenceGateway.Gateway.Configuration;
 
@@ -19,6 +21,7 @@ internal static class GatewayConfigurationParser
         CheckRequests(options.Requests, problems);
         TrustedProxies.Check(options.Requests, problems);
         ListenerRules.Check(configuration, options, problems);
+        CheckKestrel(configuration, options.Limits, problems);
         var policies = FencingPolicyReader.Read(options, problems);
         var resilience = ResiliencePolicyReader.Read(options, problems);
         var limits = RateLimitPolicyReader.Read(options, problems);
@@ -53,6 +56,20 @@ internal static class GatewayConfigurationParser
             {
                 problems.Add(new(ConfigPath.Of(section.Path), $"is an unknown key; did you mean '{nearest}'?"));
             }
+        }
+    }
+
+    /// <summary>Kestrel's own section, by applying it to options that nobody uses.</summary>
+    private static void CheckKestrel(IConfiguration configuration, LimitsOptions limits, List<ConfigProblem> problems)
+    {
+        var section = configuration.GetSection("Kestrel");
+        try
+        {
+            KestrelLimits.Apply(new KestrelServerOptions(), limits, section);
+        }
+        catch (Exception e) when (e is InvalidOperationException or ArgumentException)
+        {
+            problems.Add(new(ConfigPath.Of(section.Path), $"is refused by Kestrel: {(e.InnerException ?? e).Message.ReplaceLineEndings(" ")}"));
         }
     }
 

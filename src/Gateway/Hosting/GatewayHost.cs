@@ -3,6 +3,7 @@ using FenceGateway.Gateway.Admin;
 using FenceGateway.Gateway.Configuration;
 using FenceGateway.Gateway.Fencing;
 using FenceGateway.Gateway.Forwarding;
+using FenceGateway.Gateway.Overload;
 using FenceGateway.Gateway.RateLimiting;
 using FenceGateway.Gateway.Requests;
 using FenceGateway.Gateway.Resilience;
@@ -77,7 +78,7 @@ internal static class GatewayHost
         {
             kestrel.AddServerHeader = false;
             var section = context.Configuration.GetSection("Kestrel");
-            section.Bind(kestrel);
+            KestrelLimits.Apply(kestrel, configuration.Current.Options.Limits, section);
             kestrel.Configure(section);
         });
 
@@ -85,6 +86,7 @@ internal static class GatewayHost
         var requests = configuration.Current.Options.Requests;
         app.UseTrustedProxies(requests);
         app.UseMiddleware<RequestMiddleware>(requests.CorrelationHeader, requests.TenantHeader);
+        app.UseMiddleware<OverloadMiddleware>();
         app.UseRouting();
         app.UseRequestTimeouts();
         app.UseMiddleware<FenceMiddleware>();

@@ -4,6 +4,7 @@ using FenceGateway.Gateway.Fencing;
 using FenceGateway.Gateway.Forwarding;
 using FenceGateway.Gateway.Health;
 using FenceGateway.Gateway.LoadBalancing;
+using FenceGateway.Gateway.Overload;
 using FenceGateway.Gateway.RateLimiting;
 using FenceGateway.Gateway.Resilience;
 using FenceGateway.Gateway.Resilience.Retries;
@@ -36,6 +37,7 @@ internal static class GatewayServices
             .AddRequestBodies()
             .AddAnswerHeads();
         services.AddForwarding();
+        services.AddOverload();
 
         services.AddSingleton<ShutdownSignal>();
         services.AddSingleton<HealthState>();
@@ -72,6 +74,13 @@ internal static class GatewayServices
         services.AddSingleton<FenceCheck>();
         services.AddSingleton<FenceRefusals>();
         services.AddSingleton<FencingMetrics>();
+    }
+
+    private static void AddOverload(this IServiceCollection services)
+    {
+        services.AddSingleton<InFlightRequests>();
+        services.AddSingleton<Shedding>();
+        services.AddSingleton<OverloadMetrics>();
     }
 
     private static void AddForwarding(this IServiceCollection services)
