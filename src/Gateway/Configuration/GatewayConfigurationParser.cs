@@ -1,4 +1,5 @@
 using FenceGateway.Gateway.Overload;
+using FenceGateway.Gateway.RateLimiting;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 
 namespace FenceGateway.Gateway.Configuration;
@@ -15,18 +16,22 @@ internal static class GatewayConfigurationParser
         cancellationToken.ThrowIfCancellationRequested();
         var before = problems.Count;
         CheckSections(configuration, problems);
-        var options = new OptionsReader(problems).Read<GatewayOptions>(configuration.GetSection(GatewayOptions.Section));
+        var section = configuration.GetSection(GatewayOptions.Section);
+        var options = new OptionsReader(problems).Read<GatewayOptions>(section);
         CheckRequests(options.Requests, problems);
+        TrustedProxies.Check(options.Requests, problems);
         ListenerRules.Check(configuration, options, problems);
         CheckKestrel(configuration, options.Limits, problems);
         var policies = FencingPolicyReader.Read(options, problems);
         var resilience = ResiliencePolicyReader.Read(options, problems);
+        var limits = RateLimitPolicyReader.Read(options, problems);
         var proxy = await ReverseProxyInspector.InspectAsync(configuration, problems);
         FencedRouteRules.Check(configuration, proxy.Routes, options, policies, problems);
         ResilientRouteRules.Check(configuration, proxy.Routes, proxy.Clusters, resilience, problems);
+        RateLimitedRouteRules.Check(proxy.Routes, options, limits, problems);
         return problems.Count > before
             ? null
-            : new GatewayConfiguration(options, policies, resilience, proxy.Routes, proxy.Clusters);
+            : new GatewayConfiguration(options, policies, resilience, limits, proxy.Routes, proxy.Clusters);
     }
 
     /// <summary>

@@ -4,6 +4,7 @@ using FenceGateway.Gateway.Configuration;
 using FenceGateway.Gateway.Fencing;
 using FenceGateway.Gateway.Forwarding;
 using FenceGateway.Gateway.Overload;
+using FenceGateway.Gateway.RateLimiting;
 using FenceGateway.Gateway.Requests;
 using FenceGateway.Gateway.Resilience;
 using FenceGateway.Gateway.Telemetry;
@@ -83,16 +84,20 @@ internal static class GatewayHost
 
         var app = builder.Build();
         var requests = configuration.Current.Options.Requests;
+        app.UseTrustedProxies(requests);
         app.UseMiddleware<RequestMiddleware>(requests.CorrelationHeader, requests.TenantHeader);
         app.UseMiddleware<OverloadMiddleware>();
         app.UseRouting();
         app.UseRequestTimeouts();
         app.UseMiddleware<FenceMiddleware>();
+        app.UseMiddleware<RateLimitMiddleware>();
         var services = app.Services.GetRequiredService<FencedServices>();
+        var limits = app.Services.GetRequiredService<RateLimiterRegistry>();
         var resilience = app.Services.GetRequiredService<ResilienceRegistry>();
         app.MapFencedProxy().ConfigureEndpoints((endpoint, route, cluster) =>
         {
             services.Fence(endpoint, route, cluster, configuration.Policies);
+            endpoint.Limit(route, limits);
             resilience.Attach(endpoint, route);
         });
         return new BuiltGateway(app, serilog);

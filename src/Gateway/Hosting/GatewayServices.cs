@@ -5,6 +5,7 @@ using FenceGateway.Gateway.Forwarding;
 using FenceGateway.Gateway.Health;
 using FenceGateway.Gateway.LoadBalancing;
 using FenceGateway.Gateway.Overload;
+using FenceGateway.Gateway.RateLimiting;
 using FenceGateway.Gateway.Resilience;
 using FenceGateway.Gateway.Resilience.Retries;
 using FenceGateway.Gateway.Shutdown;
@@ -28,8 +29,13 @@ internal static class GatewayServices
         services.AddRequestTimeouts();
         services.AddTokenStore(options.TokenStore);
         services.AddFencing(configuration.Policies);
-        services.AddReverseProxy().LoadFromConfig(source.GetSection("ReverseProxy"))
-            .AddResourceHash().AddRequestBodies().AddAnswerHeads();
+        services.AddRateLimits();
+        services.AddReverseProxy()
+            .LoadFromConfig(source.GetSection("ReverseProxy"))
+            .AddConfigFilter<RateLimitConfigFilter>()
+            .AddResourceHash()
+            .AddRequestBodies()
+            .AddAnswerHeads();
         services.AddForwarding();
         services.AddOverload();
 
