@@ -69,8 +69,7 @@ internal static class ConfigurationFile
             using var stream = new MemoryStream(json);
             var values = new JsonValues(new JsonStreamConfigurationSource { Stream = stream });
             values.Load();
-            stream.Position = 0;
-            using var document = JsonDocument.Parse(stream, Lenient);
+            using var document = JsonDocument.Parse(new MemoryStream(json), Lenient);
             MarkEmptyObjects(document.RootElement, "", values.Values);
             return values.Values;
         }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -44,6 +45,10 @@ public sealed class ConfigurationSchemaTests
     [InlineData("""{ "FenceGateway": { "FencingPolicies": { "a": { "Resource": "x", "DrainTimeout": "5" } } } }""")]
     [InlineData("""{ "FenceGateway": { "TokenStore": { "MaxActiveResources": 1 } } }""")]
     [InlineData("""{ "FenceGateway": { "TokenStore": "Memory" } }""")]
+    [InlineData("""{ "FenceGateway": { "ResiliencePolicies": { "a": { "CircuitBreaker": { "FailureRatio": 1.5 } } } } }""")]
+    [InlineData("""{ "FenceGateway": { "ResiliencePolicies": { "a": { "CircuitBreaker": { "FailureStatuses": [ "x" ] } } } } }""")]
+    [InlineData("""{ "FenceGateway": { "ResiliencePolicies": { "a": { "CircuitBreaker": { "FailureStatuses": [ 200 ] } } } } }""")]
+    [InlineData("""{ "FenceGateway": { "ResiliencePolicies": { "a": { "Timeouts": { "Total": 5 } } } } }""")]
     public async Task Mistake_SchemaAndGateway_BothFindIt(string json)
     {
         (await ConfigurationFolder.ProblemsAsync(json)).ShouldNotBeEmpty();
@@ -72,8 +77,8 @@ public sealed class ConfigurationSchemaTests
             {
                 { IsGenericType: true } map when map.GetGenericTypeDefinition() == typeof(Dictionary<,>)
                     => Keys(map.GetGenericArguments()[1], $"{at}:name"),
-                { IsClass: true } nested when nested != typeof(string) && nested != typeof(List<string>) => Keys(nested, at),
-                _ => [$"{at}={Text(property.GetValue(options)!)}"],
+                { IsClass: true } nested when nested != typeof(string) && nested != typeof(List<string>) && nested != typeof(List<int>) => Keys(nested, at),
+                _ => [$"{at}={Text(property.GetValue(options))}"],
             };
             foreach (var key in keys)
             {
@@ -82,8 +87,11 @@ public sealed class ConfigurationSchemaTests
         }
     }
 
-    private static string Text(object value) => value switch
+    private static string Text(object? value) => value switch
     {
+        null => "off",
+        double share => share.ToString(CultureInfo.InvariantCulture),
+        List<int> numbers => $"[{string.Join(", ", numbers)}]",
         TimeSpan duration => Durations.Write(duration),
         bool truth => truth ? "true" : "false",
         List<string> => "[]",
@@ -95,9 +103,20 @@ public sealed class ConfigurationSchemaTests
     {
         var errors = new List<string>();
         var kind = value?.GetValueKind();
-        if (schema["type"]?.ToString() is { } type && kind != Kind(type) && !(type == "boolean" && kind == JsonValueKind.False))
+        string[] types = schema["type"] switch
         {
-            return [$"{path}: no {type}"];
+            JsonArray several => [.. several.Select(t => t!.ToString())],
+            { } one => [one.ToString()],
+            null => [],
+        };
+        if (types.Length > 0 && !types.Any(type => kind == Kind(type) || (type == "null" && value is null) || (type == "boolean" && kind == JsonValueKind.False)))
+        {
+            return [$"{path}: no {types[0]}"];
+        }
+
+        if (value is null)
+        {
+            return errors;
         }
 
         if (schema["enum"] is JsonArray names && !names.Any(n => n!.ToString() == value?.ToString()))
@@ -110,7 +129,7 @@ public sealed class ConfigurationSchemaTests
             errors.Add($"{path}: pattern");
         }
 
-        if (schema["minimum"] is { } minimum && (value!.GetValue<int>() < (int)minimum || value.GetValue<int>() > (int)schema["maximum"]!))
+        if (schema["minimum"] is { } minimum && (Number(value!) < Number(minimum) || Number(value!) > Number(schema["maximum"]!)))
         {
             errors.Add($"{path}: range");
         }
@@ -141,11 +160,14 @@ public sealed class ConfigurationSchemaTests
         return errors;
     }
 
+    private static double Number(JsonNode node) => double.Parse(node.ToJsonString(), CultureInfo.InvariantCulture);
+
     private static JsonValueKind Kind(string type) => type switch
     {
         "object" => JsonValueKind.Object,
         "array" => JsonValueKind.Array,
-        "integer" => JsonValueKind.Number,
+        "integer" or "number" => JsonValueKind.Number,
+        "null" => JsonValueKind.Undefined,
         "boolean" => JsonValueKind.True,
         _ => JsonValueKind.String,
     };
