@@ -90,6 +90,7 @@ public sealed class FaultTests : IAsyncLifetime
     public async Task HalfAnswer_LessThanItsLength_IsIncomplete()
     {
         await using var client = await SendAsync(Fault.HalfAnswer);
+        (await _service.NextArrivalAsync()).Release();
 
         var response = await client.ReadResponseAsync();
 
@@ -100,6 +101,7 @@ public sealed class FaultTests : IAsyncLifetime
     public async Task CutChunks_NoLastChunk_IsIncomplete()
     {
         await using var client = await SendAsync(Fault.CutChunks);
+        (await _service.NextArrivalAsync()).Release();
 
         var response = await client.ReadResponseAsync();
 

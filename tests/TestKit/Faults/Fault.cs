@@ -31,10 +31,11 @@ public sealed record Fault(string Name, Func<FaultyExchange, Task<bool>> Behave)
         e.Reset();
     });
 
-    /// <summary>A head that promises more than what comes before the connection is closed orderly.</summary>
+    /// <summary>A head that promises more than what comes before the connection is closed orderly, when the test says so.</summary>
     public static readonly Fault HalfAnswer = Applied("half an answer", async e =>
     {
         await e.SendAsync("HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf");
+        await e.StepAsync();
         await e.CloseAsync();
     });
 
@@ -45,10 +46,11 @@ public sealed record Fault(string Name, Func<FaultyExchange, Task<bool>> Behave)
         await e.PeerGoneAsync();
     });
 
-    /// <summary>A chunked body that is cut off between two chunks.</summary>
+    /// <summary>A chunked body that is cut off between two chunks, when the test says so.</summary>
     public static readonly Fault CutChunks = Applied("chunks cut off", async e =>
     {
         await e.SendAsync("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n");
+        await e.StepAsync();
         await e.CloseAsync();
     });
 

@@ -89,9 +89,11 @@ internal sealed class FaultyConnection(FaultyService service, Socket socket, int
         {
             var line = await reader.ReadLineAsync(service.Stopping);
             var headers = await reader.ReadHeadersAsync(service.Stopping);
-            var exchange = new FaultyExchange(service, this, reader, headers, Journal(line.Split(' '), headers));
+            var index = Journal(line.Split(' '), headers);
+            var fault = service.Script(service.EntryAt(index));
+            var exchange = new FaultyExchange(service, this, reader, headers, index, fault);
             service.Arrived(exchange);
-            again = await exchange.RunAsync(service.Script(exchange.Entry));
+            again = await exchange.RunAsync();
         }
     }
 

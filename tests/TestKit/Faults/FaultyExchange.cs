@@ -24,9 +24,10 @@ public sealed class FaultyExchange
         FaultyConnection connection,
         RawHttpReader reader,
         List<KeyValuePair<string, string>> headers,
-        int index)
+        int index,
+        Fault fault)
     {
-        (_service, _connection, _reader, _index) = (service, connection, reader, index);
+        (_service, _connection, _reader, _index, Fault) = (service, connection, reader, index, fault);
         _chunked = RawHttpReader.Find(headers, "Transfer-Encoding") is not null;
         _unread = RawHttpReader.Find(headers, "Content-Length") is { } length
             ? long.Parse(length, NumberStyles.None, CultureInfo.InvariantCulture)
@@ -35,6 +36,9 @@ public sealed class FaultyExchange
 
     /// <summary>The journal's entry as it is now.</summary>
     public JournalEntry Entry => _service.EntryAt(_index);
+
+    /// <summary>What the service does with it.</summary>
+    public Fault Fault { get; }
 
     /// <summary>The number of its connection, from 1.</summary>
     public int Connection => _connection.Number;
@@ -115,11 +119,11 @@ public sealed class FaultyExchange
     }
 
     /// <summary>Runs the fault. True: the connection can carry another request.</summary>
-    internal async Task<bool> RunAsync(Fault fault)
+    internal async Task<bool> RunAsync()
     {
         try
         {
-            return await fault.Behave(this);
+            return await Fault.Behave(this);
         }
         finally
         {
