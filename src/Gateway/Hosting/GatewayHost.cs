@@ -70,7 +70,6 @@ internal static class GatewayHost
         configuration.AddTo(builder.Configuration);
         var serilog = GatewayLogging.Create(builder.Configuration);
         builder.Logging.UseGatewayLogging(serilog);
-        builder.Services.AddSingleton(configuration);
         builder.Services.AddSingleton(serilog);
         builder.Services.AddGateway(configuration, time, builder.Configuration);
         builder.WebHost.UseKestrel((context, kestrel) =>

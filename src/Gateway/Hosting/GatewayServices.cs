@@ -62,6 +62,7 @@ internal static class GatewayServices
         services.AddSingleton(policies);
         services.AddSingleton<FencedServices>();
         services.AddSingleton<FenceCheck>();
+        services.AddSingleton<FenceRefusals>();
         services.AddSingleton<FencingMetrics>();
     }
 
