@@ -7,6 +7,7 @@ namespace FenceGateway.Gateway.FunctionalTests.Resilience.Matrix;
 /// <summary>One gateway with one mechanism, and one faulty service behind it. Moves the clock where nothing else goes on.</summary>
 internal sealed class MatrixRun : IAsyncDisposable
 {
+    private const string Key = "one key";
     private static readonly MatrixFault Healthy = new("healthy", Fault.None);
 
     private readonly Mechanism _mechanism;
@@ -38,17 +39,21 @@ internal sealed class MatrixRun : IAsyncDisposable
         return run;
     }
 
+    /// <summary>What the mechanism's instruments have counted, each with its closed tags.</summary>
+    public string Counted => string.Join(
+        ", ", Meter.All.Where(m => Mechanism.Instruments.ContainsKey(m.Instrument)).Select(m => Mechanism.Instruments[m.Instrument](m)));
+
     /// <summary>A request that the fault hits once. The answer in short.</summary>
-    public async Task<string> SendFaultyAsync(MatrixFault fault, string key)
+    public async Task<string> SendFaultyAsync(MatrixFault fault)
     {
         var left = 1;
         _service.Script = _ => Interlocked.Decrement(ref left) >= 0 ? fault.Request : Fault.None;
         await fault.BeginAsync(_service);
-        return await SendAsync(fault, key);
+        return await SendAsync(fault, Key);
     }
 
     /// <summary>A request when the fault is over. The answer in short.</summary>
-    public Task<string> SendHealthyAsync(string key)
+    public Task<string> SendHealthyAsync(string key = Key)
     {
         _service.Script = _ => Fault.None;
         _service.Connections = _ => ConnectionFault.None;
@@ -85,7 +90,10 @@ internal sealed class MatrixRun : IAsyncDisposable
         var sending = Gateway.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
         await PassTimeAsync(sending, fault);
         using var response = await sending;
-        return await ReadAsync(response, fault);
+        var answer = await ReadAsync(response, fault);
+        // A client may see the last byte before the gateway is done with the request.
+        _ = await Gateway.WaitForStatusAsync($"{_lastId}");
+        return answer;
     }
 
     /// <summary>Does what the gateway or the service waits for, until the head of the answer is there.</summary>
@@ -93,6 +101,7 @@ internal sealed class MatrixRun : IAsyncDisposable
     {
         var connecting = fault.Hangs == Hang.Connecting ? Gateway.Clock.WaitForTimerAsync(_mechanism.Patience(fault.Hangs)) : answering;
         var waiting = Gateway.Clock.WaitForTimerWithinAsync(Mechanism.LongestRetryDelay);
+        var retries = 0;
         while (await Task.WhenAny(answering, _arriving, waiting, connecting) is var next && next != answering)
         {
             if (next == connecting)
@@ -102,8 +111,7 @@ internal sealed class MatrixRun : IAsyncDisposable
             }
             else if (next == waiting)
             {
-                // Between two attempts the fault ends.
-                _service.ComeBack();
+                EndBetweenAttempts(ref retries);
                 Gateway.Clock.Advance(Gateway.Clock.NextTimer!.Value);
                 waiting = Gateway.Clock.WaitForTimerWithinAsync(Mechanism.LongestRetryDelay);
             }
@@ -112,6 +120,17 @@ internal sealed class MatrixRun : IAsyncDisposable
                 await ArrivedAsync(await _arriving, fault);
                 _arriving = _service.NextArrivalAsync();
             }
+        }
+    }
+
+    /// <summary>The fault hits once: what it does to new connections ends before the second attempt.</summary>
+    private void EndBetweenAttempts(ref int retries)
+    {
+        var now = Meter?.Of("fencegateway.retries").Count ?? 0;
+        if (now > retries)
+        {
+            retries = now;
+            _service.ComeBack();
         }
     }
 

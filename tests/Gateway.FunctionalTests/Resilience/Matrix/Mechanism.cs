@@ -27,10 +27,17 @@ internal sealed record Mechanism(string Name, HttpMethod Method, string Policy)
     [
         new("none", HttpMethod.Put, ""),
         new("timeouts", HttpMethod.Put, Timeouts) { HasTimeouts = true },
-        new("retry PUT", HttpMethod.Put, Retry) { HasTimeouts = true },
-        new("retry POST", HttpMethod.Post, Retry) { HasTimeouts = true },
-        new("retry POST+key", HttpMethod.Post, HonouredKeys) { HasTimeouts = true, HasKey = true },
+        new("retry-put", HttpMethod.Put, Retry) { HasTimeouts = true },
+        new("retry-post", HttpMethod.Post, Retry) { HasTimeouts = true },
+        new("retry-key", HttpMethod.Post, HonouredKeys) { HasTimeouts = true, HasKey = true },
     ];
+
+    /// <summary>What mechanisms count, and how the table writes it.</summary>
+    public static readonly IReadOnlyDictionary<string, Func<Measured, string>> Instruments = new Dictionary<string, Func<Measured, string>>
+    {
+        ["fencegateway.retries"] = m => $"retried: {m.Tags["fencegateway.reason"]}",
+        ["fencegateway.retries.out_of_budget"] = _ => "out of budget",
+    };
 
     public bool HasTimeouts { get; init; }
 
