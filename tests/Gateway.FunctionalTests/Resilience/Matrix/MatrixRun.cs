@@ -87,6 +87,7 @@ internal sealed class MatrixRun : IAsyncDisposable
             request.Headers.Add("Idempotency-Key", $"\"{key}\"");
         }
 
+        _faulted = null;
         var sending = Gateway.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
         await PassTimeAsync(sending, fault);
         using var response = await sending;
@@ -117,8 +118,7 @@ internal sealed class MatrixRun : IAsyncDisposable
             }
             else
             {
-                await ArrivedAsync(await _arriving, fault);
-                _arriving = _service.NextArrivalAsync();
+                await TakeArrivalAsync(fault);
             }
         }
     }
@@ -134,9 +134,11 @@ internal sealed class MatrixRun : IAsyncDisposable
         }
     }
 
-    private async Task ArrivedAsync(FaultyExchange arrival, MatrixFault fault)
+    private async Task TakeArrivalAsync(MatrixFault fault)
     {
-        if (arrival.Fault != fault.Request)
+        var arrival = await _arriving;
+        _arriving = _service.NextArrivalAsync();
+        if (_faulted is not null || arrival.Fault != fault.Request)
         {
             return;
         }
@@ -177,7 +179,7 @@ internal sealed class MatrixRun : IAsyncDisposable
             {
                 if (length == 0)
                 {
-                    GoOn(fault);
+                    await GoOnAsync(fault);
                 }
 
                 length += count;
@@ -192,7 +194,7 @@ internal sealed class MatrixRun : IAsyncDisposable
     }
 
     /// <summary>The client has seen the first part of the answer.</summary>
-    private void GoOn(MatrixFault fault)
+    private async Task GoOnAsync(MatrixFault fault)
     {
         if (fault.Hangs == Hang.InTheBody)
         {
@@ -201,7 +203,12 @@ internal sealed class MatrixRun : IAsyncDisposable
 
         for (var step = 0; step < fault.StepsInTheBody; step++)
         {
-            _faulted!.Release();
+            while (_faulted is null)
+            {
+                await TakeArrivalAsync(fault);
+            }
+
+            _faulted.Release();
         }
     }
 }
