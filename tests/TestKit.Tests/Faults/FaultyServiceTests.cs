@@ -86,6 +86,7 @@ public sealed class FaultyServiceTests : IAsyncLifetime
         await using var second = await OpenAsync();
         _service.Entries.Count.ShouldBe(1);
         _service.ConnectionCount.ShouldBe(2);
+        _service.Unread.ShouldBe([Get]);
     }
 
     [Fact]

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net.Sockets;
+using System.Text;
 
 namespace FenceGateway.TestKit;
 
@@ -72,8 +73,9 @@ internal sealed class FaultyConnection(FaultyService service, Socket socket, int
                 await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, service.Stopping);
                 break;
             case ConnectionFault.ResetUnread:
-                // A read of no bytes completes when there are some.
-                _ = await socket.ReceiveAsync(Memory<byte>.Empty, service.Stopping);
+                var seen = new byte[4096];
+                var count = await socket.ReceiveAsync(seen, SocketFlags.Peek, service.Stopping);
+                service.LeftUnread(Encoding.Latin1.GetString(seen, 0, count));
                 Reset();
                 break;
             default:

@@ -18,6 +18,7 @@ public sealed class FaultyService : IAsyncDisposable
     private readonly Lock _lock = new();
     private readonly HashSet<FaultyConnection> _open = [];
     private readonly List<JournalEntry> _entries = [];
+    private readonly List<string> _unread = [];
     private readonly Channel<FaultyExchange> _arrivals = Channel.CreateUnbounded<FaultyExchange>();
     private readonly Channel<FaultyConnection> _accepted = Channel.CreateUnbounded<FaultyConnection>();
     private readonly CancellationTokenSource _stopping = new();
@@ -67,6 +68,18 @@ public sealed class FaultyService : IAsyncDisposable
             lock (_lock)
             {
                 return [.. _entries];
+            }
+        }
+    }
+
+    /// <summary>The first bytes of each connection that was reset unread: what was sent there, at least.</summary>
+    public IReadOnlyList<string> Unread
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return [.. _unread];
             }
         }
     }
@@ -170,6 +183,14 @@ public sealed class FaultyService : IAsyncDisposable
         lock (_lock)
         {
             _entries[index] = change(_entries[index]);
+        }
+    }
+
+    internal void LeftUnread(string bytes)
+    {
+        lock (_lock)
+        {
+            _unread.Add(bytes);
         }
     }
 
