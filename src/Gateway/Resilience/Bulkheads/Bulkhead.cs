@@ -116,7 +116,9 @@ internal sealed class Bulkhead : Compartment
 
     protected override void TakeLocked(long token) => _inUse++;
 
-    protected override void GiveBackLocked(long token) => _inUse--;
+    protected override void GiveBackLocked(long token) => _inUse = _inUse > 0
+        ? _inUse - 1
+        : throw new InvalidOperationException("A place was given back that nobody had.");
 
     private static GradientLimit? Gradient(BulkheadPolicy policy) => policy.Adaptive is { } adaptive
         ? new GradientLimit(policy.PermitLimit, adaptive.MinLimit, adaptive.MaxLimit)

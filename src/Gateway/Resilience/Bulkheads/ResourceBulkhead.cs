@@ -70,11 +70,11 @@ internal sealed class ResourceBulkhead(ResourceBulkheads owner, Lock gate, Fence
 
     protected override void GiveBackLocked(long token)
     {
-        InUse--;
         for (var i = 0; i < _kinds; i++)
         {
             if (_held[i].Token == token)
             {
+                InUse--;
                 if (--_held[i].Count == 0)
                 {
                     _held[i] = _held[--_kinds];
@@ -83,5 +83,7 @@ internal sealed class ResourceBulkhead(ResourceBulkheads owner, Lock gate, Fence
                 return;
             }
         }
+
+        throw new InvalidOperationException("A place was given back that nobody had.");
     }
 }
