@@ -1,4 +1,5 @@
 using FenceGateway.Gateway.Configuration;
+using FenceGateway.Gateway.Health;
 using FenceGateway.Gateway.Telemetry;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;

@@ -19,12 +19,12 @@ internal sealed partial class ConfigurationWatcher(LastGoodConfiguration configu
     private readonly Channel<bool> _changes = Channel.CreateBounded<bool>(
         new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
 
-    private volatile bool _forced;
+    private int _forced;
 
     /// <summary>The next reload happens soon, and whether or not the file has changed.</summary>
     public void Force()
     {
-        _forced = true;
+        Interlocked.Exchange(ref _forced, 1);
         _changes.Writer.TryWrite(true);
     }
 
@@ -40,9 +40,7 @@ internal sealed partial class ConfigurationWatcher(LastGoodConfiguration configu
             await foreach (var _ in _changes.Reader.ReadAllAsync(stoppingToken))
             {
                 await SettleAsync(stoppingToken);
-                var forced = _forced;
-                _forced = false;
-                await ReloadAsync(forced, stoppingToken);
+                await ReloadAsync(forced: Interlocked.Exchange(ref _forced, 0) == 1, stoppingToken);
             }
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)

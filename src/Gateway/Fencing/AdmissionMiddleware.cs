@@ -15,6 +15,7 @@ internal sealed class AdmissionMiddleware(
     RequestDelegate next,
     FenceTable table,
     ShutdownSignal shutdown,
+    FenceRefusals refusals,
     FencingMetrics metrics,
     TimeProvider time,
     ILogger<AdmissionMiddleware> logger)
@@ -180,19 +181,8 @@ internal sealed class AdmissionMiddleware(
         }
     }
 
-    private Task RefuseAsync(HttpContext context, GatewayRequest request, FenceRefusal refusal)
-    {
-        var policy = request.Policy!;
-        request.Outcome = refusal.Outcome;
-        metrics.Check(policy, refusal.Outcome);
-        if (policy.Mode == FencingMode.Report)
-        {
-            logger.WouldRefuse(policy.Name, request.Fence?.Resource.Value, refusal.Outcome.Name(), refusal.Detail);
-            return next(context);
-        }
-
-        return ProblemResponse.WriteAsync(context, refusal.Type, refusal.Detail, refusal.RetryAfter);
-    }
+    private Task RefuseAsync(HttpContext context, GatewayRequest request, FenceRefusal refusal) =>
+        refusals.RefuseAsync(context, request.Policy!, refusal, next);
 
     private static FenceRefusal Draining(in Admission admission) => new(
         FenceOutcome.Draining, ProblemType.FenceDraining,

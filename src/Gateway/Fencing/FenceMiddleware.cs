@@ -10,7 +10,7 @@ namespace FenceGateway.Gateway.Fencing;
 /// ambiguous targets away from services that are fenced on another route.
 /// </summary>
 internal sealed class FenceMiddleware(
-    RequestDelegate next, FenceCheck check, FencedServices fenced, FencingMetrics metrics, ILogger<FenceMiddleware> logger)
+    RequestDelegate next, FenceCheck check, FenceRefusals refusals, FencedServices fenced, FencingMetrics metrics)
 {
     public Task InvokeAsync(HttpContext context)
     {
@@ -34,22 +34,7 @@ internal sealed class FenceMiddleware(
             metrics.Check(policy, passed);
         }
 
-        return refusal is null ? next(context) : RefuseAsync(context, policy, request, refusal);
-    }
-
-    private Task RefuseAsync(HttpContext context, FencingPolicy policy, GatewayRequest request, FenceRefusal refusal)
-    {
-        request.Outcome = refusal.Outcome;
-        metrics.Check(policy, refusal.Outcome);
-        if (policy.Mode == FencingMode.Report)
-        {
-            var resource = request.Fence?.Resource.Value;
-            logger.WouldRefuse(policy.Name, resource, refusal.Outcome.Name(), refusal.Detail);
-            request.Withdraw();
-            return next(context);
-        }
-
-        return ProblemResponse.WriteAsync(context, refusal.Type, refusal.Detail, refusal.RetryAfter);
+        return refusal is null ? next(context) : refusals.RefuseAsync(context, policy, refusal, next);
     }
 
     /// <summary>

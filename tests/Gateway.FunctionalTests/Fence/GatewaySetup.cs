@@ -18,6 +18,9 @@ internal sealed record GatewaySetup
     /// <summary>So long that a waiting write never gives up in a test that moves the clock over the other times.</summary>
     public const string PatientDrain = """ "DrainTimeout": "00:09:00" """;
 
+    /// <summary>Stands for the service's address in <see cref="Cluster"/>.</summary>
+    public const string Service = "SERVICE";
+
     public string Policy { get; init; } = "";
 
     public string Route { get; init; } = "";
@@ -58,7 +61,9 @@ internal sealed record GatewaySetup
                 Routes),
             ["Clusters"] = new JsonObject
             {
-                ["service"] = Lay(Parse($$""" "Destinations": { "a": { "Address": "{{service}}" } } """), Cluster),
+                ["service"] = Lay(
+                    Parse($$""" "Destinations": { "a": { "Address": "{{service}}" } } """),
+                    Cluster.Replace(Service, service.ToString(), StringComparison.Ordinal)),
             },
         };
         root["FenceGateway"] = Lay(

@@ -1,7 +1,7 @@
 using System.Text.Json.Nodes;
-using FenceGateway.Gateway.Health;
+using FenceGateway.Gateway.Admin;
 
-namespace FenceGateway.Gateway.Admin;
+namespace FenceGateway.Gateway.Health;
 
 /// <summary><c>/livez</c>: the process runs. <c>/readyz</c>, <c>/healthz</c>: it should get traffic.</summary>
 internal sealed class HealthEndpoints(HealthState health)

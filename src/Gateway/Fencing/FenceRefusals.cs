@@ -1,0 +1,28 @@
+using FenceGateway.Gateway.Problems;
+using FenceGateway.Gateway.Requests;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace FenceGateway.Gateway.Fencing;
+
+/// <summary>Carries a refusal out: counts it and answers it, or lets the request go on where the policy only reports.</summary>
+internal sealed class FenceRefusals(FencingMetrics metrics, ILogger<FenceRefusals> logger)
+{
+    /// <param name="context">The request.</param>
+    /// <param name="policy">The policy that it is judged by.</param>
+    /// <param name="refusal">The verdict.</param>
+    /// <param name="next">How it goes on under a policy that only reports.</param>
+    public Task RefuseAsync(HttpContext context, FencingPolicy policy, FenceRefusal refusal, RequestDelegate next)
+    {
+        var request = context.Features.GetRequiredFeature<GatewayRequest>();
+        request.Outcome = refusal.Outcome;
+        metrics.Check(policy, refusal.Outcome);
+        if (policy.Mode != FencingMode.Report)
+        {
+            return ProblemResponse.WriteAsync(context, refusal.Type, refusal.Detail, refusal.RetryAfter);
+        }
+
+        logger.WouldRefuse(policy.Name, request.Fence?.Resource.Value, refusal.Outcome.Name(), refusal.Detail);
+        request.Withdraw();
+        return next(context);
+    }
+}
