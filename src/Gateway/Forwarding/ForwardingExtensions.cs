@@ -1,3 +1,4 @@
+using FenceGateway.Gateway.Chaos;
 using FenceGateway.Gateway.Fencing;
 using FenceGateway.Gateway.Requests;
 using FenceGateway.Gateway.Resilience.Bulkheads;
@@ -40,20 +41,14 @@ internal static class ForwardingExtensions
             return ValueTask.CompletedTask;
         }));
 
-    /// <summary>
-    /// Takes note of the head of the service's answer: it stops the time to the first byte, one without a body is the whole answer
-    /// whatever becomes of the rest of the request, and one after which another attempt follows is dropped.
-    /// </summary>
+    /// <summary>Takes note of the head of the service's answer.</summary>
     public static IReverseProxyBuilder AddAnswerHeads(this IReverseProxyBuilder builder) =>
         builder.AddTransforms(static context => context.AddResponseTransform(static transform =>
         {
             if (transform.ProxyResponse is { } answer)
             {
-                ref var attempts = ref transform.HttpContext.Features.GetRequiredFeature<GatewayRequest>().Attempts;
-                attempts.Status = (int)answer.StatusCode;
-                attempts.IsWhole = answer.Content.Headers.ContentLength == 0;
-                attempts.Deadline?.HeadArrived(isUpgrade: attempts.Status == StatusCodes.Status101SwitchingProtocols);
-                transform.SuppressResponseBody |= attempts.Retry?.DropAnswer(answer, attempts) == true;
+                transform.SuppressResponseBody |=
+                    transform.HttpContext.Features.GetRequiredFeature<GatewayRequest>().Attempts.HeadArrived(answer);
             }
 
             return ValueTask.CompletedTask;
@@ -71,5 +66,6 @@ internal static class ForwardingExtensions
             pipeline.UsePassiveHealthChecks();
             pipeline.UseMiddleware<AdmissionMiddleware>();
             pipeline.UseMiddleware<AttemptMiddleware>();
+            pipeline.UseMiddleware<ChaosMiddleware>();
         });
 }

@@ -1,4 +1,5 @@
 using FenceGateway.Gateway.Admin;
+using FenceGateway.Gateway.Chaos;
 using FenceGateway.Gateway.Configuration;
 using FenceGateway.Gateway.Fencing;
 using FenceGateway.Gateway.Forwarding;
@@ -39,6 +40,7 @@ internal static class GatewayServices
             .AddAnswerHeads();
         services.AddForwarding();
         services.AddOverload();
+        services.AddChaos();
 
         services.AddSingleton<ShutdownSignal>();
         services.AddSingleton<HealthState>();
@@ -75,6 +77,12 @@ internal static class GatewayServices
         services.AddSingleton<FenceCheck>();
         services.AddSingleton<FenceRefusals>();
         services.AddSingleton<FencingMetrics>();
+    }
+
+    private static void AddChaos(this IServiceCollection services)
+    {
+        services.AddSingleton<ChaosRules>();
+        services.AddSingleton<ChaosReport>();
     }
 
     private static void AddOverload(this IServiceCollection services)
