@@ -8,6 +8,7 @@ using FenceGateway.Gateway.LoadBalancing;
 using FenceGateway.Gateway.Overload;
 using FenceGateway.Gateway.RateLimiting;
 using FenceGateway.Gateway.Resilience;
+using FenceGateway.Gateway.Resilience.Bulkheads;
 using FenceGateway.Gateway.Resilience.Retries;
 using FenceGateway.Gateway.Shutdown;
 using FenceGateway.TokenStore;
@@ -96,6 +97,9 @@ internal static class GatewayServices
         services.AddSingleton<IForwarderHttpClientFactory, ConnectTimeout>();
         services.AddSingleton<ForwardDeadline.Pool>();
         services.AddSingleton<Attempts>();
+        services.AddSingleton<FencedWaiters>();
+        services.AddSingleton<BulkheadRegistry>();
+        services.AddSingleton<BulkheadMetrics>();
         services.AddSingleton<ResilienceRegistry>();
         services.AddSingleton<RetryMetrics>();
     }
