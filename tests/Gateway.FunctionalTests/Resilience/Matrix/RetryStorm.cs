@@ -109,7 +109,7 @@ internal sealed class RetryStorm : IAsyncDisposable
             service.ComeBack();
         }
 
-        return random.Next(4) == 0 ? Faults[random.Next(Faults.Length)] : Fault.None;
+        return random.Next(2) == 0 ? Faults[random.Next(Faults.Length)] : Fault.None;
     }
 
     private static async Task ReleaseAllAsync(FaultyService service)
