@@ -31,12 +31,9 @@ internal sealed class Bulkhead : Compartment
     /// <summary>Places that there are now.</summary>
     public int Limit => Volatile.Read(ref _limit);
 
+    public override TimeSpan QueueTimeout => _policy.QueueTimeout;
+
     protected override int QueueLimit => _policy.QueueLimit;
-
-    protected override TimeSpan QueueTimeout => _policy.QueueTimeout;
-
-    /// <summary>How long a client that was turned away should leave us alone: by then the line has turned over.</summary>
-    public TimeSpan RetryAfter => _policy.QueueTimeout;
 
     /// <summary>Takes a place if one is free.</summary>
     public bool TryEnter()
@@ -91,8 +88,8 @@ internal sealed class Bulkhead : Compartment
         WakeAll(ended);
     }
 
-    /// <summary>An attempt has been answered or has timed out: what the adaptive limit, if there is one, learns from.</summary>
-    public void Sample(TimeSpan latency, bool timedOut)
+    /// <summary>An attempt was answered or dropped: what the adaptive limit, if there is one, learns from.</summary>
+    public void Sample(TimeSpan latency, bool dropped)
     {
         if (_gradient is null)
         {
@@ -102,7 +99,7 @@ internal sealed class Bulkhead : Compartment
         PlaceWaiter? ended = null;
         lock (Gate)
         {
-            if (_gradient?.Sample(latency, timedOut, _inUse) == true)
+            if (_gradient?.Sample(latency, dropped, _inUse) == true)
             {
                 _limit = _gradient.Limit;
                 ended = GrantLocked();
@@ -124,15 +121,3 @@ internal sealed class Bulkhead : Compartment
         ? new GradientLimit(policy.PermitLimit, adaptive.MinLimit, adaptive.MaxLimit)
         : null;
 }
-
-/// <summary>What a bulkhead is for.</summary>
-internal enum BulkheadScope
-{
-    Resource,
-    Route,
-    Cluster,
-}
-
-/// <param name="Scope">What it is for.</param>
-/// <param name="Name">The name of the route (also for its resources) or of the cluster.</param>
-internal readonly record struct BulkheadName(BulkheadScope Scope, string Name);

@@ -16,11 +16,12 @@ internal abstract class Compartment(Lock gate, FencedWaiters fenced, TimeProvide
     /// <summary>Requests that wait.</summary>
     public int Waiting => _line.Count;
 
+    /// <summary>How long a request waits at most.</summary>
+    public abstract TimeSpan QueueTimeout { get; }
+
     protected Lock Gate => gate;
 
     protected abstract int QueueLimit { get; }
-
-    protected abstract TimeSpan QueueTimeout { get; }
 
     /// <summary>Whether a place is free for a token; if there is none for the highest one, there is none for any.</summary>
     protected abstract bool HasPlaceLocked(long token);

@@ -18,7 +18,7 @@ namespace FenceGateway.Gateway.Resilience.Bulkheads;
 /// that tells a queue from a service that takes longer by itself. A window in which no more than half of the limit was used
 /// is such a measurement by itself, and changes no limit.
 /// </para>
-/// <para>A time-out counts as a drop: the gradient is at most the share of attempts that were answered, and a window with drops
+/// <para>What was dropped has no latency: the gradient is at most the share of attempts that were answered, and a window with drops
 /// has no headroom. Knows no clock: a window is as many samples as fit in at once, fifty at least. Belongs to a lock.</para>
 /// </remarks>
 internal sealed class GradientLimit
@@ -39,7 +39,7 @@ internal sealed class GradientLimit
     private double _unloaded;
     private double _latencies;
     private int _answered;
-    private int _timedOut;
+    private int _dropped;
     private int _mostInUse;
     private int _toSkip;
     private int _windowsToProbe;
@@ -60,9 +60,9 @@ internal sealed class GradientLimit
 
     /// <summary>Takes one attempt into account. Whether the limit has changed.</summary>
     /// <param name="latency">How long it took.</param>
-    /// <param name="timedOut">Whether it ended without an answer.</param>
+    /// <param name="dropped">Whether the service did not do it: it timed out, or was turned away.</param>
     /// <param name="inUse">Places in use when it ended.</param>
-    public bool Sample(TimeSpan latency, bool timedOut, int inUse)
+    public bool Sample(TimeSpan latency, bool dropped, int inUse)
     {
         if (_toSkip > 0)
         {
@@ -72,9 +72,9 @@ internal sealed class GradientLimit
         }
 
         _mostInUse = Math.Max(_mostInUse, inUse);
-        if (timedOut)
+        if (dropped)
         {
-            _timedOut++;
+            _dropped++;
         }
         else
         {
@@ -82,14 +82,14 @@ internal sealed class GradientLimit
             _latencies += latency.Ticks;
         }
 
-        if (_answered + _timedOut < Math.Max(FewestSamples, Limit))
+        if (_answered + _dropped < Math.Max(FewestSamples, Limit))
         {
             return false;
         }
 
         var before = Limit;
         EndWindow();
-        (_latencies, _answered, _timedOut, _mostInUse) = (0, 0, 0, 0);
+        (_latencies, _answered, _dropped, _mostInUse) = (0, 0, 0, 0);
         return Limit != before;
     }
 
@@ -117,9 +117,9 @@ internal sealed class GradientLimit
     {
         var mean = _answered == 0 ? 0 : _latencies / _answered;
         var byLatency = mean > 0 && _unloaded > 0 ? Tolerance * _unloaded / mean : 1;
-        var byDrops = (double)_answered / (_answered + _timedOut);
+        var byDrops = (double)_answered / (_answered + _dropped);
         var gradient = Math.Clamp(Math.Min(byLatency, byDrops), SteepestGradient, 1);
-        var headroom = _timedOut == 0 ? Math.Sqrt(_estimate) : 0;
+        var headroom = _dropped == 0 ? Math.Sqrt(_estimate) : 0;
         Set(_estimate * gradient + headroom);
         if (_estimate < _estimateAtProbe / 2)
         {
@@ -138,14 +138,14 @@ internal sealed class GradientLimit
     {
         _probing = false;
         _windowsToProbe = LearnUnloaded() ? WindowsAfterSurprise : WindowsBetweenProbes;
-        Set(_timedOut > _answered ? _estimate * SteepestGradient : _estimate);
+        Set(_dropped > _answered ? _estimate * SteepestGradient : _estimate);
         _estimateAtProbe = _estimate;
     }
 
     /// <summary>Takes the window's mean for the latency without load. Whether it is a surprise.</summary>
     private bool LearnUnloaded()
     {
-        if (_timedOut >= _answered)
+        if (_dropped >= _answered)
         {
             return false;
         }

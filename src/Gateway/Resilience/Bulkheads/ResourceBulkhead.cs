@@ -16,9 +16,9 @@ internal sealed class ResourceBulkhead(ResourceBulkheads owner, Lock gate, Fence
 
     public bool IsIdle => InUse == 0 && Waiting == 0;
 
-    protected override int QueueLimit => owner.Policy.QueueLimit;
+    public override TimeSpan QueueTimeout => owner.Policy.QueueTimeout;
 
-    protected override TimeSpan QueueTimeout => owner.Policy.QueueTimeout;
+    protected override int QueueLimit => owner.Policy.QueueLimit;
 
     public bool TryEnterLocked(long token)
     {

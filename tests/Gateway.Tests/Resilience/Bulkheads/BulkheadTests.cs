@@ -174,7 +174,7 @@ public sealed class BulkheadTests
         var waiting = EnterAsync(bulkhead);
         for (var i = 0; i < 1_000 && bulkhead.Limit <= 4; i++)
         {
-            bulkhead.Sample(TimeSpan.FromMilliseconds(20), timedOut: false);
+            bulkhead.Sample(TimeSpan.FromMilliseconds(20), dropped: false);
         }
 
         (await Limited(waiting)).ShouldBe(PlaceStatus.Taken);

@@ -83,7 +83,7 @@ public sealed class GradientLimitTests
 
         for (var i = 0; i < 2_000; i++)
         {
-            limit.Sample(TimeSpan.FromSeconds(10), timedOut: true, limit.Limit);
+            limit.Sample(TimeSpan.FromSeconds(10), dropped: true, limit.Limit);
         }
 
         limit.Limit.ShouldBe(4);
@@ -150,7 +150,7 @@ public sealed class GradientLimitTests
 
                 var load = begun.Dequeue();
                 var latency = Latency * Math.Max(1, (double)load / Capacity) * Noise();
-                limit.Sample(Unit * latency, timedOut: false, begun.Count + 1);
+                limit.Sample(Unit * latency, dropped: false, begun.Count + 1);
                 (lowest, sum, highest) = (Math.Min(lowest, limit.Limit), sum + limit.Limit, Math.Max(highest, limit.Limit));
             }
 
