@@ -11,14 +11,16 @@ namespace FenceGateway.Gateway.Forwarding;
 internal static class ForwardingExtensions
 {
     /// <summary>
-    /// Gives a request that must not be sent twice and has no body an empty one: see <see cref="EmptyContent"/>. Takes Expect away from the service
+    /// Gives a request that must not be sent twice, or whose retries are counted, and that has no body an empty one: see
+    /// <see cref="EmptyContent"/>. Takes Expect away from the service
     /// only: Kestrel answers the client's own with 100 when the body is first read. Lets a body of unknown length flow.
     /// </summary>
     public static IReverseProxyBuilder AddRequestBodies(this IReverseProxyBuilder builder) =>
         builder.AddTransforms(static context => context.AddRequestTransform(static transform =>
         {
             var request = transform.HttpContext.Features.GetRequiredFeature<GatewayRequest>();
-            if (request.Mechanisms(transform.HttpContext).Timeouts?.Connect is { } connect)
+            var mechanisms = request.Mechanisms(transform.HttpContext);
+            if (mechanisms.Timeouts?.Connect is { } connect)
             {
                 ConnectTimeout.Set(transform.ProxyRequest, connect);
             }
@@ -28,7 +30,7 @@ internal static class ForwardingExtensions
                 transform.ProxyRequest.Headers.ExpectContinue = null;
             }
 
-            if (request.InFlight || !RetryDecision.IsIdempotent(transform.HttpContext.Request.Method))
+            if (request.InFlight || mechanisms.Retrying is not null || !RetryDecision.IsIdempotent(transform.HttpContext.Request.Method))
             {
                 transform.ProxyRequest.Content ??= new EmptyContent();
             }
