@@ -156,6 +156,7 @@ public sealed class AnswerCrashPropertyTests
                 {
                     var started = random.Next(2) == 0;
                     claims.Add((key, claim, started));
+                    _running.Add(key);
                     if (started)
                     {
                         await Store.StartAsync(claim, default);
@@ -201,13 +202,7 @@ public sealed class AnswerCrashPropertyTests
                 _ => reply.Text(),
             };
             (_later.GetValueOrDefault(key) ?? [Free]).ShouldContain(now, $"key {key}");
-            if (reply.Claim is { } claim)
-            {
-                _running.Remove(key);
-                return claim;
-            }
-
-            return null;
+            return reply.Claim;
         }
 
         private async Task RestartAsync()
