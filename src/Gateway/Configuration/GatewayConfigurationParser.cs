@@ -1,3 +1,7 @@
+using FenceGateway.Gateway.Overload;
+using FenceGateway.Gateway.RateLimiting;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+
 namespace FenceGateway.Gateway.Configuration;
 
 /// <summary>Checks a configuration as a whole: everything that is wrong with it, or what it means.</summary>
@@ -12,17 +16,22 @@ internal static class GatewayConfigurationParser
         cancellationToken.ThrowIfCancellationRequested();
         var before = problems.Count;
         CheckSections(configuration, problems);
-        var options = new OptionsReader(problems).Read<GatewayOptions>(configuration.GetSection(GatewayOptions.Section));
+        var section = configuration.GetSection(GatewayOptions.Section);
+        var options = new OptionsReader(problems).Read<GatewayOptions>(section);
         CheckRequests(options.Requests, problems);
+        TrustedProxies.Check(options.Requests, problems);
         ListenerRules.Check(configuration, options, problems);
+        CheckKestrel(configuration, options.Limits, problems);
         var policies = FencingPolicyReader.Read(options, problems);
         var resilience = ResiliencePolicyReader.Read(options, problems);
+        var limits = RateLimitPolicyReader.Read(options, problems);
         var proxy = await ReverseProxyInspector.InspectAsync(configuration, problems);
         FencedRouteRules.Check(configuration, proxy.Routes, options, policies, problems);
         ResilientRouteRules.Check(configuration, proxy.Routes, proxy.Clusters, resilience, problems);
+        RateLimitedRouteRules.Check(proxy.Routes, options, limits, problems);
         return problems.Count > before
             ? null
-            : new GatewayConfiguration(options, policies, resilience, proxy.Routes, proxy.Clusters);
+            : new GatewayConfiguration(options, policies, resilience, limits, proxy.Routes, proxy.Clusters);
     }
 
     /// <summary>
@@ -47,6 +56,20 @@ internal static class GatewayConfigurationParser
             {
                 problems.Add(new(ConfigPath.Of(section.Path), $"is an unknown key; did you mean '{nearest}'?"));
             }
+        }
+    }
+
+    /// <summary>Kestrel's own section, by applying it to options that nobody uses.</summary>
+    private static void CheckKestrel(IConfiguration configuration, LimitsOptions limits, List<ConfigProblem> problems)
+    {
+        var section = configuration.GetSection("Kestrel");
+        try
+        {
+            KestrelLimits.Apply(new KestrelServerOptions(), limits, section);
+        }
+        catch (Exception e) when (e is InvalidOperationException or ArgumentException)
+        {
+            problems.Add(new(ConfigPath.Of(section.Path), $"is refused by Kestrel: {(e.InnerException ?? e).Message.ReplaceLineEndings(" ")}"));
         }
     }
 

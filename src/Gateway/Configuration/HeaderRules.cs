@@ -27,11 +27,14 @@ internal static class HeaderRules
 
     /// <summary>What is wrong with <paramref name="name"/>, or null.</summary>
     public static string? Check(string name) =>
-        name.Length == 0 || name.AsSpan().ContainsAnyExcept(TokenCharacters)
+        !IsName(name)
             ? $"is '{name}', which is no header name (letters, digits and !#$%&'*+-.^_`|~)"
         : Taken.Contains(name) ? $"is '{name}', a header with a meaning of its own"
         : name.Count(IsSeparator) > MaxSeparators ? $"is '{name}'; at most {MaxSeparators} '-' or '_' are possible"
         : null;
+
+    /// <summary>Whether <paramref name="name"/> can be a header's name at all.</summary>
+    public static bool IsName(string name) => name.Length > 0 && !name.AsSpan().ContainsAnyExcept(TokenCharacters);
 
     /// <summary>The form in which CGI, WSGI, PHP and others see the name, whether it was written with '-' or '_'.</summary>
     public static string Folded(string name) => name.Replace('-', '_').ToUpperInvariant();

@@ -1,4 +1,5 @@
 using System.Collections.Frozen;
+using FenceGateway.Gateway.LoadBalancing;
 using Yarp.ReverseProxy.Configuration;
 
 namespace FenceGateway.Gateway.Configuration;
@@ -16,7 +17,7 @@ internal static class ReverseProxyInspector
         var services = new ServiceCollection();
         services.AddLogging();
         services.AddSingleton(configuration);
-        services.AddReverseProxy().LoadFromConfig(section);
+        services.AddReverseProxy().LoadFromConfig(section).AddResourceHash();
         await using var provider = services.BuildServiceProvider();
         if (Load(provider, section, problems) is not { } config)
         {

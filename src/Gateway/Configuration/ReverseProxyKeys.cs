@@ -9,10 +9,9 @@ namespace FenceGateway.Gateway.Configuration;
 internal static class ReverseProxyKeys
 {
     /// <summary>The gateway has none of the middleware behind these; YARP would fail the requests of such a route.</summary>
-    private static readonly string[] Unsupported =
-        ["AuthorizationPolicy", "CorsPolicy", "RateLimiterPolicy", "OutputCachePolicy", "TimeoutPolicy"];
+    private static readonly string[] Unsupported = ["AuthorizationPolicy", "CorsPolicy", "OutputCachePolicy", "TimeoutPolicy"];
 
-    /// <summary>The route as far as the gateway serves it, so that one mistake is not reported twice.</summary>
+    /// <summary>The route as far as YARP serves it: what is unsupported is reported here, and rate limits are the gateway's own.</summary>
     public static RouteConfig WithoutUnsupported(RouteConfig route) => route with
     {
         AuthorizationPolicy = null,

@@ -19,11 +19,12 @@ internal sealed class ForwardDeadline(TimeProvider time) : CancellationTokenSour
     public bool IsClientGone => _clientGone;
 
     /// <summary>The head of the answer is there: from now on only the end of all attempts counts.</summary>
-    public void HeadArrived()
+    /// <param name="isUpgrade">It makes a tunnel of the connection, which is no answer that could come to its end.</param>
+    public void HeadArrived(bool isUpgrade)
     {
-        if (_afterHead != TimeSpan.Zero)
+        if (isUpgrade || _afterHead != TimeSpan.Zero)
         {
-            CancelAfter(_afterHead);
+            CancelAfter(isUpgrade ? Timeout.InfiniteTimeSpan : _afterHead);
             _afterHead = TimeSpan.Zero;
         }
     }

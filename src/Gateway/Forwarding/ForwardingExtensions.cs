@@ -51,7 +51,7 @@ internal static class ForwardingExtensions
                 ref var attempts = ref transform.HttpContext.Features.GetRequiredFeature<GatewayRequest>().Attempts;
                 attempts.Status = (int)answer.StatusCode;
                 attempts.IsWhole = answer.Content.Headers.ContentLength == 0;
-                attempts.Deadline?.HeadArrived();
+                attempts.Deadline?.HeadArrived(isUpgrade: attempts.Status == StatusCodes.Status101SwitchingProtocols);
                 transform.SuppressResponseBody |= attempts.Retry?.DropAnswer(answer, attempts) == true;
             }
 

@@ -3,6 +3,8 @@ using FenceGateway.Gateway.Admin;
 using FenceGateway.Gateway.Configuration;
 using FenceGateway.Gateway.Fencing;
 using FenceGateway.Gateway.Forwarding;
+using FenceGateway.Gateway.Overload;
+using FenceGateway.Gateway.RateLimiting;
 using FenceGateway.Gateway.Requests;
 using FenceGateway.Gateway.Resilience;
 using FenceGateway.Gateway.Telemetry;
@@ -76,21 +78,26 @@ internal static class GatewayHost
         {
             kestrel.AddServerHeader = false;
             var section = context.Configuration.GetSection("Kestrel");
-            section.Bind(kestrel);
+            KestrelLimits.Apply(kestrel, configuration.Current.Options.Limits, section);
             kestrel.Configure(section);
         });
 
         var app = builder.Build();
         var requests = configuration.Current.Options.Requests;
+        app.UseTrustedProxies(requests);
         app.UseMiddleware<RequestMiddleware>(requests.CorrelationHeader, requests.TenantHeader);
+        app.UseMiddleware<OverloadMiddleware>();
         app.UseRouting();
         app.UseRequestTimeouts();
         app.UseMiddleware<FenceMiddleware>();
+        app.UseMiddleware<RateLimitMiddleware>();
         var services = app.Services.GetRequiredService<FencedServices>();
+        var limits = app.Services.GetRequiredService<RateLimiterRegistry>();
         var resilience = app.Services.GetRequiredService<ResilienceRegistry>();
         app.MapFencedProxy().ConfigureEndpoints((endpoint, route, cluster) =>
         {
             services.Fence(endpoint, route, cluster, configuration.Policies);
+            endpoint.Limit(route, limits);
             resilience.Attach(endpoint, route);
         });
         return new BuiltGateway(app, serilog);

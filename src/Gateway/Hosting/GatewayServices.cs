@@ -3,6 +3,9 @@ using FenceGateway.Gateway.Configuration;
 using FenceGateway.Gateway.Fencing;
 using FenceGateway.Gateway.Forwarding;
 using FenceGateway.Gateway.Health;
+using FenceGateway.Gateway.LoadBalancing;
+using FenceGateway.Gateway.Overload;
+using FenceGateway.Gateway.RateLimiting;
 using FenceGateway.Gateway.Resilience;
 using FenceGateway.Gateway.Resilience.Retries;
 using FenceGateway.Gateway.Shutdown;
@@ -26,8 +29,15 @@ internal static class GatewayServices
         services.AddRequestTimeouts();
         services.AddTokenStore(options.TokenStore);
         services.AddFencing(configuration.Policies);
-        services.AddReverseProxy().LoadFromConfig(source.GetSection("ReverseProxy")).AddRequestBodies().AddAnswerHeads();
+        services.AddRateLimits();
+        services.AddReverseProxy()
+            .LoadFromConfig(source.GetSection("ReverseProxy"))
+            .AddConfigFilter<RateLimitConfigFilter>()
+            .AddResourceHash()
+            .AddRequestBodies()
+            .AddAnswerHeads();
         services.AddForwarding();
+        services.AddOverload();
 
         services.AddSingleton<ShutdownSignal>();
         services.AddSingleton<HealthState>();
@@ -64,6 +74,13 @@ internal static class GatewayServices
         services.AddSingleton<FenceCheck>();
         services.AddSingleton<FenceRefusals>();
         services.AddSingleton<FencingMetrics>();
+    }
+
+    private static void AddOverload(this IServiceCollection services)
+    {
+        services.AddSingleton<InFlightRequests>();
+        services.AddSingleton<Shedding>();
+        services.AddSingleton<OverloadMetrics>();
     }
 
     private static void AddForwarding(this IServiceCollection services)

@@ -20,6 +20,9 @@ internal sealed class GatewayRequest
 
     public string? TenantId { get; init; }
 
+    /// <summary>The gateway had too many requests and did not look at this one: a flood of them must not flood the log.</summary>
+    public bool IsShed { get; set; }
+
     /// <summary>What the fence said; null on routes without one.</summary>
     public FenceOutcome? Outcome { get; set; }
 

@@ -2,10 +2,10 @@ namespace FenceGateway.Gateway.Requests;
 
 internal static partial class RequestLog
 {
-    [LoggerMessage(1501, LogLevel.Information,
+    [LoggerMessage(EventId = 1501, Message =
         "{method} {path} on route {route} answered {status} in {latencyMs} ms; correlation {correlationId}, tenant {tenantId}")]
     public static partial void Answered(
-        this ILogger logger, string method, string? path, string? route, int status, double latencyMs,
+        this ILogger logger, LogLevel level, string method, string? path, string? route, int status, double latencyMs,
         string correlationId, string? tenantId);
 
     [LoggerMessage(1502, LogLevel.Information,

@@ -43,14 +43,15 @@ internal sealed class RequestMiddleware(
         }
         finally
         {
-            if (logger.IsEnabled(LogLevel.Information))
+            var level = request.IsShed ? LogLevel.Debug : LogLevel.Information;
+            if (logger.IsEnabled(level))
             {
-                Log(context, request, time.GetElapsedTime(started).TotalMilliseconds);
+                Log(level, context, request, time.GetElapsedTime(started).TotalMilliseconds);
             }
         }
     }
 
-    private void Log(HttpContext context, GatewayRequest request, double latencyMs)
+    private void Log(LogLevel level, HttpContext context, GatewayRequest request, double latencyMs)
     {
         latencyMs = Math.Round(latencyMs, 3);
         var (method, path, status) = (context.Request.Method, context.Request.Path.Value, context.Response.StatusCode);
@@ -64,7 +65,7 @@ internal sealed class RequestMiddleware(
         }
         else
         {
-            logger.Answered(method, path, route, status, latencyMs, request.CorrelationId, request.TenantId);
+            logger.Answered(level, method, path, route, status, latencyMs, request.CorrelationId, request.TenantId);
         }
     }
 

@@ -82,7 +82,7 @@ public sealed class ConfigurationProblemTests
         ".Metadata.ResiliencePolicy", "names no resilience policy")]
     [InlineData("\"Match\": { \"Path\": \"/o\" }, \"AuthorizationPolicy\": \"x\"", ".AuthorizationPolicy", "not supported yet")]
     [InlineData("\"Match\": { \"Path\": \"/o\" }, \"CorsPolicy\": \"x\"", ".CorsPolicy", "not supported yet")]
-    [InlineData("\"Match\": { \"Path\": \"/o\" }, \"RateLimiterPolicy\": \"x\"", ".RateLimiterPolicy", "not supported yet")]
+    [InlineData("\"Match\": { \"Path\": \"/o\" }, \"RateLimiterPolicy\": \"x\"", ".RateLimiterPolicy", "there are no rate limiter policies")]
     [InlineData("\"Match\": { \"Path\": \"/o\" }, \"OutputCachePolicy\": \"x\"", ".OutputCachePolicy", "not supported yet")]
     [InlineData("\"Match\": { \"Path\": \"/o\" }, \"TimeoutPolicy\": \"slow\"", ".TimeoutPolicy", "not supported yet")]
     [InlineData("\"Match\": { \"Path\": \"/o\" }, \"Ordr\": 1", ".Ordr", "did you mean 'Order'?")]

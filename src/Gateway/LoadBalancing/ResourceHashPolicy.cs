@@ -1,0 +1,53 @@
+using System.Runtime.CompilerServices;
+using FenceGateway.Fencing;
+using FenceGateway.Gateway.Fencing;
+using FenceGateway.Gateway.Requests;
+using Yarp.ReverseProxy.LoadBalancing;
+using Yarp.ReverseProxy.Model;
+
+namespace FenceGateway.Gateway.LoadBalancing;
+
+/// <summary>
+/// Keeps the requests of a resource on one destination, so that what that destination knows of it (a cache, a connection, a
+/// lock) serves them all. Without a fencing policy the path stands for the resource.
+/// </summary>
+internal sealed class ResourceHashPolicy : ILoadBalancingPolicy
+{
+    public const string PolicyName = "ResourceHash";
+
+    public string Name => PolicyName;
+
+    public DestinationState? PickDestination(
+        HttpContext context, ClusterState cluster, IReadOnlyList<DestinationState> availableDestinations) =>
+        availableDestinations.Count switch
+        {
+            0 => null,
+            1 => availableDestinations[0],
+            _ => Rendezvous.Pick(HashOf(context), availableDestinations),
+        };
+
+    private static ulong HashOf(HttpContext context)
+    {
+        if (context.Features.Get<GatewayRequest>()?.Fence is { } fence)
+        {
+            return Rendezvous.Hash(fence.Resource.Value);
+        }
+
+        // A read without a token goes where the writes of its resource go.
+        return context.GetEndpoint()?.Metadata.GetMetadata<FencingPolicyReference>()?.Current is { } policy
+            && TryHashResource(context.Request, policy.Resource, out var hash)
+            ? hash
+            : Rendezvous.Hash(context.Request.Path.Value);
+    }
+
+    /// <summary>Apart, so that only who renders a key pays for its place on the stack.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static bool TryHashResource(HttpRequest request, ResourceTemplate resource, out ulong hash)
+    {
+        Span<char> key = stackalloc char[ResourceKey.MaxBytes];
+        var values = new RequestResourceValues(request, request.RouteValues);
+        var rendered = resource.Render(ref values, key, out var length, out _) == RenderStatus.Rendered;
+        hash = rendered ? Rendezvous.Hash(key[..length]) : 0;
+        return rendered;
+    }
+}

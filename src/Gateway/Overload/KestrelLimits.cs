@@ -1,0 +1,47 @@
+using System.Globalization;
+using FenceGateway.Gateway.Configuration;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+
+namespace FenceGateway.Gateway.Overload;
+
+/// <summary>
+/// Bounds what Kestrel itself does not bound, then applies the section <c>Kestrel</c>, which has the last word. Sizes, times, rates
+/// and streams are bounded by Kestrel's own defaults; a test holds that.
+/// </summary>
+internal static class KestrelLimits
+{
+    /// <exception cref="InvalidOperationException">A value of the section is no good; the message says which.</exception>
+    public static void Apply(KestrelServerOptions kestrel, LimitsOptions options, IConfigurationSection section)
+    {
+        var limits = kestrel.Limits;
+        limits.MaxConcurrentConnections = options.MaxConnections;
+        // Kestrel does not count a connection as such any more once it was upgraded.
+        limits.MaxConcurrentUpgradedConnections = options.MaxConnections;
+        section.Bind(kestrel);
+
+        // The binder leaves an existing rate as it is: it is immutable.
+        limits.MinRequestBodyDataRate = ReadRate(section, nameof(limits.MinRequestBodyDataRate), limits.MinRequestBodyDataRate);
+        limits.MinResponseDataRate = ReadRate(section, nameof(limits.MinResponseDataRate), limits.MinResponseDataRate);
+    }
+
+    private static MinDataRate? ReadRate(IConfigurationSection section, string name, MinDataRate? byDefault)
+    {
+        var rate = section.GetSection($"Limits:{name}");
+        if (!rate.GetChildren().Any())
+        {
+            return byDefault;
+        }
+
+        var (bytes, grace) = (rate[nameof(MinDataRate.BytesPerSecond)], rate[nameof(MinDataRate.GracePeriod)]);
+        try
+        {
+            return new MinDataRate(
+                bytes is null ? byDefault!.BytesPerSecond : double.Parse(bytes, CultureInfo.InvariantCulture),
+                grace is null ? byDefault!.GracePeriod : TimeSpan.Parse(grace, CultureInfo.InvariantCulture));
+        }
+        catch (Exception e) when (e is FormatException or OverflowException or ArgumentException)
+        {
+            throw new InvalidOperationException($"The rate at '{rate.Path}' is no good: {e.Message}", e);
+        }
+    }
+}
