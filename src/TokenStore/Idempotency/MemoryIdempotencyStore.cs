@@ -53,6 +53,8 @@ public sealed class MemoryIdempotencyStore : IIdempotencyStore
     /// <inheritdoc/>
     public ValueTask CompleteAsync(IdempotencyClaim claim, StoredAnswer answer, CancellationToken cancellationToken)
     {
+        // A copy, since the body may be part of a larger buffer.
+        answer = answer with { Body = answer.Body.ToArray() };
         Interlocked.Add(ref _bytes, AnswerRecord.SizeOf(answer));
         _table.Complete(claim, answer, KeyTable.Expiry(claim, Now));
         return ValueTask.CompletedTask;
