@@ -1,4 +1,5 @@
 using FenceGateway.Gateway.Fencing;
+using FenceGateway.Gateway.Idempotency;
 using FenceGateway.Gateway.Requests;
 using FenceGateway.Gateway.Resilience.Retries;
 using Microsoft.AspNetCore.Http.Features;
@@ -63,6 +64,7 @@ internal static class ForwardingExtensions
         endpoints.MapReverseProxy(pipeline =>
         {
             pipeline.UseMiddleware<ForwardingMiddleware>();
+            pipeline.UseMiddleware<IdempotencyStartMiddleware>();
             pipeline.UseMiddleware<RetryMiddleware>();
             pipeline.UseSessionAffinity();
             pipeline.UseLoadBalancing();

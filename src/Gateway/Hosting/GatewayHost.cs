@@ -3,6 +3,7 @@ using FenceGateway.Gateway.Admin;
 using FenceGateway.Gateway.Configuration;
 using FenceGateway.Gateway.Fencing;
 using FenceGateway.Gateway.Forwarding;
+using FenceGateway.Gateway.Idempotency;
 using FenceGateway.Gateway.Overload;
 using FenceGateway.Gateway.RateLimiting;
 using FenceGateway.Gateway.Requests;
@@ -89,6 +90,7 @@ internal static class GatewayHost
         app.UseMiddleware<OverloadMiddleware>();
         app.UseRouting();
         app.UseRequestTimeouts();
+        app.UseMiddleware<IdempotencyMiddleware>();
         app.UseMiddleware<FenceMiddleware>();
         app.UseMiddleware<RateLimitMiddleware>();
         var services = app.Services.GetRequiredService<FencedServices>();
