@@ -7,7 +7,7 @@ namespace FenceGateway.TokenStore;
 /// acts or waits outside of it. Every wait is bounded by the drain time-out of the request, and whatever it learns it looks at
 /// again under the lock before it admits.
 /// </summary>
-internal sealed class FenceAdmission(ITokenStore store, TimeProvider time, FenceCache fences)
+internal sealed class FenceAdmission(ITokenStore store, TimeProvider time, FenceCache fences, Action<ResourceFence> markRaised)
 {
     /// <summary>How long a request waits for the store at least, however impatient it is about older writes.</summary>
     private static readonly TimeSpan StoreTimeout = TimeSpan.FromSeconds(5);
@@ -85,6 +85,7 @@ internal sealed class FenceAdmission(ITokenStore store, TimeProvider time, Fence
 
     private async Task EnterAsync(ResourceFence fence, FencingToken token, FencingToken oldest, TimeSpan inDoubtHold)
     {
+        var before = fence.Mark;
         try
         {
             var request = new EnterRequest(fence.Resource, token, oldest, inDoubtHold);
@@ -96,6 +97,11 @@ internal sealed class FenceAdmission(ITokenStore store, TimeProvider time, Fence
             // Whatever it was, the store did not tell: everyone who waits for this reply fails closed (R8).
             var notTaken = e is TokenStoreUnavailableException { NotTaken: true };
             FenceTable.Finish(fence, () => fence.FailLocked(e.Message, notTaken));
+        }
+
+        if (fence.Mark > before)
+        {
+            markRaised(fence);
         }
     }
 

@@ -23,8 +23,16 @@ public sealed class FenceTable
         _store = store;
         _time = time;
         _fences = new FenceCache(store, time, capacity);
-        _admission = new FenceAdmission(store, time, _fences);
+        _admission = new FenceAdmission(store, time, _fences, fence => MarkRaised?.Invoke(fence));
     }
+
+    /// <summary>
+    /// Called outside of any lock after the durable mark of a resource has risen, by an admission or by an operator: requests
+    /// with older tokens that wait elsewhere need not wait any longer. The mark is in <see cref="ResourceFence.Mark"/>.
+    /// </summary>
+    /// <remarks>Set before the table is used. Has to be quick and must not throw. A rise that this gateway only learns of when it
+    /// makes a fence anew is not told.</remarks>
+    public Action<ResourceFence>? MarkRaised { get; set; }
 
     /// <summary>Resources held now.</summary>
     public int Count => _fences.Count;
@@ -187,7 +195,13 @@ public sealed class FenceTable
             throw;
         }
 
+        var before = fence.Mark;
         Finish(fence, () => fence.EndSetMarkLocked(request.Mark));
+        if (request.Mark > before)
+        {
+            MarkRaised?.Invoke(fence);
+        }
+
         return OperatorStatus.Done;
     }
 

@@ -391,6 +391,45 @@ public sealed class FenceTableTests : IAsyncDisposable
         table.CountActive().ShouldBe((0, 0));
     }
 
+    [Fact]
+    public async Task MarkRaised_AfterARiseOnly_NamesTheFenceAndFindsItUnlocked()
+    {
+        var (table, fence) = Memory();
+        List<long> raised = [];
+        table.MarkRaised += f =>
+        {
+            f.ShouldBeSameAs(fence);
+            f.Gate.IsHeldByCurrentThread.ShouldBeFalse();
+            raised.Add(f.Mark);
+        };
+
+        await Admit(table, fence, 33, isWrite: false);
+        await Admit(table, fence, 33, isWrite: false);
+        await Admit(table, fence, 32, isWrite: false);
+        await Admit(table, fence, 34, isWrite: false);
+        await table.SetMarkAsync(new SetMarkRequest(fence.Resource, 40, "a test", "tests"), default);
+        await table.SetMarkAsync(new SetMarkRequest(fence.Resource, 30, "a test", "tests"), default);
+
+        raised.ShouldBe([33, 34, 40]);
+    }
+
+    [Fact]
+    public async Task MarkRaised_ReplyThatTellsOfAHigherMark_IsRaisedAndALostReplyIsNot()
+    {
+        var (table, fence) = Scripted();
+        List<long> raised = [];
+        table.MarkRaised += f => raised.Add(f.Mark);
+        var lost = Admit(table, fence, 33);
+        _scripted.Fail();
+        (await lost).Status.ShouldBe(AdmissionStatus.Unavailable);
+        raised.ShouldBeEmpty();
+
+        var stale = Admit(table, fence, 34);
+        _scripted.Reply(EnterStatus.Stale, mark: 50);
+        (await stale).Status.ShouldBe(AdmissionStatus.Stale);
+        raised.ShouldBe([50]);
+    }
+
     private static Task<Admission> Admit(
         FenceTable table, ResourceFence fence, long token, bool isWrite = true, AdmissionRules? rules = null) =>
         table.AdmitAsync(fence, new FencingToken(token), isWrite, rules ?? Drain, CancellationToken.None).AsTask();

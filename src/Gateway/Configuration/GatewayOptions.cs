@@ -31,6 +31,9 @@ internal sealed class GatewayOptions
     [Description("What the gateway takes at once.")]
     public LimitsOptions Limits { get; set; } = new();
 
+    [Description("Faults on demand, for tests of clients and of this file's policies.")]
+    public ChaosOptions Chaos { get; set; } = new();
+
     [Description("How the process ends after SIGTERM.")]
     public ShutdownOptions Shutdown { get; set; } = new();
 

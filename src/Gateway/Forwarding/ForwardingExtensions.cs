@@ -1,6 +1,8 @@
+using FenceGateway.Gateway.Chaos;
 using FenceGateway.Gateway.Fencing;
 using FenceGateway.Gateway.Idempotency;
 using FenceGateway.Gateway.Requests;
+using FenceGateway.Gateway.Resilience.Bulkheads;
 using FenceGateway.Gateway.Resilience.Retries;
 using Microsoft.AspNetCore.Http.Features;
 using Yarp.ReverseProxy.Transforms;
@@ -40,30 +42,25 @@ internal static class ForwardingExtensions
             return ValueTask.CompletedTask;
         }));
 
-    /// <summary>
-    /// Takes note of the head of the service's answer: it stops the time to the first byte, one without a body is the whole answer
-    /// whatever becomes of the rest of the request, and one after which another attempt follows is dropped.
-    /// </summary>
+    /// <summary>Takes note of the head of the service's answer.</summary>
     public static IReverseProxyBuilder AddAnswerHeads(this IReverseProxyBuilder builder) =>
         builder.AddTransforms(static context => context.AddResponseTransform(static transform =>
         {
             if (transform.ProxyResponse is { } answer)
             {
-                ref var attempts = ref transform.HttpContext.Features.GetRequiredFeature<GatewayRequest>().Attempts;
-                attempts.Status = (int)answer.StatusCode;
-                attempts.IsWhole = answer.Content.Headers.ContentLength == 0;
-                attempts.Deadline?.HeadArrived(isUpgrade: attempts.Status == StatusCodes.Status101SwitchingProtocols);
-                transform.SuppressResponseBody |= attempts.Retry?.DropAnswer(answer, attempts) == true;
+                transform.SuppressResponseBody |=
+                    transform.HttpContext.Features.GetRequiredFeature<GatewayRequest>().Attempts.HeadArrived(answer);
             }
 
             return ValueTask.CompletedTask;
         }));
 
-    /// <summary>A request's way behind its route: outcome, attempts, destination, admission, forwarder.</summary>
+    /// <summary>A request's way behind its route: outcome, places, attempts, destination, admission, forwarder.</summary>
     public static ReverseProxyConventionBuilder MapFencedProxy(this IEndpointRouteBuilder endpoints) =>
         endpoints.MapReverseProxy(pipeline =>
         {
             pipeline.UseMiddleware<ForwardingMiddleware>();
+            pipeline.UseMiddleware<BulkheadMiddleware>();
             pipeline.UseMiddleware<IdempotencyStartMiddleware>();
             pipeline.UseMiddleware<RetryMiddleware>();
             pipeline.UseSessionAffinity();
@@ -71,5 +68,6 @@ internal static class ForwardingExtensions
             pipeline.UsePassiveHealthChecks();
             pipeline.UseMiddleware<AdmissionMiddleware>();
             pipeline.UseMiddleware<AttemptMiddleware>();
+            pipeline.UseMiddleware<ChaosMiddleware>();
         });
 }

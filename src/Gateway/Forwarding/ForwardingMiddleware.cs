@@ -30,10 +30,12 @@ internal sealed class ForwardingMiddleware(
             // Nobody knows what was sent. The exception goes on to whoever answers it.
             attempts.Abandon(context, request);
             EndWrite(request, isKnown: false, "the gateway failed");
+            request.Places.Release();
             throw;
         }
 
         attempts.End(context, request);
+        request.Places.Release();
         var last = request.Attempts.Last;
         if (last is { Fault: not AttemptFault.None } failed)
         {

@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using FenceGateway.Gateway.Admin;
+using FenceGateway.Gateway.Chaos;
 using FenceGateway.Gateway.Configuration;
 using FenceGateway.Gateway.Fencing;
 using FenceGateway.Gateway.Forwarding;
@@ -74,6 +75,7 @@ internal static class GatewayHost
         var serilog = GatewayLogging.Create(builder.Configuration);
         builder.Logging.UseGatewayLogging(serilog);
         builder.Services.AddSingleton(serilog);
+        builder.Services.AddSingleton(ChaosSwitch.Of(arguments));
         builder.Services.AddGateway(configuration, time, builder.Configuration);
         builder.WebHost.UseKestrel((context, kestrel) =>
         {

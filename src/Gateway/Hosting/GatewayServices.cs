@@ -1,4 +1,5 @@
 using FenceGateway.Gateway.Admin;
+using FenceGateway.Gateway.Chaos;
 using FenceGateway.Gateway.Configuration;
 using FenceGateway.Gateway.Fencing;
 using FenceGateway.Gateway.Forwarding;
@@ -8,6 +9,7 @@ using FenceGateway.Gateway.LoadBalancing;
 using FenceGateway.Gateway.Overload;
 using FenceGateway.Gateway.RateLimiting;
 using FenceGateway.Gateway.Resilience;
+using FenceGateway.Gateway.Resilience.Bulkheads;
 using FenceGateway.Gateway.Resilience.Retries;
 using FenceGateway.Gateway.Shutdown;
 using FenceGateway.TokenStore;
@@ -39,6 +41,7 @@ internal static class GatewayServices
             .AddAnswerHeads();
         services.AddForwarding();
         services.AddOverload();
+        services.AddChaos();
 
         services.AddSingleton<ShutdownSignal>();
         services.AddSingleton<HealthState>();
@@ -78,6 +81,12 @@ internal static class GatewayServices
         services.AddSingleton<FencingMetrics>();
     }
 
+    private static void AddChaos(this IServiceCollection services)
+    {
+        services.AddSingleton<ChaosRules>();
+        services.AddSingleton<ChaosReport>();
+    }
+
     private static void AddOverload(this IServiceCollection services)
     {
         services.AddSingleton<InFlightRequests>();
@@ -90,6 +99,9 @@ internal static class GatewayServices
         services.AddSingleton<IForwarderHttpClientFactory, ConnectTimeout>();
         services.AddSingleton<ForwardDeadline.Pool>();
         services.AddSingleton<Attempts>();
+        services.AddSingleton<FencedWaiters>();
+        services.AddSingleton<BulkheadRegistry>();
+        services.AddSingleton<BulkheadMetrics>();
         services.AddSingleton<ResilienceRegistry>();
         services.AddSingleton<RetryMetrics>();
     }

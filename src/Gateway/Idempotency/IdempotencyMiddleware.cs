@@ -126,6 +126,11 @@ internal sealed class IdempotencyMiddleware(
                 await store.ReleaseAsync(keyed.Claim, CancellationToken.None);
             }
         }
+
+        if (keyed.Answer is { } answer)
+        {
+            await answer.SendAsync();
+        }
     }
 
     private Task RefuseAsync(

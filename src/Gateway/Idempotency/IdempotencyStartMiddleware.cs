@@ -9,7 +9,8 @@ namespace FenceGateway.Gateway.Idempotency;
 
 /// <summary>
 /// Stands around all attempts of a request whose key is claimed. Before them the key is durably started, so that a crash leaves
-/// it unknown and not free; behind them the answer is stored, and only then sent.
+/// it unknown and not free; behind them the answer is stored. It is sent by who has claimed the key, when the write has ended and
+/// its places are given back: a client that is slow to read holds nobody up.
 /// </summary>
 internal sealed class IdempotencyStartMiddleware(
     RequestDelegate next,
@@ -56,7 +57,7 @@ internal sealed class IdempotencyStartMiddleware(
         // What came of an answer that is not whole is dropped: whoever stands around says so instead.
         if (request.Attempts.Last is not { Fault: not AttemptFault.None })
         {
-            await held.SendAsync();
+            keyed.Answer = held;
         }
     }
 

@@ -13,6 +13,9 @@ internal sealed class KeyedRequest(string route, IdempotencyPolicy policy, Idemp
 
     public IdempotencyClaim Claim => claim;
 
+    /// <summary>The answer to be sent; null while there is none that is whole.</summary>
+    public HeldAnswer? Answer { get; set; }
+
     /// <summary>Whether the claim has ended; while it has not, nothing was sent for it.</summary>
     public bool HasEnded { get; set; }
 }

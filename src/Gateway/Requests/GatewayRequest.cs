@@ -2,6 +2,7 @@ using FenceGateway.Fencing;
 using FenceGateway.Gateway.Fencing;
 using FenceGateway.Gateway.Forwarding;
 using FenceGateway.Gateway.Resilience;
+using FenceGateway.Gateway.Resilience.Bulkheads;
 using FenceGateway.TokenStore;
 
 namespace FenceGateway.Gateway.Requests;
@@ -50,6 +51,9 @@ internal sealed class GatewayRequest
 
     /// <summary>The attempts so far: the one that is open, and how the last one ended.</summary>
     public AttemptState Attempts;
+
+    /// <summary>The places that it holds in bulkheads, until its end.</summary>
+    public HeldPlaces Places;
 
     /// <summary>The resilience mechanisms of the request's route, as they were when first asked for: a reload does not change them.</summary>
     public RouteMechanisms Mechanisms(HttpContext context) =>

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using FenceGateway.Gateway.Configuration;
 using FenceGateway.Gateway.Forwarding;
+using FenceGateway.Gateway.Resilience.Bulkheads;
 using FenceGateway.Gateway.Resilience.Retries;
 using Yarp.ReverseProxy.Configuration;
 
@@ -14,10 +15,12 @@ internal sealed class ResilienceRegistry
     private readonly ConcurrentDictionary<string, RouteResilience> _routes = new(StringComparer.OrdinalIgnoreCase);
     private readonly Dictionary<(string Route, string Cluster), RetryBudget> _budgets = [];
     private readonly Lock _applying = new();
+    private readonly BulkheadRegistry _bulkheads;
     private readonly TimeProvider _time;
 
-    public ResilienceRegistry(LastGoodConfiguration configuration, TimeProvider time)
+    public ResilienceRegistry(LastGoodConfiguration configuration, BulkheadRegistry bulkheads, TimeProvider time)
     {
+        _bulkheads = bulkheads;
         _time = time;
         configuration.Follow(Apply);
     }
@@ -51,6 +54,7 @@ internal sealed class ResilienceRegistry
         var retry = own?.Retry ?? clusters?.Retry;
         return new RouteMechanisms
         {
+            Bulkheads = _bulkheads.Apply(route, own?.Bulkhead, clusters?.Bulkhead),
             Timeouts = timeouts,
             Idle = timeouts?.Idle is { } idle ? new IdleTimeout(idle) : null,
             Idempotency = idempotency,

@@ -1,4 +1,5 @@
 using FenceGateway.Gateway.Forwarding;
+using FenceGateway.Gateway.Resilience.Bulkheads;
 using FenceGateway.Gateway.Resilience.Retries;
 
 namespace FenceGateway.Gateway.Resilience;
@@ -9,6 +10,8 @@ namespace FenceGateway.Gateway.Resilience;
 internal sealed class RouteMechanisms
 {
     public static readonly RouteMechanisms None = new();
+
+    public RouteBulkheads? Bulkheads { get; init; }
 
     public TimeoutPolicy? Timeouts { get; init; }
 

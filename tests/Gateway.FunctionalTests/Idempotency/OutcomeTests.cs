@@ -1,4 +1,5 @@
 using FenceGateway.Gateway.FunctionalTests.Fence;
+using FenceGateway.Gateway.FunctionalTests.Resilience;
 using FenceGateway.TestKit;
 
 namespace FenceGateway.Gateway.FunctionalTests.Idempotency;
@@ -58,14 +59,7 @@ public sealed class OutcomeTests
             Honoured, """, "Retry": { "MaxAttempts": 2, "BaseDelay": "00:00:00.001" } """);
         var count = 0;
         gateway.Service.Script = _ => ++count == 1 ? ServiceAction.Reset(applied: false) : ServiceAction.Apply(201, "once");
-        var answering = gateway.PostAsync("k");
-        while (!answering.IsCompleted)
-        {
-            gateway.Clock.Advance(TimeSpan.FromMilliseconds(10));
-            await Task.Yield();
-        }
-
-        var first = await answering;
+        var first = await gateway.MoveOnUntilAsync(gateway.PostAsync("k"));
 
         first.ShouldBeServices(201);
         first.Text.ShouldBe("once");
@@ -91,7 +85,7 @@ public sealed class OutcomeTests
         var longest = new string('x', 10_000);
         gateway.Service.Script = e => ServiceAction.Apply(200, e.Resource.EndsWith('1') ? longest : longest + "y");
         var fits = await gateway.PostAsync("fits", path: "/plain/1");
-        var tooLong = await gateway.PostAsync("too long".Replace(' ', '-'), path: "/plain/2");
+        var tooLong = await gateway.PostAsync("too-long", path: "/plain/2");
 
         tooLong.Text.ShouldBe(longest + "y");
         (await gateway.PostAsync("fits", path: "/plain/1")).ShouldBeReplay(fits);

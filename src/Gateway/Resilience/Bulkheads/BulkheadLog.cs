@@ -1,0 +1,9 @@
+namespace FenceGateway.Gateway.Resilience.Bulkheads;
+
+internal static partial class BulkheadLog
+{
+    [LoggerMessage(1611, LogLevel.Warning,
+        "The bulkhead of {scope} {bulkhead} turns requests away ({reason}), now one to {resource}. Said at most every {quiet}")]
+    public static partial void TurnsAway(
+        this ILogger logger, BulkheadScope scope, string bulkhead, PlaceStatus reason, string? resource, TimeSpan quiet);
+}

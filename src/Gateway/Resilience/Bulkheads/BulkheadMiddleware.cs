@@ -1,0 +1,160 @@
+using System.Collections.Concurrent;
+using FenceGateway.Gateway.Fencing;
+using FenceGateway.Gateway.Problems;
+using FenceGateway.Gateway.Requests;
+using FenceGateway.Gateway.Shutdown;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Http.Timeouts;
+
+namespace FenceGateway.Gateway.Resilience.Bulkheads;
+
+/// <summary>
+/// Lets a request on when it has a place at its resource, its route and its cluster. The places are given back by who stands
+/// around this, with the end of the request, so that a free place costs no task of its own.
+/// </summary>
+internal sealed class BulkheadMiddleware(
+    RequestDelegate next,
+    ShutdownSignal shutdown,
+    FenceRefusals refusals,
+    FencingMetrics fencing,
+    BulkheadMetrics metrics,
+    TimeProvider time,
+    ILogger<BulkheadMiddleware> logger)
+{
+    private static readonly TimeSpan Quiet = TimeSpan.FromSeconds(10);
+    private static readonly BulkheadScope[] Order = [BulkheadScope.Resource, BulkheadScope.Route, BulkheadScope.Cluster];
+    private readonly ConcurrentDictionary<BulkheadName, long> _saidAt = new();
+
+    public Task InvokeAsync(HttpContext context)
+    {
+        var request = context.Features.GetRequiredFeature<GatewayRequest>();
+        if (request.Mechanisms(context).Bulkheads is not { } bulkheads || bulkheads.TryEnter(context, request))
+        {
+            return next(context);
+        }
+
+        return EnterAsync(context, request, bulkheads);
+    }
+
+    private async Task EnterAsync(HttpContext context, GatewayRequest request, RouteBulkheads bulkheads)
+    {
+        using (var stop = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, shutdown.Stopping))
+        {
+            foreach (var scope in Order)
+            {
+                if (bulkheads.Name(scope) is not { } name)
+                {
+                    continue;
+                }
+
+                var status = await EnterAsync(scope, name, context, request, bulkheads, stop.Token);
+                if (status != PlaceStatus.Taken)
+                {
+                    // Before the answer: a client that is slow to read it holds nobody up.
+                    request.Places.Release();
+                    await RefuseAsync(context, request, name, status, bulkheads.QueueTimeout(scope));
+                    return;
+                }
+            }
+        }
+
+        await next(context);
+    }
+
+    /// <summary>Null when the client has left or the gateway stops.</summary>
+    private async ValueTask<PlaceStatus?> EnterAsync(
+        BulkheadScope scope,
+        BulkheadName name,
+        HttpContext context,
+        GatewayRequest request,
+        RouteBulkheads bulkheads,
+        CancellationToken cancellationToken)
+    {
+        var entering = bulkheads.EnterAsync(scope, context, request, cancellationToken);
+        if (entering.IsCompletedSuccessfully)
+        {
+            return await entering;
+        }
+
+        var started = time.GetTimestamp();
+        PlaceStatus? status = null;
+        try
+        {
+            status = await entering;
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            // Told apart by who answers.
+        }
+
+        metrics.Waited(name, status, time.GetElapsedTime(started));
+        return status;
+    }
+
+    private Task RefuseAsync(HttpContext context, GatewayRequest request, BulkheadName name, PlaceStatus? status, TimeSpan queueTimeout)
+    {
+        if (status is null)
+        {
+            if (shutdown.Stopping.IsCancellationRequested)
+            {
+                return ProblemResponse.WriteAsync(
+                    context, ProblemType.ShuttingDown,
+                    "The gateway stops; the request was still waiting for its turn. It was not forwarded.", TimeSpan.FromSeconds(1));
+            }
+
+            if (context.Features.Get<IHttpRequestTimeoutFeature>()?.RequestTimeoutToken.IsCancellationRequested != true)
+            {
+                return Abandon(context, request);
+            }
+
+            // The route's own time-out is over: no place came in time.
+            status = PlaceStatus.TimedOut;
+        }
+
+        metrics.Rejected(name, status.Value);
+        if (status == PlaceStatus.Stale)
+        {
+            return refusals.RefuseAsync(context, request.Policy!, FenceCheck.Stale(request.Token, request.Fence!), next);
+        }
+
+        Report(name, status.Value, request);
+        var what = status == PlaceStatus.Full
+            ? "more would wait for their turn than may"
+            : "none of them ended in time for this one to have its turn";
+        return ProblemResponse.WriteAsync(
+            context, ProblemType.BulkheadFull,
+            $"As many requests as may be are on their way {Whereto(name.Scope)}, and {what}. This one was not forwarded; try again.",
+            queueTimeout);
+    }
+
+    private Task Abandon(HttpContext context, GatewayRequest request)
+    {
+        // Nobody reads it; without it the log would say 200 of a request that was never forwarded.
+        context.Response.StatusCode = StatusCodes.Status499ClientClosedRequest;
+        if (request.NeedsAdmission)
+        {
+            request.Outcome = FenceOutcome.Abandoned;
+            fencing.Check(request.Policy!, FenceOutcome.Abandoned);
+        }
+
+        return Task.CompletedTask;
+    }
+
+    private static string Whereto(BulkheadScope scope) => scope switch
+    {
+        BulkheadScope.Resource => "to this resource",
+        BulkheadScope.Route => "on this route",
+        _ => "to this service",
+    };
+
+    /// <summary>A flood of refusals must not flood the log.</summary>
+    private void Report(BulkheadName name, PlaceStatus status, GatewayRequest request)
+    {
+        var now = time.GetTimestamp();
+        var isFirst = _saidAt.TryAdd(name, now);
+        if (isFirst || (_saidAt[name] is var then && time.GetElapsedTime(then, now) >= Quiet && _saidAt.TryUpdate(name, now, then)))
+        {
+            logger.TurnsAway(name.Scope, name.Name, status, request.Fence?.Resource.Value, Quiet);
+        }
+    }
+}
