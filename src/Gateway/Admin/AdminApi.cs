@@ -1,5 +1,6 @@
 using System.Reflection;
 using System.Text.Json.Nodes;
+using FenceGateway.Gateway.Chaos;
 using FenceGateway.Gateway.Configuration;
 using FenceGateway.TokenStore;
 using Yarp.ReverseProxy;
@@ -12,6 +13,7 @@ internal sealed class AdminApi(
     LastGoodConfiguration lastGood,
     ITokenStore store,
     IProxyStateLookup proxy,
+    ChaosRules chaos,
     AdminResources resources)
 {
     public void Map(IEndpointRouteBuilder endpoints)
@@ -54,6 +56,11 @@ internal sealed class AdminApi(
             ["succeeded"] = reload.Succeeded,
             ["problems"] = new JsonArray([.. reload.Problems.Select(p => JsonValue.Create(p.ToString()))]),
             ["needsRestart"] = new JsonArray([.. reload.NeedsRestart.Select(n => JsonValue.Create(n))]),
+        };
+        body["chaos"] = new JsonObject
+        {
+            ["allowed"] = chaos.IsAllowed,
+            ["inForce"] = new JsonArray([.. chaos.Names.Select(name => JsonValue.Create(name))]),
         };
         return body;
     }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using FenceGateway.Gateway.Chaos;
 using FenceGateway.Gateway.Configuration;
 using FenceGateway.Gateway.Demo;
 
@@ -77,9 +78,13 @@ internal sealed class CommandLineApp(
 
     private Command Run()
     {
+        var allowChaos = new Option<bool>("--allow-chaos")
+        {
+            Description = $"Let the section FenceGateway:Chaos inject faults; also with {ChaosSwitch.Variable}=true.",
+        };
         var command = new Command("run", "Run the gateway; what happens without a verb. Settings of .NET configuration may "
-            + "follow: --urls URL, --environment NAME, --Section:Key=value.") { _config };
-        command.SetAction((result, ct) => run(Arguments(result), ct));
+            + "follow: --urls URL, --environment NAME, --Section:Key=value.") { _config, allowChaos };
+        command.SetAction((result, ct) => run(Arguments(result) with { AllowChaos = result.GetValue(allowChaos) }, ct));
         return command;
     }
 

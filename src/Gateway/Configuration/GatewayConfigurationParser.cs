@@ -28,6 +28,7 @@ internal static class GatewayConfigurationParser
         var proxy = await ReverseProxyInspector.InspectAsync(configuration, problems);
         FencedRouteRules.Check(configuration, proxy.Routes, options, policies, problems);
         ResilientRouteRules.Check(configuration, proxy.Routes, proxy.Clusters, resilience, problems);
+        ChaosRouteRules.Check(options.Chaos, proxy.Routes, problems);
         RateLimitedRouteRules.Check(proxy.Routes, options, limits, problems);
         return problems.Count > before
             ? null

@@ -34,4 +34,16 @@ internal struct AttemptState
 
     /// <summary>What decides about further attempts; null when there are none.</summary>
     public RetryDecision? Retry;
+
+    /// <summary>
+    /// The head of the service's answer is there: it stops the time to the first byte, and one without a body is the whole answer
+    /// whatever becomes of the rest of the request. True: the answer is dropped, for another attempt follows.
+    /// </summary>
+    public bool HeadArrived(HttpResponseMessage answer)
+    {
+        Status = (int)answer.StatusCode;
+        IsWhole = answer.Content.Headers.ContentLength == 0;
+        Deadline?.HeadArrived(isUpgrade: Status == StatusCodes.Status101SwitchingProtocols);
+        return Retry?.DropAnswer(answer, this) == true;
+    }
 }

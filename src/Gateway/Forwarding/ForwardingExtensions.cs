@@ -1,4 +1,6 @@
+using FenceGateway.Gateway.Chaos;
 using FenceGateway.Gateway.Fencing;
+using FenceGateway.Gateway.Idempotency;
 using FenceGateway.Gateway.Requests;
 using FenceGateway.Gateway.Resilience.Bulkheads;
 using FenceGateway.Gateway.Resilience.Retries;
@@ -10,14 +12,16 @@ namespace FenceGateway.Gateway.Forwarding;
 internal static class ForwardingExtensions
 {
     /// <summary>
-    /// Gives a request that must not be sent twice and has no body an empty one: see <see cref="EmptyContent"/>. Takes Expect away from the service
+    /// Gives a request that must not be sent twice, or whose retries are counted, and that has no body an empty one: see
+    /// <see cref="EmptyContent"/>. Takes Expect away from the service
     /// only: Kestrel answers the client's own with 100 when the body is first read. Lets a body of unknown length flow.
     /// </summary>
     public static IReverseProxyBuilder AddRequestBodies(this IReverseProxyBuilder builder) =>
         builder.AddTransforms(static context => context.AddRequestTransform(static transform =>
         {
             var request = transform.HttpContext.Features.GetRequiredFeature<GatewayRequest>();
-            if (request.Mechanisms(transform.HttpContext).Timeouts?.Connect is { } connect)
+            var mechanisms = request.Mechanisms(transform.HttpContext);
+            if (mechanisms.Timeouts?.Connect is { } connect)
             {
                 ConnectTimeout.Set(transform.ProxyRequest, connect);
             }
@@ -27,7 +31,7 @@ internal static class ForwardingExtensions
                 transform.ProxyRequest.Headers.ExpectContinue = null;
             }
 
-            if (request.InFlight || !RetryDecision.IsIdempotent(transform.HttpContext.Request.Method))
+            if (request.InFlight || mechanisms.Retrying is not null || !RetryDecision.IsIdempotent(transform.HttpContext.Request.Method))
             {
                 transform.ProxyRequest.Content ??= new EmptyContent();
             }
@@ -40,20 +44,14 @@ internal static class ForwardingExtensions
             return ValueTask.CompletedTask;
         }));
 
-    /// <summary>
-    /// Takes note of the head of the service's answer: it stops the time to the first byte, one without a body is the whole answer
-    /// whatever becomes of the rest of the request, and one after which another attempt follows is dropped.
-    /// </summary>
+    /// <summary>Takes note of the head of the service's answer.</summary>
     public static IReverseProxyBuilder AddAnswerHeads(this IReverseProxyBuilder builder) =>
         builder.AddTransforms(static context => context.AddResponseTransform(static transform =>
         {
             if (transform.ProxyResponse is { } answer)
             {
-                ref var attempts = ref transform.HttpContext.Features.GetRequiredFeature<GatewayRequest>().Attempts;
-                attempts.Status = (int)answer.StatusCode;
-                attempts.IsWhole = answer.Content.Headers.ContentLength == 0;
-                attempts.Deadline?.HeadArrived(isUpgrade: attempts.Status == StatusCodes.Status101SwitchingProtocols);
-                transform.SuppressResponseBody |= attempts.Retry?.DropAnswer(answer, attempts) == true;
+                transform.SuppressResponseBody |=
+                    transform.HttpContext.Features.GetRequiredFeature<GatewayRequest>().Attempts.HeadArrived(answer);
             }
 
             return ValueTask.CompletedTask;
@@ -65,11 +63,13 @@ internal static class ForwardingExtensions
         {
             pipeline.UseMiddleware<ForwardingMiddleware>();
             pipeline.UseMiddleware<BulkheadMiddleware>();
+            pipeline.UseMiddleware<IdempotencyStartMiddleware>();
             pipeline.UseMiddleware<RetryMiddleware>();
             pipeline.UseSessionAffinity();
             pipeline.UseLoadBalancing();
             pipeline.UsePassiveHealthChecks();
             pipeline.UseMiddleware<AdmissionMiddleware>();
             pipeline.UseMiddleware<AttemptMiddleware>();
+            pipeline.UseMiddleware<ChaosMiddleware>();
         });
 }

@@ -1,8 +1,10 @@
 using System.Net.Sockets;
 using FenceGateway.Gateway.Admin;
+using FenceGateway.Gateway.Chaos;
 using FenceGateway.Gateway.Configuration;
 using FenceGateway.Gateway.Fencing;
 using FenceGateway.Gateway.Forwarding;
+using FenceGateway.Gateway.Idempotency;
 using FenceGateway.Gateway.Overload;
 using FenceGateway.Gateway.RateLimiting;
 using FenceGateway.Gateway.Requests;
@@ -73,6 +75,7 @@ internal static class GatewayHost
         var serilog = GatewayLogging.Create(builder.Configuration);
         builder.Logging.UseGatewayLogging(serilog);
         builder.Services.AddSingleton(serilog);
+        builder.Services.AddSingleton(ChaosSwitch.Of(arguments));
         builder.Services.AddGateway(configuration, time, builder.Configuration);
         builder.WebHost.UseKestrel((context, kestrel) =>
         {
@@ -89,6 +92,7 @@ internal static class GatewayHost
         app.UseMiddleware<OverloadMiddleware>();
         app.UseRouting();
         app.UseRequestTimeouts();
+        app.UseMiddleware<IdempotencyMiddleware>();
         app.UseMiddleware<FenceMiddleware>();
         app.UseMiddleware<RateLimitMiddleware>();
         var services = app.Services.GetRequiredService<FencedServices>();

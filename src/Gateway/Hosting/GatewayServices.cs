@@ -1,8 +1,10 @@
 using FenceGateway.Gateway.Admin;
+using FenceGateway.Gateway.Chaos;
 using FenceGateway.Gateway.Configuration;
 using FenceGateway.Gateway.Fencing;
 using FenceGateway.Gateway.Forwarding;
 using FenceGateway.Gateway.Health;
+using FenceGateway.Gateway.Idempotency;
 using FenceGateway.Gateway.LoadBalancing;
 using FenceGateway.Gateway.Overload;
 using FenceGateway.Gateway.RateLimiting;
@@ -39,6 +41,7 @@ internal static class GatewayServices
             .AddAnswerHeads();
         services.AddForwarding();
         services.AddOverload();
+        services.AddChaos();
 
         services.AddSingleton<ShutdownSignal>();
         services.AddSingleton<HealthState>();
@@ -49,6 +52,7 @@ internal static class GatewayServices
 
         // Started in this order, before the data listener; stopped in the reverse order, after it.
         services.AddHostedService(provider => ActivatorUtilities.CreateInstance<ShutdownSequence>(provider, options.Shutdown.Delay));
+        services.AddIdempotency(options);
         services.AddHostedService(provider => provider.GetRequiredService<AdminServer>());
         services.AddHostedService<ConfigurationWatcher>();
         services.Configure<HostOptions>(host => host.ShutdownTimeout = options.Shutdown.Delay + options.Shutdown.Timeout);
@@ -75,6 +79,12 @@ internal static class GatewayServices
         services.AddSingleton<FenceCheck>();
         services.AddSingleton<FenceRefusals>();
         services.AddSingleton<FencingMetrics>();
+    }
+
+    private static void AddChaos(this IServiceCollection services)
+    {
+        services.AddSingleton<ChaosRules>();
+        services.AddSingleton<ChaosReport>();
     }
 
     private static void AddOverload(this IServiceCollection services)

@@ -3,7 +3,7 @@ using System.Text;
 
 namespace FenceGateway.TestKit;
 
-/// <summary>Reads HTTP/1.1 responses from a connection (RFC 9112), keeping what belongs to the next one.</summary>
+/// <summary>Reads HTTP/1.1 responses, and the lines of requests, from a connection (RFC 9112), keeping what belongs to the next one.</summary>
 internal sealed class RawHttpReader(Stream stream)
 {
     private readonly byte[] _buffer = new byte[16 * 1024];
@@ -131,7 +131,7 @@ internal sealed class RawHttpReader(Stream stream)
         return true;
     }
 
-    private async Task<List<KeyValuePair<string, string>>> ReadHeadersAsync(CancellationToken cancellationToken)
+    public async Task<List<KeyValuePair<string, string>>> ReadHeadersAsync(CancellationToken cancellationToken)
     {
         List<KeyValuePair<string, string>> headers = [];
         while (await ReadLineAsync(cancellationToken) is { Length: > 0 } line)
@@ -148,7 +148,7 @@ internal sealed class RawHttpReader(Stream stream)
         return headers;
     }
 
-    private async Task<string> ReadLineAsync(CancellationToken cancellationToken)
+    public async Task<string> ReadLineAsync(CancellationToken cancellationToken)
     {
         List<byte> line = [];
         while (true)
@@ -169,6 +169,6 @@ internal sealed class RawHttpReader(Stream stream)
         }
     }
 
-    private static string? Find(List<KeyValuePair<string, string>> headers, string name) =>
+    public static string? Find(List<KeyValuePair<string, string>> headers, string name) =>
         headers.Find(h => h.Key.Equals(name, StringComparison.OrdinalIgnoreCase)).Value;
 }

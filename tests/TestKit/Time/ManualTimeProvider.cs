@@ -79,6 +79,10 @@ public sealed class ManualTimeProvider(DateTimeOffset start) : TimeProvider
     public Task WaitForTimerAsync(TimeSpan dueTime) =>
         WaitAsync(timers => timers.Any(t => t.Due - _now == dueTime.Ticks), $"a timer due in {dueTime}");
 
+    /// <summary>Completes when a timer is armed that is due <paramref name="dueTime"/> from now or earlier.</summary>
+    public Task WaitForTimerWithinAsync(TimeSpan dueTime) =>
+        WaitAsync(timers => timers.Any(t => t.Due - _now <= dueTime.Ticks), $"a timer due within {dueTime}");
+
     private Task WaitAsync(Func<IReadOnlyCollection<ManualTimer>, bool> condition, string what)
     {
         var waiter = new Waiter(condition, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
