@@ -3,6 +3,7 @@ using FenceGateway.Gateway.Fencing;
 using FenceGateway.Gateway.Idempotency;
 using FenceGateway.Gateway.Requests;
 using FenceGateway.Gateway.Resilience.Bulkheads;
+using FenceGateway.Gateway.Resilience.CircuitBreaking;
 using FenceGateway.Gateway.Resilience.Retries;
 using Microsoft.AspNetCore.Http.Features;
 using Yarp.ReverseProxy.Transforms;
@@ -57,7 +58,7 @@ internal static class ForwardingExtensions
             return ValueTask.CompletedTask;
         }));
 
-    /// <summary>A request's way behind its route: outcome, places, attempts, destination, admission, forwarder.</summary>
+    /// <summary>A request's way behind its route: outcome, places, attempts, circuit, destination, admission, forwarder.</summary>
     public static ReverseProxyConventionBuilder MapFencedProxy(this IEndpointRouteBuilder endpoints) =>
         endpoints.MapReverseProxy(pipeline =>
         {
@@ -65,6 +66,7 @@ internal static class ForwardingExtensions
             pipeline.UseMiddleware<BulkheadMiddleware>();
             pipeline.UseMiddleware<IdempotencyStartMiddleware>();
             pipeline.UseMiddleware<RetryMiddleware>();
+            pipeline.UseMiddleware<CircuitBreakerMiddleware>();
             pipeline.UseSessionAffinity();
             pipeline.UseLoadBalancing();
             pipeline.UsePassiveHealthChecks();

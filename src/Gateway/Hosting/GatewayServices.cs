@@ -10,6 +10,7 @@ using FenceGateway.Gateway.Overload;
 using FenceGateway.Gateway.RateLimiting;
 using FenceGateway.Gateway.Resilience;
 using FenceGateway.Gateway.Resilience.Bulkheads;
+using FenceGateway.Gateway.Resilience.CircuitBreaking;
 using FenceGateway.Gateway.Resilience.Retries;
 using FenceGateway.Gateway.Shutdown;
 using FenceGateway.TokenStore;
@@ -102,6 +103,9 @@ internal static class GatewayServices
         services.AddSingleton<FencedWaiters>();
         services.AddSingleton<BulkheadRegistry>();
         services.AddSingleton<BulkheadMetrics>();
+        services.AddSingleton<CircuitMetrics>();
+        services.AddSingleton<CircuitEvents>();
+        services.AddSingleton<CircuitRegistry>();
         services.AddSingleton<ResilienceRegistry>();
         services.AddSingleton<RetryMetrics>();
     }
