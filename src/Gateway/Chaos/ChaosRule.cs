@@ -30,38 +30,19 @@ internal sealed class ChaosRule
         (Name, _header, _report) = (name, options.Header, report);
         var builder = new ResiliencePipelineBuilder<int> { TimeProvider = time };
         var draw = randomizer ?? new ChaosLatencyStrategyOptions().Randomizer;
-        var rate = options.InjectionRate!.Value;
         if (options.Latency is { } latency)
         {
-            // Told of by the generator: Polly's own callback comes when the wait is over, and not at all when it was cut short.
-            builder.AddChaosLatency(new ChaosLatencyStrategyOptions
-            {
-                InjectionRate = rate,
-                Randomizer = draw,
-                LatencyGenerator = args => ValueTask.FromResult(Told(args.Context, ChaosKind.Latency, latency)),
-            });
+            AddLatency(builder, latency, options.InjectionRate, draw);
         }
 
         if (options.Fault != ChaosFault.None)
         {
-            var (kind, fault) = options.Fault == ChaosFault.Reset ? (ChaosKind.Reset, Reset()) : (ChaosKind.ConnectionRefused, Refused());
-            builder.AddChaosFault(new ChaosFaultStrategyOptions
-            {
-                InjectionRate = rate,
-                Randomizer = draw,
-                FaultGenerator = args => ValueTask.FromResult<Exception?>(Told(args.Context, kind, fault)),
-            });
+            AddFault(builder, options.Fault, options.InjectionRate, draw);
         }
 
         if (options.Outcome is { } status)
         {
-            builder.AddChaosOutcome(new ChaosOutcomeStrategyOptions<int>
-            {
-                InjectionRate = rate,
-                Randomizer = draw,
-                OutcomeGenerator = args => ValueTask.FromResult<Outcome<int>?>(
-                    Told(args.Context, ChaosKind.Outcome, Outcome.FromResult(status))),
-            });
+            AddOutcome(builder, status, options.InjectionRate, draw);
         }
 
         _pipeline = builder.Build();
@@ -86,6 +67,36 @@ internal sealed class ChaosRule
             ResilienceContextPool.Shared.Return(execution);
         }
     }
+
+    /// <summary>Told of by the generator: Polly's own callback comes when the wait is over, and not at all when it was cut short.</summary>
+    private void AddLatency(ResiliencePipelineBuilder<int> builder, TimeSpan latency, double rate, Func<double> draw) =>
+        builder.AddChaosLatency(new ChaosLatencyStrategyOptions
+        {
+            InjectionRate = rate,
+            Randomizer = draw,
+            LatencyGenerator = args => ValueTask.FromResult(Told(args.Context, ChaosKind.Latency, latency)),
+        });
+
+    private void AddFault(ResiliencePipelineBuilder<int> builder, ChaosFault fault, double rate, Func<double> draw)
+    {
+        var kind = fault == ChaosFault.Reset ? ChaosKind.Reset : ChaosKind.ConnectionRefused;
+        builder.AddChaosFault(new ChaosFaultStrategyOptions
+        {
+            InjectionRate = rate,
+            Randomizer = draw,
+            FaultGenerator = args => ValueTask.FromResult<Exception?>(
+                Told(args.Context, kind, kind == ChaosKind.Reset ? Reset() : Refused())),
+        });
+    }
+
+    private void AddOutcome(ResiliencePipelineBuilder<int> builder, int status, double rate, Func<double> draw) =>
+        builder.AddChaosOutcome(new ChaosOutcomeStrategyOptions<int>
+        {
+            InjectionRate = rate,
+            Randomizer = draw,
+            OutcomeGenerator = args => ValueTask.FromResult<Outcome<int>?>(
+                Told(args.Context, ChaosKind.Outcome, Outcome.FromResult(status))),
+        });
 
     private T Told<T>(ResilienceContext execution, ChaosKind kind, T injected)
     {

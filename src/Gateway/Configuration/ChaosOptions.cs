@@ -21,9 +21,9 @@ internal sealed class ChaosRuleOptions
     [Required]
     public string Route { get; set; } = "";
 
-    [Description("The share of attempts that each part is injected into. Required.")]
+    [Description("The share of attempts that each part is injected into.")]
     [Range(0.0, 1.0)]
-    public double? InjectionRate { get; set; }
+    public double InjectionRate { get; set; } = 0.01;
 
     [Description("How long an attempt waits before it is forwarded. null: no wait.")]
     [Range(typeof(TimeSpan), "00:00:00.001", "00:10:00")]

@@ -31,11 +31,6 @@ internal static class ChaosRouteRules
             problems.Add(new(Path(name), $"has a name that cannot stand in a header: up to {MaxNameLength} letters, digits, '-', '_' and '.'"));
         }
 
-        if (rule.InjectionRate is null)
-        {
-            problems.Add(new(Path(name, nameof(rule.InjectionRate)), "is required"));
-        }
-
         if (rule is { Latency: null, Fault: ChaosFault.None, Outcome: null })
         {
             problems.Add(new(Path(name), "injects nothing: name Latency, Fault or Outcome"));
