@@ -93,7 +93,7 @@ wait_for() {
     done
 }
 
-# Two routes to one cluster, alike but for the policy.
+# Three routes to one service: bare, with a fencing policy, and with that and every resilience mechanism. Its limits are never reached.
 write_configuration() {
     gateway_port=$(free_port) admin_port=$(free_port)
     cat >"$work/gateway.json" <<JSON
@@ -105,14 +105,33 @@ write_configuration() {
       "fenced": {
         "ClusterId": "service", "Match": { "Path": "/fenced/{id}" }, "Metadata": { "FencingPolicy": "per-id" }
       },
-      "direct": { "ClusterId": "service", "Match": { "Path": "/direct/{id}" } }
+      "direct": { "ClusterId": "service", "Match": { "Path": "/direct/{id}" } },
+      "resilient": {
+        "ClusterId": "resilient", "Match": { "Path": "/resilient/{id}" }, "RateLimiterPolicy": "per-client",
+        "Metadata": { "FencingPolicy": "per-id", "ResiliencePolicy": "everything" }
+      }
     },
-    "Clusters": { "service": { "Destinations": { "a": { "Address": "http://127.0.0.1:$upstream_port/" } } } }
+    "Clusters": {
+      "service": { "Destinations": { "a": { "Address": "http://127.0.0.1:$upstream_port/" } } },
+      "resilient": {
+        "LoadBalancingPolicy": "ResourceHash", "Destinations": { "a": { "Address": "http://127.0.0.1:$upstream_port/" } }
+      }
+    }
   },
   "FenceGateway": {
     "Admin": { "Url": "http://127.0.0.1:$admin_port" },
     "TokenStore": { "Provider": "Embedded", "Embedded": { "Path": "$work/tokens" } },
-    "FencingPolicies": { "per-id": { "Resource": "things/{id}" } }
+    "FencingPolicies": { "per-id": { "Resource": "things/{id}" } },
+    "ResiliencePolicies": {
+      "everything": {
+        "CircuitBreaker": {},
+        "Bulkhead": { "PermitLimit": 1000, "PerResource": { "PermitLimit": 100 }, "Adaptive": { "MinLimit": 500, "MaxLimit": 2000 } },
+        "Timeouts": { "Connect": "00:00:02", "FirstByte": "00:00:10", "Idle": "00:00:30", "Total": "00:00:30" },
+        "Retry": {},
+        "Idempotency": {}
+      }
+    },
+    "RateLimiterPolicies": { "per-client": { "PermitLimit": 10000000, "PartitionBy": [ "ClientAddress" ] } }
   }
 }
 JSON

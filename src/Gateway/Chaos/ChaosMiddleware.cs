@@ -1,7 +1,10 @@
+using System.Diagnostics;
 using System.Net;
 using FenceGateway.Gateway.Forwarding;
 using FenceGateway.Gateway.Requests;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.WebUtilities;
+using Polly;
 using Yarp.ReverseProxy.Forwarder;
 
 namespace FenceGateway.Gateway.Chaos;
@@ -27,15 +30,9 @@ internal sealed class ChaosMiddleware(RequestDelegate next, ChaosRules rules)
             }
 
             var injected = await rule.InjectAsync(context);
-            if (injected.Exception is { } fault)
+            if (injected.Exception is not null || injected.Result != ChaosRule.Forward)
             {
-                Fail(context, fault);
-                return;
-            }
-
-            if (injected.Result != ChaosRule.Forward)
-            {
-                Answer(context, injected.Result);
+                await StandInAsync(context, injected);
                 return;
             }
         }
@@ -43,22 +40,49 @@ internal sealed class ChaosMiddleware(RequestDelegate next, ChaosRules rules)
         await next(context);
     }
 
-    private static void Fail(HttpContext context, Exception fault)
+    /// <summary>Fails or answers in the service's place.</summary>
+    private static async Task StandInAsync(HttpContext context, Outcome<int> injected)
     {
         Claim(context);
-
-        // A wait that was cut short is what a slow service looks like: whether it got the request, nobody would know.
-        var error = fault is OperationCanceledException ? ForwarderError.RequestCanceled : ForwarderError.Request;
-        context.Response.StatusCode = StatusCodes.Status502BadGateway;
-        context.Features.Set<IForwarderErrorFeature>(new InjectedError(error, fault));
+        var error = injected.Exception switch
+        {
+            // A wait that was cut short is what a slow service looks like: whether it got the request, nobody would know.
+            OperationCanceledException canceled => new InjectedError(ForwarderError.RequestCanceled, canceled),
+            HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError } refused =>
+                new InjectedError(ForwarderError.Request, refused),
+            HttpRequestException reset => await ReadBodyAsync(context) ?? new InjectedError(ForwarderError.Request, reset),
+            null => await ReadBodyAsync(context),
+            var unexpected => throw new UnreachableException("No chaos rule injects this.", unexpected),
+        };
+        if (error is null)
+        {
+            context.Response.StatusCode = injected.Result;
+            using var answer = new HttpResponseMessage((HttpStatusCode)injected.Result) { Content = new EmptyContent() };
+            context.Features.GetRequiredFeature<GatewayRequest>().Attempts.HeadArrived(answer);
+        }
+        else
+        {
+            context.Response.StatusCode = StatusCodes.Status502BadGateway;
+            context.Features.Set<IForwarderErrorFeature>(error);
+        }
     }
 
-    private static void Answer(HttpContext context, int status)
+    /// <summary>The service would have got the body, and only a body that was read whole can be sent again. What is wrong with it.</summary>
+    private static async Task<InjectedError?> ReadBodyAsync(HttpContext context)
     {
-        Claim(context);
-        context.Response.StatusCode = status;
-        using var answer = new HttpResponseMessage((HttpStatusCode)status) { Content = new EmptyContent() };
-        context.Features.GetRequiredFeature<GatewayRequest>().Attempts.HeadArrived(answer);
+        try
+        {
+            await context.Request.Body.DrainAsync(context.RequestAborted);
+            return null;
+        }
+        catch (OperationCanceledException e)
+        {
+            return new InjectedError(ForwarderError.RequestBodyCanceled, e);
+        }
+        catch (IOException e)
+        {
+            return new InjectedError(ForwarderError.RequestBodyClient, e);
+        }
     }
 
     /// <summary>The destination that the attempt would have gone to is the one that has failed or answered.</summary>

@@ -1,5 +1,6 @@
 using FenceGateway.Gateway.Chaos;
 using FenceGateway.Gateway.Fencing;
+using FenceGateway.Gateway.Idempotency;
 using FenceGateway.Gateway.Requests;
 using FenceGateway.Gateway.Resilience.Bulkheads;
 using FenceGateway.Gateway.Resilience.Retries;
@@ -62,6 +63,7 @@ internal static class ForwardingExtensions
         {
             pipeline.UseMiddleware<ForwardingMiddleware>();
             pipeline.UseMiddleware<BulkheadMiddleware>();
+            pipeline.UseMiddleware<IdempotencyStartMiddleware>();
             pipeline.UseMiddleware<RetryMiddleware>();
             pipeline.UseSessionAffinity();
             pipeline.UseLoadBalancing();

@@ -4,6 +4,7 @@ using FenceGateway.Gateway.Configuration;
 using FenceGateway.Gateway.Fencing;
 using FenceGateway.Gateway.Forwarding;
 using FenceGateway.Gateway.Health;
+using FenceGateway.Gateway.Idempotency;
 using FenceGateway.Gateway.LoadBalancing;
 using FenceGateway.Gateway.Overload;
 using FenceGateway.Gateway.RateLimiting;
@@ -51,6 +52,7 @@ internal static class GatewayServices
 
         // Started in this order, before the data listener; stopped in the reverse order, after it.
         services.AddHostedService(provider => ActivatorUtilities.CreateInstance<ShutdownSequence>(provider, options.Shutdown.Delay));
+        services.AddIdempotency(options);
         services.AddHostedService(provider => provider.GetRequiredService<AdminServer>());
         services.AddHostedService<ConfigurationWatcher>();
         services.Configure<HostOptions>(host => host.ShutdownTimeout = options.Shutdown.Delay + options.Shutdown.Timeout);

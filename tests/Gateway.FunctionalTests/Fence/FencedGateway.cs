@@ -54,7 +54,7 @@ internal sealed class FencedGateway : IAsyncDisposable, IObserver<KeyValuePair<s
             await File.WriteAllTextAsync(file, (setup ?? new()).Render(destination?.Invoke(service) ?? service.Address));
             var clock = new ManualTimeProvider();
             clock.Advance(TimeSpan.FromDays(1));
-            var built = await GatewayHost.BuildAsync(new GatewayArguments(file, []), clock, CancellationToken.None);
+            var built = await GatewayHost.BuildAsync(new GatewayArguments(file, [], setup?.AllowChaos == true), clock, CancellationToken.None);
             var gateway = new FencedGateway(folder, built, service, clock);
             await built.App.StartAsync();
             gateway.Client = NewClient(gateway.Address);

@@ -21,6 +21,9 @@ internal sealed record GatewaySetup
     /// <summary>Stands for the service's address in <see cref="Cluster"/>.</summary>
     public const string Service = "SERVICE";
 
+    /// <summary>As if started with <c>--allow-chaos</c>.</summary>
+    public bool AllowChaos { get; init; }
+
     public string Policy { get; init; } = "";
 
     public string Route { get; init; } = "";
