@@ -185,7 +185,7 @@ internal sealed class RetryStorm : IAsyncDisposable
         const string Times = """
             "DrainTimeout": "00:00:03", "InDoubtHold": "00:00:01", "WriteTimeout": "00:00:10"
             """;
-        const string Policy = $$"""
+        var policy = $$"""
             "Timeouts": { "Connect": "00:00:01", "FirstByte": "00:00:00.200", "Total": "00:00:02" },
             "Retry": { "MaxAttempts": 4, "BaseDelay": "00:00:00.001", "MaxDelay": "00:00:00.020", "BudgetRatio": {{BudgetRatio}} }
             """;
@@ -197,8 +197,8 @@ internal sealed class RetryStorm : IAsyncDisposable
             """);
         json["FenceGateway"]!["ResiliencePolicies"] = JsonNode.Parse($$"""
             {
-              "honours-none": { {{Policy}}, "Idempotency": {} },
-              "honours-keys": { {{Policy}}, "Idempotency": { "HonouredByService": true } }
+              "honours-none": { {{policy}}, "Idempotency": {} },
+              "honours-keys": { {{policy}}, "Idempotency": { "HonouredByService": true } }
             }
             """);
     }
