@@ -81,7 +81,7 @@ internal sealed class IdempotencyMiddleware(
             KeyedBody.Fingerprint(context, body.Value.Span),
             policy.Ttl,
             policy.HonouredByService);
-        await AnswerAsync(context, policy, route, await store.ClaimAsync(claim, context.RequestAborted));
+        await AnswerAsync(context, policy, route, await store.ClaimAsync(claim, CancellationToken.None));
     }
 
     private Task AnswerAsync(HttpContext context, IdempotencyPolicy policy, RouteModel route, in ClaimReply reply)
@@ -89,7 +89,7 @@ internal sealed class IdempotencyMiddleware(
         switch (reply.Status)
         {
             case ClaimStatus.Claimed:
-                return GoOnAsync(context, new KeyedRequest(route.Config.RouteId, policy, reply.Claim!));
+                return GoOnAsync(context, policy, route.Config.RouteId, reply.Claim!);
             case ClaimStatus.Completed:
                 metrics.Request(route.Config.RouteId, KeyedOutcome.Replayed);
                 return AnswerHeaders.ReplayAsync(context.Response, reply.Answer!);
@@ -111,26 +111,32 @@ internal sealed class IdempotencyMiddleware(
         }
     }
 
-    private async Task GoOnAsync(HttpContext context, KeyedRequest keyed)
+    /// <summary>
+    /// The answer, whoever gives it, is held back until the claim has ended and all places are given back: a repeat that follows
+    /// it finds the key as the answer says, and a client that is slow to read holds nobody up.
+    /// </summary>
+    private async Task GoOnAsync(HttpContext context, IdempotencyPolicy policy, string route, IdempotencyClaim claim)
     {
-        metrics.Request(keyed.Route, KeyedOutcome.First);
+        metrics.Request(route, KeyedOutcome.First);
+        var body = context.Features.GetRequiredFeature<IHttpResponseBodyFeature>();
+        var held = new HeldAnswer(body, policy.MaxAnswerBody);
+        var keyed = new KeyedRequest(route, policy, claim, held);
         context.Features.Set(keyed);
+        context.Features.Set<IHttpResponseBodyFeature>(held);
         try
         {
             await next(context);
         }
         finally
         {
+            context.Features.Set(body);
             if (!keyed.HasEnded)
             {
-                await store.ReleaseAsync(keyed.Claim, CancellationToken.None);
+                await store.ReleaseAsync(claim, CancellationToken.None);
             }
         }
 
-        if (keyed.Answer is { } answer)
-        {
-            await answer.SendAsync();
-        }
+        await held.SendAsync();
     }
 
     private Task RefuseAsync(

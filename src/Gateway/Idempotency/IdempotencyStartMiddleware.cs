@@ -9,8 +9,7 @@ namespace FenceGateway.Gateway.Idempotency;
 
 /// <summary>
 /// Stands around all attempts of a request whose key is claimed. Before them the key is durably started, so that a crash leaves
-/// it unknown and not free; behind them the answer is stored. It is sent by who has claimed the key, when the write has ended and
-/// its places are given back: a client that is slow to read holds nobody up.
+/// it unknown and not free; behind them the answer is stored, which is held back until then.
 /// </summary>
 internal sealed class IdempotencyStartMiddleware(
     RequestDelegate next,
@@ -33,9 +32,6 @@ internal sealed class IdempotencyStartMiddleware(
         var request = context.Features.GetRequiredFeature<GatewayRequest>();
         request.OutlivesClient = true;
         var own = context.Response.Headers.Keys.ToArray();
-        var body = context.Features.GetRequiredFeature<IHttpResponseBodyFeature>();
-        var held = new HeldAnswer(body, keyed.Policy.MaxAnswerBody);
-        context.Features.Set<IHttpResponseBodyFeature>(held);
         try
         {
             await next(context);
@@ -47,18 +43,8 @@ internal sealed class IdempotencyStartMiddleware(
             await AbandonAsync(keyed, UnknownReason.Interrupted);
             throw;
         }
-        finally
-        {
-            context.Features.Set(body);
-        }
 
-        await EndAsync(context, keyed, held, own, KeyedEnds.Of(request.Attempts, context.Response.StatusCode));
-
-        // What came of an answer that is not whole is dropped: whoever stands around says so instead.
-        if (request.Attempts.Last is not { Fault: not AttemptFault.None })
-        {
-            keyed.Answer = held;
-        }
+        await EndAsync(context, keyed, own, KeyedEnds.Of(request.Attempts, context.Response.StatusCode));
     }
 
     private async Task<bool> TryStartAsync(HttpContext context, KeyedRequest keyed)
@@ -84,7 +70,7 @@ internal sealed class IdempotencyStartMiddleware(
         return false;
     }
 
-    private async Task EndAsync(HttpContext context, KeyedRequest keyed, HeldAnswer held, string[] own, KeyedEnd end)
+    private async Task EndAsync(HttpContext context, KeyedRequest keyed, string[] own, KeyedEnd end)
     {
         switch (end)
         {
@@ -95,20 +81,21 @@ internal sealed class IdempotencyStartMiddleware(
                 logger.InDoubt(keyed.Route);
                 await AbandonAsync(keyed, UnknownReason.Interrupted);
                 return;
-            case KeyedEnd.Answered when held.HasPassed:
+            case KeyedEnd.Answered when keyed.Answer.HasPassed:
                 logger.AnswerTooLong(keyed.Route, keyed.Policy.MaxAnswerBody);
                 await AbandonAsync(keyed, UnknownReason.TooLong);
                 return;
             default:
-                await StoreAsync(context, keyed, held, own);
+                await StoreAsync(context, keyed, own);
                 return;
         }
     }
 
-    private async Task StoreAsync(HttpContext context, KeyedRequest keyed, HeldAnswer held, string[] own)
+    private async Task StoreAsync(HttpContext context, KeyedRequest keyed, string[] own)
     {
         keyed.HasEnded = true;
-        var answer = new StoredAnswer(context.Response.StatusCode, AnswerHeaders.Keep(context.Response.Headers, own), held.Body);
+        var response = context.Response;
+        var answer = new StoredAnswer(response.StatusCode, AnswerHeaders.Keep(response.Headers, own), keyed.Answer.Body);
         var began = time.GetTimestamp();
         try
         {

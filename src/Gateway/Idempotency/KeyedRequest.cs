@@ -5,7 +5,7 @@ using FenceGateway.TokenStore.Idempotency;
 namespace FenceGateway.Gateway.Idempotency;
 
 /// <summary>A request that has claimed its key: a request feature.</summary>
-internal sealed class KeyedRequest(string route, IdempotencyPolicy policy, IdempotencyClaim claim)
+internal sealed class KeyedRequest(string route, IdempotencyPolicy policy, IdempotencyClaim claim, HeldAnswer answer)
 {
     public string Route => route;
 
@@ -13,8 +13,8 @@ internal sealed class KeyedRequest(string route, IdempotencyPolicy policy, Idemp
 
     public IdempotencyClaim Claim => claim;
 
-    /// <summary>The answer to be sent; null while there is none that is whole.</summary>
-    public HeldAnswer? Answer { get; set; }
+    /// <summary>What the client gets when the claim has ended.</summary>
+    public HeldAnswer Answer => answer;
 
     /// <summary>Whether the claim has ended; while it has not, nothing was sent for it.</summary>
     public bool HasEnded { get; set; }

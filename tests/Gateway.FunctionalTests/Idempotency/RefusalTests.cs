@@ -105,7 +105,8 @@ public sealed class RefusalTests
         (await gateway.PostAsync("k", "other")).ShouldBeProblem(422, "idempotency-key-reused");
 
         arrival.Release(201, "done");
-        (await gateway.PostAsync("k")).ShouldBeReplay(await first);
+        var answer = await first;
+        (await gateway.PostAsync("k")).ShouldBeReplay(answer);
         gateway.Service.Entries.Count.ShouldBe(1);
     }
 
