@@ -103,7 +103,7 @@ internal sealed class RetryMiddleware(RequestDelegate next, Attempts attempts, R
         private readonly IReadOnlyList<DestinationState> _destinations = context.GetReverseProxyFeature().AvailableDestinations;
         private readonly KeyValuePair<string, StringValues>[] _headers = [.. context.Response.Headers];
 
-        /// <summary>Takes away what the last attempt has left, and the destination that it went to if there are others.</summary>
+        /// <summary>Takes away what the last attempt has left, and the destination that it went to if another takes requests.</summary>
         public void Restore(HttpContext context)
         {
             context.Response.Clear();
@@ -119,9 +119,11 @@ internal sealed class RetryMiddleware(RequestDelegate next, Attempts attempts, R
             }
 
             var proxy = context.GetReverseProxyFeature();
-            proxy.AvailableDestinations = _destinations.Count > 1 && proxy.ProxiedDestination is { } failed
-                ? [.. _destinations.Where(destination => destination != failed)]
-                : _destinations;
+            var circuits = context.Features.GetRequiredFeature<GatewayRequest>().Mechanisms(context).Circuits;
+            proxy.AvailableDestinations = proxy.ProxiedDestination is { } failed
+                && _destinations.Any(d => d != failed && circuits?.Of(d.DestinationId) is not { IsClosed: false })
+                    ? [.. _destinations.Where(destination => destination != failed)]
+                    : _destinations;
             proxy.ProxiedDestination = null;
         }
     }

@@ -205,6 +205,22 @@ public sealed class CircuitBreakerTests
     }
 
     [Fact]
+    public async Task Retry_TheOnlyOtherDestinationIsIsolated_GoesToTheSameOneAgain()
+    {
+        await using var gateway = await FencedGateway.StartAsync(CircuitSetup.With(
+            mechanisms: """ "Retry": { "MaxAttempts": 2 } """,
+            cluster: $$"""
+                "Destinations": { "a": { "Address": "{{GatewaySetup.Service}}" }, "b": { "Address": "http://127.0.0.1:{{FreePorts.Next()}}/" } }
+                """));
+        (await gateway.AdminPostAsync($"{CircuitSetup.Cluster}/destinations/b/isolate", """{ "reason": "why" }""")).ShouldBeServices(200);
+        var arrived = 0;
+        gateway.Service.Script = _ => Interlocked.Increment(ref arrived) == 1 ? ServiceAction.Refuse(503) : ServiceAction.Apply();
+
+        (await gateway.MoveOnUntilAsync(gateway.PutAsync(33))).ShouldBeServices(200);
+        gateway.Service.Entries.Count.ShouldBe(2);
+    }
+
+    [Fact]
     public async Task OpenCircuit_RefusesInLessThanAMillisecond()
     {
         await using var gateway = await FencedGateway.StartAsync(CircuitSetup.With());
