@@ -14,7 +14,8 @@ internal sealed class AdminApi(
     ITokenStore store,
     IProxyStateLookup proxy,
     ChaosRules chaos,
-    AdminResources resources)
+    AdminResources resources,
+    AdminClusters clusters)
 {
     public void Map(IEndpointRouteBuilder endpoints)
     {
@@ -24,6 +25,10 @@ internal sealed class AdminApi(
         endpoints.MapGet("/admin/v1/resources", resources.ListAsync);
         endpoints.MapGet("/admin/v1/resources/{**key}", resources.ShowAsync);
         endpoints.MapPost("/admin/v1/resources/{**key}", resources.ChangeAsync);
+        endpoints.MapGet("/admin/v1/clusters", clusters.ListAsync);
+        endpoints.MapGet("/admin/v1/clusters/{cluster}", clusters.ShowAsync);
+        endpoints.MapPost("/admin/v1/clusters/{cluster}/destinations/{destination}/isolate", clusters.IsolateAsync);
+        endpoints.MapPost("/admin/v1/clusters/{cluster}/destinations/{destination}/close", clusters.CloseAsync);
     }
 
     private JsonObject Version()

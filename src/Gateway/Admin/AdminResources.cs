@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using FenceGateway.Fencing;
 using FenceGateway.Gateway.Configuration;
@@ -13,10 +12,6 @@ internal sealed class AdminResources(
 {
     private const int DefaultLimit = 50;
     private const int MaxLimit = 1000;
-    private const int MaxBodyBytes = 16 * 1024;
-
-    /// <summary>Of two marks in one body nobody knows which was meant.</summary>
-    private static readonly JsonDocumentOptions StrictJson = new() { AllowDuplicateProperties = false };
 
     /// <summary><c>GET ?prefix=…&amp;limit=…&amp;cursor=…</c>: the most recently advanced first; <c>next</c> is the next page's cursor.</summary>
     public async Task ListAsync(HttpContext context)
@@ -74,15 +69,15 @@ internal sealed class AdminResources(
 
     private async Task SetMarkAsync(HttpContext context, ResourceKey resource)
     {
-        if (await ReadBodyAsync(context) is not { } body || body["mark"] is not JsonValue value
+        if (await AdminChange.ReadAsync(context) is not { } change || change.Body["mark"] is not JsonValue value
             || !value.TryGetValue<long>(out var mark) || mark < 0)
         {
-            await BadBodyAsync(context, """{ "mark": 33, "reason": "why" }, mark from 0 to 2^63-1""");
+            await AdminChange.AnswerBadAsync(context, """{ "mark": 33, "reason": "why" }, mark from 0 to 2^63-1""");
             return;
         }
 
         var before = await store.FindAsync(resource, context.RequestAborted);
-        var request = new SetMarkRequest(resource, mark, Reason(body), Actor(context));
+        var request = new SetMarkRequest(resource, mark, change.Reason, change.Actor);
         var busy = before is { LeftBehind: true } && CrashDoubt() is not null
             || await table.SetMarkAsync(request, CancellationToken.None) == OperatorStatus.Busy;
         if (busy)
@@ -98,14 +93,14 @@ internal sealed class AdminResources(
 
     private async Task ResolveAsync(HttpContext context, ResourceKey resource)
     {
-        if (await ReadBodyAsync(context) is not { } body)
+        if (await AdminChange.ReadAsync(context) is not { } change)
         {
-            await BadBodyAsync(context, """{ "reason": "why nothing in doubt can be applied any more" }""");
+            await AdminChange.AnswerBadAsync(context, """{ "reason": "why nothing in doubt can be applied any more" }""");
             return;
         }
 
         var count = await table.ResolveAsync(resource, context.RequestAborted);
-        logger.Resolved(Actor(context), resource.Value, count, Reason(body));
+        logger.Resolved(change.Actor, resource.Value, count, change.Reason);
         await ShowAsync(context, resource);
     }
 
@@ -171,30 +166,6 @@ internal sealed class AdminResources(
             ? key
             : null;
 
-    /// <summary>The body, if it is a JSON object with a reason, sent as JSON: a browser page elsewhere cannot send that unasked.</summary>
-    private static async Task<JsonObject?> ReadBodyAsync(HttpContext context)
-    {
-        if (!context.Request.HasJsonContentType() || context.Request.ContentLength is null or > MaxBodyBytes)
-        {
-            return null;
-        }
-
-        try
-        {
-            var body = await JsonNode.ParseAsync(context.Request.Body, null, StrictJson, context.RequestAborted) as JsonObject;
-            return body is not null && Reason(body) is { Length: > 0 and <= SetMarkRequest.MaxTextLength } ? body : null;
-        }
-        catch (JsonException)
-        {
-            return null;
-        }
-    }
-
-    private static string Reason(JsonObject body) =>
-        body["reason"] is JsonValue value && value.TryGetValue<string>(out var reason) ? reason.Trim() : "";
-
-    private static string Actor(HttpContext context) => $"admin API from {context.Connection.RemoteIpAddress}";
-
     private static bool TryReadNumber(string? text, long byDefault, long min, long max, out long number)
     {
         number = byDefault;
@@ -204,7 +175,4 @@ internal sealed class AdminResources(
 
     private static Task UnknownAsync(HttpContext context) => AdminJson.WriteProblemAsync(
         context, 404, "Not Found", "No token has been seen for this resource. List them with GET /admin/v1/resources?prefix=…");
-
-    private static Task BadBodyAsync(HttpContext context, string example) => AdminJson.WriteProblemAsync(
-        context, 400, "Bad Request", $"Send Content-Type: application/json and {example}.");
 }

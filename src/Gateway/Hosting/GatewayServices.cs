@@ -47,6 +47,7 @@ internal static class GatewayServices
         services.AddSingleton<ShutdownSignal>();
         services.AddSingleton<HealthState>();
         services.AddSingleton<AdminResources>();
+        services.AddSingleton<AdminClusters>();
         services.AddSingleton<AdminApi>();
         services.AddSingleton<HealthEndpoints>();
         services.AddSingleton<AdminServer>();

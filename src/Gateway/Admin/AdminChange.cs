@@ -1,0 +1,43 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using FenceGateway.TokenStore;
+
+namespace FenceGateway.Gateway.Admin;
+
+/// <summary>What an operator asks for: the body of a POST, with who asks and why, for the audit.</summary>
+/// <param name="Body">The whole body.</param>
+/// <param name="Reason">Why; never empty.</param>
+/// <param name="Actor">Who.</param>
+internal sealed record AdminChange(JsonObject Body, string Reason, string Actor)
+{
+    private const int MaxBodyBytes = 16 * 1024;
+
+    /// <summary>Of two values with one name nobody knows which was meant.</summary>
+    private static readonly JsonDocumentOptions StrictJson = new() { AllowDuplicateProperties = false };
+
+    /// <summary>Null unless it is a JSON object with a reason, sent as JSON: a browser page elsewhere cannot send that unasked.</summary>
+    public static async Task<AdminChange?> ReadAsync(HttpContext context)
+    {
+        if (!context.Request.HasJsonContentType() || context.Request.ContentLength is null or > MaxBodyBytes)
+        {
+            return null;
+        }
+
+        try
+        {
+            return await JsonNode.ParseAsync(context.Request.Body, null, StrictJson, context.RequestAborted) is JsonObject body
+                && body["reason"] is JsonValue value
+                && value.TryGetValue<string>(out var reason)
+                && reason.Trim() is { Length: > 0 and <= SetMarkRequest.MaxTextLength } trimmed
+                ? new AdminChange(body, trimmed, $"admin API from {context.Connection.RemoteIpAddress}")
+                : null;
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+
+    public static Task AnswerBadAsync(HttpContext context, string example) => AdminJson.WriteProblemAsync(
+        context, 400, "Bad Request", $"Send Content-Type: application/json and {example}.");
+}
