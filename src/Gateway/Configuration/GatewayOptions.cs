@@ -25,6 +25,9 @@ internal sealed class GatewayOptions
     [Description("Named rate limits. A route picks one through its RateLimiterPolicy.")]
     public Dictionary<string, RateLimiterPolicyOptions> RateLimiterPolicies { get; set; } = new(StringComparer.OrdinalIgnoreCase);
 
+    [Description("Where the answers to requests with an Idempotency-Key are kept.")]
+    public IdempotencyStoreOptions Idempotency { get; set; } = new();
+
     [Description("What the gateway takes at once.")]
     public LimitsOptions Limits { get; set; } = new();
 

@@ -6,7 +6,7 @@ internal static class RestartSettings
     private static readonly string[] Keys =
     [
         "Urls", "http_ports", "https_ports", "Kestrel", "Serilog", "FenceGateway:Admin", "FenceGateway:TokenStore",
-        "FenceGateway:Shutdown", "FenceGateway:Requests", "FenceGateway:Limits:MaxConnections",
+        "FenceGateway:Idempotency", "FenceGateway:Shutdown", "FenceGateway:Requests", "FenceGateway:Limits:MaxConnections",
     ];
 
     public static Dictionary<string, string?> Of(IConfiguration configuration) => Keys

@@ -160,7 +160,7 @@ internal sealed class FenceCheck(FenceTable table)
         || HttpMethods.IsConnect(context.Request.Method);
 
     /// <summary>The methods that the IANA registry calls safe and services use; every other one, known or not, is a write.</summary>
-    private static bool IsSafe(string method) =>
+    internal static bool IsSafe(string method) =>
         method is "GET" or "HEAD" or "OPTIONS" or "TRACE" or "PROPFIND" or "REPORT" or "SEARCH" or "QUERY";
 
     private static string Unrendered(RenderStatus status, ResourceTemplatePart culprit) => status switch

@@ -80,6 +80,7 @@ internal sealed class Attempts(ForwardDeadline.Pool deadlines, TimeProvider time
         state.Last = result;
         state.LeftInDoubt |= result.End == ForwardEnd.InDoubt;
         request.Mechanisms(context).Bulkheads?.Sample(result);
+        request.Mechanisms(context).Circuits?.Report(context.GetReverseProxyFeature(), result);
         if (state.Deadline is { } deadline)
         {
             // The deadline is about to be lent to another request: this one must not hear of it any more.

@@ -1,7 +1,9 @@
 using FenceGateway.Gateway.Chaos;
 using FenceGateway.Gateway.Fencing;
+using FenceGateway.Gateway.Idempotency;
 using FenceGateway.Gateway.Requests;
 using FenceGateway.Gateway.Resilience.Bulkheads;
+using FenceGateway.Gateway.Resilience.CircuitBreaking;
 using FenceGateway.Gateway.Resilience.Retries;
 using Microsoft.AspNetCore.Http.Features;
 using Yarp.ReverseProxy.Transforms;
@@ -11,14 +13,16 @@ namespace FenceGateway.Gateway.Forwarding;
 internal static class ForwardingExtensions
 {
     /// <summary>
-    /// Gives a request that must not be sent twice and has no body an empty one: see <see cref="EmptyContent"/>. Takes Expect away from the service
+    /// Gives a request that must not be sent twice, or whose retries are counted, and that has no body an empty one: see
+    /// <see cref="EmptyContent"/>. Takes Expect away from the service
     /// only: Kestrel answers the client's own with 100 when the body is first read. Lets a body of unknown length flow.
     /// </summary>
     public static IReverseProxyBuilder AddRequestBodies(this IReverseProxyBuilder builder) =>
         builder.AddTransforms(static context => context.AddRequestTransform(static transform =>
         {
             var request = transform.HttpContext.Features.GetRequiredFeature<GatewayRequest>();
-            if (request.Mechanisms(transform.HttpContext).Timeouts?.Connect is { } connect)
+            var mechanisms = request.Mechanisms(transform.HttpContext);
+            if (mechanisms.Timeouts?.Connect is { } connect)
             {
                 ConnectTimeout.Set(transform.ProxyRequest, connect);
             }
@@ -28,7 +32,7 @@ internal static class ForwardingExtensions
                 transform.ProxyRequest.Headers.ExpectContinue = null;
             }
 
-            if (request.InFlight || !RetryDecision.IsIdempotent(transform.HttpContext.Request.Method))
+            if (request.InFlight || mechanisms.Retrying is not null || !RetryDecision.IsIdempotent(transform.HttpContext.Request.Method))
             {
                 transform.ProxyRequest.Content ??= new EmptyContent();
             }
@@ -54,13 +58,15 @@ internal static class ForwardingExtensions
             return ValueTask.CompletedTask;
         }));
 
-    /// <summary>A request's way behind its route: outcome, places, attempts, destination, admission, forwarder.</summary>
+    /// <summary>A request's way behind its route: outcome, places, attempts, circuit, destination, admission, forwarder.</summary>
     public static ReverseProxyConventionBuilder MapFencedProxy(this IEndpointRouteBuilder endpoints) =>
         endpoints.MapReverseProxy(pipeline =>
         {
             pipeline.UseMiddleware<ForwardingMiddleware>();
             pipeline.UseMiddleware<BulkheadMiddleware>();
+            pipeline.UseMiddleware<IdempotencyStartMiddleware>();
             pipeline.UseMiddleware<RetryMiddleware>();
+            pipeline.UseMiddleware<CircuitBreakerMiddleware>();
             pipeline.UseSessionAffinity();
             pipeline.UseLoadBalancing();
             pipeline.UsePassiveHealthChecks();

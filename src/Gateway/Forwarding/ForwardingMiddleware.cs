@@ -95,7 +95,7 @@ internal sealed class ForwardingMiddleware(
         ForwarderError.RequestBodyClient or ForwarderError.RequestBodyCanceled or ForwarderError.RequestBodyDestination;
 
     /// <summary>What Kestrel had against the body, as far as it says so.</summary>
-    private static ProblemType ClientFault(Exception? exception)
+    internal static ProblemType ClientFault(Exception? exception)
     {
         while (exception is not null and not BadHttpRequestException)
         {

@@ -4,6 +4,7 @@ using FenceGateway.Gateway.Chaos;
 using FenceGateway.Gateway.Configuration;
 using FenceGateway.Gateway.Fencing;
 using FenceGateway.Gateway.Forwarding;
+using FenceGateway.Gateway.Idempotency;
 using FenceGateway.Gateway.Overload;
 using FenceGateway.Gateway.RateLimiting;
 using FenceGateway.Gateway.Requests;
@@ -91,6 +92,7 @@ internal static class GatewayHost
         app.UseMiddleware<OverloadMiddleware>();
         app.UseRouting();
         app.UseRequestTimeouts();
+        app.UseMiddleware<IdempotencyMiddleware>();
         app.UseMiddleware<FenceMiddleware>();
         app.UseMiddleware<RateLimitMiddleware>();
         var services = app.Services.GetRequiredService<FencedServices>();

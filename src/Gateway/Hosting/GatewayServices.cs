@@ -4,11 +4,13 @@ using FenceGateway.Gateway.Configuration;
 using FenceGateway.Gateway.Fencing;
 using FenceGateway.Gateway.Forwarding;
 using FenceGateway.Gateway.Health;
+using FenceGateway.Gateway.Idempotency;
 using FenceGateway.Gateway.LoadBalancing;
 using FenceGateway.Gateway.Overload;
 using FenceGateway.Gateway.RateLimiting;
 using FenceGateway.Gateway.Resilience;
 using FenceGateway.Gateway.Resilience.Bulkheads;
+using FenceGateway.Gateway.Resilience.CircuitBreaking;
 using FenceGateway.Gateway.Resilience.Retries;
 using FenceGateway.Gateway.Shutdown;
 using FenceGateway.TokenStore;
@@ -51,6 +53,7 @@ internal static class GatewayServices
 
         // Started in this order, before the data listener; stopped in the reverse order, after it.
         services.AddHostedService(provider => ActivatorUtilities.CreateInstance<ShutdownSequence>(provider, options.Shutdown.Delay));
+        services.AddIdempotency(options);
         services.AddHostedService(provider => provider.GetRequiredService<AdminServer>());
         services.AddHostedService<ConfigurationWatcher>();
         services.Configure<HostOptions>(host => host.ShutdownTimeout = options.Shutdown.Delay + options.Shutdown.Timeout);
@@ -100,6 +103,9 @@ internal static class GatewayServices
         services.AddSingleton<FencedWaiters>();
         services.AddSingleton<BulkheadRegistry>();
         services.AddSingleton<BulkheadMetrics>();
+        services.AddSingleton<CircuitMetrics>();
+        services.AddSingleton<CircuitEvents>();
+        services.AddSingleton<CircuitRegistry>();
         services.AddSingleton<ResilienceRegistry>();
         services.AddSingleton<RetryMetrics>();
     }

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using FenceGateway.Gateway.Configuration;
 using FenceGateway.Gateway.Forwarding;
 using FenceGateway.Gateway.Resilience.Bulkheads;
+using FenceGateway.Gateway.Resilience.CircuitBreaking;
 using FenceGateway.Gateway.Resilience.Retries;
 using Yarp.ReverseProxy.Configuration;
 
@@ -16,11 +17,13 @@ internal sealed class ResilienceRegistry
     private readonly Dictionary<(string Route, string Cluster), RetryBudget> _budgets = [];
     private readonly Lock _applying = new();
     private readonly BulkheadRegistry _bulkheads;
+    private readonly CircuitRegistry _circuits;
     private readonly TimeProvider _time;
 
-    public ResilienceRegistry(LastGoodConfiguration configuration, BulkheadRegistry bulkheads, TimeProvider time)
+    public ResilienceRegistry(LastGoodConfiguration configuration, BulkheadRegistry bulkheads, CircuitRegistry circuits, TimeProvider time)
     {
         _bulkheads = bulkheads;
+        _circuits = circuits;
         _time = time;
         configuration.Follow(Apply);
     }
@@ -35,19 +38,31 @@ internal sealed class ResilienceRegistry
     {
         lock (_applying)
         {
-            foreach (var route in configuration.Routes)
+            var routes = configuration.Routes.Select(route => (Route: route, Policies: Policies(route, configuration))).ToList();
+            _circuits.Apply(
+                from route in routes
+                where route.Policies is { Cluster: not null, Breaker: not null }
+                select (route.Policies.Cluster, route.Policies.Breaker));
+            foreach (var (route, policies) in routes)
             {
-                var cluster = configuration.Clusters.FirstOrDefault(
-                    c => c.ClusterId.Equals(route.ClusterId, StringComparison.OrdinalIgnoreCase));
-                Of(route.RouteId).Current = Combine(
-                    route,
-                    ResilientRouteRules.PolicyOf(route.Metadata, configuration.ResiliencePolicies),
-                    ResilientRouteRules.PolicyOf(cluster?.Metadata, configuration.ResiliencePolicies));
+                Of(route.RouteId).Current = Combine(route, policies.Own, policies.Clusters, policies.Breaker);
             }
         }
     }
 
-    private RouteMechanisms Combine(RouteConfig route, ResiliencePolicy? own, ResiliencePolicy? clusters)
+    /// <summary>A route's policy, its cluster's, and the one of the two whose circuit breaker is in force.</summary>
+    private static (ClusterConfig? Cluster, ResiliencePolicy? Own, ResiliencePolicy? Clusters, ResiliencePolicy? Breaker) Policies(
+        RouteConfig route, GatewayConfiguration configuration)
+    {
+        var cluster = configuration.Clusters.FirstOrDefault(
+            c => c.ClusterId.Equals(route.ClusterId, StringComparison.OrdinalIgnoreCase));
+        var own = ResilientRouteRules.PolicyOf(route.Metadata, configuration.ResiliencePolicies);
+        var clusters = ResilientRouteRules.PolicyOf(cluster?.Metadata, configuration.ResiliencePolicies);
+        var breaker = own is { CircuitBreaker: not null } ? own : clusters is { CircuitBreaker: not null } ? clusters : null;
+        return (cluster, own, clusters, breaker);
+    }
+
+    private RouteMechanisms Combine(RouteConfig route, ResiliencePolicy? own, ResiliencePolicy? clusters, ResiliencePolicy? breaker)
     {
         var timeouts = own?.Timeouts ?? clusters?.Timeouts;
         var idempotency = own?.Idempotency ?? clusters?.Idempotency;
@@ -55,6 +70,7 @@ internal sealed class ResilienceRegistry
         return new RouteMechanisms
         {
             Bulkheads = _bulkheads.Apply(route, own?.Bulkhead, clusters?.Bulkhead),
+            Circuits = _circuits.Find(route.ClusterId, breaker?.Name),
             Timeouts = timeouts,
             Idle = timeouts?.Idle is { } idle ? new IdleTimeout(idle) : null,
             Idempotency = idempotency,

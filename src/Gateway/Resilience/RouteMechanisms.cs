@@ -1,5 +1,6 @@
 using FenceGateway.Gateway.Forwarding;
 using FenceGateway.Gateway.Resilience.Bulkheads;
+using FenceGateway.Gateway.Resilience.CircuitBreaking;
 using FenceGateway.Gateway.Resilience.Retries;
 
 namespace FenceGateway.Gateway.Resilience;
@@ -12,6 +13,8 @@ internal sealed class RouteMechanisms
     public static readonly RouteMechanisms None = new();
 
     public RouteBulkheads? Bulkheads { get; init; }
+
+    public ClusterCircuits? Circuits { get; init; }
 
     public TimeoutPolicy? Timeouts { get; init; }
 

@@ -12,8 +12,11 @@ internal sealed class StoreLock : IDisposable
 
     private StoreLock(SafeFileHandle handle) => _handle = handle;
 
+    /// <param name="folder">The folder.</param>
+    /// <param name="store">What is in it, for people.</param>
+    /// <param name="setting">The setting that names it.</param>
     /// <exception cref="TokenStoreUnavailableException">Another process has the folder.</exception>
-    public static StoreLock Take(string folder)
+    public static StoreLock Take(string folder, string store = "token store", string setting = "TokenStore:Embedded:Path")
     {
         var path = Path.Combine(folder, "lock");
         SafeFileHandle handle;
@@ -24,8 +27,8 @@ internal sealed class StoreLock : IDisposable
         catch (IOException e)
         {
             throw new TokenStoreUnavailableException(
-                $"The token store folder {folder} is in use by process {ReadPid(path)}: one process at a time. Stop that one, "
-                + $"or give this one another folder (TokenStore:Embedded:Path). ({e.Message})", e);
+                $"The {store} folder {folder} is in use by process {ReadPid(path)}: one process at a time. Stop that one, "
+                + $"or give this one another folder ({setting}). ({e.Message})", e);
         }
 
         try

@@ -8,7 +8,7 @@ public sealed class ConfigurationProblemTests
 
     [Theory]
     [InlineData("\"Shutdwn\": {}", "$.FenceGateway.Shutdwn", "did you mean 'Shutdown'?")]
-    [InlineData("\"Zzzz\": 1", "$.FenceGateway.Zzzz", "known keys: Admin, TokenStore, FencingPolicies, ResiliencePolicies, RateLimiterPolicies, Limits, Chaos, Shutdown")]
+    [InlineData("\"Zzzz\": 1", "$.FenceGateway.Zzzz", "known keys: Admin, TokenStore, FencingPolicies, ResiliencePolicies, RateLimiterPolicies")]
     [InlineData("\"TokenStore\": \"Memory\"", "$.FenceGateway.TokenStore", "is the value 'Memory' where an object is expected")]
     [InlineData("\"FencingPolicies\": \"x\"", "$.FenceGateway.FencingPolicies", "where an object is expected")]
     [InlineData("\"FencingPolicies\": { \"a.b\": {} }", "$.FenceGateway.FencingPolicies['a.b'].Resource", "is required")]
@@ -38,7 +38,8 @@ public sealed class ConfigurationProblemTests
     [InlineData("\"DrainTimeout\": 5", ".DrainTimeout", "a duration hh:mm:ss")]
     [InlineData("\"DrainTimeout\": \"5s\"", ".DrainTimeout", "a duration hh:mm:ss")]
     [InlineData("\"DrainTimeout\": \"0:0:5\"", ".DrainTimeout", "a duration hh:mm:ss")]
-    [InlineData("\"DrainTimeout\": \"24:00:00\"", ".DrainTimeout", "a duration hh:mm:ss")]
+    [InlineData("\"DrainTimeout\": \"24:00:00\"", ".DrainTimeout", "out of range")]
+    [InlineData("\"DrainTimeout\": \"10000:00:00\"", ".DrainTimeout", "a duration hh:mm:ss")]
     [InlineData("\"DrainTimeout\": \"-00:00:01\"", ".DrainTimeout", "a duration hh:mm:ss")]
     [InlineData("\"DrainTimeout\": \"00:10:01\"", ".DrainTimeout", "out of range: 00:00:00 to 00:10:00")]
     [InlineData("\"InDoubtHold\": \"00:00:00\"", ".InDoubtHold", "out of range: 00:00:00.001 to 1.00:00:00")]

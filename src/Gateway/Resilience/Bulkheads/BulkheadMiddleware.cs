@@ -118,13 +118,17 @@ internal sealed class BulkheadMiddleware(
         }
 
         Report(name, status.Value, request);
-        var what = status == PlaceStatus.Full
-            ? "more would wait for their turn than may"
-            : "none of them ended in time for this one to have its turn";
+        var places = name.Scope switch
+        {
+            BulkheadScope.Resource => "the places of this resource",
+            BulkheadScope.Route => "the places of this route",
+            _ => "the places of this service",
+        };
+        var why = status == PlaceStatus.Full
+            ? $"All of {places} are taken, and no more requests may wait for one."
+            : $"None of {places} became free in time.";
         return ProblemResponse.WriteAsync(
-            context, ProblemType.BulkheadFull,
-            $"As many requests as may be are on their way {Whereto(name.Scope)}, and {what}. This one was not forwarded; try again.",
-            queueTimeout);
+            context, ProblemType.BulkheadFull, $"{why} This request was not forwarded; try again.", queueTimeout);
     }
 
     private Task Abandon(HttpContext context, GatewayRequest request)
@@ -139,13 +143,6 @@ internal sealed class BulkheadMiddleware(
 
         return Task.CompletedTask;
     }
-
-    private static string Whereto(BulkheadScope scope) => scope switch
-    {
-        BulkheadScope.Resource => "to this resource",
-        BulkheadScope.Route => "on this route",
-        _ => "to this service",
-    };
 
     /// <summary>A flood of refusals must not flood the log.</summary>
     private void Report(BulkheadName name, PlaceStatus status, GatewayRequest request)

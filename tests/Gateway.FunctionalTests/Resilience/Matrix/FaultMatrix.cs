@@ -7,36 +7,44 @@ namespace FenceGateway.Gateway.FunctionalTests.Resilience.Matrix;
 internal static class FaultMatrix
 {
     private const string Text = """
-        fault                        | mechanisms                                   | answer                         | sent | in doubt | counted                | then
-        never answers                | none timeouts retry-post                     | 504 upstream-timeout           | 1    | yes      |                        | 200
-        never answers                | retry-put retry-key                          | 200                            | 2    | yes      | retried: timed_out     | 200
-        refuses connections          | none timeouts                                | 502 upstream-unreachable       | 0    | no       |                        | 200
-        refuses connections          | retry-put retry-post retry-key               | 200                            | 1    | no       | retried: unreachable   | 200
-        connecting takes forever     | none                                         | 504 upstream-timeout           | 0    | yes      |                        | 200
-        connecting takes forever     | timeouts                                     | 504 upstream-timeout           | 0    | no       |                        | 200
-        connecting takes forever     | retry-put retry-post retry-key               | 200                            | 1    | no       | retried: timed_out     | 200
-        resets unread                | none timeouts retry-post                     | 502 upstream-unreachable       | 0    | yes      |                        | 200
-        resets unread                | retry-put retry-key                          | 200                            | 1    | yes      | retried: broken        | 200
-        resets after the head        | none timeouts retry-post                     | 502 upstream-unreachable       | 1    | yes      |                        | 200
-        resets after the head        | retry-put retry-key                          | 200                            | 2    | yes      | retried: broken        | 200
-        resets after the request     | none timeouts retry-post                     | 502 upstream-unreachable       | 1    | yes      |                        | 200
-        resets after the request     | retry-put retry-key                          | 200                            | 2    | yes      | retried: broken        | 200
-        closes after the request     | none timeouts retry-post                     | 502 upstream-unreachable       | 1    | yes      |                        | 200
-        closes after the request     | retry-put retry-key                          | 200                            | 2    | yes      | retried: broken        | 200
-        half a head                  | none timeouts retry-post                     | 502 upstream-unreachable       | 1    | yes      |                        | 200
-        half a head                  | retry-put retry-key                          | 200                            | 2    | yes      | retried: broken        | 200
-        garbage                      | none timeouts retry-post                     | 502 upstream-unreachable       | 1    | yes      |                        | 200
-        garbage                      | retry-put retry-key                          | 200                            | 2    | yes      | retried: broken        | 200
-        resets in the answer         | none timeouts retry-put retry-post retry-key | 200 cut off                    | 1    | yes      |                        | 200
-        half an answer               | none timeouts retry-put retry-post retry-key | 200 cut off                    | 1    | yes      |                        | 200
-        chunks cut off               | none timeouts retry-put retry-post retry-key | 200 cut off                    | 1    | yes      |                        | 200
-        chunks without an end        | none timeouts retry-put retry-post retry-key | 200 cut off                    | 1    | yes      |                        | 200
-        slow first byte              | none timeouts retry-put retry-post retry-key | 200                            | 1    | no       |                        | 200
-        slow body                    | none timeouts retry-put retry-post retry-key | 200                            | 1    | no       |                        | 200
-        503 with Retry-After         | none timeouts retry-post                     | 503 after 1                    | 1    | no       |                        | 200
-        503 with Retry-After         | retry-put retry-key                          | 200                            | 2    | no       | retried: status        | 200
-        503, later than retries wait | none timeouts retry-put retry-post retry-key | 503 after 60                   | 1    | no       |                        | 200
-        died and came back           | none timeouts retry-put retry-post retry-key | 200                            | 1    | no       |                        | 200
+        fault                        | mechanisms                                            | answer                   | sent | in doubt | counted              | then
+        never answers                | none timeouts retry-post                              | 504 upstream-timeout     | 1    | yes      |                      | 200
+        never answers                | bulkhead                                              | 504 upstream-timeout     | 1    | yes      | another: full        | 200
+        never answers                | retry-put retry-key                                   | 200                      | 2    | yes      | retried: timed_out   | 200
+        refuses connections          | none timeouts bulkhead                                | 502 upstream-unreachable | 0    | no       |                      | 200
+        refuses connections          | retry-put retry-post retry-key                        | 200                      | 1    | no       | retried: unreachable | 200
+        connecting takes forever     | none                                                  | 504 upstream-timeout     | 0    | yes      |                      | 200
+        connecting takes forever     | bulkhead                                              | 504 upstream-timeout     | 0    | yes      | another: full        | 200
+        connecting takes forever     | timeouts                                              | 504 upstream-timeout     | 0    | no       |                      | 200
+        connecting takes forever     | retry-put retry-post retry-key                        | 200                      | 1    | no       | retried: timed_out   | 200
+        resets unread                | none timeouts retry-post bulkhead                     | 502 upstream-unreachable | 0    | yes      |                      | 200
+        resets unread                | retry-put retry-key                                   | 200                      | 1    | yes      | retried: broken      | 200
+        resets after the head        | none timeouts retry-post bulkhead                     | 502 upstream-unreachable | 1    | yes      |                      | 200
+        resets after the head        | retry-put retry-key                                   | 200                      | 2    | yes      | retried: broken      | 200
+        resets after the request     | none timeouts retry-post bulkhead                     | 502 upstream-unreachable | 1    | yes      |                      | 200
+        resets after the request     | retry-put retry-key                                   | 200                      | 2    | yes      | retried: broken      | 200
+        closes after the request     | none timeouts retry-post bulkhead                     | 502 upstream-unreachable | 1    | yes      |                      | 200
+        closes after the request     | retry-put retry-key                                   | 200                      | 2    | yes      | retried: broken      | 200
+        half a head                  | none timeouts retry-post bulkhead                     | 502 upstream-unreachable | 1    | yes      |                      | 200
+        half a head                  | retry-put retry-key                                   | 200                      | 2    | yes      | retried: broken      | 200
+        garbage                      | none timeouts retry-post bulkhead                     | 502 upstream-unreachable | 1    | yes      |                      | 200
+        garbage                      | retry-put retry-key                                   | 200                      | 2    | yes      | retried: broken      | 200
+        resets in the answer         | none timeouts retry-put retry-post retry-key          | 200 cut off              | 1    | yes      |                      | 200
+        resets in the answer         | bulkhead                                              | 200 cut off              | 1    | yes      | another: full        | 200
+        half an answer               | none timeouts retry-put retry-post retry-key          | 200 cut off              | 1    | yes      |                      | 200
+        half an answer               | bulkhead                                              | 200 cut off              | 1    | yes      | another: full        | 200
+        chunks cut off               | none timeouts retry-put retry-post retry-key          | 200 cut off              | 1    | yes      |                      | 200
+        chunks cut off               | bulkhead                                              | 200 cut off              | 1    | yes      | another: full        | 200
+        chunks without an end        | none timeouts retry-put retry-post retry-key          | 200 cut off              | 1    | yes      |                      | 200
+        chunks without an end        | bulkhead                                              | 200 cut off              | 1    | yes      | another: full        | 200
+        slow first byte              | none timeouts retry-put retry-post retry-key          | 200                      | 1    | no       |                      | 200
+        slow first byte              | bulkhead                                              | 200                      | 1    | no       | another: full        | 200
+        slow body                    | none timeouts retry-put retry-post retry-key          | 200                      | 1    | no       |                      | 200
+        slow body                    | bulkhead                                              | 200                      | 1    | no       | another: full        | 200
+        503 with Retry-After         | none timeouts retry-post bulkhead                     | 503 after 1              | 1    | no       |                      | 200
+        503 with Retry-After         | retry-put retry-key                                   | 200                      | 2    | no       | retried: status      | 200
+        503, later than retries wait | none timeouts retry-put retry-post retry-key bulkhead | 503 after 60             | 1    | no       |                      | 200
+        died and came back           | none timeouts retry-put retry-post retry-key bulkhead | 200                      | 1    | no       |                      | 200
         """;
 
     private static readonly Dictionary<(string Fault, string Mechanism), Row> Rows = Parse();

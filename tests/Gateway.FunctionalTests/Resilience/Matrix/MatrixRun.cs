@@ -7,7 +7,7 @@ namespace FenceGateway.Gateway.FunctionalTests.Resilience.Matrix;
 /// <summary>One gateway with one mechanism, and one faulty service behind it. Moves the clock where nothing else goes on.</summary>
 internal sealed class MatrixRun : IAsyncDisposable
 {
-    private const string Key = "one key";
+    private const string Key = "one-key";
     private static readonly MatrixFault Healthy = new("healthy", Fault.None);
 
     private readonly Mechanism _mechanism;
@@ -108,6 +108,7 @@ internal sealed class MatrixRun : IAsyncDisposable
             if (next == connecting)
             {
                 connecting = answering;
+                await ProbeAsync();
                 Gateway.Clock.Advance(_mechanism.Patience(Hang.Connecting));
             }
             else if (next == waiting)
@@ -147,11 +148,24 @@ internal sealed class MatrixRun : IAsyncDisposable
         if (fault.Hangs == Hang.BeforeTheHead)
         {
             await arrival.WaitForBodyAsync();
+            await ProbeAsync();
             Gateway.Clock.Advance(_mechanism.Patience(fault.Hangs));
         }
         else if (fault.Request == Fault.SlowFirstByte)
         {
+            await ProbeAsync();
             arrival.Release();
+        }
+    }
+
+    /// <summary>While a request is at the service and waits.</summary>
+    private async Task ProbeAsync()
+    {
+        if (_mechanism.IsProbed)
+        {
+            var answer = await Gateway.PutAsync(33, "/orders/2");
+            answer.ShouldBeProblem(503, "bulkhead-full");
+            answer.RetryAfter.ShouldBe(1);
         }
     }
 
@@ -196,6 +210,11 @@ internal sealed class MatrixRun : IAsyncDisposable
     /// <summary>The client has seen the first part of the answer.</summary>
     private async Task GoOnAsync(MatrixFault fault)
     {
+        if (fault.Hangs == Hang.InTheBody || fault.StepsInTheBody > 0)
+        {
+            await ProbeAsync();
+        }
+
         if (fault.Hangs == Hang.InTheBody)
         {
             Gateway.Clock.Advance(_mechanism.Patience(fault.Hangs));

@@ -30,6 +30,7 @@ internal sealed record Mechanism(string Name, HttpMethod Method, string Policy)
         new("retry-put", HttpMethod.Put, Retry) { HasTimeouts = true },
         new("retry-post", HttpMethod.Post, Retry) { HasTimeouts = true },
         new("retry-key", HttpMethod.Post, HonouredKeys) { HasTimeouts = true, HasKey = true },
+        new("bulkhead", HttpMethod.Put, """ "Bulkhead": { "PermitLimit": 1, "QueueLimit": 0 } """) { IsProbed = true },
     ];
 
     /// <summary>What mechanisms count, and how the table writes it.</summary>
@@ -37,11 +38,15 @@ internal sealed record Mechanism(string Name, HttpMethod Method, string Policy)
     {
         ["fencegateway.retries"] = m => $"retried: {m.Tags["fencegateway.reason"]}",
         ["fencegateway.retries.out_of_budget"] = _ => "out of budget",
+        ["fencegateway.bulkhead.rejections"] = m => $"another: {m.Tags["fencegateway.reason"]}",
     };
 
     public bool HasTimeouts { get; init; }
 
     public bool HasKey { get; init; }
+
+    /// <summary>Whether another request comes while the fault keeps the first one waiting.</summary>
+    public bool IsProbed { get; init; }
 
     public GatewaySetup Setup => Policy.Length == 0
         ? new()

@@ -109,7 +109,7 @@ internal sealed class RetryStorm : IAsyncDisposable
             service.ComeBack();
         }
 
-        return random.Next(4) == 0 ? Faults[random.Next(Faults.Length)] : Fault.None;
+        return random.Next(2) == 0 ? Faults[random.Next(Faults.Length)] : Fault.None;
     }
 
     private static async Task ReleaseAllAsync(FaultyService service)
@@ -185,9 +185,9 @@ internal sealed class RetryStorm : IAsyncDisposable
         const string Times = """
             "DrainTimeout": "00:00:03", "InDoubtHold": "00:00:01", "WriteTimeout": "00:00:10"
             """;
-        const string Policy = """
+        var policy = $$"""
             "Timeouts": { "Connect": "00:00:01", "FirstByte": "00:00:00.200", "Total": "00:00:02" },
-            "Retry": { "MaxAttempts": 4, "BaseDelay": "00:00:00.001", "MaxDelay": "00:00:00.020", "BudgetRatio": 0.2 }
+            "Retry": { "MaxAttempts": 4, "BaseDelay": "00:00:00.001", "MaxDelay": "00:00:00.020", "BudgetRatio": {{BudgetRatio}} }
             """;
         json["FenceGateway"]!["FencingPolicies"] = JsonNode.Parse($$"""
             {
@@ -197,8 +197,8 @@ internal sealed class RetryStorm : IAsyncDisposable
             """);
         json["FenceGateway"]!["ResiliencePolicies"] = JsonNode.Parse($$"""
             {
-              "honours-none": { {{Policy}}, "Idempotency": {} },
-              "honours-keys": { {{Policy}}, "Idempotency": { "HonouredByService": true } }
+              "honours-none": { {{policy}}, "Idempotency": {} },
+              "honours-keys": { {{policy}}, "Idempotency": { "HonouredByService": true } }
             }
             """);
     }

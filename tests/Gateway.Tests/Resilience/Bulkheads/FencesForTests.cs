@@ -20,6 +20,8 @@ internal sealed class FencesForTests
         Waiters = new FencedWaiters(_table);
     }
 
+    public FenceTable Table => _table;
+
     public FencedWaiters Waiters { get; }
 
     public ResourceFence Of(string key) => _table.Get(key);

@@ -1,0 +1,28 @@
+using FenceGateway.Gateway.Configuration;
+using FenceGateway.TokenStore.Idempotency;
+
+namespace FenceGateway.Gateway.Idempotency;
+
+internal static class IdempotencyExtensions
+{
+    private const long MiB = 1 << 20;
+
+    /// <summary>The store, beside the token store's, and what uses it.</summary>
+    public static void AddIdempotency(this IServiceCollection services, GatewayOptions options)
+    {
+        var settings = options.Idempotency;
+        services.AddSingleton<IIdempotencyStore>(provider => options.TokenStore.Provider switch
+        {
+            TokenStoreProvider.Memory => new MemoryIdempotencyStore(
+                settings.MaxEntries, settings.MaxSizeMiB * MiB, provider.GetRequiredService<TimeProvider>()),
+            _ => ActivatorUtilities.CreateInstance<EmbeddedIdempotencyStore>(provider, new EmbeddedIdempotencyStoreOptions
+            {
+                Path = settings.Path,
+                MaxEntries = settings.MaxEntries,
+                MaxBytes = settings.MaxSizeMiB * MiB,
+            }),
+        });
+        services.AddSingleton<IdempotencyMetrics>();
+        services.AddHostedService<IdempotencyLifetime>();
+    }
+}

@@ -1,0 +1,117 @@
+using FenceGateway.Gateway.Forwarding;
+using FenceGateway.Gateway.Problems;
+using FenceGateway.Gateway.Requests;
+using FenceGateway.TokenStore;
+using FenceGateway.TokenStore.Idempotency;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace FenceGateway.Gateway.Idempotency;
+
+/// <summary>
+/// Stands around all attempts of a request whose key is claimed. Before them the key is durably started, so that a crash leaves
+/// it unknown and not free; behind them the answer is stored, which is held back until then.
+/// </summary>
+internal sealed class IdempotencyStartMiddleware(
+    RequestDelegate next,
+    IIdempotencyStore store,
+    Attempts attempts,
+    IdempotencyMetrics metrics,
+    TimeProvider time,
+    ILogger<IdempotencyStartMiddleware> logger)
+{
+    public Task InvokeAsync(HttpContext context) =>
+        context.Features.Get<KeyedRequest>() is { } keyed ? RunAsync(context, keyed) : next(context);
+
+    private async Task RunAsync(HttpContext context, KeyedRequest keyed)
+    {
+        if (!await TryStartAsync(context, keyed))
+        {
+            return;
+        }
+
+        var request = context.Features.GetRequiredFeature<GatewayRequest>();
+        request.OutlivesClient = true;
+        var own = context.Response.Headers.Keys.ToArray();
+        try
+        {
+            await next(context);
+            attempts.End(context, request);
+        }
+        catch
+        {
+            // Nobody knows what was sent.
+            await AbandonAsync(keyed, UnknownReason.Interrupted);
+            throw;
+        }
+
+        await EndAsync(context, keyed, own, KeyedEnds.Of(request.Attempts, context.Response.StatusCode));
+    }
+
+    private async Task<bool> TryStartAsync(HttpContext context, KeyedRequest keyed)
+    {
+        var began = time.GetTimestamp();
+        try
+        {
+            await store.StartAsync(keyed.Claim, context.RequestAborted);
+            metrics.Stored(StoreStep.Start, time.GetElapsedTime(began));
+            return true;
+        }
+        catch (TokenStoreUnavailableException e)
+        {
+            metrics.Request(keyed.Route, KeyedOutcome.Full);
+            await ProblemResponse.WriteAsync(
+                context, ProblemType.IdempotencyStoreFull, $"{e.Message} This request was not forwarded.", TimeSpan.FromSeconds(1));
+        }
+        catch (OperationCanceledException)
+        {
+            context.Response.StatusCode = StatusCodes.Status499ClientClosedRequest;
+        }
+
+        return false;
+    }
+
+    private async Task EndAsync(HttpContext context, KeyedRequest keyed, string[] own, KeyedEnd end)
+    {
+        switch (end)
+        {
+            case KeyedEnd.Released:
+                // Whoever has claimed the key does it.
+                return;
+            case KeyedEnd.Unknown:
+                logger.InDoubt(keyed.Route);
+                await AbandonAsync(keyed, UnknownReason.Interrupted);
+                return;
+            case KeyedEnd.Answered when keyed.Answer.HasPassed:
+                logger.AnswerTooLong(keyed.Route, keyed.Policy.MaxAnswerBody);
+                await AbandonAsync(keyed, UnknownReason.TooLong);
+                return;
+            default:
+                await StoreAsync(context, keyed, own);
+                return;
+        }
+    }
+
+    private async Task StoreAsync(HttpContext context, KeyedRequest keyed, string[] own)
+    {
+        keyed.HasEnded = true;
+        var response = context.Response;
+        var answer = new StoredAnswer(response.StatusCode, AnswerHeaders.Keep(response.Headers, own), keyed.Answer.Body);
+        var began = time.GetTimestamp();
+        try
+        {
+            await store.CompleteAsync(keyed.Claim, answer, CancellationToken.None);
+            metrics.Stored(StoreStep.Complete, time.GetElapsedTime(began));
+        }
+        catch (TokenStoreUnavailableException e)
+        {
+            // The service has answered, and its word stands; it cannot be repeated.
+            logger.AnswerNotStored(keyed.Route, e.Message);
+        }
+    }
+
+    private ValueTask AbandonAsync(KeyedRequest keyed, UnknownReason reason)
+    {
+        keyed.HasEnded = true;
+        return store.AbandonAsync(keyed.Claim, reason, CancellationToken.None);
+    }
+}
