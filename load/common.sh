@@ -121,6 +121,7 @@ write_configuration() {
   "FenceGateway": {
     "Admin": { "Url": "http://127.0.0.1:$admin_port" },
     "TokenStore": { "Provider": "Embedded", "Embedded": { "Path": "$work/tokens" } },
+    "Idempotency": { "Path": "$work/answers" },
     "FencingPolicies": { "per-id": { "Resource": "things/{id}" } },
     "ResiliencePolicies": {
       "everything": {
