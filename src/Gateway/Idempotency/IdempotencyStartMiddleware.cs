@@ -87,6 +87,10 @@ internal sealed class IdempotencyStartMiddleware(
                 logger.AnswerTooLong(keyed.Route, keyed.Policy.MaxAnswerBody);
                 await AbandonAsync(keyed, UnknownReason.TooLong);
                 return;
+            case KeyedEnd.Answered when context.Features.Get<IHttpResponseTrailersFeature>()?.Trailers.Count > 0:
+                logger.AnswerNotStored(keyed.Route, "it has trailers.");
+                await AbandonAsync(keyed, UnknownReason.Unreadable);
+                return;
             default:
                 await StoreAsync(context, keyed, own);
                 return;

@@ -75,4 +75,24 @@ public sealed class KeyCrashTests(ITestOutputHelper output)
         (await world.TrySendAsync(1, "new")).ShouldNotBeNull().ShouldBeProblem(409, "fencing-token-stale");
         world.Service.Entries.Count.ShouldBe(2);
     }
+
+    [Fact]
+    public async Task Start_FolderInUse_ExitsAndNamesTheSetting()
+    {
+        await using var world = await KeyCrashWorld.StartAsync();
+        await using var first = await GatewayProcess.StartAsync(world.Options);
+        using var tokens = new TempFolder();
+
+        await using var second = GatewayProcess.Launch(new GatewayProcessOptions
+        {
+            ConfigFile = world.Options.ConfigFile,
+            Arguments = [$"--FenceGateway:TokenStore:Embedded:Path={tokens.File("tokens")}"],
+        });
+
+        (await second.WaitForExitAsync()).ShouldBe(1);
+        var error = string.Join('\n', second.Errors);
+        error.ShouldContain($"in use by process {first.Id}:");
+        error.ShouldContain("(Idempotency:Path)");
+        error.ShouldNotContain("   at ");
+    }
 }
