@@ -55,7 +55,7 @@ publish() {
     [[ -f $published/fencegateway.dll ]] || die "no published gateway in $published"
 }
 
-# One worker that throws the request body away and answers 204.
+# One worker that throws the request body away and answers 204, but for the locations in $upstream_locations.
 start_upstream() {
     upstream_port=$(free_port)
     mkdir -p "$work/nginx"
@@ -76,6 +76,7 @@ http {
     server {
         listen 127.0.0.1:$upstream_port;
         location / { return 204; }
+        ${upstream_locations:-}
     }
 }
 NGINX
@@ -121,6 +122,7 @@ write_configuration() {
   "FenceGateway": {
     "Admin": { "Url": "http://127.0.0.1:$admin_port" },
     "TokenStore": { "Provider": "Embedded", "Embedded": { "Path": "$work/tokens" } },
+    "Idempotency": { "Path": "$work/answers" },
     "FencingPolicies": { "per-id": { "Resource": "things/{id}" } },
     "ResiliencePolicies": {
       "everything": {

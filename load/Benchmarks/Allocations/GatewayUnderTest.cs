@@ -3,7 +3,7 @@ using FenceGateway.Gateway.Hosting;
 
 namespace FenceGateway.Benchmarks.Allocations;
 
-/// <summary>The gateway with two routes to one cluster, alike but for the policy.</summary>
+/// <summary>The gateway with three routes to one service: bare, fenced, and fenced with every resilience mechanism.</summary>
 internal sealed class GatewayUnderTest : IAsyncDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("fencegateway-allocations-").FullName;
@@ -45,14 +45,34 @@ internal sealed class GatewayUnderTest : IAsyncDisposable
               "fenced": {
                 "ClusterId": "service", "Match": { "Path": "/fenced/{id}" }, "Metadata": { "FencingPolicy": "per-id" }
               },
-              "direct": { "ClusterId": "service", "Match": { "Path": "/direct/{id}" } }
+              "direct": { "ClusterId": "service", "Match": { "Path": "/direct/{id}" } },
+              "resilient": {
+                "ClusterId": "resilient", "Match": { "Path": "/resilient/{id}" }, "RateLimiterPolicy": "per-client",
+                "Metadata": { "FencingPolicy": "per-id", "ResiliencePolicy": "everything" }
+              }
             },
-            "Clusters": { "service": { "Destinations": { "a": { "Address": "http://127.0.0.1:{{_service.Port}}/" } } } }
+            "Clusters": {
+              "service": { "Destinations": { "a": { "Address": "http://127.0.0.1:{{_service.Port}}/" } } },
+              "resilient": {
+                "LoadBalancingPolicy": "ResourceHash", "Destinations": { "a": { "Address": "http://127.0.0.1:{{_service.Port}}/" } }
+              }
+            }
           },
           "FenceGateway": {
             "Admin": { "Url": "http://127.0.0.1:0" },
             "TokenStore": { "Provider": "Embedded", "Embedded": { "Path": "{{_folder}}/tokens" } },
-            "FencingPolicies": { "per-id": { "Resource": "things/{id}" } }
+            "FencingPolicies": { "per-id": { "Resource": "things/{id}" } },
+            "Idempotency": { "Path": "{{_folder}}/answers" },
+            "ResiliencePolicies": {
+              "everything": {
+                "CircuitBreaker": {},
+                "Bulkhead": { "PermitLimit": 1000, "PerResource": { "PermitLimit": 100 }, "Adaptive": { "MinLimit": 500, "MaxLimit": 2000 } },
+                "Timeouts": { "Connect": "00:00:02", "FirstByte": "00:00:10", "Idle": "00:00:30", "Total": "00:00:30" },
+                "Retry": {},
+                "Idempotency": {}
+              }
+            },
+            "RateLimiterPolicies": { "per-client": { "PermitLimit": 10000000, "PartitionBy": [ "ClientAddress" ] } }
           }
         }
         """;

@@ -2,6 +2,7 @@ using System.Reflection;
 using System.Text.Json.Nodes;
 using FenceGateway.Gateway.Chaos;
 using FenceGateway.Gateway.Configuration;
+using FenceGateway.Gateway.RateLimiting;
 using FenceGateway.TokenStore;
 using Yarp.ReverseProxy;
 
@@ -89,6 +90,8 @@ internal sealed class AdminApi(
                 ["fencingPolicy"] = policy?.Name,
                 ["resource"] = policy?.Resource.Text,
                 ["mode"] = policy?.Mode.ToString(),
+                ["resiliencePolicy"] = ResilientRouteRules.PolicyOf(config.Metadata, lastGood.Current.ResiliencePolicies)?.Name,
+                ["rateLimiterPolicy"] = config.Metadata?.GetValueOrDefault(RateLimitConfigFilter.MetadataKey),
             });
         }
 

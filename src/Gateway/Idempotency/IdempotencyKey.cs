@@ -37,13 +37,10 @@ internal static class IdempotencyKey
 
         for (var i = 1; i < last; i++)
         {
-            if (value[i] == '\\' && (++i >= last || value[i] is not ('"' or '\\')))
-            {
-                return false;
-            }
-
-            var isBareQuote = value[i] == '"' && value[i - 1] != '\\';
-            if (isBareQuote || !IsVisible(value[i]) || length == MaxLength)
+            var isEscape = value[i] == '\\';
+            i += isEscape ? 1 : 0;
+            var needsEscape = i < last && value[i] is '"' or '\\';
+            if (i == last || isEscape != needsEscape || !IsVisible(value[i]) || length == MaxLength)
             {
                 return false;
             }

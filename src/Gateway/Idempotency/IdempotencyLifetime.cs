@@ -12,13 +12,15 @@ internal sealed class IdempotencyLifetime(
     IIdempotencyStore store, LastGoodConfiguration configuration, ILogger<IdempotencyLifetime> logger) : IHostedLifecycleService
 {
     private readonly Lock _gate = new();
-    private Task? _opening;
+    private Task _openingLate = Task.CompletedTask;
+    private bool _isOpened;
 
     public async Task StartingAsync(CancellationToken cancellationToken)
     {
         if (NeedsStore(configuration.Current))
         {
-            await (_opening = store.OpenAsync(cancellationToken).AsTask());
+            _isOpened = true;
+            await store.OpenAsync(cancellationToken);
         }
 
         configuration.Follow(OpenIfNeeded);
@@ -32,8 +34,13 @@ internal sealed class IdempotencyLifetime(
 
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    // Not cancelled with the rest: what waits for the disk is written.
-    public Task StoppedAsync(CancellationToken cancellationToken) => store.CloseAsync(CancellationToken.None).AsTask();
+    public async Task StoppedAsync(CancellationToken cancellationToken)
+    {
+        await _openingLate;
+
+        // Not cancelled with the rest: what waits for the disk is written.
+        await store.CloseAsync(CancellationToken.None);
+    }
 
     private static bool NeedsStore(GatewayConfiguration configuration) =>
         configuration.ResiliencePolicies.Values.Any(policy => policy.Idempotency is not null);
@@ -42,9 +49,10 @@ internal sealed class IdempotencyLifetime(
     {
         lock (_gate)
         {
-            if (_opening is null && NeedsStore(changed))
+            if (!_isOpened && NeedsStore(changed))
             {
-                _opening = OpenLateAsync();
+                _isOpened = true;
+                _openingLate = OpenLateAsync();
             }
         }
     }

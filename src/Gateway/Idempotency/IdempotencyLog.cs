@@ -6,7 +6,7 @@ namespace FenceGateway.Gateway.Idempotency;
 internal static partial class IdempotencyLog
 {
     [LoggerMessage(1650, LogLevel.Warning,
-        "A request with an Idempotency-Key on route {route} may have been applied and was not answered; its repeats are not forwarded")]
+        "A request with an Idempotency-Key on route {route} may have been applied and was not answered: its outcome is unknown")]
     public static partial void InDoubt(this ILogger logger, string route);
 
     [LoggerMessage(1651, LogLevel.Warning,

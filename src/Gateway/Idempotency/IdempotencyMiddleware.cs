@@ -14,7 +14,7 @@ namespace FenceGateway.Gateway.Idempotency;
 /// with its key claimed. A key that nothing was sent for is free again, without any I/O.
 /// </summary>
 internal sealed class IdempotencyMiddleware(
-    RequestDelegate next, IIdempotencyStore store, IdempotencyMetrics metrics, ILogger<IdempotencyMiddleware> logger)
+    RequestDelegate next, string tenantHeader, IIdempotencyStore store, IdempotencyMetrics metrics, ILogger<IdempotencyMiddleware> logger)
 {
     /// <summary>When a repeat that came too early should come again.</summary>
     private static readonly TimeSpan Soon = TimeSpan.FromSeconds(1);
@@ -42,13 +42,13 @@ internal sealed class IdempotencyMiddleware(
         }
 
         return IdempotencyKey.TryParse(values, out var key)
-            ? CheckAsync(context, request, policy, route, key)
+            ? CheckAsync(context, policy, route, key)
             : RefuseAsync(context, route, KeyedOutcome.Malformed, ProblemType.IdempotencyKeyMalformed,
                 $"Idempotency-Key must be one value of 1 to {IdempotencyKey.MaxLength} visible ASCII characters, in quotes or, without "
                 + "quotes, commas, semicolons and backslashes, as it is.");
     }
 
-    private async Task CheckAsync(HttpContext context, GatewayRequest request, IdempotencyPolicy policy, RouteModel route, string key)
+    private async Task CheckAsync(HttpContext context, IdempotencyPolicy policy, RouteModel route, string key)
     {
         var limit = KeyedBody.Limit(route, policy.MaxRequestBody);
         ReadOnlyMemory<byte>? body;
@@ -77,7 +77,7 @@ internal sealed class IdempotencyMiddleware(
         }
 
         var claim = new ClaimRequest(
-            KeyHash.Of(route.Config.RouteId, request.TenantId, key),
+            KeyHash.Of(route.Config.RouteId, context.Request.Headers[tenantHeader], key),
             KeyedBody.Fingerprint(context, body.Value.Span),
             policy.Ttl,
             policy.HonouredByService);
@@ -121,7 +121,7 @@ internal sealed class IdempotencyMiddleware(
         var body = context.Features.GetRequiredFeature<IHttpResponseBodyFeature>();
         var held = new HeldAnswer(body, policy.MaxAnswerBody);
         var keyed = new KeyedRequest(route, policy, claim, held);
-        context.Features.Set(keyed);
+        context.Features.GetRequiredFeature<GatewayRequest>().Keyed = keyed;
         context.Features.Set<IHttpResponseBodyFeature>(held);
         try
         {

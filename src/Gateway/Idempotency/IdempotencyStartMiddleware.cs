@@ -19,17 +19,19 @@ internal sealed class IdempotencyStartMiddleware(
     TimeProvider time,
     ILogger<IdempotencyStartMiddleware> logger)
 {
-    public Task InvokeAsync(HttpContext context) =>
-        context.Features.Get<KeyedRequest>() is { } keyed ? RunAsync(context, keyed) : next(context);
+    public Task InvokeAsync(HttpContext context)
+    {
+        var request = context.Features.GetRequiredFeature<GatewayRequest>();
+        return request.Keyed is { } keyed ? RunAsync(context, request, keyed) : next(context);
+    }
 
-    private async Task RunAsync(HttpContext context, KeyedRequest keyed)
+    private async Task RunAsync(HttpContext context, GatewayRequest request, KeyedRequest keyed)
     {
         if (!await TryStartAsync(context, keyed))
         {
             return;
         }
 
-        var request = context.Features.GetRequiredFeature<GatewayRequest>();
         request.OutlivesClient = true;
         var own = context.Response.Headers.Keys.ToArray();
         try
@@ -84,6 +86,10 @@ internal sealed class IdempotencyStartMiddleware(
             case KeyedEnd.Answered when keyed.Answer.HasPassed:
                 logger.AnswerTooLong(keyed.Route, keyed.Policy.MaxAnswerBody);
                 await AbandonAsync(keyed, UnknownReason.TooLong);
+                return;
+            case KeyedEnd.Answered when context.Features.Get<IHttpResponseTrailersFeature>()?.Trailers.Count > 0:
+                logger.AnswerNotStored(keyed.Route, "it has trailers.");
+                await AbandonAsync(keyed, UnknownReason.Unreadable);
                 return;
             default:
                 await StoreAsync(context, keyed, own);

@@ -4,7 +4,7 @@ using FenceGateway.TokenStore.Idempotency;
 
 namespace FenceGateway.Gateway.Idempotency;
 
-/// <summary>A request that has claimed its key: a request feature.</summary>
+/// <summary>A request that has claimed its key.</summary>
 internal sealed class KeyedRequest(string route, IdempotencyPolicy policy, IdempotencyClaim claim, HeldAnswer answer)
 {
     public string Route => route;

@@ -1,6 +1,7 @@
 using FenceGateway.Fencing;
 using FenceGateway.Gateway.Fencing;
 using FenceGateway.Gateway.Forwarding;
+using FenceGateway.Gateway.Idempotency;
 using FenceGateway.Gateway.Resilience;
 using FenceGateway.Gateway.Resilience.Bulkheads;
 using FenceGateway.TokenStore;
@@ -48,6 +49,9 @@ internal sealed class GatewayRequest
 
     /// <summary>Whether the request goes on to its end although its client has left: a write in flight does in any case.</summary>
     public bool OutlivesClient { get; set; }
+
+    /// <summary>The key that the request has claimed; null when it has none.</summary>
+    public KeyedRequest? Keyed { get; set; }
 
     /// <summary>The attempts so far: the one that is open, and how the last one ended.</summary>
     public AttemptState Attempts;

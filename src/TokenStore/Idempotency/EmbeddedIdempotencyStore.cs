@@ -8,6 +8,9 @@ namespace FenceGateway.TokenStore.Idempotency;
 /// </summary>
 public sealed class EmbeddedIdempotencyStore : IIdempotencyStore
 {
+    /// <summary>Of the bytes that the files may take, how much one may: a small store must not live in a single file.</summary>
+    private const int ShareOfFile = 8;
+
     private readonly EmbeddedIdempotencyStoreOptions _options;
     private readonly TimeProvider _clock;
     private readonly ILogger _logger;
@@ -181,7 +184,7 @@ public sealed class EmbeddedIdempotencyStore : IIdempotencyStore
         _lock = StoreLock.Take(Location, "idempotency store", "Idempotency:Path");
         _fileSizeSignal = PosixFile.CatchFileSizeSignal();
         var recovery = new AnswerRecovery(_folder, _table, Now);
-        _segments = recovery.Run(_options.SegmentSize);
+        _segments = recovery.Run((int)Math.Min(_options.SegmentSize, _options.MaxBytes / ShareOfFile));
         if (recovery.Torn > 0)
         {
             IdempotencyStoreLog.TornTail(_logger, Location, recovery.Torn);

@@ -131,6 +131,30 @@ public sealed class ChaosTests
         gateway.Service.Entries.ShouldBeEmpty();
     }
 
+    [Theory]
+    [InlineData(""" "Outcome": 503 """)]
+    [InlineData(""" "Fault": "ConnectionRefused" """)]
+    [InlineData(""" "Fault": "Reset" """)]
+    public async Task Circuit_SeesWhatIsInjected(string rule)
+    {
+        var chaos = Setup(rule);
+        await using var gateway = await FencedGateway.StartAsync(chaos with
+        {
+            AllowChaos = true,
+            Cluster = """ "Metadata": { "ResiliencePolicy": "p" } """,
+            Gateway = chaos.Gateway + """, "ResiliencePolicies": { "p": { "CircuitBreaker": { "MinimumThroughput": 3 } } } """,
+        });
+
+        for (var i = 0; i < 3; i++)
+        {
+            (await gateway.GetAsync(null, "/open/1")).Problem.ShouldNotBe("circuit-open");
+        }
+
+        var refused = await gateway.GetAsync(null, "/open/1");
+        refused.ShouldBeProblem(503, "circuit-open");
+        refused.Headers.Keys.ShouldNotContain(Header);
+    }
+
     [Fact]
     public async Task Reload_RuleChangedAndChaosTurnedOff_IsInForceAtOnce()
     {

@@ -39,6 +39,9 @@ internal sealed record GatewaySetup
     /// <summary>Further routes, each with its name.</summary>
     public string Routes { get; init; } = "";
 
+    /// <summary>Further clusters, each with its name.</summary>
+    public string Clusters { get; init; } = "";
+
     /// <summary>The whole file, with <paramref name="service"/> behind the gateway.</summary>
     public string Render(Uri service)
     {
@@ -62,12 +65,14 @@ internal sealed record GatewaySetup
                     ["open"] = Parse(""" "ClusterId": "service", "Match": { "Path": "/open/{**rest}" } """),
                 },
                 Routes),
-            ["Clusters"] = new JsonObject
-            {
-                ["service"] = Lay(
-                    Parse($$""" "Destinations": { "a": { "Address": "{{service}}" } } """),
-                    Cluster.Replace(Service, service.ToString(), StringComparison.Ordinal)),
-            },
+            [nameof(Clusters)] = Lay(
+                new JsonObject
+                {
+                    ["service"] = Lay(
+                        Parse($$""" "Destinations": { "a": { "Address": "{{service}}" } } """),
+                        Cluster.Replace(Service, service.ToString(), StringComparison.Ordinal)),
+                },
+                Clusters),
         };
         root["FenceGateway"] = Lay(
             new JsonObject

@@ -14,10 +14,10 @@ public sealed class KestrelLimitsTests
 
         limits.MaxConcurrentConnections.ShouldBe(16_384);
         limits.MaxConcurrentUpgradedConnections.ShouldBe(16_384);
+        limits.MaxRequestBufferSize.ShouldBe(128 * 1024);
 
         // Kestrel's own defaults, which the documentation names.
         limits.MaxRequestBodySize.ShouldBe(30_000_000);
-        limits.MaxRequestBufferSize.ShouldBe(1024 * 1024);
         limits.MaxResponseBufferSize.ShouldBe(64 * 1024);
         limits.MaxRequestLineSize.ShouldBe(8 * 1024);
         limits.MaxRequestHeadersTotalSize.ShouldBe(32 * 1024);
@@ -54,6 +54,10 @@ public sealed class KestrelLimitsTests
         (limits.MinResponseDataRate!.BytesPerSecond, limits.MinResponseDataRate.GracePeriod)
             .ShouldBe((50.5, TimeSpan.FromSeconds(5)));
     }
+
+    [Fact]
+    public void Apply_LargerHeads_EnlargeTheBufferThatHasToHoldThem() =>
+        Apply(new() { ["MaxRequestHeadersTotalSize"] = "300000" }).MaxRequestBufferSize.ShouldBe(300_000);
 
     [Theory]
     [InlineData("MinRequestBodyDataRate:BytesPerSecond", "fast")]

@@ -22,7 +22,7 @@ internal sealed class BulkheadRegistry(FencedWaiters fenced, TimeProvider time)
     public RouteBulkheads? Apply(RouteConfig route, BulkheadPolicy? own, BulkheadPolicy? clusters)
     {
         var bulkheads = new RouteBulkheads(
-            ApplyResources(route.RouteId, own is null ? clusters?.PerResource : own.PerResource),
+            ApplyResources(route.RouteId, own?.PerResource ?? clusters?.PerResource),
             Apply(_routes, BulkheadScope.Route, route.RouteId, own),
             Apply(_clusters, BulkheadScope.Cluster, route.ClusterId!, clusters));
         return bulkheads is { Resources: null, Route: null, Cluster: null } ? null : bulkheads;

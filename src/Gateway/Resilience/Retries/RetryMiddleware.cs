@@ -34,7 +34,7 @@ internal sealed class RetryMiddleware(RequestDelegate next, Attempts attempts, R
         var before = new Before(context);
         await next(context);
         attempts.End(context, request);
-        if (request.Attempts.Last is { } first && decision.GrantAfter(first, request.Attempts))
+        if (IsFollowed(context, request, decision))
         {
             await RunAgainAsync(context, request, retrying, before);
         }
@@ -94,6 +94,12 @@ internal sealed class RetryMiddleware(RequestDelegate next, Attempts attempts, R
         return false;
     }
 
+    /// <summary>Whether another attempt follows the last one: where no time is left, none is taken out of the budget.</summary>
+    private bool IsFollowed(HttpContext context, GatewayRequest request, RetryDecision decision) =>
+        request.Attempts.Last is { } last
+        && (decision.IsGranted || !IsOver(context, request))
+        && decision.GrantAfter(last, request.Attempts);
+
     private bool IsOver(HttpContext context, GatewayRequest request) =>
         attempts.Remaining(request, request.Mechanisms(context).Timeouts) == TimeSpan.Zero;
 
@@ -145,7 +151,6 @@ internal sealed class RetryMiddleware(RequestDelegate next, Attempts attempts, R
         private async ValueTask<bool> TryAsync() =>
             !middleware.IsOver(context, request)
             && await middleware.TryAgainAsync(context, request, before)
-            && request.Attempts.Last is { } last
-            && request.Attempts.Retry!.GrantAfter(last, request.Attempts);
+            && middleware.IsFollowed(context, request, request.Attempts.Retry!);
     }
 }

@@ -1,50 +1,50 @@
 namespace FenceGateway.Gateway.FunctionalTests.Resilience.Matrix;
 
 /// <summary>
-/// The table. <c>sent</c>: how often the service has read the request's head. <c>counted</c>: what the mechanism's own instruments say.
-/// <c>then</c>: the same request again, when the fault is over.
+/// The table. <c>sent</c>: how often the service has read the request's head. <c>then</c>: the answer to the same request when the
+/// fault is over. <c>counted</c>: what the mechanism's own instruments say of both.
 /// </summary>
 internal static class FaultMatrix
 {
     private const string Text = """
-        fault                        | mechanisms                                            | answer                   | sent | in doubt | counted              | then
-        never answers                | none timeouts retry-post                              | 504 upstream-timeout     | 1    | yes      |                      | 200
-        never answers                | bulkhead                                              | 504 upstream-timeout     | 1    | yes      | another: full        | 200
-        never answers                | retry-put retry-key                                   | 200                      | 2    | yes      | retried: timed_out   | 200
-        refuses connections          | none timeouts bulkhead                                | 502 upstream-unreachable | 0    | no       |                      | 200
-        refuses connections          | retry-put retry-post retry-key                        | 200                      | 1    | no       | retried: unreachable | 200
-        connecting takes forever     | none                                                  | 504 upstream-timeout     | 0    | yes      |                      | 200
-        connecting takes forever     | bulkhead                                              | 504 upstream-timeout     | 0    | yes      | another: full        | 200
-        connecting takes forever     | timeouts                                              | 504 upstream-timeout     | 0    | no       |                      | 200
-        connecting takes forever     | retry-put retry-post retry-key                        | 200                      | 1    | no       | retried: timed_out   | 200
-        resets unread                | none timeouts retry-post bulkhead                     | 502 upstream-unreachable | 0    | yes      |                      | 200
-        resets unread                | retry-put retry-key                                   | 200                      | 1    | yes      | retried: broken      | 200
-        resets after the head        | none timeouts retry-post bulkhead                     | 502 upstream-unreachable | 1    | yes      |                      | 200
-        resets after the head        | retry-put retry-key                                   | 200                      | 2    | yes      | retried: broken      | 200
-        resets after the request     | none timeouts retry-post bulkhead                     | 502 upstream-unreachable | 1    | yes      |                      | 200
-        resets after the request     | retry-put retry-key                                   | 200                      | 2    | yes      | retried: broken      | 200
-        closes after the request     | none timeouts retry-post bulkhead                     | 502 upstream-unreachable | 1    | yes      |                      | 200
-        closes after the request     | retry-put retry-key                                   | 200                      | 2    | yes      | retried: broken      | 200
-        half a head                  | none timeouts retry-post bulkhead                     | 502 upstream-unreachable | 1    | yes      |                      | 200
-        half a head                  | retry-put retry-key                                   | 200                      | 2    | yes      | retried: broken      | 200
-        garbage                      | none timeouts retry-post bulkhead                     | 502 upstream-unreachable | 1    | yes      |                      | 200
-        garbage                      | retry-put retry-key                                   | 200                      | 2    | yes      | retried: broken      | 200
-        resets in the answer         | none timeouts retry-put retry-post retry-key          | 200 cut off              | 1    | yes      |                      | 200
-        resets in the answer         | bulkhead                                              | 200 cut off              | 1    | yes      | another: full        | 200
-        half an answer               | none timeouts retry-put retry-post retry-key          | 200 cut off              | 1    | yes      |                      | 200
-        half an answer               | bulkhead                                              | 200 cut off              | 1    | yes      | another: full        | 200
-        chunks cut off               | none timeouts retry-put retry-post retry-key          | 200 cut off              | 1    | yes      |                      | 200
-        chunks cut off               | bulkhead                                              | 200 cut off              | 1    | yes      | another: full        | 200
-        chunks without an end        | none timeouts retry-put retry-post retry-key          | 200 cut off              | 1    | yes      |                      | 200
-        chunks without an end        | bulkhead                                              | 200 cut off              | 1    | yes      | another: full        | 200
-        slow first byte              | none timeouts retry-put retry-post retry-key          | 200                      | 1    | no       |                      | 200
-        slow first byte              | bulkhead                                              | 200                      | 1    | no       | another: full        | 200
-        slow body                    | none timeouts retry-put retry-post retry-key          | 200                      | 1    | no       |                      | 200
-        slow body                    | bulkhead                                              | 200                      | 1    | no       | another: full        | 200
-        503 with Retry-After         | none timeouts retry-post bulkhead                     | 503 after 1              | 1    | no       |                      | 200
-        503 with Retry-After         | retry-put retry-key                                   | 200                      | 2    | no       | retried: status      | 200
-        503, later than retries wait | none timeouts retry-put retry-post retry-key bulkhead | 503 after 60             | 1    | no       |                      | 200
-        died and came back           | none timeouts retry-put retry-post retry-key bulkhead | 200                      | 1    | no       |                      | 200
+        fault | mechanisms | answer | sent | in doubt | then | counted
+        never answers | none timeouts retry-post | 504 upstream-timeout | 1 | yes | 200 | 
+        never answers | bulkhead | 504 upstream-timeout | 1 | yes | 200 | another: full
+        never answers | retry-put retry-key | 200 | 2 | yes | 200 | retried: timed_out
+        refuses connections | none timeouts bulkhead | 502 upstream-unreachable | 0 | no | 200 | 
+        refuses connections | retry-put retry-post retry-key | 200 | 1 | no | 200 | retried: unreachable
+        connecting takes forever | none | 504 upstream-timeout | 0 | yes | 200 | 
+        connecting takes forever | bulkhead | 504 upstream-timeout | 0 | yes | 200 | another: full
+        connecting takes forever | timeouts | 504 upstream-timeout | 0 | no | 200 | 
+        connecting takes forever | retry-put retry-post retry-key | 200 | 1 | no | 200 | retried: timed_out
+        resets unread | none timeouts retry-post bulkhead | 502 upstream-unreachable | 0 | yes | 200 | 
+        resets unread | retry-put retry-key | 200 | 1 | yes | 200 | retried: broken
+        resets after the head | none timeouts retry-post bulkhead | 502 upstream-unreachable | 1 | yes | 200 | 
+        resets after the head | retry-put retry-key | 200 | 2 | yes | 200 | retried: broken
+        resets after the request | none timeouts retry-post bulkhead | 502 upstream-unreachable | 1 | yes | 200 | 
+        resets after the request | retry-put retry-key | 200 | 2 | yes | 200 | retried: broken
+        closes after the request | none timeouts retry-post bulkhead | 502 upstream-unreachable | 1 | yes | 200 | 
+        closes after the request | retry-put retry-key | 200 | 2 | yes | 200 | retried: broken
+        half a head | none timeouts retry-post bulkhead | 502 upstream-unreachable | 1 | yes | 200 | 
+        half a head | retry-put retry-key | 200 | 2 | yes | 200 | retried: broken
+        garbage | none timeouts retry-post bulkhead | 502 upstream-unreachable | 1 | yes | 200 | 
+        garbage | retry-put retry-key | 200 | 2 | yes | 200 | retried: broken
+        resets in the answer | none timeouts retry-put retry-post retry-key | 200 cut off | 1 | yes | 200 | 
+        resets in the answer | bulkhead | 200 cut off | 1 | yes | 200 | another: full
+        half an answer | none timeouts retry-put retry-post retry-key | 200 cut off | 1 | yes | 200 | 
+        half an answer | bulkhead | 200 cut off | 1 | yes | 200 | another: full
+        chunks cut off | none timeouts retry-put retry-post retry-key | 200 cut off | 1 | yes | 200 | 
+        chunks cut off | bulkhead | 200 cut off | 1 | yes | 200 | another: full
+        chunks without an end | none timeouts retry-put retry-post retry-key | 200 cut off | 1 | yes | 200 | 
+        chunks without an end | bulkhead | 200 cut off | 1 | yes | 200 | another: full
+        slow first byte | none timeouts retry-put retry-post retry-key | 200 | 1 | no | 200 | 
+        slow first byte | bulkhead | 200 | 1 | no | 200 | another: full
+        slow body | none timeouts retry-put retry-post retry-key | 200 | 1 | no | 200 | 
+        slow body | bulkhead | 200 | 1 | no | 200 | another: full
+        503 with Retry-After | none timeouts retry-post bulkhead | 503 after 1 | 1 | no | 200 | 
+        503 with Retry-After | retry-put retry-key | 200 | 2 | no | 200 | retried: status
+        503, later than retries wait | none timeouts retry-put retry-post retry-key bulkhead | 503 after 60 | 1 | no | 200 | 
+        died and came back | none timeouts retry-put retry-post retry-key bulkhead | 200 | 1 | no | 200 | 
         """;
 
     private static readonly Dictionary<(string Fault, string Mechanism), Row> Rows = Parse();
@@ -59,5 +59,5 @@ internal static class FaultMatrix
             .SelectMany(cells => cells[1].Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(mechanism => (Key: (cells[0], mechanism), cells)))
             .ToDictionary(r => r.Key, r => new Row(r.cells[2], int.Parse(r.cells[3]), r.cells[4] == "yes", r.cells[5], r.cells[6]));
 
-    internal sealed record Row(string Answer, int Sent, bool InDoubt, string Counted, string Then);
+    internal sealed record Row(string Answer, int Sent, bool InDoubt, string Then, string Counted);
 }

@@ -35,12 +35,12 @@ internal sealed record MatrixFault(string Name, Fault Request)
         new("closes after the request", Fault.ClosedAfterRequest),
         new("half a head", Fault.HalfHead),
         new("garbage", Fault.Garbage),
-        new("resets in the answer", Fault.ResetInAnswer) { StepsInTheBody = 1 },
-        new("half an answer", Fault.HalfAnswer) { StepsInTheBody = 1 },
-        new("chunks cut off", Fault.CutChunks) { StepsInTheBody = 1 },
-        new("chunks without an end", Fault.EndlessChunks) { Hangs = Hang.InTheBody },
-        new("slow first byte", Fault.SlowFirstByte),
-        new("slow body", Fault.SlowBody) { StepsInTheBody = 3 },
+        new("resets in the answer", Fault.ResetInAnswer) { IsInTheBody = true, Steps = 1 },
+        new("half an answer", Fault.HalfAnswer) { IsInTheBody = true, Steps = 1 },
+        new("chunks cut off", Fault.CutChunks) { IsInTheBody = true, Steps = 1 },
+        new("chunks without an end", Fault.EndlessChunks) { IsInTheBody = true, Hangs = Hang.InTheBody },
+        new("slow first byte", Fault.SlowFirstByte) { Steps = 1 },
+        new("slow body", Fault.SlowBody) { IsInTheBody = true, Steps = 3 },
         new("503 with Retry-After", Fault.Unavailable(1)),
         new("503, later than retries wait", Fault.Unavailable(60)),
         new("died and came back", Fault.None)
@@ -56,8 +56,11 @@ internal sealed record MatrixFault(string Name, Fault Request)
     /// <summary>Where it takes time to pass until somebody gives up.</summary>
     public Hang Hangs { get; init; }
 
-    /// <summary>How often the service waits for the test before the body of the answer is complete.</summary>
-    public int StepsInTheBody { get; init; }
+    /// <summary>How often the service waits for the test.</summary>
+    public int Steps { get; init; }
+
+    /// <summary>Whether it begins with the first part of the answer, so that a client sees that.</summary>
+    public bool IsInTheBody { get; init; }
 
     /// <summary>What happens before the request comes.</summary>
     public Func<FaultyService, Task> BeginAsync { get; init; } = _ => Task.CompletedTask;

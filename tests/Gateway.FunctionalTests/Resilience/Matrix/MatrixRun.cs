@@ -148,12 +148,45 @@ internal sealed class MatrixRun : IAsyncDisposable
         if (fault.Hangs == Hang.BeforeTheHead)
         {
             await arrival.WaitForBodyAsync();
-            await ProbeAsync();
-            Gateway.Clock.Advance(_mechanism.Patience(fault.Hangs));
+            await GoOnAsync(fault, arrival);
         }
-        else if (fault.Request == Fault.SlowFirstByte)
+        else if (fault.Request == Fault.SlowFirstByte || _mechanism.KeepsAnswers)
+        {
+            await GoOnAsync(fault, arrival);
+        }
+    }
+
+    private async Task<FaultyExchange> FaultedAsync(MatrixFault fault)
+    {
+        while (_faulted is null)
+        {
+            await TakeArrivalAsync(fault);
+        }
+
+        return _faulted;
+    }
+
+    /// <summary>Nothing happens by itself any more: time passes, or the service takes its next steps.</summary>
+    private async Task GoOnAsync(MatrixFault fault, FaultyExchange arrival)
+    {
+        if (fault.Hangs == Hang.InTheBody && _mechanism.HasTimeouts)
+        {
+            // Armed when the head is there.
+            await Gateway.Clock.WaitForTimerAsync(Mechanism.Total);
+        }
+
+        if (fault.Hangs != Hang.Nowhere || fault.Steps > 0)
         {
             await ProbeAsync();
+        }
+
+        if (fault.Hangs != Hang.Nowhere)
+        {
+            Gateway.Clock.Advance(_mechanism.Patience(fault.Hangs));
+        }
+
+        for (var step = 0; step < fault.Steps; step++)
+        {
             arrival.Release();
         }
     }
@@ -191,9 +224,9 @@ internal sealed class MatrixRun : IAsyncDisposable
         {
             while (await body.ReadAsync(buffer.AsMemory(length)) is > 0 and var count)
             {
-                if (length == 0)
+                if (length == 0 && fault.IsInTheBody && !_mechanism.KeepsAnswers)
                 {
-                    await GoOnAsync(fault);
+                    await GoOnAsync(fault, await FaultedAsync(fault));
                 }
 
                 length += count;
@@ -204,30 +237,6 @@ internal sealed class MatrixRun : IAsyncDisposable
         catch (IOException)
         {
             return (Encoding.UTF8.GetString(buffer, 0, length), false);
-        }
-    }
-
-    /// <summary>The client has seen the first part of the answer.</summary>
-    private async Task GoOnAsync(MatrixFault fault)
-    {
-        if (fault.Hangs == Hang.InTheBody || fault.StepsInTheBody > 0)
-        {
-            await ProbeAsync();
-        }
-
-        if (fault.Hangs == Hang.InTheBody)
-        {
-            Gateway.Clock.Advance(_mechanism.Patience(fault.Hangs));
-        }
-
-        for (var step = 0; step < fault.StepsInTheBody; step++)
-        {
-            while (_faulted is null)
-            {
-                await TakeArrivalAsync(fault);
-            }
-
-            _faulted.Release();
         }
     }
 }

@@ -31,6 +31,7 @@ internal sealed record Mechanism(string Name, HttpMethod Method, string Policy)
         new("retry-post", HttpMethod.Post, Retry) { HasTimeouts = true },
         new("retry-key", HttpMethod.Post, HonouredKeys) { HasTimeouts = true, HasKey = true },
         new("bulkhead", HttpMethod.Put, """ "Bulkhead": { "PermitLimit": 1, "QueueLimit": 0 } """) { IsProbed = true },
+        new("idempotency", HttpMethod.Post, """ "Idempotency": {} """) { HasKey = true },
     ];
 
     /// <summary>What mechanisms count, and how the table writes it.</summary>
@@ -38,12 +39,16 @@ internal sealed record Mechanism(string Name, HttpMethod Method, string Policy)
     {
         ["fencegateway.retries"] = m => $"retried: {m.Tags["fencegateway.reason"]}",
         ["fencegateway.retries.out_of_budget"] = _ => "out of budget",
+        ["fencegateway.idempotency.requests"] = m => $"key: {m.Tags["fencegateway.outcome"]}",
         ["fencegateway.bulkhead.rejections"] = m => $"another: {m.Tags["fencegateway.reason"]}",
     };
 
     public bool HasTimeouts { get; init; }
 
     public bool HasKey { get; init; }
+
+    /// <summary>Whether a client sees nothing of an answer before all of it is there: it is stored first.</summary>
+    public bool KeepsAnswers => HasKey;
 
     /// <summary>Whether another request comes while the fault keeps the first one waiting.</summary>
     public bool IsProbed { get; init; }

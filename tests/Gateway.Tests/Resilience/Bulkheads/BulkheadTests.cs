@@ -232,7 +232,9 @@ public sealed class BulkheadTests
 
         most.ShouldBeLessThanOrEqualTo(Limit);
         (bulkhead.InUse, bulkhead.Waiting).ShouldBe((0, 0));
-        ends.ShouldAllBe(count => count > 0, $"seed {seed}: {string.Join(' ', ends)}");
+        // Which of the others happen depends on the machine; each has a test of its own.
+        ends[(int)PlaceStatus.Taken].ShouldBeGreaterThan(0, $"seed {seed}: {string.Join(' ', ends)}");
+        ends.Sum().ShouldBe(12 * 4_000);
     }
 
     private static BulkheadName Name => new(BulkheadScope.Route, "orders");
