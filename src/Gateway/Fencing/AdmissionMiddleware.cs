@@ -60,9 +60,9 @@ internal sealed class AdmissionMiddleware(
             return next(context);
         }
 
-        if (request.Attempts.LeftInDoubt)
+        if (request.Attempts.MayBeApplied)
         {
-            // The answer is that of the attempt which may have been applied.
+            // 409 would say that it was not (R9): the answer is about the attempt which may have been applied.
             return Task.CompletedTask;
         }
 

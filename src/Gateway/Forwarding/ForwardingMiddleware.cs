@@ -62,16 +62,18 @@ internal sealed class ForwardingMiddleware(
             return Task.CompletedTask;
         }
 
-        return AnswerAsync(context, failure, failed, inDoubt);
+        return AnswerAsync(context, failure, failed, request.Attempts.WasSent, inDoubt);
     }
 
-    private static Task AnswerAsync(HttpContext context, IForwarderErrorFeature failure, AttemptResult failed, bool inDoubt)
+    private static Task AnswerAsync(
+        HttpContext context, IForwarderErrorFeature failure, AttemptResult failed, bool wasSent, bool inDoubt)
     {
+        var sent = wasSent ? "an earlier attempt was sent." : "nothing was sent.";
         var doubt = inDoubt ? " The write may have been applied: its end is unknown." : "";
         if (failed.Fault == AttemptFault.TimedOut)
         {
             var what = failed.End == ForwardEnd.NotSent
-                ? "No connection to the service came about in time; nothing was sent."
+                ? $"No connection to the service came about in time; {sent}"
                 : "The service did not give a complete answer in time.";
             return ProblemResponse.WriteAsync(context, ProblemType.UpstreamTimeout, what + doubt);
         }
@@ -85,7 +87,7 @@ internal sealed class ForwardingMiddleware(
         var reason = failure.Error switch
         {
             ForwarderError.NoAvailableDestinations => "No destination of this route's cluster is available.",
-            _ when failed.End == ForwardEnd.NotSent => "No connection to the service came about; nothing was sent.",
+            _ when failed.End == ForwardEnd.NotSent => $"No connection to the service came about; {sent}",
             _ => "The connection to the service ended before its answer was complete.",
         };
         return ProblemResponse.WriteAsync(context, ProblemType.UpstreamUnreachable, reason + doubt);

@@ -60,10 +60,8 @@ internal sealed class RetryMiddleware(RequestDelegate next, Attempts attempts, R
 
         if (request.Attempts is { Retry.IsGranted: true, Last.Fault: AttemptFault.None })
         {
-            // An answer was dropped for an attempt that was not made after all.
             before.Restore(context);
-            await ProblemResponse.WriteAsync(context, ProblemType.UpstreamTimeout,
-                $"The service answered {request.Attempts.Status}, and there was no time left to try again.");
+            await AnswerDroppedAsync(context, request, ProblemType.UpstreamTimeout, "there was no time left to try again");
         }
     }
 
@@ -81,14 +79,18 @@ internal sealed class RetryMiddleware(RequestDelegate next, Attempts attempts, R
             return true;
         }
 
-        if (request.Attempts.LeftInDoubt)
+        if (!request.Attempts.MayBeApplied)
+        {
+            request.Attempts.Last = null;
+        }
+        else if (failure is not null)
         {
             // Whoever refused has not answered: that an earlier attempt may have been applied is what the client has to know.
             context.Features.Set(failure);
         }
         else
         {
-            request.Attempts.Last = null;
+            await AnswerDroppedAsync(context, request, ProblemType.UpstreamUnreachable, "it could not be tried again");
         }
 
         return false;
@@ -99,6 +101,12 @@ internal sealed class RetryMiddleware(RequestDelegate next, Attempts attempts, R
         request.Attempts.Last is { } last
         && (decision.IsGranted || !IsOver(context, request))
         && decision.GrantAfter(last, request.Attempts);
+
+    /// <summary>An answer was dropped for an attempt that was not made after all.</summary>
+    private static Task AnswerDroppedAsync(HttpContext context, GatewayRequest request, ProblemType type, string why) =>
+        ProblemResponse.WriteAsync(
+            context, type, $"The service answered {request.Attempts.Status}, and {why}."
+            + (request.Attempts.LeftInDoubt ? " An earlier attempt may have been applied: its end is unknown." : ""));
 
     private bool IsOver(HttpContext context, GatewayRequest request) =>
         attempts.Remaining(request, request.Mechanisms(context).Timeouts) == TimeSpan.Zero;
