@@ -1,4 +1,3 @@
-using FenceGateway.Gateway.Fencing;
 using FenceGateway.Gateway.Forwarding;
 using FenceGateway.Gateway.Problems;
 using FenceGateway.Gateway.Requests;
@@ -23,7 +22,7 @@ internal sealed class IdempotencyMiddleware(
     {
         var request = context.Features.GetRequiredFeature<GatewayRequest>();
         var method = context.Request.Method;
-        if (request.Mechanisms(context).Idempotency is not { } policy || FenceCheck.IsSafe(method) || HttpMethods.IsConnect(method))
+        if (request.Mechanisms(context).Idempotency is not { } policy || RequestSemantics.IsSafe(method) || HttpMethods.IsConnect(method))
         {
             return next(context);
         }
