@@ -92,7 +92,7 @@ internal sealed class FenceCheck(FenceTable table)
         + "This attempt was not forwarded; take the lock again.");
 
     public static FenceRefusal StoreUnavailable(string fault) => new(
-        FenceOutcome.StoreUnavailable, ProblemType.TokenStoreUnavailable, fault, TimeSpan.FromSeconds(1));
+        FenceOutcome.StoreUnavailable, ProblemType.TokenStoreUnavailable, fault, ProblemResponse.Soon);
 
     public static FenceRefusal Ambiguous(string what) => new(
         FenceOutcome.AmbiguousTarget, ProblemType.AmbiguousTarget, $"The request cannot be fenced: {what}.");

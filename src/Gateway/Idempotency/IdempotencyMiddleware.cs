@@ -15,9 +15,6 @@ namespace FenceGateway.Gateway.Idempotency;
 internal sealed class IdempotencyMiddleware(
     RequestDelegate next, string tenantHeader, IIdempotencyStore store, IdempotencyMetrics metrics, ILogger<IdempotencyMiddleware> logger)
 {
-    /// <summary>When a repeat that came too early should come again.</summary>
-    private static readonly TimeSpan Soon = TimeSpan.FromSeconds(1);
-
     public Task InvokeAsync(HttpContext context)
     {
         var request = context.Features.GetRequiredFeature<GatewayRequest>();
@@ -64,7 +61,7 @@ internal sealed class IdempotencyMiddleware(
         catch (Exception e) when (e is OperationCanceledException or IOException)
         {
             // The client left before its request was complete.
-            context.Response.StatusCode = StatusCodes.Status499ClientClosedRequest;
+            ProblemResponse.Abandon(context);
             return;
         }
 
@@ -95,7 +92,7 @@ internal sealed class IdempotencyMiddleware(
             case ClaimStatus.Running:
                 return RefuseAsync(context, route, KeyedOutcome.InProgress, ProblemType.IdempotencyKeyInProgress,
                     "The first request with this Idempotency-Key has not been answered yet. This one was not forwarded; "
-                    + "repeat it to get the answer.", Soon);
+                    + "repeat it to get the answer.", ProblemResponse.Soon);
             case ClaimStatus.Reused:
                 return RefuseAsync(context, route, KeyedOutcome.Reused, ProblemType.IdempotencyKeyReused,
                     "An earlier request with this Idempotency-Key had another method, target, content type or body. This one was not "

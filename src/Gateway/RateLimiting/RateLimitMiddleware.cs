@@ -4,7 +4,6 @@ using FenceGateway.Gateway.Problems;
 using FenceGateway.Gateway.Requests;
 using FenceGateway.Gateway.Shutdown;
 using Microsoft.AspNetCore.Http.Features;
-using Microsoft.AspNetCore.Http.Timeouts;
 
 namespace FenceGateway.Gateway.RateLimiting;
 
@@ -15,9 +14,6 @@ namespace FenceGateway.Gateway.RateLimiting;
 internal sealed class RateLimitMiddleware(
     RequestDelegate next, ShutdownSignal shutdown, FencingMetrics fencing, RateLimitMetrics metrics, ILogger<RateLimitMiddleware> logger)
 {
-    /// <summary>Nobody can know when a request in progress will end, or the next gateway be there.</summary>
-    private static readonly TimeSpan OneSecond = TimeSpan.FromSeconds(1);
-
     public Task InvokeAsync(HttpContext context) =>
         context.GetEndpoint()?.Metadata.GetMetadata<RateLimitReference>() is { } reference
             ? LimitAsync(context, reference.Current)
@@ -74,15 +70,15 @@ internal sealed class RateLimitMiddleware(
     private async Task WaitAsync(HttpContext context, GatewayRequest request, RateLimit limit, RateLimitPartition partition)
     {
         RateLimitLease lease;
-        using (var stop = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, shutdown.Stopping))
+        using (var wait = new RequestWait(context, shutdown))
         {
             try
             {
-                lease = await partition.Limiter.AcquireAsync(1, stop.Token);
+                lease = await partition.Limiter.AcquireAsync(1, wait.Token);
             }
             catch (OperationCanceledException)
             {
-                await GiveUpAsync(context, limit, partition);
+                await GiveUpAsync(context, limit, partition, wait.End);
                 return;
             }
         }
@@ -105,27 +101,16 @@ internal sealed class RateLimitMiddleware(
         await AdmitAsync(context, limit, partition, lease);
     }
 
-    private Task GiveUpAsync(HttpContext context, RateLimit limit, RateLimitPartition partition)
+    private Task GiveUpAsync(HttpContext context, RateLimit limit, RateLimitPartition partition, WaitEnd end)
     {
-        if (shutdown.Stopping.IsCancellationRequested)
-        {
-            partition.Exit();
-            metrics.Count(limit.Policy, RateLimitOutcome.ShuttingDown);
-            return ProblemResponse.WriteAsync(
-                context, ProblemType.ShuttingDown, "The gateway stops; the request was still waiting for its rate limit. It was not forwarded.",
-                OneSecond);
-        }
-
-        if (context.Features.Get<IHttpRequestTimeoutFeature>()?.RequestTimeoutToken.IsCancellationRequested == true)
+        if (end == WaitEnd.TimedOut)
         {
             return RejectAsync(context, limit, partition);
         }
 
-        // Nobody reads it; without it the log would say 200 of a request that was never forwarded.
         partition.Exit();
-        context.Response.StatusCode = StatusCodes.Status499ClientClosedRequest;
-        metrics.Count(limit.Policy, RateLimitOutcome.Abandoned);
-        return Task.CompletedTask;
+        metrics.Count(limit.Policy, end == WaitEnd.ShuttingDown ? RateLimitOutcome.ShuttingDown : RateLimitOutcome.Abandoned);
+        return RequestWait.GiveUpAsync(context, end);
     }
 
     private Task RejectAsync(HttpContext context, RateLimit limit, RateLimitPartition partition)
@@ -141,7 +126,7 @@ internal sealed class RateLimitMiddleware(
                 ? $"Rate limit '{limit.Policy.Name}' lets {limit.Policy.PermitLimit} requests be in progress at once. This one was not forwarded."
                 : $"Rate limit '{limit.Policy.Name}' lets {limit.Policy.PermitLimit} requests through in {limit.Policy.Window}. This one was not "
                     + "forwarded.",
-            reading.Next ?? OneSecond);
+            reading.Next ?? ProblemResponse.Soon);
     }
 
     /// <summary>The early check once more, for a token that a later one has overtaken meanwhile.</summary>
