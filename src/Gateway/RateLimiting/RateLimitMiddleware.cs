@@ -12,7 +12,7 @@ namespace FenceGateway.Gateway.RateLimiting;
 /// request uses no permit.
 /// </summary>
 internal sealed class RateLimitMiddleware(
-    RequestDelegate next, ShutdownSignal shutdown, FencingMetrics fencing, RateLimitMetrics metrics, ILogger<RateLimitMiddleware> logger)
+    RequestDelegate next, ShutdownSignal shutdown, FenceRefusals refusals, RateLimitMetrics metrics, ILogger<RateLimitMiddleware> logger)
 {
     public Task InvokeAsync(HttpContext context) =>
         context.GetEndpoint()?.Metadata.GetMetadata<RateLimitReference>() is { } reference
@@ -90,11 +90,12 @@ internal sealed class RateLimitMiddleware(
         }
 
         metrics.Count(limit.Policy, RateLimitOutcome.Queued);
-        if (FindStale(request) is { } stale)
+        if (request.NeedsAdmission && request.Policy!.Mode == FencingMode.Enforce && request.Token.Value < request.Fence!.Mark)
         {
+            // A later token has overtaken it meanwhile.
             lease.Dispose();
             partition.Exit();
-            await ProblemResponse.WriteAsync(context, stale.Type, stale.Detail);
+            await refusals.RefuseAsync(context, request.Policy, FenceCheck.Stale(request.Token, request.Fence), next);
             return;
         }
 
@@ -127,19 +128,6 @@ internal sealed class RateLimitMiddleware(
                 : $"Rate limit '{limit.Policy.Name}' lets {limit.Policy.PermitLimit} requests through in {limit.Policy.Window}. This one was not "
                     + "forwarded.",
             reading.Next ?? ProblemResponse.Soon);
-    }
-
-    /// <summary>The early check once more, for a token that a later one has overtaken meanwhile.</summary>
-    private FenceRefusal? FindStale(GatewayRequest request)
-    {
-        if (!request.NeedsAdmission || request.Policy!.Mode != FencingMode.Enforce || request.Token.Value >= request.Fence!.Mark)
-        {
-            return null;
-        }
-
-        request.Outcome = FenceOutcome.Stale;
-        fencing.Check(request.Policy, FenceOutcome.Stale);
-        return FenceCheck.Stale(request.Token, request.Fence);
     }
 
     private void Overflow(RateLimit limit)
