@@ -1,4 +1,3 @@
-using FenceGateway.Gateway.Forwarding;
 using FenceGateway.Gateway.Problems;
 using FenceGateway.Gateway.Requests;
 using FenceGateway.Gateway.Resilience;
@@ -54,8 +53,8 @@ internal sealed class IdempotencyMiddleware(
         }
         catch (BadHttpRequestException e)
         {
-            await RefuseAsync(context, route, KeyedOutcome.BadBody, ForwardingMiddleware.ClientFault(e),
-                "The request body cannot be taken: it ended too early, came too slowly, or is malformed or too large. Nothing was sent.");
+            metrics.Request(route.Config.RouteId, KeyedOutcome.BadBody);
+            await ProblemResponse.WriteBadBodyAsync(context, e, " Nothing was sent.");
             return;
         }
         catch (Exception e) when (e is OperationCanceledException or IOException)
