@@ -80,8 +80,7 @@ internal sealed class ForwardingMiddleware(
 
         if (failure.Error is ForwarderError.RequestBodyClient)
         {
-            return ProblemResponse.WriteAsync(context, ClientFault(failure.Exception), "The request body cannot be taken: "
-                + "it ended too early, came too slowly, or is malformed or too large." + doubt);
+            return ProblemResponse.WriteBadBodyAsync(context, failure.Exception, doubt);
         }
 
         var reason = failure.Error switch
@@ -95,22 +94,6 @@ internal sealed class ForwardingMiddleware(
 
     private static bool IsAboutTheRequestBody(ForwarderError error) => error is
         ForwarderError.RequestBodyClient or ForwarderError.RequestBodyCanceled or ForwarderError.RequestBodyDestination;
-
-    /// <summary>What Kestrel had against the body, as far as it says so.</summary>
-    internal static ProblemType ClientFault(Exception? exception)
-    {
-        while (exception is not null and not BadHttpRequestException)
-        {
-            exception = exception.InnerException;
-        }
-
-        return (exception as BadHttpRequestException)?.StatusCode switch
-        {
-            StatusCodes.Status413PayloadTooLarge => ProblemType.ContentTooLarge,
-            StatusCodes.Status408RequestTimeout => ProblemType.RequestTimeout,
-            _ => ProblemType.BadRequest,
-        };
-    }
 
     /// <summary>Ends the write in flight, if there is one. Whether it is in doubt now.</summary>
     /// <param name="request">The request.</param>
