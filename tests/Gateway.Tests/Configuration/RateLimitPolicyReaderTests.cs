@@ -1,6 +1,7 @@
 using FenceGateway.Gateway.RateLimiting;
+using FenceGateway.Gateway.Tests.RateLimiting;
 
-namespace FenceGateway.Gateway.Tests.RateLimiting;
+namespace FenceGateway.Gateway.Tests.Configuration;
 
 public sealed class RateLimitPolicyReaderTests
 {
