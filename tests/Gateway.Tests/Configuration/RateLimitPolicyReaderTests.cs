@@ -15,7 +15,7 @@ public sealed class RateLimitPolicyReaderTests
         policy.ShouldBe(new RateLimitPolicy
         {
             Name = "test",
-            Type = RateLimiterType.TokenBucket,
+            Type = RateLimitType.TokenBucket,
             PermitLimit = 100,
             Window = TimeSpan.FromSeconds(1),
             SegmentsPerWindow = 8,
