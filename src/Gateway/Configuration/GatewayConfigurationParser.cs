@@ -1,5 +1,5 @@
 using FenceGateway.Gateway.Overload;
-using FenceGateway.Gateway.RateLimiting;
+using FenceGateway.Gateway.Requests;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 
 namespace FenceGateway.Gateway.Configuration;

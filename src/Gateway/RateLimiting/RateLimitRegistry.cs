@@ -24,7 +24,7 @@ internal sealed class RateLimitReference(RateLimit limit)
 /// The rate limits that endpoints refer to, by name, for the life of the process. Routes that name the same policy share its
 /// limit, and a reload that leaves a policy as it is leaves its counts as well.
 /// </summary>
-internal sealed class RateLimiterRegistry(TimeProvider time)
+internal sealed class RateLimitRegistry(TimeProvider time)
 {
     private readonly Lock _writing = new();
     private volatile Dictionary<string, RateLimitReference> _references = new(StringComparer.OrdinalIgnoreCase);

@@ -3,9 +3,9 @@ using FenceGateway.TestKit;
 
 namespace FenceGateway.Gateway.Tests.RateLimiting;
 
-public sealed class RateLimiterRegistryTests
+public sealed class RateLimitRegistryTests
 {
-    private readonly RateLimiterRegistry _registry = new(new ManualTimeProvider());
+    private readonly RateLimitRegistry _registry = new(new ManualTimeProvider());
 
     [Fact]
     public void Apply_UnchangedPolicy_KeepsItsCount()
