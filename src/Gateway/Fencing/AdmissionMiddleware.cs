@@ -60,9 +60,9 @@ internal sealed class AdmissionMiddleware(
             return next(context);
         }
 
-        if (request.Attempts.LeftInDoubt)
+        if (request.Attempts.MayBeApplied)
         {
-            // The answer is that of the attempt which may have been applied.
+            // 409 would say that it was not (R9): the answer is about the attempt which may have been applied.
             return Task.CompletedTask;
         }
 
@@ -84,35 +84,20 @@ internal sealed class AdmissionMiddleware(
         var policy = request.Policy!;
         var started = time.GetTimestamp();
         Admission admission;
-        var timeout = context.Features.Get<IHttpRequestTimeoutFeature>();
         if (request.IsWrite)
         {
             // A fenced write has times of its own.
-            timeout?.DisableTimeout();
+            context.Features.Get<IHttpRequestTimeoutFeature>()?.DisableTimeout();
         }
 
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, shutdown.Stopping);
+        using var wait = new RequestWait(context, shutdown);
         try
         {
-            admission = await table.AdmitAsync(fence, request.Token, request.IsWrite, policy.Rules, stop.Token);
-        }
-        catch (OperationCanceledException) when (shutdown.Stopping.IsCancellationRequested)
-        {
-            await RefuseAsync(context, request, new(FenceOutcome.ShuttingDown, ProblemType.ShuttingDown,
-                "The gateway stops; older writes had not ended yet. This attempt was not forwarded.", TimeSpan.FromSeconds(1)));
-            return;
-        }
-        catch (OperationCanceledException) when (timeout?.RequestTimeoutToken.IsCancellationRequested == true)
-        {
-            await RefuseAsync(context, request, Draining(new Admission(AdmissionStatus.Draining, fence, fence.Mark)));
-            return;
+            admission = await table.AdmitAsync(fence, request.Token, request.IsWrite, policy.Rules, wait.Token);
         }
         catch (OperationCanceledException)
         {
-            // Nobody reads it; without it the log would say 200 of a request that was never forwarded.
-            context.Response.StatusCode = StatusCodes.Status499ClientClosedRequest;
-            request.Outcome = FenceOutcome.Abandoned;
-            metrics.Check(policy, FenceOutcome.Abandoned);
+            await GiveUpAsync(context, request, fence, wait.End);
             return;
         }
         catch (TokenStoreUnavailableException e)
@@ -124,6 +109,21 @@ internal sealed class AdmissionMiddleware(
         Accept(request, admission);
         metrics.Waited(policy, admission.Status, time.GetElapsedTime(started));
         await ContinueAsync(context, request, admission);
+    }
+
+    private Task GiveUpAsync(HttpContext context, GatewayRequest request, ResourceFence fence, WaitEnd end)
+    {
+        switch (end)
+        {
+            case WaitEnd.ShuttingDown:
+                return RefuseAsync(context, request, new(FenceOutcome.ShuttingDown, ProblemType.ShuttingDown,
+                    "The gateway stops; older writes had not ended yet. This attempt was not forwarded.", ProblemResponse.Soon));
+            case WaitEnd.TimedOut:
+                return RefuseAsync(context, request, Draining(new Admission(AdmissionStatus.Draining, fence, fence.Mark)));
+            default:
+                refusals.Abandon(context, request);
+                return Task.CompletedTask;
+        }
     }
 
     /// <summary>Takes charge of a write that the fence counts from now on, before anything else can fail.</summary>
@@ -188,5 +188,5 @@ internal sealed class AdmissionMiddleware(
         FenceOutcome.Draining, ProblemType.FenceDraining,
         "Writes with older tokens are still in flight or in doubt. The mark is raised: they cannot be followed by others. "
         + "This attempt was not forwarded; try again.",
-        admission.RetryAfter ?? TimeSpan.FromSeconds(1));
+        admission.RetryAfter ?? ProblemResponse.Soon);
 }

@@ -35,7 +35,7 @@ internal sealed class FenceCheck(FenceTable table)
             return new(FenceOutcome.TokenMalformed, ProblemType.FencingTokenMalformed, malformed!);
         }
 
-        var isWrite = !IsSafe(context.Request.Method);
+        var isWrite = !RequestSemantics.IsSafe(context.Request.Method);
         if (!isWrite && (status == TokenHeaderStatus.None || policy.Reads == FencedReads.Ignore))
         {
             if (status == TokenHeaderStatus.None && policy.Mode == FencingMode.Enforce)
@@ -92,7 +92,7 @@ internal sealed class FenceCheck(FenceTable table)
         + "This attempt was not forwarded; take the lock again.");
 
     public static FenceRefusal StoreUnavailable(string fault) => new(
-        FenceOutcome.StoreUnavailable, ProblemType.TokenStoreUnavailable, fault, TimeSpan.FromSeconds(1));
+        FenceOutcome.StoreUnavailable, ProblemType.TokenStoreUnavailable, fault, ProblemResponse.Soon);
 
     public static FenceRefusal Ambiguous(string what) => new(
         FenceOutcome.AmbiguousTarget, ProblemType.AmbiguousTarget, $"The request cannot be fenced: {what}.");
@@ -158,10 +158,6 @@ internal sealed class FenceCheck(FenceTable table)
     private static bool IsTunnel(HttpContext context) =>
         context.Request.Headers.Upgrade.Count > 0
         || HttpMethods.IsConnect(context.Request.Method);
-
-    /// <summary>The methods that the IANA registry calls safe and services use; every other one, known or not, is a write.</summary>
-    internal static bool IsSafe(string method) =>
-        method is "GET" or "HEAD" or "OPTIONS" or "TRACE" or "PROPFIND" or "REPORT" or "SEARCH" or "QUERY";
 
     private static string Unrendered(RenderStatus status, ResourceTemplatePart culprit) => status switch
     {

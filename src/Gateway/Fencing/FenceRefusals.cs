@@ -4,7 +4,7 @@ using Microsoft.AspNetCore.Http.Features;
 
 namespace FenceGateway.Gateway.Fencing;
 
-/// <summary>Carries a refusal out: counts it and answers it, or lets the request go on where the policy only reports.</summary>
+/// <summary>Carries out that a request is not forwarded: counts it and answers it, or lets it go on where the policy only reports.</summary>
 internal sealed class FenceRefusals(FencingMetrics metrics, ILogger<FenceRefusals> logger)
 {
     /// <param name="context">The request.</param>
@@ -24,5 +24,13 @@ internal sealed class FenceRefusals(FencingMetrics metrics, ILogger<FenceRefusal
         logger.WouldRefuse(policy.Name, request.Fence?.Resource.Value, refusal.Outcome.Name(), refusal.Detail);
         request.Withdraw();
         return next(context);
+    }
+
+    /// <summary>The client has left while the request waited for its turn.</summary>
+    public void Abandon(HttpContext context, GatewayRequest request)
+    {
+        ProblemResponse.Abandon(context);
+        request.Outcome = FenceOutcome.Abandoned;
+        metrics.Check(request.Policy!, FenceOutcome.Abandoned);
     }
 }

@@ -9,6 +9,16 @@ namespace FenceGateway.Gateway.Forwarding;
 /// <param name="Duration">From the start of the attempt to its end.</param>
 internal readonly record struct AttemptResult(ForwardEnd End, AttemptFault Fault, int Status, TimeSpan Duration)
 {
+    /// <summary>Whether the service may have done what was asked, as far as anybody can tell.</summary>
+    public bool MayBeApplied => End == ForwardEnd.InDoubt || (End == ForwardEnd.Answered && !SaysAgain(Status));
+
+    /// <summary>The service has not done anything and wants to be asked again, with other credentials or later.</summary>
+    public static bool SaysAgain(int status) => status is StatusCodes.Status401Unauthorized
+        or StatusCodes.Status408RequestTimeout
+        or 425 // Too Early
+        or StatusCodes.Status429TooManyRequests
+        or StatusCodes.Status503ServiceUnavailable;
+
     /// <summary>Classifies what YARP reports. Whatever is not known to be harmless is in doubt.</summary>
     /// <param name="error">YARP's error; none when the answer was relayed whole.</param>
     /// <param name="exception">What caused it, if anything.</param>

@@ -32,6 +32,12 @@ internal struct AttemptState
     /// <summary>Whether any that has ended may still be applied.</summary>
     public bool LeftInDoubt;
 
+    /// <summary>Whether the service got any that has ended.</summary>
+    public bool WasSent;
+
+    /// <summary>Whether any that has ended may have been applied, be it that its answer was dropped for another attempt.</summary>
+    public bool MayBeApplied;
+
     /// <summary>What decides about further attempts; null when there are none.</summary>
     public RetryDecision? Retry;
 

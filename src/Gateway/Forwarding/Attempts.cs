@@ -79,6 +79,8 @@ internal sealed class Attempts(ForwardDeadline.Pool deadlines, TimeProvider time
         state.OpenedAt = 0;
         state.Last = result;
         state.LeftInDoubt |= result.End == ForwardEnd.InDoubt;
+        state.WasSent |= result.End != ForwardEnd.NotSent;
+        state.MayBeApplied |= result.MayBeApplied;
         request.Mechanisms(context).Bulkheads?.Sample(result);
         request.Mechanisms(context).Circuits?.Report(context.GetReverseProxyFeature(), result);
         if (state.Deadline is { } deadline)

@@ -8,9 +8,12 @@ namespace FenceGateway.Gateway.Forwarding;
 /// </summary>
 internal sealed class ForwardDeadline(TimeProvider time) : CancellationTokenSource(Timeout.InfiniteTimeSpan, time)
 {
+    private readonly TimeProvider _time = time;
     private CancellationTokenRegistration _client;
     private volatile bool _clientGone;
-    private TimeSpan _afterHead;
+    private TimeSpan _total;
+    private long _startedAt;
+    private bool _awaitsHead;
 
     /// <summary>Whether time has run out; not whether the client went away.</summary>
     public bool HasPassed => IsCancellationRequested && !_clientGone;
@@ -22,10 +25,10 @@ internal sealed class ForwardDeadline(TimeProvider time) : CancellationTokenSour
     /// <param name="isUpgrade">It makes a tunnel of the connection, which is no answer that could come to its end.</param>
     public void HeadArrived(bool isUpgrade)
     {
-        if (isUpgrade || _afterHead != TimeSpan.Zero)
+        if (isUpgrade || _awaitsHead)
         {
-            CancelAfter(isUpgrade ? Timeout.InfiniteTimeSpan : _afterHead);
-            _afterHead = TimeSpan.Zero;
+            _awaitsHead = false;
+            CancelAfter(isUpgrade || _total == Timeout.InfiniteTimeSpan ? Timeout.InfiniteTimeSpan : Left());
         }
     }
 
@@ -33,7 +36,7 @@ internal sealed class ForwardDeadline(TimeProvider time) : CancellationTokenSour
     {
         if (firstByte is { } first && (total == Timeout.InfiniteTimeSpan || first < total))
         {
-            _afterHead = total;
+            (_awaitsHead, _total, _startedAt) = (true, total, _time.GetTimestamp());
             CancelAfter(first);
         }
         else
@@ -47,6 +50,9 @@ internal sealed class ForwardDeadline(TimeProvider time) : CancellationTokenSour
         }
     }
 
+    private TimeSpan Left() =>
+        _total - _time.GetElapsedTime(_startedAt) is { Ticks: > 0 } left ? left : TimeSpan.Zero;
+
     private void LoseClient()
     {
         _clientGone = true;
@@ -56,7 +62,7 @@ internal sealed class ForwardDeadline(TimeProvider time) : CancellationTokenSour
     private bool TryReuse()
     {
         _client.Dispose();
-        (_client, _afterHead) = (default, TimeSpan.Zero);
+        (_client, _awaitsHead) = (default, false);
         return !_clientGone && TryReset();
     }
 

@@ -32,7 +32,7 @@ internal static class ForwardingExtensions
                 transform.ProxyRequest.Headers.ExpectContinue = null;
             }
 
-            if (request.InFlight || mechanisms.Retrying is not null || !RetryDecision.IsIdempotent(transform.HttpContext.Request.Method))
+            if (request.InFlight || mechanisms.Retrying is not null || !RequestSemantics.IsIdempotent(transform.HttpContext.Request.Method))
             {
                 transform.ProxyRequest.Content ??= new EmptyContent();
             }

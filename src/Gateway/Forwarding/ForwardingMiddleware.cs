@@ -62,30 +62,31 @@ internal sealed class ForwardingMiddleware(
             return Task.CompletedTask;
         }
 
-        return AnswerAsync(context, failure, failed, inDoubt);
+        return AnswerAsync(context, failure, failed, request.Attempts.WasSent, inDoubt);
     }
 
-    private static Task AnswerAsync(HttpContext context, IForwarderErrorFeature failure, AttemptResult failed, bool inDoubt)
+    private static Task AnswerAsync(
+        HttpContext context, IForwarderErrorFeature failure, AttemptResult failed, bool wasSent, bool inDoubt)
     {
+        var sent = wasSent ? "an earlier attempt was sent." : "nothing was sent.";
         var doubt = inDoubt ? " The write may have been applied: its end is unknown." : "";
         if (failed.Fault == AttemptFault.TimedOut)
         {
             var what = failed.End == ForwardEnd.NotSent
-                ? "No connection to the service came about in time; nothing was sent."
+                ? $"No connection to the service came about in time; {sent}"
                 : "The service did not give a complete answer in time.";
             return ProblemResponse.WriteAsync(context, ProblemType.UpstreamTimeout, what + doubt);
         }
 
         if (failure.Error is ForwarderError.RequestBodyClient)
         {
-            return ProblemResponse.WriteAsync(context, ClientFault(failure.Exception), "The request body cannot be taken: "
-                + "it ended too early, came too slowly, or is malformed or too large." + doubt);
+            return ProblemResponse.WriteBadBodyAsync(context, failure.Exception, doubt);
         }
 
         var reason = failure.Error switch
         {
             ForwarderError.NoAvailableDestinations => "No destination of this route's cluster is available.",
-            _ when failed.End == ForwardEnd.NotSent => "No connection to the service came about; nothing was sent.",
+            _ when failed.End == ForwardEnd.NotSent => $"No connection to the service came about; {sent}",
             _ => "The connection to the service ended before its answer was complete.",
         };
         return ProblemResponse.WriteAsync(context, ProblemType.UpstreamUnreachable, reason + doubt);
@@ -93,22 +94,6 @@ internal sealed class ForwardingMiddleware(
 
     private static bool IsAboutTheRequestBody(ForwarderError error) => error is
         ForwarderError.RequestBodyClient or ForwarderError.RequestBodyCanceled or ForwarderError.RequestBodyDestination;
-
-    /// <summary>What Kestrel had against the body, as far as it says so.</summary>
-    internal static ProblemType ClientFault(Exception? exception)
-    {
-        while (exception is not null and not BadHttpRequestException)
-        {
-            exception = exception.InnerException;
-        }
-
-        return (exception as BadHttpRequestException)?.StatusCode switch
-        {
-            StatusCodes.Status413PayloadTooLarge => ProblemType.ContentTooLarge,
-            StatusCodes.Status408RequestTimeout => ProblemType.RequestTimeout,
-            _ => ProblemType.BadRequest,
-        };
-    }
 
     /// <summary>Ends the write in flight, if there is one. Whether it is in doubt now.</summary>
     /// <param name="request">The request.</param>

@@ -1,5 +1,3 @@
-using FenceGateway.Gateway.Fencing;
-using FenceGateway.Gateway.Forwarding;
 using FenceGateway.Gateway.Problems;
 using FenceGateway.Gateway.Requests;
 using FenceGateway.Gateway.Resilience;
@@ -16,14 +14,11 @@ namespace FenceGateway.Gateway.Idempotency;
 internal sealed class IdempotencyMiddleware(
     RequestDelegate next, string tenantHeader, IIdempotencyStore store, IdempotencyMetrics metrics, ILogger<IdempotencyMiddleware> logger)
 {
-    /// <summary>When a repeat that came too early should come again.</summary>
-    private static readonly TimeSpan Soon = TimeSpan.FromSeconds(1);
-
     public Task InvokeAsync(HttpContext context)
     {
         var request = context.Features.GetRequiredFeature<GatewayRequest>();
         var method = context.Request.Method;
-        if (request.Mechanisms(context).Idempotency is not { } policy || FenceCheck.IsSafe(method) || HttpMethods.IsConnect(method))
+        if (request.Mechanisms(context).Idempotency is not { } policy || RequestSemantics.IsSafe(method) || HttpMethods.IsConnect(method))
         {
             return next(context);
         }
@@ -58,14 +53,14 @@ internal sealed class IdempotencyMiddleware(
         }
         catch (BadHttpRequestException e)
         {
-            await RefuseAsync(context, route, KeyedOutcome.BadBody, ForwardingMiddleware.ClientFault(e),
-                "The request body cannot be taken: it ended too early, came too slowly, or is malformed or too large. Nothing was sent.");
+            metrics.Request(route.Config.RouteId, KeyedOutcome.BadBody);
+            await ProblemResponse.WriteBadBodyAsync(context, e, " Nothing was sent.");
             return;
         }
         catch (Exception e) when (e is OperationCanceledException or IOException)
         {
             // The client left before its request was complete.
-            context.Response.StatusCode = StatusCodes.Status499ClientClosedRequest;
+            ProblemResponse.Abandon(context);
             return;
         }
 
@@ -96,7 +91,7 @@ internal sealed class IdempotencyMiddleware(
             case ClaimStatus.Running:
                 return RefuseAsync(context, route, KeyedOutcome.InProgress, ProblemType.IdempotencyKeyInProgress,
                     "The first request with this Idempotency-Key has not been answered yet. This one was not forwarded; "
-                    + "repeat it to get the answer.", Soon);
+                    + "repeat it to get the answer.", ProblemResponse.Soon);
             case ClaimStatus.Reused:
                 return RefuseAsync(context, route, KeyedOutcome.Reused, ProblemType.IdempotencyKeyReused,
                     "An earlier request with this Idempotency-Key had another method, target, content type or body. This one was not "

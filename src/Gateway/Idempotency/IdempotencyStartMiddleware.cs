@@ -62,11 +62,11 @@ internal sealed class IdempotencyStartMiddleware(
         {
             metrics.Request(keyed.Route, KeyedOutcome.Full);
             await ProblemResponse.WriteAsync(
-                context, ProblemType.IdempotencyStoreFull, $"{e.Message} This request was not forwarded.", TimeSpan.FromSeconds(1));
+                context, ProblemType.IdempotencyStoreFull, $"{e.Message} This request was not forwarded.", ProblemResponse.Soon);
         }
         catch (OperationCanceledException)
         {
-            context.Response.StatusCode = StatusCodes.Status499ClientClosedRequest;
+            ProblemResponse.Abandon(context);
         }
 
         return false;

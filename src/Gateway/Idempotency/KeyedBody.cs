@@ -1,4 +1,4 @@
-using FenceGateway.Gateway.Resilience.Retries;
+using FenceGateway.Gateway.Requests;
 using FenceGateway.TokenStore.Idempotency;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Net.Http.Headers;
@@ -24,7 +24,7 @@ internal static class KeyedBody
             return null;
         }
 
-        if (request.ContentLength is 0 || !RetryDecision.HasBody(context))
+        if (request.ContentLength is 0 || !RequestSemantics.CanHaveBody(context))
         {
             return ReadOnlyMemory<byte>.Empty;
         }

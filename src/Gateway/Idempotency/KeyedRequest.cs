@@ -48,20 +48,13 @@ internal static class KeyedEnds
         return status switch
         {
             0 => NotApplied(attempts),
-            _ when SaysAgain(status) => NotApplied(attempts),
+            _ when AttemptResult.SaysAgain(status) => NotApplied(attempts),
             _ when SaysNothing(status) || attempts.Last is null || status != answered => KeyedEnd.Unknown,
             _ => KeyedEnd.Answered,
         };
     }
 
-    private static KeyedEnd NotApplied(in AttemptState attempts) => attempts.LeftInDoubt ? KeyedEnd.Unknown : KeyedEnd.Released;
-
-    /// <summary>The service has not done anything and wants to be asked again, with other credentials or later.</summary>
-    private static bool SaysAgain(int status) => status is StatusCodes.Status401Unauthorized
-        or StatusCodes.Status408RequestTimeout
-        or 425 // Too Early
-        or StatusCodes.Status429TooManyRequests
-        or StatusCodes.Status503ServiceUnavailable;
+    private static KeyedEnd NotApplied(in AttemptState attempts) => attempts.MayBeApplied ? KeyedEnd.Unknown : KeyedEnd.Released;
 
     /// <summary>A gateway behind this one does not know what its service has done; or the connection went over to another protocol.</summary>
     private static bool SaysNothing(int status) =>

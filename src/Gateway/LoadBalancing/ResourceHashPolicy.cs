@@ -26,28 +26,18 @@ internal sealed class ResourceHashPolicy : ILoadBalancingPolicy
             _ => Rendezvous.Pick(HashOf(context), availableDestinations),
         };
 
-    private static ulong HashOf(HttpContext context)
-    {
-        if (context.Features.Get<GatewayRequest>()?.Fence is { } fence)
-        {
-            return Rendezvous.Hash(fence.Resource.Value);
-        }
+    private static ulong HashOf(HttpContext context) => context.Features.Get<GatewayRequest>()?.Fence is { } fence
+        ? Rendezvous.Hash(fence.Resource.Value)
+        : HashRendered(context);
 
-        // A read without a token goes where the writes of its resource go.
-        return context.GetEndpoint()?.Metadata.GetMetadata<FencingPolicyReference>()?.Current is { } policy
-            && TryHashResource(context.Request, policy.Resource, out var hash)
-            ? hash
-            : Rendezvous.Hash(context.Request.Path.Value);
-    }
-
-    /// <summary>Apart, so that only who renders a key pays for its place on the stack.</summary>
+    /// <summary>
+    /// A read without a token goes where the writes of its resource go. Apart, so that only who renders a key pays for its place
+    /// on the stack.
+    /// </summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static bool TryHashResource(HttpRequest request, ResourceTemplate resource, out ulong hash)
+    private static ulong HashRendered(HttpContext context)
     {
-        Span<char> key = stackalloc char[ResourceKey.MaxBytes];
-        var values = new RequestResourceValues(request, request.RouteValues);
-        var rendered = resource.Render(ref values, key, out var length, out _) == RenderStatus.Rendered;
-        hash = rendered ? Rendezvous.Hash(key[..length]) : 0;
-        return rendered;
+        var key = RequestResource.Render(context, stackalloc char[ResourceKey.MaxBytes]);
+        return Rendezvous.Hash(key.IsEmpty ? context.Request.Path.Value : key);
     }
 }

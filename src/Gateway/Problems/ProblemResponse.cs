@@ -11,6 +11,9 @@ namespace FenceGateway.Gateway.Problems;
 /// <summary>Writes the gateway's own answers: problem+json (RFC 9457) with <c>Proxy-Status</c> (RFC 9209).</summary>
 internal static class ProblemResponse
 {
+    /// <summary>When to come again where nobody can know: when another request has ended, a disk works, the next gateway is there.</summary>
+    public static readonly TimeSpan Soon = TimeSpan.FromSeconds(1);
+
     private const string ContentType = "application/problem+json";
     private const int InitialBodySize = 768;
 
@@ -56,6 +59,33 @@ internal static class ProblemResponse
         response.ContentLength = body.WrittenCount;
         await response.Body.WriteAsync(body.WrittenMemory);
     }
+
+    /// <summary>Answers that the client's body could not be read to its end.</summary>
+    /// <param name="context">The request.</param>
+    /// <param name="exception">What reading it ended with; somewhere in it Kestrel may say what it had against the body.</param>
+    /// <param name="consequence">What that means for the request: a further sentence with a blank before it, or nothing.</param>
+    public static Task WriteBadBodyAsync(HttpContext context, Exception? exception, string consequence)
+    {
+        while (exception is not null and not BadHttpRequestException)
+        {
+            exception = exception.InnerException;
+        }
+
+        var type = (exception as BadHttpRequestException)?.StatusCode switch
+        {
+            StatusCodes.Status413PayloadTooLarge => ProblemType.ContentTooLarge,
+            StatusCodes.Status408RequestTimeout => ProblemType.RequestTimeout,
+            _ => ProblemType.BadRequest,
+        };
+        return WriteAsync(
+            context, type,
+            "The request body cannot be taken: it ended too early, came too slowly, or is malformed or too large." + consequence);
+    }
+
+    /// <summary>
+    /// The client has left before anything was forwarded. Nobody reads an answer; without this one the log would say 200.
+    /// </summary>
+    public static void Abandon(HttpContext context) => context.Response.StatusCode = StatusCodes.Status499ClientClosedRequest;
 
     private static void WriteBody(Utf8JsonWriter json, HttpContext context, Problem problem, string detail, GatewayRequest? request)
     {

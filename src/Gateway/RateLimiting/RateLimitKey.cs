@@ -99,22 +99,10 @@ internal sealed class RateLimitKey(params RateLimitKeyPart[] parts) : IEquatable
 
     private static void AppendResource(HttpContext context, GatewayRequest request, Span<char> key, ref int length)
     {
-        if (request.Fence is { } fence)
-        {
-            Append(fence.Resource.Value, key, ref length);
-            return;
-        }
-
-        // A request without a token, such as a plain read, names its resource all the same.
-        Span<char> resource = stackalloc char[ResourceKey.MaxBytes];
-        var written = 0;
-        if (context.GetEndpoint()?.Metadata.GetMetadata<FencingPolicyReference>()?.Current.Resource is { } template)
-        {
-            var values = new RequestResourceValues(context.Request, context.Request.RouteValues);
-            written = template.Render(ref values, resource, out var rendered, out _) == RenderStatus.Rendered ? rendered : 0;
-        }
-
-        Append(resource[..written], key, ref length);
+        var resource = request.Fence is { } fence
+            ? fence.Resource.Value
+            : RequestResource.Render(context, stackalloc char[ResourceKey.MaxBytes]);
+        Append(resource, key, ref length);
     }
 
     /// <summary>Several lines are one list, as a proxy on the way could have made of them.</summary>

@@ -4,7 +4,6 @@ using FenceGateway.Gateway.Problems;
 using FenceGateway.Gateway.Requests;
 using FenceGateway.Gateway.Shutdown;
 using Microsoft.AspNetCore.Http.Features;
-using Microsoft.AspNetCore.Http.Timeouts;
 
 namespace FenceGateway.Gateway.RateLimiting;
 
@@ -13,11 +12,8 @@ namespace FenceGateway.Gateway.RateLimiting;
 /// request uses no permit.
 /// </summary>
 internal sealed class RateLimitMiddleware(
-    RequestDelegate next, ShutdownSignal shutdown, FencingMetrics fencing, RateLimitMetrics metrics, ILogger<RateLimitMiddleware> logger)
+    RequestDelegate next, ShutdownSignal shutdown, FenceRefusals refusals, RateLimitMetrics metrics, ILogger<RateLimitMiddleware> logger)
 {
-    /// <summary>Nobody can know when a request in progress will end, or the next gateway be there.</summary>
-    private static readonly TimeSpan OneSecond = TimeSpan.FromSeconds(1);
-
     public Task InvokeAsync(HttpContext context) =>
         context.GetEndpoint()?.Metadata.GetMetadata<RateLimitReference>() is { } reference
             ? LimitAsync(context, reference.Current)
@@ -74,15 +70,15 @@ internal sealed class RateLimitMiddleware(
     private async Task WaitAsync(HttpContext context, GatewayRequest request, RateLimit limit, RateLimitPartition partition)
     {
         RateLimitLease lease;
-        using (var stop = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, shutdown.Stopping))
+        using (var wait = new RequestWait(context, shutdown))
         {
             try
             {
-                lease = await partition.Limiter.AcquireAsync(1, stop.Token);
+                lease = await partition.Limiter.AcquireAsync(1, wait.Token);
             }
             catch (OperationCanceledException)
             {
-                await GiveUpAsync(context, limit, partition);
+                await GiveUpAsync(context, limit, partition, wait.End);
                 return;
             }
         }
@@ -94,38 +90,28 @@ internal sealed class RateLimitMiddleware(
         }
 
         metrics.Count(limit.Policy, RateLimitOutcome.Queued);
-        if (FindStale(request) is { } stale)
+        if (request.NeedsAdmission && request.Policy!.Mode == FencingMode.Enforce && request.Token.Value < request.Fence!.Mark)
         {
+            // A later token has overtaken it meanwhile.
             lease.Dispose();
             partition.Exit();
-            await ProblemResponse.WriteAsync(context, stale.Type, stale.Detail);
+            await refusals.RefuseAsync(context, request.Policy, FenceCheck.Stale(request.Token, request.Fence), next);
             return;
         }
 
         await AdmitAsync(context, limit, partition, lease);
     }
 
-    private Task GiveUpAsync(HttpContext context, RateLimit limit, RateLimitPartition partition)
+    private Task GiveUpAsync(HttpContext context, RateLimit limit, RateLimitPartition partition, WaitEnd end)
     {
-        if (shutdown.Stopping.IsCancellationRequested)
-        {
-            partition.Exit();
-            metrics.Count(limit.Policy, RateLimitOutcome.ShuttingDown);
-            return ProblemResponse.WriteAsync(
-                context, ProblemType.ShuttingDown, "The gateway stops; the request was still waiting for its rate limit. It was not forwarded.",
-                OneSecond);
-        }
-
-        if (context.Features.Get<IHttpRequestTimeoutFeature>()?.RequestTimeoutToken.IsCancellationRequested == true)
+        if (end == WaitEnd.TimedOut)
         {
             return RejectAsync(context, limit, partition);
         }
 
-        // Nobody reads it; without it the log would say 200 of a request that was never forwarded.
         partition.Exit();
-        context.Response.StatusCode = StatusCodes.Status499ClientClosedRequest;
-        metrics.Count(limit.Policy, RateLimitOutcome.Abandoned);
-        return Task.CompletedTask;
+        metrics.Count(limit.Policy, end == WaitEnd.ShuttingDown ? RateLimitOutcome.ShuttingDown : RateLimitOutcome.Abandoned);
+        return RequestWait.GiveUpAsync(context, end);
     }
 
     private Task RejectAsync(HttpContext context, RateLimit limit, RateLimitPartition partition)
@@ -141,20 +127,7 @@ internal sealed class RateLimitMiddleware(
                 ? $"Rate limit '{limit.Policy.Name}' lets {limit.Policy.PermitLimit} requests be in progress at once. This one was not forwarded."
                 : $"Rate limit '{limit.Policy.Name}' lets {limit.Policy.PermitLimit} requests through in {limit.Policy.Window}. This one was not "
                     + "forwarded.",
-            reading.Next ?? OneSecond);
-    }
-
-    /// <summary>The early check once more, for a token that a later one has overtaken meanwhile.</summary>
-    private FenceRefusal? FindStale(GatewayRequest request)
-    {
-        if (!request.NeedsAdmission || request.Policy!.Mode != FencingMode.Enforce || request.Token.Value >= request.Fence!.Mark)
-        {
-            return null;
-        }
-
-        request.Outcome = FenceOutcome.Stale;
-        fencing.Check(request.Policy, FenceOutcome.Stale);
-        return FenceCheck.Stale(request.Token, request.Fence);
+            reading.Next ?? ProblemResponse.Soon);
     }
 
     private void Overflow(RateLimit limit)

@@ -38,6 +38,20 @@ public sealed class OutcomeTests
     }
 
     [Fact]
+    public async Task GatewayBehind_DoesNotKnowAndARetryIsTurnedAway_RepeatIsUnknown()
+    {
+        await using var gateway = await KeyedGateway.StartAsync(
+            mechanisms: """, "Retry": { "MaxAttempts": 2, "BaseDelay": "00:00:00.001" } """);
+        var count = 0;
+        gateway.Service.Script = _ => ++count == 1 ? ServiceAction.Apply(504, "a proxy further on") : ServiceAction.Refuse(503);
+        var put = new Keyed { Method = HttpMethod.Put, Key = "k" };
+        (await gateway.MoveOnUntilAsync(gateway.SendAsync(put))).ShouldBeServices(503);
+
+        (await gateway.MoveOnUntilAsync(gateway.SendAsync(put))).ShouldBeProblem(409, "idempotency-outcome-unknown");
+        gateway.Service.Entries.Count.ShouldBe(2);
+    }
+
+    [Fact]
     public async Task Reset_HonouredByService_RepeatIsForwarded()
     {
         await using var gateway = await KeyedGateway.StartAsync(Honoured);

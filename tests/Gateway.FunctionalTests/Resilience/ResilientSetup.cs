@@ -1,4 +1,5 @@
 using FenceGateway.Gateway.FunctionalTests.Fence;
+using FenceGateway.TestKit;
 
 namespace FenceGateway.Gateway.FunctionalTests.Resilience;
 
@@ -23,5 +24,20 @@ internal static class ResilientSetup
         }
 
         return await answering;
+    }
+
+    /// <summary>Moves the clock on, little by little, until the service has the next request with its body.</summary>
+    public static async Task<ServiceArrival> MoveOnUntilArrivalAsync(this FencedGateway gateway)
+    {
+        var arriving = gateway.Service.NextArrivalAsync();
+        while (!arriving.IsCompleted)
+        {
+            gateway.Clock.Advance(TimeSpan.FromMilliseconds(5));
+            await Task.WhenAny(arriving, Task.Delay(TimeSpan.FromMilliseconds(1), TimeProvider.System));
+        }
+
+        var arrival = await arriving;
+        await arrival.WaitForBodyAsync(1);
+        return arrival;
     }
 }

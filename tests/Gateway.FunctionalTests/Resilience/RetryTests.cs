@@ -132,21 +132,72 @@ public sealed class RetryTests
     }
 
     [Fact]
+    public async Task RefusedAfterADroppedAnswer_AnEarlierAttemptIsInDoubt_TheAnswerIsNoSuccess()
+    {
+        await using var gateway = await FencedGateway.StartAsync(Setup);
+        gateway.Hold(33);
+        var (answering33, first) = await gateway.PutHeldAsync(33);
+        first.Reset(applied: true);
+        var second = await gateway.MoveOnUntilArrivalAsync();
+        var answering34 = await gateway.PutWaitingAsync(34, TimeSpan.FromMinutes(9));
+        second.Release(503, applied: false);
+
+        var answer = await gateway.MoveOnUntilAsync(answering33);
+
+        answer.ShouldBeProblem(502, "upstream-unreachable");
+        answer.Text.ShouldContain("may have been applied");
+        answering34.IsCompleted.ShouldBeFalse();
+        gateway.Clock.Advance(GatewaySetup.InDoubtHold);
+        (await gateway.MoveOnUntilAsync(answering34)).ShouldBeServices(200);
+        gateway.Service.Entries.Count(e => e.Token == 33).ShouldBe(2);
+    }
+
+    [Theory]
+    [InlineData(500)]
+    [InlineData(504)]
+    public async Task NewerTokenSealsAfterADroppedAnswerThatSaysNothing_TheAnswerIsNot409(int status)
+    {
+        await using var gateway = await FencedGateway.StartAsync(
+            ResilientSetup.With(""" "Retry": { "MaxAttempts": 3, "Statuses": [ 500, 504 ] } """));
+        gateway.Hold(33);
+        var (answering33, held33) = await gateway.PutHeldAsync(33);
+        var answering34 = await gateway.PutWaitingAsync(34, TimeSpan.FromMinutes(9));
+
+        held33.Release(status, applied: true);
+
+        var answer = await gateway.MoveOnUntilAsync(answering33);
+        answer.ShouldBeProblem(502, "upstream-unreachable");
+        answer.Text.ShouldContain($"answered {status}");
+        (await answering34).ShouldBeServices(200);
+    }
+
+    [Fact]
+    public async Task NoConnectionAfterADroppedAnswer_TheAnswerDoesNotSayThatNothingWasSent()
+    {
+        var setup = ResilientSetup.With(""" "Retry": { "MaxAttempts": 2 } """) with
+        {
+            Cluster = $$"""
+                "LoadBalancingPolicy": "FirstAlphabetical", "Metadata": { "ResiliencePolicy": "p" },
+                "Destinations": { "a": { "Address": "SERVICE" }, "b": { "Address": "http://127.0.0.1:{{FreePorts.Next()}}/" } }
+                """,
+        };
+        await using var gateway = await FencedGateway.StartAsync(setup);
+        gateway.Service.Script = _ => ServiceAction.Apply(504);
+
+        var answer = await gateway.MoveOnUntilAsync(gateway.PutAsync(33));
+
+        answer.ShouldBeProblem(502, "upstream-unreachable");
+        answer.Text.ShouldContain("an earlier attempt was sent");
+    }
+
+    [Fact]
     public async Task TwoAttempts_TheNewerTokenWaitsForBoth()
     {
         await using var gateway = await FencedGateway.StartAsync(Setup);
         gateway.Hold(33);
         var (answering33, first) = await gateway.PutHeldAsync(33);
         first.Release(503, applied: false);
-        var arriving = gateway.Service.NextArrivalAsync();
-        while (!arriving.IsCompleted)
-        {
-            gateway.Clock.Advance(TimeSpan.FromMilliseconds(5));
-            await Task.WhenAny(arriving, Task.Delay(TimeSpan.FromMilliseconds(1), TimeProvider.System));
-        }
-
-        var second = await arriving;
-        await second.WaitForBodyAsync(1);
+        var second = await gateway.MoveOnUntilArrivalAsync();
         var answering34 = await gateway.PutWaitingAsync(34, TimeSpan.FromMinutes(9));
         second.Release();
 

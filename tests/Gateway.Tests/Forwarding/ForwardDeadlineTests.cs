@@ -22,11 +22,12 @@ public sealed class ForwardDeadlineTests
     }
 
     [Fact]
-    public void HeadArrived_InTime_TheTotalCountsFromThen()
+    public void HeadArrived_InTime_TheTotalCountsFromTheStart()
     {
         var deadline = _pool.Start(First, Total, CancellationToken.None);
+        _time.Advance(First / 2);
         deadline.HeadArrived(isUpgrade: false);
-        _time.Advance(Total - TimeSpan.FromTicks(1));
+        _time.Advance(Total - (First / 2) - TimeSpan.FromTicks(1));
         deadline.HasPassed.ShouldBeFalse();
         _time.Advance(TimeSpan.FromTicks(1));
 

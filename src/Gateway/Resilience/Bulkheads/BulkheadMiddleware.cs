@@ -4,7 +4,6 @@ using FenceGateway.Gateway.Problems;
 using FenceGateway.Gateway.Requests;
 using FenceGateway.Gateway.Shutdown;
 using Microsoft.AspNetCore.Http.Features;
-using Microsoft.AspNetCore.Http.Timeouts;
 
 namespace FenceGateway.Gateway.Resilience.Bulkheads;
 
@@ -16,7 +15,6 @@ internal sealed class BulkheadMiddleware(
     RequestDelegate next,
     ShutdownSignal shutdown,
     FenceRefusals refusals,
-    FencingMetrics fencing,
     BulkheadMetrics metrics,
     TimeProvider time,
     ILogger<BulkheadMiddleware> logger)
@@ -38,7 +36,7 @@ internal sealed class BulkheadMiddleware(
 
     private async Task EnterAsync(HttpContext context, GatewayRequest request, RouteBulkheads bulkheads)
     {
-        using (var stop = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, shutdown.Stopping))
+        using (var wait = new RequestWait(context, shutdown))
         {
             foreach (var scope in Order)
             {
@@ -47,12 +45,14 @@ internal sealed class BulkheadMiddleware(
                     continue;
                 }
 
-                var status = await EnterAsync(scope, name, context, request, bulkheads, stop.Token);
+                var status = await EnterAsync(scope, name, context, request, bulkheads, wait.Token);
                 if (status != PlaceStatus.Taken)
                 {
                     // Before the answer: a client that is slow to read it holds nobody up.
                     request.Places.Release();
-                    await RefuseAsync(context, request, name, status, bulkheads.QueueTimeout(scope));
+                    await (status is null && wait.End is not WaitEnd.TimedOut and var end
+                        ? GiveUpAsync(context, request, end)
+                        : RefuseAsync(context, request, name, status ?? PlaceStatus.TimedOut, bulkheads.QueueTimeout(scope)));
                     return;
                 }
             }
@@ -61,7 +61,7 @@ internal sealed class BulkheadMiddleware(
         await next(context);
     }
 
-    /// <summary>Null when the client has left or the gateway stops.</summary>
+    /// <summary>Null when the wait has ended before its own time.</summary>
     private async ValueTask<PlaceStatus?> EnterAsync(
         BulkheadScope scope,
         BulkheadName name,
@@ -84,40 +84,22 @@ internal sealed class BulkheadMiddleware(
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
-            // Told apart by who answers.
+            // Why is told apart by who answers.
         }
 
         metrics.Waited(name, status, time.GetElapsedTime(started));
         return status;
     }
 
-    private Task RefuseAsync(HttpContext context, GatewayRequest request, BulkheadName name, PlaceStatus? status, TimeSpan queueTimeout)
+    private Task RefuseAsync(HttpContext context, GatewayRequest request, BulkheadName name, PlaceStatus status, TimeSpan queueTimeout)
     {
-        if (status is null)
-        {
-            if (shutdown.Stopping.IsCancellationRequested)
-            {
-                return ProblemResponse.WriteAsync(
-                    context, ProblemType.ShuttingDown,
-                    "The gateway stops; the request was still waiting for its turn. It was not forwarded.", TimeSpan.FromSeconds(1));
-            }
-
-            if (context.Features.Get<IHttpRequestTimeoutFeature>()?.RequestTimeoutToken.IsCancellationRequested != true)
-            {
-                return Abandon(context, request);
-            }
-
-            // The route's own time-out is over: no place came in time.
-            status = PlaceStatus.TimedOut;
-        }
-
-        metrics.Rejected(name, status.Value);
+        metrics.Rejected(name, status);
         if (status == PlaceStatus.Stale)
         {
             return refusals.RefuseAsync(context, request.Policy!, FenceCheck.Stale(request.Token, request.Fence!), next);
         }
 
-        Report(name, status.Value, request);
+        Report(name, status, request);
         var places = name.Scope switch
         {
             BulkheadScope.Resource => "the places of this resource",
@@ -131,17 +113,15 @@ internal sealed class BulkheadMiddleware(
             context, ProblemType.BulkheadFull, $"{why} This request was not forwarded; try again.", queueTimeout);
     }
 
-    private Task Abandon(HttpContext context, GatewayRequest request)
+    private Task GiveUpAsync(HttpContext context, GatewayRequest request, WaitEnd end)
     {
-        // Nobody reads it; without it the log would say 200 of a request that was never forwarded.
-        context.Response.StatusCode = StatusCodes.Status499ClientClosedRequest;
-        if (request.NeedsAdmission)
+        if (end == WaitEnd.ClientLeft && request.NeedsAdmission)
         {
-            request.Outcome = FenceOutcome.Abandoned;
-            fencing.Check(request.Policy!, FenceOutcome.Abandoned);
+            refusals.Abandon(context, request);
+            return Task.CompletedTask;
         }
 
-        return Task.CompletedTask;
+        return RequestWait.GiveUpAsync(context, end);
     }
 
     /// <summary>A flood of refusals must not flood the log.</summary>

@@ -105,13 +105,13 @@ internal sealed class RouteBulkheads(ResourceBulkheads? resources, Bulkhead? rou
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static bool TryEnterRendered(ResourceBulkheads resources, HttpContext context, GatewayRequest request)
     {
-        Span<char> key = stackalloc char[ResourceKey.MaxBytes];
-        if (!TryRender(context, key, out var length))
+        var key = RequestResource.Render(context, stackalloc char[ResourceKey.MaxBytes]);
+        if (key.IsEmpty)
         {
             return true;
         }
 
-        var entered = resources.TryEnter(key[..length], text: null, token: 0, out var bulkhead);
+        var entered = resources.TryEnter(key, text: null, token: 0, out var bulkhead);
         if (entered)
         {
             request.Places.Keep(bulkhead!, token: 0);
@@ -120,32 +120,16 @@ internal sealed class RouteBulkheads(ResourceBulkheads? resources, Bulkhead? rou
         return entered;
     }
 
-    private static bool TryRender(HttpContext context, Span<char> key, out int length)
-    {
-        length = 0;
-        if (context.GetEndpoint()?.Metadata.GetMetadata<FencingPolicyReference>()?.Current.Resource is not { } resource)
-        {
-            return false;
-        }
-
-        var values = new RequestResourceValues(context.Request, context.Request.RouteValues);
-        return resource.Render(ref values, key, out length, out _) == RenderStatus.Rendered;
-    }
-
     private static ValueTask<PlaceStatus> EnterResourceAsync(
         ResourceBulkheads resources, HttpContext context, GatewayRequest request, CancellationToken cancellationToken)
     {
         var (fence, token) = TurnOf(request);
-        Span<char> buffer = stackalloc char[ResourceKey.MaxBytes];
-        scoped ReadOnlySpan<char> key = request.Fence?.Resource.Value;
+        var key = request.Fence is { } named
+            ? named.Resource.Value
+            : RequestResource.Render(context, stackalloc char[ResourceKey.MaxBytes]);
         if (key.IsEmpty)
         {
-            if (!TryRender(context, buffer, out var length))
-            {
-                return new(PlaceStatus.Taken);
-            }
-
-            key = buffer[..length];
+            return new(PlaceStatus.Taken);
         }
 
         var entering = resources.EnterAsync(key, fence, token, out var bulkhead, cancellationToken);

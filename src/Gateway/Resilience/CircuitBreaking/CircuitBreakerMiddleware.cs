@@ -65,9 +65,9 @@ internal sealed class CircuitBreakerMiddleware(RequestDelegate next, Attempts at
         HttpContext context, GatewayRequest request, ClusterCircuits circuits, IReadOnlyList<DestinationState> available)
     {
         var retryAfter = circuits.Shed(available);
-        if (request.Attempts.LeftInDoubt)
+        if (request.Attempts.MayBeApplied)
         {
-            // The answer is that of the attempt which may have been applied.
+            // The answer is about the attempt which may have been applied.
             return Task.CompletedTask;
         }
 

@@ -1,4 +1,6 @@
 using FenceGateway.Gateway.Forwarding;
+using FenceGateway.Gateway.Idempotency;
+using FenceGateway.Gateway.Requests;
 
 namespace FenceGateway.Gateway.Resilience.Retries;
 
@@ -92,17 +94,11 @@ internal sealed class RetryDecision(HttpContext context, Retrying retrying, Retr
     {
         var request = context.Request;
         return request.ContentLength is 0
-            || (request.ContentLength is null && !HasBody(context))
+            || (request.ContentLength is null && !RequestSemantics.CanHaveBody(context))
             || (request.Body.CanSeek && request.Body.Length == request.ContentLength);
     }
 
-    internal static bool HasBody(HttpContext context) =>
-        context.Features.Get<Microsoft.AspNetCore.Http.Features.IHttpRequestBodyDetectionFeature>()?.CanHaveBody != false;
-
     private static bool MayBeSentTwice(HttpRequest request, Retrying retrying) =>
-        IsIdempotent(request.Method) || (retrying.KeysAreHonoured && request.Headers["Idempotency-Key"].Count == 1);
-
-    /// <summary>The methods that the IANA registry calls idempotent, WebDAV's MOVE, COPY and the like left out: a second one fails.</summary>
-    internal static bool IsIdempotent(string method) => method is
-        "GET" or "HEAD" or "OPTIONS" or "TRACE" or "PUT" or "DELETE" or "PROPFIND" or "REPORT" or "SEARCH" or "QUERY";
+        RequestSemantics.IsIdempotent(request.Method)
+        || (retrying.KeysAreHonoured && request.Headers[IdempotencyKey.Header].Count == 1);
 }

@@ -60,10 +60,8 @@ internal sealed class RetryMiddleware(RequestDelegate next, Attempts attempts, R
 
         if (request.Attempts is { Retry.IsGranted: true, Last.Fault: AttemptFault.None })
         {
-            // An answer was dropped for an attempt that was not made after all.
             before.Restore(context);
-            await ProblemResponse.WriteAsync(context, ProblemType.UpstreamTimeout,
-                $"The service answered {request.Attempts.Status}, and there was no time left to try again.");
+            await AnswerDroppedAsync(context, request, ProblemType.UpstreamTimeout, "there was no time left to try again");
         }
     }
 
@@ -81,14 +79,18 @@ internal sealed class RetryMiddleware(RequestDelegate next, Attempts attempts, R
             return true;
         }
 
-        if (request.Attempts.LeftInDoubt)
+        if (!request.Attempts.MayBeApplied)
+        {
+            request.Attempts.Last = null;
+        }
+        else if (failure is not null)
         {
             // Whoever refused has not answered: that an earlier attempt may have been applied is what the client has to know.
             context.Features.Set(failure);
         }
         else
         {
-            request.Attempts.Last = null;
+            await AnswerDroppedAsync(context, request, ProblemType.UpstreamUnreachable, "it could not be tried again");
         }
 
         return false;
@@ -100,6 +102,12 @@ internal sealed class RetryMiddleware(RequestDelegate next, Attempts attempts, R
         && (decision.IsGranted || !IsOver(context, request))
         && decision.GrantAfter(last, request.Attempts);
 
+    /// <summary>An answer was dropped for an attempt that was not made after all.</summary>
+    private static Task AnswerDroppedAsync(HttpContext context, GatewayRequest request, ProblemType type, string why) =>
+        ProblemResponse.WriteAsync(
+            context, type, $"The service answered {request.Attempts.Status}, and {why}."
+            + (request.Attempts.LeftInDoubt ? " An earlier attempt may have been applied: its end is unknown." : ""));
+
     private bool IsOver(HttpContext context, GatewayRequest request) =>
         attempts.Remaining(request, request.Mechanisms(context).Timeouts) == TimeSpan.Zero;
 
@@ -109,7 +117,7 @@ internal sealed class RetryMiddleware(RequestDelegate next, Attempts attempts, R
         private readonly IReadOnlyList<DestinationState> _destinations = context.GetReverseProxyFeature().AvailableDestinations;
         private readonly KeyValuePair<string, StringValues>[] _headers = [.. context.Response.Headers];
 
-        /// <summary>Takes away what the last attempt has left, and the destination that it went to if there are others.</summary>
+        /// <summary>Takes away what the last attempt has left, and the destination that it went to if another takes requests.</summary>
         public void Restore(HttpContext context)
         {
             context.Response.Clear();
@@ -125,9 +133,11 @@ internal sealed class RetryMiddleware(RequestDelegate next, Attempts attempts, R
             }
 
             var proxy = context.GetReverseProxyFeature();
-            proxy.AvailableDestinations = _destinations.Count > 1 && proxy.ProxiedDestination is { } failed
-                ? [.. _destinations.Where(destination => destination != failed)]
-                : _destinations;
+            var circuits = context.Features.GetRequiredFeature<GatewayRequest>().Mechanisms(context).Circuits;
+            proxy.AvailableDestinations = proxy.ProxiedDestination is { } failed
+                && _destinations.Any(d => d != failed && circuits?.Of(d.DestinationId) is not { IsClosed: false })
+                    ? [.. _destinations.Where(destination => destination != failed)]
+                    : _destinations;
             proxy.ProxiedDestination = null;
         }
     }
