@@ -14,6 +14,7 @@ internal sealed class MatrixRun : IAsyncDisposable
     private readonly FaultyService _service = new();
     private Task<FaultyExchange> _arriving;
     private FaultyExchange? _faulted;
+    private Task _headSeen = Task.CompletedTask;
     private int _lastId;
 
     private MatrixRun(Mechanism mechanism)
@@ -88,6 +89,8 @@ internal sealed class MatrixRun : IAsyncDisposable
         }
 
         _faulted = null;
+        // Armed when the head of the answer is there; asked for before, for the clock may have moved on afterwards.
+        _headSeen = fault.Hangs == Hang.InTheBody ? Gateway.Clock.WaitForTimerAsync(Mechanism.Total) : Task.CompletedTask;
         var sending = Gateway.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
         await PassTimeAsync(sending, fault);
         using var response = await sending;
@@ -101,7 +104,7 @@ internal sealed class MatrixRun : IAsyncDisposable
     private async Task PassTimeAsync(Task answering, MatrixFault fault)
     {
         var connecting = fault.Hangs == Hang.Connecting ? Gateway.Clock.WaitForTimerAsync(_mechanism.Patience(fault.Hangs)) : answering;
-        var waiting = Gateway.Clock.WaitForTimerWithinAsync(Mechanism.LongestRetryDelay);
+        var waiting = _mechanism.Retries ? Gateway.Clock.WaitForTimerWithinAsync(Mechanism.LongestRetryDelay) : answering;
         var retries = 0;
         while (await Task.WhenAny(answering, _arriving, waiting, connecting) is var next && next != answering)
         {
@@ -171,8 +174,7 @@ internal sealed class MatrixRun : IAsyncDisposable
     {
         if (fault.Hangs == Hang.InTheBody && _mechanism.HasTimeouts)
         {
-            // Armed when the head is there.
-            await Gateway.Clock.WaitForTimerAsync(Mechanism.Total);
+            await _headSeen;
         }
 
         if (fault.Hangs != Hang.Nowhere || fault.Steps > 0)

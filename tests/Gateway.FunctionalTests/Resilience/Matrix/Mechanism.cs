@@ -27,9 +27,12 @@ internal sealed record Mechanism(string Name, HttpMethod Method, string Policy)
     [
         new("none", HttpMethod.Put, ""),
         new("timeouts", HttpMethod.Put, Timeouts) { HasTimeouts = true },
-        new("retry-put", HttpMethod.Put, Retry) { HasTimeouts = true },
-        new("retry-post", HttpMethod.Post, Retry) { HasTimeouts = true },
-        new("retry-key", HttpMethod.Post, HonouredKeys) { HasTimeouts = true, HasKey = true },
+        new("retry-put", HttpMethod.Put, Retry) { Retries = true, HasTimeouts = true },
+        new("retry-post", HttpMethod.Post, Retry) { Retries = true, HasTimeouts = true },
+        new("retry-key", HttpMethod.Post, HonouredKeys) { Retries = true, HasTimeouts = true, HasKey = true },
+        new("circuit", HttpMethod.Put, """
+            "CircuitBreaker": { "FailureRatio": 0.5, "MinimumThroughput": 2, "SamplingDuration": "01:00:00", "BreakDuration": "00:00:05" }
+            """),
         new("bulkhead", HttpMethod.Put, """ "Bulkhead": { "PermitLimit": 1, "QueueLimit": 0 } """) { IsProbed = true },
         new("idempotency", HttpMethod.Post, """ "Idempotency": {} """) { HasKey = true },
     ];
@@ -39,11 +42,16 @@ internal sealed record Mechanism(string Name, HttpMethod Method, string Policy)
     {
         ["fencegateway.retries"] = m => $"retried: {m.Tags["fencegateway.reason"]}",
         ["fencegateway.retries.out_of_budget"] = _ => "out of budget",
+        ["fencegateway.circuit.attempts"] = m => m.Tags["fencegateway.verdict"],
+        ["fencegateway.circuit.transitions"] = m => $"circuit: {m.Tags["fencegateway.state"]}",
+        ["fencegateway.circuit.shed"] = _ => "shed",
         ["fencegateway.idempotency.requests"] = m => $"key: {m.Tags["fencegateway.outcome"]}",
         ["fencegateway.bulkhead.rejections"] = m => $"another: {m.Tags["fencegateway.reason"]}",
     };
 
     public bool HasTimeouts { get; init; }
+
+    public bool Retries { get; init; }
 
     public bool HasKey { get; init; }
 

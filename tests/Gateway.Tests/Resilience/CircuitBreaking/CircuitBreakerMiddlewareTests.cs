@@ -172,7 +172,7 @@ public sealed class CircuitBreakerMiddlewareTests : IDisposable
     {
         CircuitWorld.Open(_a);
         CircuitWorld.Open(_b);
-        _request.Attempts.LeftInDoubt = true;
+        _request.Attempts.MayBeApplied = true;
         (await RunAsync(200)).ShouldBeNull();
         _context.Response.StatusCode.ShouldBe(200);
         _context.Response.Headers.ShouldBeEmpty();
