@@ -3,6 +3,7 @@ using FenceGateway.Gateway.Requests;
 using FenceGateway.Gateway.Resilience;
 using FenceGateway.TokenStore.Idempotency;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Http.Timeouts;
 using Yarp.ReverseProxy.Model;
 
 namespace FenceGateway.Gateway.Idempotency;
@@ -59,6 +60,13 @@ internal sealed class IdempotencyMiddleware(
         }
         catch (Exception e) when (e is OperationCanceledException or IOException)
         {
+            if (context.Features.Get<IHttpRequestTimeoutFeature>()?.RequestTimeoutToken.IsCancellationRequested == true)
+            {
+                await RefuseAsync(context, route, KeyedOutcome.BadBody, ProblemType.RequestTimeout,
+                    "The request body did not come within the route's time-out. Nothing was sent.");
+                return;
+            }
+
             // The client left before its request was complete.
             ProblemResponse.Abandon(context);
             return;
@@ -72,7 +80,7 @@ internal sealed class IdempotencyMiddleware(
         }
 
         var claim = new ClaimRequest(
-            KeyHash.Of(route.Config.RouteId, context.Request.Headers[tenantHeader], key),
+            KeyHash.Of(route.Config.RouteId, request.TenantScope, key),
             KeyedBody.Fingerprint(context, body.Value.Span),
             policy.Ttl,
             policy.HonouredByService);

@@ -21,7 +21,11 @@ internal sealed class GatewayRequest
 
     public required string CorrelationHeader { get; init; }
 
+    /// <summary>The tenant as it may stand in a log; null where the request names none, or none that may.</summary>
     public string? TenantId { get; init; }
+
+    /// <summary>What the request says of its tenant, whatever that is: two that say something else share nothing. Null: nothing.</summary>
+    public string? TenantScope { get; init; }
 
     /// <summary>The gateway had too many requests and did not look at this one: a flood of them must not flood the log.</summary>
     public bool IsShed { get; set; }

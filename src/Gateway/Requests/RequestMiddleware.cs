@@ -19,11 +19,13 @@ internal sealed class RequestMiddleware(
     {
         var started = time.GetTimestamp();
         var headers = context.Request.Headers;
+        var tenant = headers[tenantHeader];
         var request = new GatewayRequest
         {
             CorrelationHeader = correlationHeader,
             CorrelationId = ReadId(headers[correlationHeader]) ?? Activity.Current?.TraceId.ToHexString() ?? context.TraceIdentifier,
-            TenantId = ReadId(headers[tenantHeader]),
+            TenantId = ReadId(tenant),
+            TenantScope = tenant.Count == 0 ? null : tenant.ToString(),
         };
         headers[correlationHeader] = request.CorrelationId;
         context.Response.Headers[correlationHeader] = request.CorrelationId;
