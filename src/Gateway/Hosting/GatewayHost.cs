@@ -92,7 +92,7 @@ internal static class GatewayHost
         app.UseMiddleware<OverloadMiddleware>();
         app.UseRouting();
         app.UseRequestTimeouts();
-        app.UseMiddleware<IdempotencyMiddleware>(requests.TenantHeader);
+        app.UseMiddleware<IdempotencyMiddleware>();
         app.UseMiddleware<FenceMiddleware>();
         app.UseMiddleware<RateLimitMiddleware>();
         var services = app.Services.GetRequiredService<FencedServices>();

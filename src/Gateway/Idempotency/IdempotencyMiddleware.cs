@@ -13,7 +13,7 @@ namespace FenceGateway.Gateway.Idempotency;
 /// with its key claimed. A key that nothing was sent for is free again, without any I/O.
 /// </summary>
 internal sealed class IdempotencyMiddleware(
-    RequestDelegate next, string tenantHeader, IIdempotencyStore store, IdempotencyMetrics metrics, ILogger<IdempotencyMiddleware> logger)
+    RequestDelegate next, IIdempotencyStore store, IdempotencyMetrics metrics, ILogger<IdempotencyMiddleware> logger)
 {
     public Task InvokeAsync(HttpContext context)
     {
@@ -38,13 +38,14 @@ internal sealed class IdempotencyMiddleware(
         }
 
         return IdempotencyKey.TryParse(values, out var key)
-            ? CheckAsync(context, policy, route, key)
+            ? CheckAsync(context, request, policy, route, key)
             : RefuseAsync(context, route, KeyedOutcome.Malformed, ProblemType.IdempotencyKeyMalformed,
                 $"Idempotency-Key must be one value of 1 to {IdempotencyKey.MaxLength} visible ASCII characters, in quotes or, without "
                 + "quotes, commas, semicolons and backslashes, as it is.");
     }
 
-    private async Task CheckAsync(HttpContext context, IdempotencyPolicy policy, RouteModel route, string key)
+    private async Task CheckAsync(
+        HttpContext context, GatewayRequest request, IdempotencyPolicy policy, RouteModel route, string key)
     {
         var limit = KeyedBody.Limit(route, policy.MaxRequestBody);
         ReadOnlyMemory<byte>? body;
