@@ -1,4 +1,5 @@
 using FenceGateway.Fencing;
+using FenceGateway.Gateway.Configuration;
 using FenceGateway.Gateway.Fencing;
 using FenceGateway.Gateway.Forwarding;
 using FenceGateway.Gateway.Idempotency;
@@ -69,7 +70,7 @@ internal sealed class GatewayRequest
 
     /// <summary>The resilience mechanisms of the request's route, as they were when first asked for: a reload does not change them.</summary>
     public RouteMechanisms Mechanisms(HttpContext context) =>
-        _mechanisms ??= context.GetEndpoint()?.Metadata.GetMetadata<RouteResilience>()?.Current ?? RouteMechanisms.None;
+        _mechanisms ??= context.GetEndpoint()?.Metadata.GetMetadata<Reloadable<RouteMechanisms>>()?.Current ?? RouteMechanisms.None;
 
     /// <summary>The request passed the early checks and is to be admitted before it is forwarded.</summary>
     public void Present(FencingPolicy policy, ResourceFence fence, FencingToken token, bool isWrite)

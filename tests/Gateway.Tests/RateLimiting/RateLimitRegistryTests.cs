@@ -1,3 +1,4 @@
+using FenceGateway.Gateway.Configuration;
 using FenceGateway.Gateway.RateLimiting;
 using FenceGateway.TestKit;
 
@@ -55,7 +56,7 @@ public sealed class RateLimitRegistryTests
     private void Apply(params (string Key, string Value)[] settings) =>
         _registry.Apply(new Dictionary<string, RateLimitPolicy> { ["test"] = RateLimitPolicies.Of(settings) });
 
-    private RateLimitReference Get()
+    private Reloadable<RateLimit> Get()
     {
         _registry.TryGet("TEST", out var reference).ShouldBeTrue();
         return reference;

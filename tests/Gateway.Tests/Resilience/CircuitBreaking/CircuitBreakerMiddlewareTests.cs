@@ -1,3 +1,4 @@
+using FenceGateway.Gateway.Configuration;
 using FenceGateway.Gateway.Forwarding;
 using FenceGateway.Gateway.Requests;
 using FenceGateway.Gateway.Resilience;
@@ -30,7 +31,7 @@ public sealed class CircuitBreakerMiddlewareTests : IDisposable
         _context.Features.Set(_request);
         _context.Features.Set<IReverseProxyFeature>(_proxy);
         _context.SetEndpoint(new Endpoint(
-            null, new EndpointMetadataCollection(new RouteResilience(new RouteMechanisms { Circuits = _circuits })), "test"));
+            null, new EndpointMetadataCollection(new Reloadable<RouteMechanisms>(new RouteMechanisms { Circuits = _circuits })), "test"));
     }
 
     public void Dispose() => _world.Dispose();
