@@ -3,6 +3,7 @@ using FenceGateway.Gateway.Configuration;
 using FenceGateway.Gateway.Fencing;
 using FenceGateway.Gateway.Forwarding;
 using FenceGateway.Gateway.Idempotency;
+using FenceGateway.Gateway.Problems;
 using FenceGateway.Gateway.Resilience;
 using FenceGateway.Gateway.Resilience.Bulkheads;
 using FenceGateway.TokenStore;
@@ -32,6 +33,9 @@ internal sealed class GatewayRequest
 
     /// <summary>What the fence said; null on routes without one.</summary>
     public FenceOutcome? Outcome { get; set; }
+
+    /// <summary>The answer that the gateway has given itself; null when the service's went to the client.</summary>
+    public ProblemType? Problem { get; set; }
 
     /// <summary>The policy that the request began with; a reload does not change it.</summary>
     public FencingPolicy? Policy { get; private set; }

@@ -58,11 +58,12 @@ internal sealed class RequestMiddleware(
         latencyMs = Math.Round(latencyMs, 3);
         var (method, path, status) = (context.Request.Method, context.Request.Path.Value, context.Response.StatusCode);
         var route = context.GetEndpoint()?.Metadata.GetMetadata<RouteModel>()?.Config.RouteId;
-        if (request.Outcome is { } outcome)
+        var outcome = request.Outcome?.Name() ?? (request.Problem is { } problem ? Problem.Of(problem).Outcome : null);
+        if (outcome is not null)
         {
             var token = request.Token.Value == 0 ? null : (long?)request.Token.Value;
             logger.AnsweredFenced(
-                method, path, route, status, latencyMs, outcome.Name(), request.Fence?.Resource.Value, token,
+                level, method, path, route, status, latencyMs, outcome, request.Fence?.Resource.Value, token,
                 request.CorrelationId, request.TenantId);
         }
         else
