@@ -70,13 +70,13 @@ internal sealed class BulkheadMiddleware(
         RouteBulkheads bulkheads,
         CancellationToken cancellationToken)
     {
+        var started = time.GetTimestamp();
         var entering = bulkheads.EnterAsync(scope, context, request, cancellationToken);
         if (entering.IsCompletedSuccessfully)
         {
             return await entering;
         }
 
-        var started = time.GetTimestamp();
         PlaceStatus? status = null;
         try
         {
