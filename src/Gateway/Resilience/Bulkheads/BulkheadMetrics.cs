@@ -61,7 +61,7 @@ internal static class BulkheadTagValues
     {
         PlaceStatus.Taken => "taken",
         PlaceStatus.Full => "full",
-        PlaceStatus.TimedOut => "timeout",
+        PlaceStatus.TimedOut => "timed_out",
         _ => "stale",
     };
 }
