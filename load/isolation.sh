@@ -21,8 +21,8 @@ Prints each round, then min, median and max of the ratios with the limit on the 
 clusters and resources also hold the gateway's resident memory after the last round against that after the second; at most 1.1 times.
 
 Options:
-  --rounds N        rounds (default 9)
-  --seconds N       seconds of each measurement (default 6)
+  --rounds N        rounds (default 7)
+  --seconds N       seconds of each measurement (default 10)
   --published DIR   use this published build
   -h, --help        this text
 
@@ -31,7 +31,7 @@ Exit codes: 0 within the limits, 1 a limit is missed, 2 could not measure.
 USAGE
 }
 
-rounds=9 seconds=6 proofs=()
+rounds=7 seconds=10 proofs=()
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 while (($#)); do
     case $1 in
@@ -93,7 +93,7 @@ write_resilient_configuration() {
     "ResiliencePolicies": {
       "bounded": {
         "Bulkhead": { "PermitLimit": 64, "QueueLimit": 32, "PerResource": { "PermitLimit": 8, "QueueLimit": 16 } },
-        "Timeouts": { "Connect": "00:00:02", "FirstByte": "00:00:02", "Total": "00:00:05" }
+        "Timeouts": { "Connect": "00:00:02", "FirstByte": "00:00:10", "Idle": "00:00:30", "Total": "00:00:30" }
       },
       "breaking": { "CircuitBreaker": { "BreakDuration": "01:00:00" } }
     }
