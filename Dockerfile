@@ -34,7 +34,8 @@ COPY --from=build --chown=$APP_UID:$APP_UID /layout/var/lib/fencegateway /var/li
 # a private network, set FenceGateway__Admin__Url=http://0.0.0.0:8081 and publish the port there only.
 ENV Urls=http://0.0.0.0:8080 \
     FenceGateway__Admin__Url=http://127.0.0.1:8081 \
-    FenceGateway__TokenStore__Embedded__Path=/var/lib/fencegateway/tokens
+    FenceGateway__TokenStore__Embedded__Path=/var/lib/fencegateway/tokens \
+    FenceGateway__Idempotency__Path=/var/lib/fencegateway/idempotency
 
 USER $APP_UID
 VOLUME /var/lib/fencegateway

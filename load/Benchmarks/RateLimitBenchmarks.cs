@@ -98,7 +98,7 @@ public class RateLimitBenchmarks
         List<ConfigProblem> problems = [];
         var options = new OptionsReader(problems).Read<GatewayOptions>(section);
         var policies = RateLimitPolicyReader.Read(options, problems);
-        var registry = new RateLimiterRegistry(TimeProvider.System);
+        var registry = new RateLimitRegistry(TimeProvider.System);
         registry.Apply(policies);
         return problems.Count == 0 && registry.TryGet("p", out var reference)
             ? reference.Current

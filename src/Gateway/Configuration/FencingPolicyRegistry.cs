@@ -10,11 +10,11 @@ namespace FenceGateway.Gateway.Configuration;
 internal sealed class FencingPolicyRegistry
 {
     private readonly Lock _writing = new();
-    private volatile Dictionary<string, FencingPolicyReference> _references = new(StringComparer.OrdinalIgnoreCase);
+    private volatile Dictionary<string, Reloadable<FencingPolicy>> _references = new(StringComparer.OrdinalIgnoreCase);
 
     public FencingPolicyRegistry(IReadOnlyDictionary<string, FencingPolicy> policies) => Apply(policies);
 
-    public bool TryGet(string name, [NotNullWhen(true)] out FencingPolicyReference? reference) =>
+    public bool TryGet(string name, [NotNullWhen(true)] out Reloadable<FencingPolicy>? reference) =>
         _references.TryGetValue(name, out reference);
 
     /// <summary>
@@ -25,7 +25,7 @@ internal sealed class FencingPolicyRegistry
     {
         lock (_writing)
         {
-            var references = new Dictionary<string, FencingPolicyReference>(_references, StringComparer.OrdinalIgnoreCase);
+            var references = new Dictionary<string, Reloadable<FencingPolicy>>(_references, StringComparer.OrdinalIgnoreCase);
             foreach (var (name, policy) in policies)
             {
                 if (references.TryGetValue(name, out var reference))
@@ -34,7 +34,7 @@ internal sealed class FencingPolicyRegistry
                 }
                 else
                 {
-                    references[name] = new FencingPolicyReference(policy);
+                    references[name] = new(policy);
                 }
             }
 

@@ -1,5 +1,5 @@
 using FenceGateway.Gateway.Overload;
-using FenceGateway.Gateway.RateLimiting;
+using FenceGateway.Gateway.Requests;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 
 namespace FenceGateway.Gateway.Configuration;
@@ -19,6 +19,7 @@ internal static class GatewayConfigurationParser
         var section = configuration.GetSection(GatewayOptions.Section);
         var options = new OptionsReader(problems).Read<GatewayOptions>(section);
         CheckRequests(options.Requests, problems);
+        CheckFolders(options, problems);
         TrustedProxies.Check(options.Requests, problems);
         ListenerRules.Check(configuration, options, problems);
         CheckKestrel(configuration, options.Limits, problems);
@@ -71,6 +72,19 @@ internal static class GatewayConfigurationParser
         catch (Exception e) when (e is InvalidOperationException or ArgumentException)
         {
             problems.Add(new(ConfigPath.Of(section.Path), $"is refused by Kestrel: {(e.InnerException ?? e).Message.ReplaceLineEndings(" ")}"));
+        }
+    }
+
+    /// <summary>Each store locks its folder: one of the two would not start.</summary>
+    private static void CheckFolders(GatewayOptions options, List<ConfigProblem> problems)
+    {
+        var (tokens, answers) = (options.TokenStore.Embedded.Path, options.Idempotency.Path);
+        if (tokens.Length > 0 && answers.Length > 0
+            && Path.TrimEndingDirectorySeparator(Path.GetFullPath(tokens)) == Path.TrimEndingDirectorySeparator(Path.GetFullPath(answers)))
+        {
+            problems.Add(new(
+                ConfigPath.Of(GatewayOptions.Section, nameof(GatewayOptions.Idempotency), nameof(options.Idempotency.Path)),
+                $"is '{answers}', the folder of the token store; choose another"));
         }
     }
 

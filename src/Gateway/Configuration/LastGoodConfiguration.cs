@@ -119,13 +119,13 @@ internal sealed partial class LastGoodConfiguration : IDisposable
         var values = json is null ? null : ConfigurationFile.Parse(File, json, problems);
         if (values is null)
         {
-            return new ReloadOutcome(_time.GetUtcNow(), problems, []);
+            return Refused(problems);
         }
 
         var candidate = _layers.Build(values);
         if (await GatewayConfigurationParser.ParseAsync(candidate, problems, cancellationToken) is not { } configuration)
         {
-            return new ReloadOutcome(_time.GetUtcNow(), problems, []);
+            return Refused(problems);
         }
 
         // Policies first: a route that YARP is about to build must find its policy.
@@ -139,6 +139,9 @@ internal sealed partial class LastGoodConfiguration : IDisposable
         _provider.Swap(values);
         return new ReloadOutcome(_time.GetUtcNow(), [], RestartSettings.Changed(_started, RestartSettings.Of(candidate)));
     }
+
+    /// <summary>What an earlier file left to a restart is still left to it.</summary>
+    private ReloadOutcome Refused(List<ConfigProblem> problems) => new(_time.GetUtcNow(), problems, _lastReload.NeedsRestart);
 
     private void Report(ILogger logger, ReloadOutcome outcome)
     {

@@ -8,7 +8,7 @@ namespace FenceGateway.Gateway.Configuration;
 internal sealed class RateLimiterPolicyOptions
 {
     [Description("How requests are counted. Concurrency bounds those in progress and has no window.")]
-    public RateLimiterType Type { get; set; } = RateLimiterType.TokenBucket;
+    public RateLimitType Type { get; set; } = RateLimitType.TokenBucket;
 
     [Description("Requests per window, or at once; of a token bucket also the largest burst.")]
     [Range(1, 100_000_000)]

@@ -43,7 +43,7 @@ internal sealed record FencingPolicy
 }
 
 /// <summary>Whether a policy's verdict counts.</summary>
-public enum FencingMode
+internal enum FencingMode
 {
     /// <summary>Refuse what the fence refuses.</summary>
     Enforce,
@@ -56,7 +56,7 @@ public enum FencingMode
 }
 
 /// <summary>What happens to a write without a token.</summary>
-public enum MissingTokenAction
+internal enum MissingTokenAction
 {
     /// <summary>428.</summary>
     Reject,
@@ -66,7 +66,7 @@ public enum MissingTokenAction
 }
 
 /// <summary>What a newer token does about older writes that are still on their way.</summary>
-public enum FenceBarrier
+internal enum FenceBarrier
 {
     /// <summary>Seal, wait until they have ended, forward.</summary>
     Drain,
@@ -76,7 +76,7 @@ public enum FenceBarrier
 }
 
 /// <summary>What a read with a token does.</summary>
-public enum FencedReads
+internal enum FencedReads
 {
     /// <summary>It is fenced like a write and advances the mark.</summary>
     Advance,
@@ -86,7 +86,7 @@ public enum FencedReads
 }
 
 /// <summary>When the mark advances.</summary>
-public enum AdvanceOn
+internal enum AdvanceOn
 {
     /// <summary>Before the write is forwarded.</summary>
     Admission,

@@ -1,4 +1,5 @@
 using FenceGateway.Fencing;
+using FenceGateway.Gateway.Configuration;
 
 namespace FenceGateway.Gateway.Fencing;
 
@@ -10,7 +11,7 @@ internal static class RequestResource
     /// <param name="buffer">Holds the key: <see cref="ResourceKey.MaxBytes"/> characters.</param>
     public static ReadOnlySpan<char> Render(HttpContext context, Span<char> buffer)
     {
-        if (context.GetEndpoint()?.Metadata.GetMetadata<FencingPolicyReference>()?.Current.Resource is not { } template)
+        if (context.GetEndpoint()?.Metadata.GetMetadata<Reloadable<FencingPolicy>>()?.Current.Resource is not { } template)
         {
             return default;
         }

@@ -114,12 +114,14 @@ internal sealed class Attempts(ForwardDeadline.Pool deadlines, TimeProvider time
     /// <summary>Whether time ran out. YARP reports its own idle time-out as it reports a client that left, once the answer has begun.</summary>
     private static bool HasTimedOut(HttpContext context, GatewayRequest request, ForwarderError error)
     {
+        var isRoutesOver = context.Features.Get<IHttpRequestTimeoutFeature>()?.RequestTimeoutToken.IsCancellationRequested == true;
         if (request.Attempts.Deadline is { } deadline)
         {
-            return deadline.HasPassed || (IsCanceled(error) && !deadline.IsClientGone);
+            // The route's own time-out comes by the way of the client's abort.
+            return deadline.IsClientGone ? isRoutesOver : deadline.HasPassed || IsCanceled(error);
         }
 
-        return context.Features.Get<IHttpRequestTimeoutFeature>()?.RequestTimeoutToken.IsCancellationRequested == true
+        return isRoutesOver
             || (IsCanceled(error) && !context.RequestAborted.IsCancellationRequested);
     }
 

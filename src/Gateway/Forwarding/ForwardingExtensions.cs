@@ -14,8 +14,8 @@ internal static class ForwardingExtensions
 {
     /// <summary>
     /// Gives a request that must not be sent twice, or whose retries are counted, and that has no body an empty one: see
-    /// <see cref="EmptyContent"/>. Takes Expect away from the service
-    /// only: Kestrel answers the client's own with 100 when the body is first read. Lets a body of unknown length flow.
+    /// <see cref="EmptyContent"/>. Takes Expect away from the service only: Kestrel answers the client's own with 100 when the
+    /// body is first read. Lets a body of unknown length flow. Tells how long the connection may take to come about.
     /// </summary>
     public static IReverseProxyBuilder AddRequestBodies(this IReverseProxyBuilder builder) =>
         builder.AddTransforms(static context => context.AddRequestTransform(static transform =>

@@ -49,7 +49,8 @@ internal sealed class ForwardingMiddleware(
 
     private Task FailAsync(HttpContext context, GatewayRequest request, AttemptResult failed, IForwarderErrorFeature failure)
     {
-        var inDoubt = EndWrite(request, failed.End != ForwardEnd.InDoubt, failure.Error.ToString());
+        var inDoubt = EndWrite(request, failed.End != ForwardEnd.InDoubt, Describe(failed.Fault))
+            || (request.Attempts.LeftInDoubt && !RequestSemantics.IsSafe(context.Request.Method));
         if (context.Response.HasStarted)
         {
             return Task.CompletedTask;
@@ -91,6 +92,15 @@ internal sealed class ForwardingMiddleware(
         };
         return ProblemResponse.WriteAsync(context, ProblemType.UpstreamUnreachable, reason + doubt);
     }
+
+    private static string Describe(AttemptFault fault) => fault switch
+    {
+        AttemptFault.TimedOut => "its time ran out",
+        AttemptFault.Broken => "the connection to the service broke",
+        AttemptFault.Client => "its client left, or its body could not be read",
+        AttemptFault.Unreachable => "an earlier attempt had no answer",
+        _ => "the gateway failed",
+    };
 
     private static bool IsAboutTheRequestBody(ForwarderError error) => error is
         ForwarderError.RequestBodyClient or ForwarderError.RequestBodyCanceled or ForwarderError.RequestBodyDestination;

@@ -92,11 +92,11 @@ internal static class GatewayHost
         app.UseMiddleware<OverloadMiddleware>();
         app.UseRouting();
         app.UseRequestTimeouts();
-        app.UseMiddleware<IdempotencyMiddleware>(requests.TenantHeader);
+        app.UseMiddleware<IdempotencyMiddleware>();
         app.UseMiddleware<FenceMiddleware>();
         app.UseMiddleware<RateLimitMiddleware>();
         var services = app.Services.GetRequiredService<FencedServices>();
-        var limits = app.Services.GetRequiredService<RateLimiterRegistry>();
+        var limits = app.Services.GetRequiredService<RateLimitRegistry>();
         var resilience = app.Services.GetRequiredService<ResilienceRegistry>();
         app.MapFencedProxy().ConfigureEndpoints((endpoint, route, cluster) =>
         {

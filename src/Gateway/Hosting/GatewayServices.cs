@@ -41,6 +41,7 @@ internal static class GatewayServices
             .AddRequestBodies()
             .AddAnswerHeads();
         services.AddForwarding();
+        services.AddResilience();
         services.AddOverload();
         services.AddChaos();
 
@@ -101,6 +102,10 @@ internal static class GatewayServices
         services.AddSingleton<IForwarderHttpClientFactory, ConnectTimeout>();
         services.AddSingleton<ForwardDeadline.Pool>();
         services.AddSingleton<Attempts>();
+    }
+
+    private static void AddResilience(this IServiceCollection services)
+    {
         services.AddSingleton<FencedWaiters>();
         services.AddSingleton<BulkheadRegistry>();
         services.AddSingleton<BulkheadMetrics>();

@@ -3,6 +3,7 @@ using FenceGateway.Gateway.Requests;
 using FenceGateway.Gateway.Resilience;
 using FenceGateway.TokenStore.Idempotency;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Http.Timeouts;
 using Yarp.ReverseProxy.Model;
 
 namespace FenceGateway.Gateway.Idempotency;
@@ -12,7 +13,7 @@ namespace FenceGateway.Gateway.Idempotency;
 /// with its key claimed. A key that nothing was sent for is free again, without any I/O.
 /// </summary>
 internal sealed class IdempotencyMiddleware(
-    RequestDelegate next, string tenantHeader, IIdempotencyStore store, IdempotencyMetrics metrics, ILogger<IdempotencyMiddleware> logger)
+    RequestDelegate next, IIdempotencyStore store, IdempotencyMetrics metrics, ILogger<IdempotencyMiddleware> logger)
 {
     public Task InvokeAsync(HttpContext context)
     {
@@ -37,13 +38,14 @@ internal sealed class IdempotencyMiddleware(
         }
 
         return IdempotencyKey.TryParse(values, out var key)
-            ? CheckAsync(context, policy, route, key)
+            ? CheckAsync(context, request, policy, route, key)
             : RefuseAsync(context, route, KeyedOutcome.Malformed, ProblemType.IdempotencyKeyMalformed,
                 $"Idempotency-Key must be one value of 1 to {IdempotencyKey.MaxLength} visible ASCII characters, in quotes or, without "
                 + "quotes, commas, semicolons and backslashes, as it is.");
     }
 
-    private async Task CheckAsync(HttpContext context, IdempotencyPolicy policy, RouteModel route, string key)
+    private async Task CheckAsync(
+        HttpContext context, GatewayRequest request, IdempotencyPolicy policy, RouteModel route, string key)
     {
         var limit = KeyedBody.Limit(route, policy.MaxRequestBody);
         ReadOnlyMemory<byte>? body;
@@ -59,6 +61,13 @@ internal sealed class IdempotencyMiddleware(
         }
         catch (Exception e) when (e is OperationCanceledException or IOException)
         {
+            if (context.Features.Get<IHttpRequestTimeoutFeature>()?.RequestTimeoutToken.IsCancellationRequested == true)
+            {
+                await RefuseAsync(context, route, KeyedOutcome.BadBody, ProblemType.RequestTimeout,
+                    "The request body did not come within the route's time-out. Nothing was sent.");
+                return;
+            }
+
             // The client left before its request was complete.
             ProblemResponse.Abandon(context);
             return;
@@ -72,7 +81,7 @@ internal sealed class IdempotencyMiddleware(
         }
 
         var claim = new ClaimRequest(
-            KeyHash.Of(route.Config.RouteId, context.Request.Headers[tenantHeader], key),
+            KeyHash.Of(route.Config.RouteId, request.TenantScope, key),
             KeyedBody.Fingerprint(context, body.Value.Span),
             policy.Ttl,
             policy.HonouredByService);

@@ -12,7 +12,7 @@ namespace FenceGateway.Gateway.Idempotency;
 /// </summary>
 internal static class KeyedBody
 {
-    private const int FirstPiece = 4096;
+    private const int FirstPiece = 16 * 1024;
 
     /// <summary>Reads the body; null when it is longer than <paramref name="limit"/>.</summary>
     /// <exception cref="BadHttpRequestException">The client's body ended too early, came too slowly, or is malformed.</exception>
@@ -29,8 +29,9 @@ internal static class KeyedBody
             return ReadOnlyMemory<byte>.Empty;
         }
 
-        // One byte more than may come: a body of unknown length shows that it is too long.
-        var bytes = new byte[request.ContentLength is { } known ? (int)known : Math.Min(FirstPiece, limit + 1)];
+        // One byte more than may come: a body of unknown length shows that it is too long. What a client only promises takes no memory.
+        var most = request.ContentLength is { } known ? (int)known : limit + 1;
+        var bytes = new byte[Math.Min(FirstPiece, most)];
         var length = 0;
         while (await request.Body.ReadAsync(bytes.AsMemory(length), context.RequestAborted) is > 0 and var count)
         {
@@ -40,9 +41,9 @@ internal static class KeyedBody
                 return null;
             }
 
-            if (length == bytes.Length && request.ContentLength is null)
+            if (length == bytes.Length && length < most)
             {
-                Array.Resize(ref bytes, Math.Min(bytes.Length * 2, limit + 1));
+                Array.Resize(ref bytes, Math.Min(bytes.Length * 2, most));
             }
         }
 

@@ -5,14 +5,14 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 namespace FenceGateway.Gateway.Overload;
 
 /// <summary>
-/// Bounds what Kestrel itself does not bound or bounds too loosely for a gateway, then applies the section <c>Kestrel</c>, which has the last word. Sizes, times, rates
-/// and streams are bounded by Kestrel's own defaults; a test holds that.
+/// Bounds what Kestrel itself does not bound or bounds too loosely for a gateway, then applies the section <c>Kestrel</c>, which
+/// has the last word. Sizes, times, rates and streams are bounded by Kestrel's own defaults; a test holds that.
 /// </summary>
 internal static class KestrelLimits
 {
     /// <summary>
-    /// What Kestrel reads ahead of whoever consumes a request, for each connection. Its own default of 1 MiB would be gigabytes with a few
-    /// thousand uploads that wait for a service; a fast upload is as fast with this.
+    /// What Kestrel reads ahead of whoever consumes a request, for each connection. Its own default of 1 MiB would be gigabytes
+    /// with a few thousand uploads that wait for a service; a fast upload is as fast with this.
     /// </summary>
     private const long RequestBuffer = 128 * 1024;
 

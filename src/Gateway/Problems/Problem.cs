@@ -15,6 +15,9 @@ internal sealed record Problem(int Status, string? Name, string Title, string Pr
     /// <summary>The <c>Proxy-Status</c> field.</summary>
     public string ProxyStatus { get; } = $"fencegateway; error={ProxyError}; details=\"{Name ?? Title}\"";
 
+    /// <summary>The name as an outcome in the log.</summary>
+    public string Outcome { get; } = (Name ?? Title.ToLowerInvariant()).Replace('-', '_').Replace(' ', '_');
+
     public static Problem Of(ProblemType type) => All[(int)type];
 
     private static readonly Problem[] All = [.. Enum.GetValues<ProblemType>().Select(Define)];

@@ -44,7 +44,12 @@ internal static class ProblemResponse
         }
 
         var request = context.Features.Get<GatewayRequest>();
-        request?.WriteResponseHeader(context);
+        if (request is not null)
+        {
+            request.Problem = type;
+            request.WriteResponseHeader(context);
+        }
+
         if (HttpMethods.IsHead(context.Request.Method))
         {
             return;

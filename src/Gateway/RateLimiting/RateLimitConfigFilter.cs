@@ -12,7 +12,10 @@ internal sealed class RateLimitConfigFilter : IProxyConfigFilter
     /// <summary>Not for configuration files.</summary>
     public const string MetadataKey = "RateLimiterPolicy";
 
-    public static bool IsDisable(string name) => name.Equals(RateLimitPolicyReader.Disable, StringComparison.OrdinalIgnoreCase);
+    /// <summary>YARP's word for a route without a limit.</summary>
+    public const string Disable = "Disable";
+
+    public static bool IsDisable(string name) => name.Equals(Disable, StringComparison.OrdinalIgnoreCase);
 
     public ValueTask<ClusterConfig> ConfigureClusterAsync(ClusterConfig cluster, CancellationToken cancel) => new(cluster);
 

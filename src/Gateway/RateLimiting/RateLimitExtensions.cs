@@ -9,7 +9,7 @@ internal static class RateLimitExtensions
     {
         services.AddSingleton(provider =>
         {
-            var registry = new RateLimiterRegistry(provider.GetRequiredService<TimeProvider>());
+            var registry = new RateLimitRegistry(provider.GetRequiredService<TimeProvider>());
             provider.GetRequiredService<LastGoodConfiguration>().Follow(c => registry.Apply(c.RateLimitPolicies));
             return registry;
         });
@@ -17,7 +17,7 @@ internal static class RateLimitExtensions
     }
 
     /// <summary>Gives the endpoint of a route the limit that the route names, if it names one.</summary>
-    public static void Limit(this IEndpointConventionBuilder endpoint, RouteConfig route, RateLimiterRegistry registry)
+    public static void Limit(this IEndpointConventionBuilder endpoint, RouteConfig route, RateLimitRegistry registry)
     {
         if (route.Metadata?.TryGetValue(RateLimitConfigFilter.MetadataKey, out var name) == true && registry.TryGet(name, out var limit))
         {

@@ -40,7 +40,7 @@ internal sealed class RateLimitKey(params RateLimitKeyPart[] parts) : IEquatable
                     AppendAddress(context.Connection.RemoteIpAddress, key, ref length);
                     break;
                 case RateLimitKeyKind.Tenant:
-                    Append(request.TenantId, key, ref length);
+                    Append(request.TenantScope, key, ref length);
                     break;
                 case RateLimitKeyKind.Resource:
                     AppendResource(context, request, key, ref length);

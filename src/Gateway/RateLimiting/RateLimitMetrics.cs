@@ -8,7 +8,7 @@ internal sealed class RateLimitMetrics
     private readonly Counter<long> _requests;
     private readonly Counter<long> _overflow;
 
-    public RateLimitMetrics(IMeterFactory meters, RateLimiterRegistry registry)
+    public RateLimitMetrics(IMeterFactory meters, RateLimitRegistry registry)
     {
         var meter = meters.Create("FenceGateway");
         _requests = meter.CreateCounter<long>(

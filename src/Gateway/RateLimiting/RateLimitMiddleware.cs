@@ -1,4 +1,5 @@
 using System.Threading.RateLimiting;
+using FenceGateway.Gateway.Configuration;
 using FenceGateway.Gateway.Fencing;
 using FenceGateway.Gateway.Problems;
 using FenceGateway.Gateway.Requests;
@@ -15,7 +16,7 @@ internal sealed class RateLimitMiddleware(
     RequestDelegate next, ShutdownSignal shutdown, FenceRefusals refusals, RateLimitMetrics metrics, ILogger<RateLimitMiddleware> logger)
 {
     public Task InvokeAsync(HttpContext context) =>
-        context.GetEndpoint()?.Metadata.GetMetadata<RateLimitReference>() is { } reference
+        context.GetEndpoint()?.Metadata.GetMetadata<Reloadable<RateLimit>>() is { } reference
             ? LimitAsync(context, reference.Current)
             : next(context);
 

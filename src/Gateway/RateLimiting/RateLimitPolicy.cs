@@ -7,7 +7,7 @@ internal sealed record RateLimitPolicy
 {
     public required string Name { get; init; }
 
-    public required RateLimiterType Type { get; init; }
+    public required RateLimitType Type { get; init; }
 
     public required int PermitLimit { get; init; }
 
@@ -22,14 +22,14 @@ internal sealed record RateLimitPolicy
     public required RateLimitKey PartitionBy { get; init; }
 
     /// <summary>Whether a permit is held until the answer has ended.</summary>
-    public bool HoldsPermits => Type == RateLimiterType.Concurrency;
+    public bool HoldsPermits => Type == RateLimitType.Concurrency;
 
     public RateLimiter CreateLimiter(TimeProvider time) => Type switch
     {
-        RateLimiterType.FixedWindow => new FixedWindowLimiter(time, PermitLimit, Window, QueueLimit),
-        RateLimiterType.SlidingWindow => new SlidingWindowLimiter(time, PermitLimit, Window, SegmentsPerWindow, QueueLimit),
-        RateLimiterType.TokenBucket => new TokenBucketLimiter(time, PermitLimit, Window, QueueLimit),
-        RateLimiterType.Concurrency => new ConcurrencyLimiter(new() { PermitLimit = PermitLimit, QueueLimit = QueueLimit }),
+        RateLimitType.FixedWindow => new FixedWindowLimiter(time, PermitLimit, Window, QueueLimit),
+        RateLimitType.SlidingWindow => new SlidingWindowLimiter(time, PermitLimit, Window, SegmentsPerWindow, QueueLimit),
+        RateLimitType.TokenBucket => new TokenBucketLimiter(time, PermitLimit, Window, QueueLimit),
+        RateLimitType.Concurrency => new ConcurrencyLimiter(new() { PermitLimit = PermitLimit, QueueLimit = QueueLimit }),
         _ => throw new InvalidOperationException($"There is no limiter of type {Type}."),
     };
 }

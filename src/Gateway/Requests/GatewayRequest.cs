@@ -1,7 +1,9 @@
 using FenceGateway.Fencing;
+using FenceGateway.Gateway.Configuration;
 using FenceGateway.Gateway.Fencing;
 using FenceGateway.Gateway.Forwarding;
 using FenceGateway.Gateway.Idempotency;
+using FenceGateway.Gateway.Problems;
 using FenceGateway.Gateway.Resilience;
 using FenceGateway.Gateway.Resilience.Bulkheads;
 using FenceGateway.TokenStore;
@@ -20,13 +22,20 @@ internal sealed class GatewayRequest
 
     public required string CorrelationHeader { get; init; }
 
+    /// <summary>The tenant as it may stand in a log; null where the request names none, or none that may.</summary>
     public string? TenantId { get; init; }
+
+    /// <summary>What the request says of its tenant, whatever that is: two that say something else share nothing. Null: nothing.</summary>
+    public string? TenantScope { get; init; }
 
     /// <summary>The gateway had too many requests and did not look at this one: a flood of them must not flood the log.</summary>
     public bool IsShed { get; set; }
 
     /// <summary>What the fence said; null on routes without one.</summary>
     public FenceOutcome? Outcome { get; set; }
+
+    /// <summary>The answer that the gateway has given itself; null when the service's went to the client.</summary>
+    public ProblemType? Problem { get; set; }
 
     /// <summary>The policy that the request began with; a reload does not change it.</summary>
     public FencingPolicy? Policy { get; private set; }
@@ -61,7 +70,7 @@ internal sealed class GatewayRequest
 
     /// <summary>The resilience mechanisms of the request's route, as they were when first asked for: a reload does not change them.</summary>
     public RouteMechanisms Mechanisms(HttpContext context) =>
-        _mechanisms ??= context.GetEndpoint()?.Metadata.GetMetadata<RouteResilience>()?.Current ?? RouteMechanisms.None;
+        _mechanisms ??= context.GetEndpoint()?.Metadata.GetMetadata<Reloadable<RouteMechanisms>>()?.Current ?? RouteMechanisms.None;
 
     /// <summary>The request passed the early checks and is to be admitted before it is forwarded.</summary>
     public void Present(FencingPolicy policy, ResourceFence fence, FencingToken token, bool isWrite)

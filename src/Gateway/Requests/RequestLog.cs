@@ -8,11 +8,11 @@ internal static partial class RequestLog
         this ILogger logger, LogLevel level, string method, string? path, string? route, int status, double latencyMs,
         string correlationId, string? tenantId);
 
-    [LoggerMessage(1502, LogLevel.Information,
+    [LoggerMessage(EventId = 1502, Message =
         "{method} {path} on route {route} answered {status} in {latencyMs} ms, {outcome} at {resource} with token {token}; "
         + "correlation {correlationId}, tenant {tenantId}")]
     public static partial void AnsweredFenced(
-        this ILogger logger, string method, string? path, string? route, int status, double latencyMs, string outcome,
+        this ILogger logger, LogLevel level, string method, string? path, string? route, int status, double latencyMs, string outcome,
         string? resource, long? token, string correlationId, string? tenantId);
 
     [LoggerMessage(1503, LogLevel.Error, "{method} {path} failed in the gateway")]

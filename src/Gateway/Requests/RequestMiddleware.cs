@@ -19,11 +19,13 @@ internal sealed class RequestMiddleware(
     {
         var started = time.GetTimestamp();
         var headers = context.Request.Headers;
+        var tenant = headers[tenantHeader];
         var request = new GatewayRequest
         {
             CorrelationHeader = correlationHeader,
             CorrelationId = ReadId(headers[correlationHeader]) ?? Activity.Current?.TraceId.ToHexString() ?? context.TraceIdentifier,
-            TenantId = ReadId(headers[tenantHeader]),
+            TenantId = ReadId(tenant),
+            TenantScope = tenant.Count == 0 ? null : tenant.ToString(),
         };
         headers[correlationHeader] = request.CorrelationId;
         context.Response.Headers[correlationHeader] = request.CorrelationId;
@@ -56,11 +58,12 @@ internal sealed class RequestMiddleware(
         latencyMs = Math.Round(latencyMs, 3);
         var (method, path, status) = (context.Request.Method, context.Request.Path.Value, context.Response.StatusCode);
         var route = context.GetEndpoint()?.Metadata.GetMetadata<RouteModel>()?.Config.RouteId;
-        if (request.Outcome is { } outcome)
+        var outcome = request.Outcome?.Name() ?? (request.Problem is { } problem ? Problem.Of(problem).Outcome : null);
+        if (outcome is not null)
         {
             var token = request.Token.Value == 0 ? null : (long?)request.Token.Value;
             logger.AnsweredFenced(
-                method, path, route, status, latencyMs, outcome.Name(), request.Fence?.Resource.Value, token,
+                level, method, path, route, status, latencyMs, outcome, request.Fence?.Resource.Value, token,
                 request.CorrelationId, request.TenantId);
         }
         else

@@ -13,7 +13,7 @@ namespace FenceGateway.Gateway.Resilience;
 /// </summary>
 internal sealed class ResilienceRegistry
 {
-    private readonly ConcurrentDictionary<string, RouteResilience> _routes = new(StringComparer.OrdinalIgnoreCase);
+    private readonly ConcurrentDictionary<string, Reloadable<RouteMechanisms>> _routes = new(StringComparer.OrdinalIgnoreCase);
     private readonly Dictionary<(string Route, string Cluster), RetryBudget> _budgets = [];
     private readonly Lock _applying = new();
     private readonly BulkheadRegistry _bulkheads;
@@ -32,7 +32,7 @@ internal sealed class ResilienceRegistry
     public void Attach(IEndpointConventionBuilder endpoint, RouteConfig route) => endpoint.WithMetadata(Of(route.RouteId));
 
     /// <summary>A route's mechanisms.</summary>
-    public RouteResilience Of(string route) => _routes.GetOrAdd(route, static _ => new RouteResilience(RouteMechanisms.None));
+    public Reloadable<RouteMechanisms> Of(string route) => _routes.GetOrAdd(route, static _ => new(RouteMechanisms.None));
 
     private void Apply(GatewayConfiguration configuration)
     {

@@ -121,11 +121,18 @@ internal sealed class AnswerLog(AnswerSegments segments, int maxPendingBytes, Ti
     {
         while (Take() is { } batch)
         {
-            var end = _final ? new BatchEnd(0, 0, _fault) : Commit(batch);
-            lock (_gate)
+            BatchEnd? end = null;
+            try
             {
-                _spare = batch;
-                batch.End(end);
+                end = _final ? new BatchEnd(0, 0, _fault) : Commit(batch);
+            }
+            finally
+            {
+                lock (_gate)
+                {
+                    _spare = batch;
+                    batch.End(end ?? new BatchEnd(0, 0, "The idempotency store's writer has stopped. Restart the gateway."));
+                }
             }
         }
     }

@@ -29,6 +29,9 @@ public sealed class RequestLogTests
         Fenced(stale).ShouldBe(("stale", "orders/1", 33));
         stale.GetProperty("status").GetInt32().ShouldBe(409);
         Fields(open, Common).ShouldBe(["Information", "c-3", "tenant-7", "open"]);
+        service.Script = _ => ServiceAction.Reset(applied: false);
+        var broken = await PutAsync(gateway, "/open/2", 33, "c-5");
+        broken.GetProperty("outcome").GetString().ShouldBe("upstream_unreachable", "the log tells whose answer it was");
         gateway.Output.ShouldContain(l => l.Contains("ForwardingError", StringComparison.Ordinal));
         foreach (var line in gateway.Output.Where(l => l.StartsWith('{')))
         {

@@ -142,6 +142,52 @@ public sealed class TimeoutTests
         (await InDoubtAsync(gateway)).ShouldBeEmpty();
     }
 
+    [Theory]
+    [InlineData("")]
+    [InlineData(""" "Timeouts": { "Total": "00:10:00" }, """)]
+    public async Task RoutesOwnTimeout_504AndTheCircuitHearsOfIt(string times)
+    {
+        await using var gateway = await FencedGateway.StartAsync(ResilientSetup.With(times + """ "CircuitBreaker": { } """) with
+        {
+            Routes = """ "slow": { "ClusterId": "service", "Match": { "Path": "/slow/{**rest}" }, "Timeout": "00:00:00.200" } """,
+        });
+        using var meters = new MeterRecorder(gateway);
+        gateway.HoldAll();
+
+        (await gateway.GetAsync(null, "/slow/1")).ShouldBeProblem(504, "upstream-timeout");
+        meters.Of("fencegateway.circuit.attempts").Single().Tags["fencegateway.verdict"].ShouldBe("failed");
+    }
+
+    [Theory]
+    [InlineData("/orders/1", true)]
+    [InlineData("/orders/1", false)]
+    [InlineData("/open/1", true)]
+    [InlineData("/open/1", false)]
+    public async Task ClientLeavesInItsBody_TheCircuitIsNotTold(string path, bool reset)
+    {
+        await using var gateway = await FencedGateway.StartAsync(
+            ResilientSetup.With(""" "Timeouts": { "Total": "00:10:00" }, "CircuitBreaker": { } """));
+        using var meters = new MeterRecorder(gateway);
+        gateway.HoldAll();
+        await using var client = await RawHttpClient.ConnectAsync(gateway.Address.Port);
+        await client.SendAsync(RawHttpClient.Head(
+            $"PUT {path} HTTP/1.1",
+            "Host: test", "Fencing-Token: 33", $"{JournalService.RequestIdHeader}: a", "Content-Length: 10") + "x");
+        await gateway.Service.NextArrivalAsync();
+
+        if (reset)
+        {
+            client.Abort();
+        }
+        else
+        {
+            await client.DisposeAsync();
+        }
+
+        await gateway.WaitForStatusAsync("a");
+        meters.Of("fencegateway.circuit.attempts").Single().Tags["fencegateway.verdict"].ShouldBe("neutral");
+    }
+
     private static async Task ShouldBeInDoubtAsync(FencedGateway gateway, long token) => (await InDoubtAsync(gateway)).ShouldBe([token]);
 
     private static async Task<long[]> InDoubtAsync(FencedGateway gateway) =>

@@ -63,7 +63,7 @@ public sealed class ConfigurationSchemaTests
             Path.Combine(Root, "docs", "configuration.md"), TestContext.Current.CancellationToken);
         var (path, value) = (key.Split('=')[0], key.Split('=')[1]);
         var row = reference.Where(line => line.StartsWith($"| `{path}` |", StringComparison.Ordinal)).ShouldHaveSingleItem();
-        row.ShouldContain(value.Length > 0 ? $"| `{value}` |" : "| required |");
+        row.ShouldContain(value switch { "" => "| required |", "none" => "| none |", _ => $"| `{value}` |" });
     }
 
     /// <summary>Every value of the options as "path=default" ("name" stands for any policy name).</summary>
@@ -89,7 +89,7 @@ public sealed class ConfigurationSchemaTests
 
     private static string Text(object? value) => value switch
     {
-        null => "off",
+        null => "none",
         double share => share.ToString(CultureInfo.InvariantCulture),
         List<int> numbers => $"[{string.Join(", ", numbers)}]",
         TimeSpan duration => Durations.Write(duration),

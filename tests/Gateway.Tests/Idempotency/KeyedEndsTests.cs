@@ -66,5 +66,5 @@ public sealed class KeyedEndsTests
     private static AttemptResult Answered(int status) => new(ForwardEnd.Answered, AttemptFault.None, status, default);
 
     private static KeyedEnd End(AttemptResult? last, int answered, bool leftInDoubt = false, int status = 0) =>
-        KeyedEnds.Of(new AttemptState { Last = last, LeftInDoubt = leftInDoubt, Status = last?.Status ?? status }, answered);
+        KeyedEnds.Of(new AttemptState { Last = last, LeftInDoubt = leftInDoubt, MayBeApplied = leftInDoubt, Status = last?.Status ?? status }, answered);
 }

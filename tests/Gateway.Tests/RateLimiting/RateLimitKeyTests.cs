@@ -107,7 +107,7 @@ public sealed class RateLimitKeyTests
     private static string Key(string partitionBy, HttpContext context, string? tenant)
     {
         var policy = RateLimitPolicies.Of([.. partitionBy.Split(", ").Select((p, i) => ($"PartitionBy:{i}", p))]);
-        var request = new GatewayRequest { CorrelationHeader = "X-Correlation-Id", CorrelationId = "1", TenantId = tenant };
+        var request = new GatewayRequest { CorrelationHeader = "X-Correlation-Id", CorrelationId = "1", TenantScope = tenant };
         var key = new char[RateLimitKey.MaxLength];
         return new string(key, 0, policy.PartitionBy.Write(context, request, key));
     }

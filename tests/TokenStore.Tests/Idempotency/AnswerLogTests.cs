@@ -215,6 +215,18 @@ public sealed class AnswerLogTests : IDisposable
     }
 
     [Fact]
+    public async Task Start_WriterDiesOfABug_WhoWaitsIsTold()
+    {
+        await using var store = await _folder.OpenAsync(_disk);
+        _disk.OnWrite = _ => throw new InvalidOperationException("a bug");
+
+        var waiting = await Should.ThrowAsync<TokenStoreUnavailableException>(
+            () => store.Start("a").WaitAsync(TimeSpan.FromSeconds(10), TimeProvider.System));
+
+        waiting.Message.ShouldContain("Restart the gateway");
+    }
+
+    [Fact]
     public async Task Ask_AnswerDamagedOnDisk_IsUnknownAndLogged()
     {
         await using var store = await _folder.OpenAsync();

@@ -29,7 +29,7 @@ internal sealed class BulkheadMetrics
     }
 
     public void Rejected(BulkheadName name, PlaceStatus status) =>
-        _rejections.Add(1, Scope(name), Name(name), new KeyValuePair<string, object?>("fencegateway.reason", Name(status)));
+        _rejections.Add(1, Scope(name), Name(name), new KeyValuePair<string, object?>("fencegateway.reason", status.Name()));
 
     /// <param name="name">The bulkhead.</param>
     /// <param name="status">How the wait ended; null when the client left or the gateway stopped.</param>
@@ -37,26 +37,31 @@ internal sealed class BulkheadMetrics
     public void Waited(BulkheadName name, PlaceStatus? status, TimeSpan duration) =>
         _wait.Record(
             duration.TotalSeconds, Scope(name), Name(name),
-            new KeyValuePair<string, object?>("fencegateway.outcome", status is { } known ? Name(known) : "abandoned"));
+            new KeyValuePair<string, object?>("fencegateway.outcome", status is { } known ? known.Name() : "abandoned"));
 
     private IEnumerable<Measurement<int>> Observe(Func<Bulkhead, int> one, Func<ResourceBulkheads, int> many) =>
         _registry.All.Select(b => new Measurement<int>(one(b), Scope(b.Name), Name(b.Name)))
             .Concat(_registry.Resources.Select(r => new Measurement<int>(many(r), Scope(r.Name), Name(r.Name))));
 
-    private static KeyValuePair<string, object?> Scope(BulkheadName name) => new("fencegateway.scope", name.Scope switch
+    private static KeyValuePair<string, object?> Scope(BulkheadName name) => new("fencegateway.scope", name.Scope.Name());
+
+    private static KeyValuePair<string, object?> Name(BulkheadName name) => new("fencegateway.bulkhead", name.Name);
+}
+
+internal static class BulkheadTagValues
+{
+    public static string Name(this BulkheadScope scope) => scope switch
     {
         BulkheadScope.Resource => "resource",
         BulkheadScope.Route => "route",
         _ => "cluster",
-    });
+    };
 
-    private static KeyValuePair<string, object?> Name(BulkheadName name) => new("fencegateway.bulkhead", name.Name);
-
-    private static string Name(PlaceStatus status) => status switch
+    public static string Name(this PlaceStatus status) => status switch
     {
         PlaceStatus.Taken => "taken",
         PlaceStatus.Full => "full",
-        PlaceStatus.TimedOut => "timeout",
+        PlaceStatus.TimedOut => "timed_out",
         _ => "stale",
     };
 }

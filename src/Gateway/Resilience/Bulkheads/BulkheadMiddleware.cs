@@ -70,13 +70,13 @@ internal sealed class BulkheadMiddleware(
         RouteBulkheads bulkheads,
         CancellationToken cancellationToken)
     {
+        var started = time.GetTimestamp();
         var entering = bulkheads.EnterAsync(scope, context, request, cancellationToken);
         if (entering.IsCompletedSuccessfully)
         {
             return await entering;
         }
 
-        var started = time.GetTimestamp();
         PlaceStatus? status = null;
         try
         {
@@ -131,7 +131,7 @@ internal sealed class BulkheadMiddleware(
         var isFirst = _saidAt.TryAdd(name, now);
         if (isFirst || (_saidAt[name] is var then && time.GetElapsedTime(then, now) >= Quiet && _saidAt.TryUpdate(name, now, then)))
         {
-            logger.TurnsAway(name.Scope, name.Name, status, request.Fence?.Resource.Value, Quiet);
+            logger.TurnsAway(name.Scope.Name(), name.Name, status.Name(), request.Fence?.Resource.Value, Quiet);
         }
     }
 }

@@ -2,12 +2,6 @@ using Polly.CircuitBreaker;
 
 namespace FenceGateway.Gateway.Resilience.CircuitBreaking;
 
-/// <summary>Whose circuit it is.</summary>
-/// <param name="Cluster">YARP's cluster.</param>
-/// <param name="Destination">A destination of the cluster.</param>
-/// <param name="Policy">The resilience policy that asks for it.</param>
-internal sealed record CircuitName(string Cluster, string Destination, string Policy);
-
 /// <summary>What a circuit looked like at one moment.</summary>
 /// <param name="State">Its state; half-open as soon as the break is over.</param>
 /// <param name="Since">Since when.</param>

@@ -53,7 +53,7 @@ public sealed class BulkheadTests
         refused.RetryAfter.ShouldBe(13);
         var waited = recorder.Of("fencegateway.bulkhead.wait.duration").Single();
         waited.Value.ShouldBe(13);
-        waited.Tags["fencegateway.outcome"].ShouldBe("timeout");
+        waited.Tags["fencegateway.outcome"].ShouldBe("timed_out");
         waited.Tags["fencegateway.scope"].ShouldBe("cluster");
         held.Release();
         (await answering).ShouldBeServices(200);

@@ -1,3 +1,4 @@
+using FenceGateway.Gateway.Configuration;
 using FenceGateway.Gateway.Forwarding;
 using FenceGateway.Gateway.Requests;
 using FenceGateway.Gateway.Resilience;
@@ -30,7 +31,7 @@ public sealed class CircuitBreakerMiddlewareTests : IDisposable
         _context.Features.Set(_request);
         _context.Features.Set<IReverseProxyFeature>(_proxy);
         _context.SetEndpoint(new Endpoint(
-            null, new EndpointMetadataCollection(new RouteResilience(new RouteMechanisms { Circuits = _circuits })), "test"));
+            null, new EndpointMetadataCollection(new Reloadable<RouteMechanisms>(new RouteMechanisms { Circuits = _circuits })), "test"));
     }
 
     public void Dispose() => _world.Dispose();
@@ -172,7 +173,7 @@ public sealed class CircuitBreakerMiddlewareTests : IDisposable
     {
         CircuitWorld.Open(_a);
         CircuitWorld.Open(_b);
-        _request.Attempts.LeftInDoubt = true;
+        _request.Attempts.MayBeApplied = true;
         (await RunAsync(200)).ShouldBeNull();
         _context.Response.StatusCode.ShouldBe(200);
         _context.Response.Headers.ShouldBeEmpty();

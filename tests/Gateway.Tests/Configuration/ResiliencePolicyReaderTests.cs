@@ -1,7 +1,6 @@
 using System.Text.Json.Nodes;
-using FenceGateway.Gateway.Tests.Configuration;
 
-namespace FenceGateway.Gateway.Tests.Resilience;
+namespace FenceGateway.Gateway.Tests.Configuration;
 
 public sealed class ResiliencePolicyReaderTests
 {

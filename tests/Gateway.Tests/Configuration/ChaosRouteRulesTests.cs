@@ -1,6 +1,4 @@
-using FenceGateway.Gateway.Tests.Configuration;
-
-namespace FenceGateway.Gateway.Tests.Chaos;
+namespace FenceGateway.Gateway.Tests.Configuration;
 
 public sealed class ChaosRouteRulesTests
 {

@@ -2,7 +2,7 @@ using System.Net;
 using FenceGateway.Gateway.Configuration;
 using Microsoft.AspNetCore.HttpOverrides;
 
-namespace FenceGateway.Gateway.RateLimiting;
+namespace FenceGateway.Gateway.Requests;
 
 /// <summary>
 /// Whose word about a client's address counts. Without trusted proxies the address is that of the connection, whatever

@@ -1,6 +1,7 @@
 using FenceGateway.Gateway.RateLimiting;
+using FenceGateway.Gateway.Tests.RateLimiting;
 
-namespace FenceGateway.Gateway.Tests.RateLimiting;
+namespace FenceGateway.Gateway.Tests.Configuration;
 
 public sealed class RateLimitPolicyReaderTests
 {
@@ -14,7 +15,7 @@ public sealed class RateLimitPolicyReaderTests
         policy.ShouldBe(new RateLimitPolicy
         {
             Name = "test",
-            Type = RateLimiterType.TokenBucket,
+            Type = RateLimitType.TokenBucket,
             PermitLimit = 100,
             Window = TimeSpan.FromSeconds(1),
             SegmentsPerWindow = 8,

@@ -1,7 +1,7 @@
 namespace FenceGateway.Gateway.RateLimiting;
 
 /// <summary>How a rate limit counts.</summary>
-internal enum RateLimiterType
+internal enum RateLimitType
 {
     /// <summary>A number of requests in each window; windows follow each other.</summary>
     FixedWindow,

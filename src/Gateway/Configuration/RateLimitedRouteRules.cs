@@ -1,8 +1,8 @@
-using FenceGateway.Gateway.Configuration;
+using FenceGateway.Gateway.RateLimiting;
 using Microsoft.AspNetCore.Routing.Patterns;
 using Yarp.ReverseProxy.Configuration;
 
-namespace FenceGateway.Gateway.RateLimiting;
+namespace FenceGateway.Gateway.Configuration;
 
 /// <summary>What must hold between routes and the rate limits that they name.</summary>
 internal static class RateLimitedRouteRules

@@ -1,14 +1,11 @@
 using System.Collections.Frozen;
-using FenceGateway.Gateway.Configuration;
+using FenceGateway.Gateway.RateLimiting;
 
-namespace FenceGateway.Gateway.RateLimiting;
+namespace FenceGateway.Gateway.Configuration;
 
 /// <summary>Turns the options of all policies into policies, and reports what the options' own bounds cannot express.</summary>
 internal static class RateLimitPolicyReader
 {
-    /// <summary>YARP's word for a route without a limit.</summary>
-    public const string Disable = "Disable";
-
     private static readonly string[] Plain =
         [nameof(RateLimitKeyKind.ClientAddress), nameof(RateLimitKeyKind.Tenant), nameof(RateLimitKeyKind.Resource)];
 
@@ -38,9 +35,9 @@ internal static class RateLimitPolicyReader
     /// <summary>The name stands in the RateLimit fields as a string (RFC 8941, section 3.3.3).</summary>
     private static void CheckName(string name, List<ConfigProblem> problems)
     {
-        if (name.Equals(Disable, StringComparison.OrdinalIgnoreCase))
+        if (RateLimitConfigFilter.IsDisable(name))
         {
-            problems.Add(new(Path(name), $"is a name that means no limit on a route (RateLimiterPolicy: {Disable}); choose another"));
+            problems.Add(new(Path(name), $"is a name that means no limit on a route (RateLimiterPolicy: {RateLimitConfigFilter.Disable}); choose another"));
         }
         else if (name.Any(c => c is < ' ' or > '~'))
         {

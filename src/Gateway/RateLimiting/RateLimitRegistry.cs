@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using FenceGateway.Gateway.Configuration;
 
 namespace FenceGateway.Gateway.RateLimiting;
 
@@ -8,31 +9,19 @@ namespace FenceGateway.Gateway.RateLimiting;
 /// <param name="Fields">How it is told to clients.</param>
 internal sealed record RateLimit(RateLimitPolicy Policy, RateLimitPartitions Partitions, RateLimitFields Fields);
 
-/// <summary>A policy's name, attached to endpoints as metadata, and the limit that it stands for at the moment.</summary>
-internal sealed class RateLimitReference(RateLimit limit)
-{
-    private volatile RateLimit _current = limit;
-
-    public RateLimit Current
-    {
-        get => _current;
-        set => _current = value;
-    }
-}
-
 /// <summary>
 /// The rate limits that endpoints refer to, by name, for the life of the process. Routes that name the same policy share its
 /// limit, and a reload that leaves a policy as it is leaves its counts as well.
 /// </summary>
-internal sealed class RateLimiterRegistry(TimeProvider time)
+internal sealed class RateLimitRegistry(TimeProvider time)
 {
     private readonly Lock _writing = new();
-    private volatile Dictionary<string, RateLimitReference> _references = new(StringComparer.OrdinalIgnoreCase);
+    private volatile Dictionary<string, Reloadable<RateLimit>> _references = new(StringComparer.OrdinalIgnoreCase);
 
     /// <summary>All limits, those of policies that are gone included.</summary>
     public IEnumerable<RateLimit> All => _references.Values.Select(r => r.Current);
 
-    public bool TryGet(string name, [NotNullWhen(true)] out RateLimitReference? reference) =>
+    public bool TryGet(string name, [NotNullWhen(true)] out Reloadable<RateLimit>? reference) =>
         _references.TryGetValue(name, out reference);
 
     /// <summary>
@@ -43,12 +32,12 @@ internal sealed class RateLimiterRegistry(TimeProvider time)
     {
         lock (_writing)
         {
-            var references = new Dictionary<string, RateLimitReference>(_references, StringComparer.OrdinalIgnoreCase);
+            var references = new Dictionary<string, Reloadable<RateLimit>>(_references, StringComparer.OrdinalIgnoreCase);
             foreach (var (name, policy) in policies)
             {
                 if (!references.TryGetValue(name, out var reference))
                 {
-                    references[name] = new RateLimitReference(New(policy));
+                    references[name] = new(New(policy));
                 }
                 else if (reference.Current.Policy != policy)
                 {

@@ -1,11 +1,12 @@
+using FenceGateway.Gateway.Configuration;
 using FenceGateway.Gateway.RateLimiting;
 using FenceGateway.TestKit;
 
 namespace FenceGateway.Gateway.Tests.RateLimiting;
 
-public sealed class RateLimiterRegistryTests
+public sealed class RateLimitRegistryTests
 {
-    private readonly RateLimiterRegistry _registry = new(new ManualTimeProvider());
+    private readonly RateLimitRegistry _registry = new(new ManualTimeProvider());
 
     [Fact]
     public void Apply_UnchangedPolicy_KeepsItsCount()
@@ -55,7 +56,7 @@ public sealed class RateLimiterRegistryTests
     private void Apply(params (string Key, string Value)[] settings) =>
         _registry.Apply(new Dictionary<string, RateLimitPolicy> { ["test"] = RateLimitPolicies.Of(settings) });
 
-    private RateLimitReference Get()
+    private Reloadable<RateLimit> Get()
     {
         _registry.TryGet("TEST", out var reference).ShouldBeTrue();
         return reference;
