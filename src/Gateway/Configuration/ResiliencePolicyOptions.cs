@@ -100,11 +100,11 @@ internal sealed class AdaptiveLimitOptions
 
 internal sealed class TimeoutOptions
 {
-    [Description("Until a connection to the service is there.")]
-    [Range(typeof(TimeSpan), "00:00:00.001", "00:10:00")]
+    [Description("Until a TCP connection to the service is there. Without it, and for TLS on top of it, the limit is 15 s.")]
+    [Range(typeof(TimeSpan), "00:00:00.001", "00:00:15")]
     public TimeSpan? Connect { get; set; }
 
-    [Description("From the start of an attempt until the head of the service's answer.")]
+    [Description("From the start of an attempt until the head of the service's answer, the upload of the body included.")]
     [Range(typeof(TimeSpan), "00:00:00.001", "1.00:00:00")]
     public TimeSpan? FirstByte { get; set; }
 
