@@ -26,9 +26,10 @@ internal abstract class StoreUnderTest : IAsyncDisposable
     public string NewPrefix() => "fleet" + Interlocked.Increment(ref _lastFleet).ToString(CultureInfo.InvariantCulture);
 
     /// <summary>The section <c>FenceGateway:TokenStore</c> of a gateway that reaches the servers at <paramref name="ports"/>.</summary>
-    public virtual JsonObject Configuration(string prefix, IReadOnlyList<int> ports) => new()
+    public virtual JsonObject Configuration(string prefix, IReadOnlyList<int> ports, TimeSpan sessionTtl) => new()
     {
-        ["Provider"] = Provider,
+        [nameof(Provider)] = Provider,
+        ["SessionTtl"] = sessionTtl.ToString(),
         ["KeyPrefix"] = prefix,
         [Provider] = Settings(prefix, ports),
     };

@@ -18,13 +18,17 @@ internal sealed class FleetGateway : IAsyncDisposable
     /// <param name="store">The fleet's store.</param>
     /// <param name="prefix">The fleet's key prefix.</param>
     /// <param name="proxied">Whether it reaches the store through proxies.</param>
-    public FleetGateway(string name, Uri service, StoreUnderTest store, string prefix, bool proxied)
+    /// <param name="sessionTtl">Null for <see cref="FleetTimes.SessionTtl"/>.</param>
+    public FleetGateway(
+        string name, Uri service, StoreUnderTest store, string prefix, bool proxied = false, TimeSpan? sessionTtl = null)
     {
         Name = name;
         _proxies = proxied ? [.. store.Servers.Select(s => new TcpProxy(s.Port))] : [];
         var ports = proxied ? _proxies.Select(p => p.Port) : store.Servers.Select(s => s.Port);
         _options = new GatewayProcessOptions { ConfigFile = _folder.File("gateway.json") };
-        File.WriteAllText(_options.ConfigFile, Configuration(service, store.Configuration(prefix, [.. ports])).ToJsonString());
+        File.WriteAllText(
+            _options.ConfigFile,
+            Configuration(service, store.Configuration(prefix, [.. ports], sessionTtl ?? FleetTimes.SessionTtl)).ToJsonString());
     }
 
     public string Name { get; }
@@ -78,7 +82,6 @@ internal sealed class FleetGateway : IAsyncDisposable
 
     private static JsonObject Configuration(Uri service, JsonObject store)
     {
-        store["SessionTtl"] = FleetTimes.SessionTtl.ToString();
         return new JsonObject
         {
             ["Serilog"] = new JsonObject { ["MinimumLevel"] = "Warning" },
@@ -97,7 +100,7 @@ internal sealed class FleetGateway : IAsyncDisposable
                 {
                     ["orders"] = new JsonObject
                     {
-                        ["Destinations"] = new JsonObject { ["a"] = new JsonObject { ["Address"] = service.ToString() } },
+                        ["Destinations"] = new JsonObject { ["a"] = JsonNode.Parse($$"""{ "Address": "{{service}}" }""") },
                     },
                 },
             },
