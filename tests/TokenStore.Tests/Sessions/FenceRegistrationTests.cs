@@ -244,8 +244,7 @@ public sealed class FenceRegistrationTests : IAsyncDisposable
         await admission;
 
         _store.Heartbeat = () => Task.FromResult(Heartbeat.Ended);
-        await _time.WaitForTimerWithinAsync(TimeToLive / 3);
-        _time.Advance(TimeToLive / 3);
+        await BeatAsync();
         await EventuallyAsync(() => _store.Withdrawn.Count == 1, "withdrawn");
         var (session, registrations) = _store.Withdrawn.Single();
         session.ShouldBe(lost.Id);
@@ -257,8 +256,7 @@ public sealed class FenceRegistrationTests : IAsyncDisposable
     {
         ResourceKey.TryCreate("orders/late", out var late).ShouldBeTrue();
         _store.Heartbeat = () => Task.FromResult(new Heartbeat(true, [new ResourceChange(late, 40)]));
-        await _time.WaitForTimerWithinAsync(TimeToLive / 3);
-        _time.Advance(TimeToLive / 3);
+        await BeatAsync();
         await EventuallyAsync(() => _store.Withdrawn.Any(w => w.Registrations.Any(r => r.Resource == late)), "a step carried out late");
         _table.Get("orders/late").Mark.ShouldBe(40);
     }
@@ -309,6 +307,13 @@ public sealed class FenceRegistrationTests : IAsyncDisposable
 
         Task<OperatorStatus> SetMark(long mark) =>
             _table.SetMarkAsync(_fence.Resource, mark, Hold, "a test", "tests", CancellationToken.None).AsTask();
+    }
+
+    private async Task BeatAsync()
+    {
+        // The end of the session, the look for idle registrations, the next heartbeat.
+        await _time.WaitForTimersAsync(3);
+        _time.Advance(TimeToLive / 3 + TimeSpan.FromMilliseconds(1));
     }
 
     private void Tell(long mark) => _store.Changed!(new ResourceChange(_fence.Resource, mark));
