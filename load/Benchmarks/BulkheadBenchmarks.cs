@@ -20,7 +20,7 @@ public class BulkheadBenchmarks
     public void SetUp()
     {
         _store = new TemporaryStore();
-        var fenced = new FencedWaiters(new FenceTable(_store.Store, TimeProvider.System, 16));
+        var fenced = new FencedWaiters(new FenceTable(_store.Session, TimeProvider.System, 16));
         var policy = new BulkheadPolicy(64, 32, TimeSpan.FromSeconds(1), null, null);
         _bulkhead = new Bulkhead(new BulkheadName(BulkheadScope.Route, "a"), policy, fenced, TimeProvider.System);
         _adaptive = new Bulkhead(

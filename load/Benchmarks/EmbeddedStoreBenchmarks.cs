@@ -8,8 +8,7 @@ namespace FenceGateway.Benchmarks;
 public class EmbeddedStoreBenchmarks
 {
     private const int Resources = 10_000;
-    private readonly EnterRequest[] _requests =
-        [.. Enumerable.Range(0, Resources).Select(i => TemporaryStore.Enter(TemporaryStore.Key(i), 34))];
+    private EnterRequest[] _requests = [];
     private TemporaryStore _store = null!;
     private int _next;
 
@@ -18,6 +17,7 @@ public class EmbeddedStoreBenchmarks
     {
         _store = new TemporaryStore();
         await _store.OpenAsync(Resources, 34);
+        _requests = [.. Enumerable.Range(0, Resources).Select(i => _store.Enter(TemporaryStore.Key(i), 34))];
     }
 
     [GlobalCleanup]
@@ -67,7 +67,7 @@ public class DurableCommitBenchmarks
     {
         for (var token = first; token <= last; token++)
         {
-            await _store.Store.EnterAsync(TemporaryStore.Enter(key, token), CancellationToken.None);
+            await _store.Store.EnterAsync(_store.Enter(key, token), CancellationToken.None);
         }
     }
 }

@@ -23,8 +23,8 @@ public class FenceTableBenchmarks
     {
         _store = new TemporaryStore();
         await _store.OpenAsync(Resources, Steady.Value);
-        _table = new FenceTable(_store.Store, TimeProvider.System, 2 * Resources);
-        _small = new FenceTable(_store.Store, TimeProvider.System, 16);
+        _table = new FenceTable(_store.Session, TimeProvider.System, 2 * Resources);
+        _small = new FenceTable(_store.Session, TimeProvider.System, 16);
         foreach (var key in _keys)
         {
             await _table.AdmitAsync(_table.Get(key), Steady, isWrite: false, Rules, CancellationToken.None);

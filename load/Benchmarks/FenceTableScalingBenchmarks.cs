@@ -33,7 +33,7 @@ public class FenceTableScalingBenchmarks
     {
         _store = new TemporaryStore();
         await _store.OpenAsync(Resources, Steady.Value);
-        _table = new FenceTable(_store.Store, TimeProvider.System, 2 * Resources);
+        _table = new FenceTable(_store.Session, TimeProvider.System, 2 * Resources);
         foreach (var key in _keys)
         {
             await _table.AdmitAsync(_table.Get(key), Steady, isWrite: false, Rules, CancellationToken.None);

@@ -36,8 +36,11 @@ public enum AdmissionStatus
 /// <param name="Mark">The highest mark known to be durable; 0 when none is.</param>
 /// <param name="RetryAfter">While draining: when it is worth to try again, if that is known.</param>
 /// <param name="Fault">Why the store cannot tell; null otherwise.</param>
+/// <param name="Session">The session in which it was admitted; null where no registration stands behind the admission. A write has to be
+/// cut off when the session ends (<see cref="StoreSession.Ended"/>): from then on the store holds newer tokens back only for
+/// the in-doubt hold.</param>
 public readonly record struct Admission(
-    AdmissionStatus Status, ResourceFence Fence, long Mark, TimeSpan? RetryAfter = null, string? Fault = null);
+    AdmissionStatus Status, ResourceFence Fence, long Mark, TimeSpan? RetryAfter = null, string? Fault = null, StoreSession? Session = null);
 
 /// <summary>What one gateway knows of a resource, for people.</summary>
 /// <param name="Mark">The highest mark known to be durable; 0 when none is.</param>

@@ -2,16 +2,63 @@ using FenceGateway.Fencing;
 
 namespace FenceGateway.TokenStore;
 
-/// <summary>Asks a store to raise a mark and to register this gateway as a writer.</summary>
+/// <summary>Asks a store to raise a mark and to register a session as a writer.</summary>
+/// <param name="Session">The session; it has to be alive.</param>
 /// <param name="Resource">The resource.</param>
 /// <param name="Token">The token presented.</param>
 /// <param name="Oldest">The lowest token that this gateway still has in flight or in doubt there, else <paramref name="Token"/>.</param>
-/// <param name="InDoubtHold">How long writes of a gateway that died hold newer tokens back; not negative.</param>
-public readonly record struct EnterRequest(ResourceKey Resource, FencingToken Token, FencingToken Oldest, TimeSpan InDoubtHold);
+/// <param name="Sequence">Grows with every step of this gateway, over all resources; from 1. A step that is carried out late, after
+/// a later one of the same session, changes nothing.</param>
+/// <param name="InDoubtHold">How long writes of a session that ended hold newer tokens back; 0 to 24 hours.</param>
+public readonly record struct EnterRequest(
+    string Session, ResourceKey Resource, FencingToken Token, FencingToken Oldest, long Sequence, TimeSpan InDoubtHold)
+{
+    /// <summary>Refuses a request that no caller may make.</summary>
+    /// <exception cref="ArgumentException">It lacks something, or the oldest token is above the token.</exception>
+    public static void ThrowIfInvalid(in EnterRequest request)
+    {
+        if (request.Session is null || request.Resource.Value is null || request.Oldest.Value < 1
+            || request.Token.Value < request.Oldest.Value || request.InDoubtHold < TimeSpan.Zero)
+        {
+            throw new ArgumentException(
+                "A request needs a session, a resource, a token, an oldest token not above it, and a hold that is not negative.",
+                nameof(request));
+        }
+    }
+}
 
 /// <summary>What the store answered.</summary>
 /// <param name="Status">Admitted, draining or stale.</param>
 /// <param name="Mark">The mark, durable: the token asked for, or the higher one that makes it stale.</param>
-/// <param name="RetryAfter">While draining: when writes that died with another process (or with this one's predecessor) stop
-/// to hold this token back; zero when only writes that are alive do.</param>
-public readonly record struct EnterReply(EnterStatus Status, FencingToken Mark, TimeSpan RetryAfter = default);
+/// <param name="RetryAfter">While draining: how much longer writes of sessions that ended hold this token back; zero when none does.</param>
+/// <param name="HeldElsewhere">While draining: whether a session that lives, other than the asking one, may have older writes on
+/// their way.</param>
+public readonly record struct EnterReply(
+    EnterStatus Status, FencingToken Mark, TimeSpan RetryAfter = default, bool HeldElsewhere = false);
+
+/// <summary>A session's registration at a resource.</summary>
+/// <param name="Resource">The resource.</param>
+/// <param name="Sequence">Of the latest step that may have made it.</param>
+public readonly record struct Registration(ResourceKey Resource, long Sequence)
+{
+    /// <summary>So many are withdrawn at once, at most.</summary>
+    public const int MaxBatch = 256;
+}
+
+/// <summary>A mark may have risen, or a writer may have gone.</summary>
+/// <param name="Resource">Where.</param>
+/// <param name="Mark">The mark, durable; 0 when it is not known.</param>
+public readonly record struct ResourceChange(ResourceKey Resource, long Mark);
+
+/// <summary>The answer to a heartbeat.</summary>
+/// <param name="Alive">Whether the session lives, from now on for its time to live.</param>
+/// <param name="Revoked">Resources at which the session is registered below the mark: at most <see cref="MaxRevoked"/>, the rest with
+/// the next heartbeat.</param>
+public readonly record struct Heartbeat(bool Alive, IReadOnlyList<ResourceChange> Revoked)
+{
+    /// <summary>So many revocations are told at once, at most.</summary>
+    public const int MaxRevoked = 1000;
+
+    /// <summary>The session has ended.</summary>
+    public static Heartbeat Ended { get; } = new(false, []);
+}

@@ -7,10 +7,13 @@ namespace FenceGateway.TokenStore;
 /// acts or waits outside of it. Every wait is bounded by the drain time-out of the request, and whatever it learns it looks at
 /// again under the lock before it admits.
 /// </summary>
-internal sealed class FenceAdmission(ITokenStore store, TimeProvider time, FenceCache fences, Action<ResourceFence> markRaised)
+internal sealed class FenceAdmission(GatewaySession session, TimeProvider time, FenceCache fences, Action<ResourceFence> markRaised)
 {
     /// <summary>How long a request waits for the store at least, however impatient it is about older writes.</summary>
     private static readonly TimeSpan StoreTimeout = TimeSpan.FromSeconds(5);
+
+    /// <summary>How long a request waits before it asks again, at most, while others hold its token back: mostly it is told before.</summary>
+    private static readonly TimeSpan AskAgain = TimeSpan.FromMilliseconds(200);
 
     private static readonly string TooSlow = $"The token store did not answer within {StoreTimeout}.";
 
@@ -20,25 +23,34 @@ internal sealed class FenceAdmission(ITokenStore store, TimeProvider time, Fence
         var deadline = time.After(rules.DrainTimeout);
         var storeDeadline = Math.Max(deadline, time.After(StoreTimeout));
         int? failuresBefore = null;
+        int? arrived = null;
         while (true)
         {
             FenceStep step;
             (int Count, string? Fault) failures;
             Task? changed = null;
-            var oldest = 0L;
+            StoreSession? admittedIn = null;
+            var entering = default(Entering);
             var now = time.GetTimestamp();
             lock (fence.Gate)
             {
                 failures = fence.Failures;
                 failuresBefore ??= failures.Count;
-                step = GiveUp(fence.NextLocked(token.Value, rules, now), failures.Count != failuresBefore, now >= deadline, now >= storeDeadline);
+                arrived ??= fence.EntersBegun;
+                step = GiveUp(fence.NextLocked(token.Value, rules, now, arrived.Value), failures.Count != failuresBefore, now >= deadline, now >= storeDeadline);
                 switch (step.Kind)
                 {
-                    case FenceStepKind.Admit when isWrite:
-                        fence.Active.Begin(token.Value);
+                    case FenceStepKind.Admit:
+                        admittedIn = fence.SessionLocked;
+                        fence.Used = true;
+                        if (isWrite)
+                        {
+                            fence.Active.Begin(token.Value);
+                        }
+
                         break;
                     case FenceStepKind.Enter:
-                        oldest = fence.BeginEnterLocked(step.Token);
+                        entering = BeginEnterLocked(fence, step.Token);
                         break;
                     case FenceStepKind.AwaitStore or FenceStepKind.AwaitDrain:
                         changed = fence.ChangedLocked();
@@ -49,7 +61,7 @@ internal sealed class FenceAdmission(ITokenStore store, TimeProvider time, Fence
             switch (step.Kind)
             {
                 case FenceStepKind.Admit:
-                    return new Admission(AdmissionStatus.Admitted, fence, token.Value);
+                    return new Admission(AdmissionStatus.Admitted, fence, token.Value, Session: admittedIn);
                 case FenceStepKind.RefuseStale:
                     return new Admission(AdmissionStatus.Stale, fence, fence.Mark);
                 case FenceStepKind.RefuseDraining:
@@ -58,17 +70,17 @@ internal sealed class FenceAdmission(ITokenStore store, TimeProvider time, Fence
                     return new Admission(AdmissionStatus.Unavailable, fence, fence.Mark, Fault: failures.Fault ?? TooSlow);
                 case FenceStepKind.LookUpAgain:
                     fence = fences.Get(fence.Resource.Value);
-                    failuresBefore = null;
+                    (failuresBefore, arrived) = (null, null);
                     break;
                 case FenceStepKind.Enter:
                     // Not awaited: other requests wait for the same reply, and it must be learnt when this one has left.
-                    _ = EnterAsync(fence, new FencingToken(step.Token), new FencingToken(oldest), rules.InDoubtHold);
+                    _ = EnterAsync(fence, entering, rules.InDoubtHold);
                     break;
                 case FenceStepKind.AwaitStore:
                     await WaitAsync(changed!, now, storeDeadline, cancellationToken);
                     break;
                 default:
-                    await WaitAsync(changed!, now, step.Until == 0 ? deadline : Math.Min(deadline, step.Until), cancellationToken);
+                    await WaitAsync(changed!, now, step.WakeAt == 0 ? deadline : Math.Min(deadline, step.WakeAt), cancellationToken);
                     break;
             }
         }
@@ -83,14 +95,24 @@ internal sealed class FenceAdmission(ITokenStore store, TimeProvider time, Fence
         _ => step,
     };
 
-    private async Task EnterAsync(ResourceFence fence, FencingToken token, FencingToken oldest, TimeSpan inDoubtHold)
+    private Entering BeginEnterLocked(ResourceFence fence, long token)
+    {
+        var (current, sequence) = (session.Current, session.NextSequence());
+        var oldest = fence.BeginEnterLocked(token, current, sequence);
+        return new Entering(current, new FencingToken(token), new FencingToken(oldest), sequence);
+    }
+
+    private async Task EnterAsync(ResourceFence fence, Entering step, TimeSpan inDoubtHold)
     {
         var before = fence.Mark;
         try
         {
-            var request = new EnterRequest(fence.Resource, token, oldest, inDoubtHold);
-            var reply = await store.EnterAsync(request, CancellationToken.None);
-            FenceTable.Finish(fence, () => fence.EndEnterLocked(token.Value, reply, time.After(reply.RetryAfter)));
+            var request = new EnterRequest(
+                step.Session?.Id ?? "", fence.Resource, step.Token, step.Oldest, step.Sequence, inDoubtHold);
+            var reply = await session.EnterAsync(step.Session, request);
+            var (holdUntil, askAt) = (time.After(reply.RetryAfter), AskAt(reply, step.Session!));
+            FenceTable.Finish(
+                fence, () => fence.EndEnterLocked(step.Token.Value, step.Oldest.Value, step.Session!, reply, holdUntil, askAt));
         }
         catch (Exception e)
         {
@@ -103,6 +125,19 @@ internal sealed class FenceAdmission(ITokenStore store, TimeProvider time, Fence
         {
             markRaised(fence);
         }
+    }
+
+    /// <summary>0 when nobody but this gateway, or a process that is gone, can hold the token back.</summary>
+    private long AskAt(in EnterReply reply, StoreSession asked)
+    {
+        if (asked.IsEndless || !(reply.HeldElsewhere || reply.RetryAfter > TimeSpan.Zero))
+        {
+            return 0;
+        }
+
+        // Spread, so that the gateways of a fleet do not ask in step.
+        var wait = AskAgain * (0.75 + Random.Shared.NextDouble() / 2);
+        return time.After(!reply.HeldElsewhere && reply.RetryAfter < wait ? reply.RetryAfter : wait);
     }
 
     private TimeSpan? Remaining(long now, long until) => until == 0 ? null : time.GetElapsedTime(now, until);
@@ -118,4 +153,7 @@ internal sealed class FenceAdmission(ITokenStore store, TimeProvider time, Fence
 
         cancellationToken.ThrowIfCancellationRequested();
     }
+
+    /// <summary>A step that is on its way to the store.</summary>
+    private readonly record struct Entering(StoreSession? Session, FencingToken Token, FencingToken Oldest, long Sequence);
 }

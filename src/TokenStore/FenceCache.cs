@@ -17,13 +17,19 @@ internal sealed class FenceCache : IEnumerable<ResourceFence>
     private readonly ITokenStore _store;
     private readonly TimeProvider _time;
     private readonly int _capacity;
+    private readonly Action<ResourceFence, FenceRegistration> _withdraw;
     private readonly Lock _evictionGate = new();
     private IEnumerator<KeyValuePair<string, ResourceFence>>? _hand;
     private int _count;
     private volatile bool _closed;
 
-    public FenceCache(ITokenStore store, TimeProvider time, int capacity)
+    /// <param name="store">Knows marks.</param>
+    /// <param name="time">The clock of holds.</param>
+    /// <param name="capacity">So many fences before idle ones are evicted.</param>
+    /// <param name="withdraw">Takes back the registration of an idle fence, which is busy with it.</param>
+    public FenceCache(ITokenStore store, TimeProvider time, int capacity, Action<ResourceFence, FenceRegistration> withdraw)
     {
+        _withdraw = withdraw;
         ArgumentOutOfRangeException.ThrowIfLessThan(capacity, 1);
         _store = store;
         _time = time;
@@ -163,15 +169,32 @@ internal sealed class FenceCache : IEnumerable<ResourceFence>
             return;
         }
 
-        TaskCompletionSource? signal;
+        TaskCompletionSource? signal = null;
+        bool retired;
+        var withdrawing = false;
+        var registration = default(FenceRegistration);
         lock (fence.Gate)
         {
-            if (!fence.TryRetireLocked(now))
+            retired = fence.TryRetireLocked(now);
+            if (retired)
             {
-                return;
+                signal = fence.TakeSignalLocked();
             }
+            else
+            {
+                // Goes when the hand comes by again.
+                withdrawing = fence.TryBeginWithdrawLocked(now, onlyIdle: false, out registration);
+            }
+        }
 
-            signal = fence.TakeSignalLocked();
+        if (withdrawing)
+        {
+            _withdraw(fence, registration);
+        }
+
+        if (!retired)
+        {
+            return;
         }
 
         Remove(fence);

@@ -3,27 +3,32 @@ using FenceGateway.Fencing;
 namespace FenceGateway.TokenStore;
 
 /// <summary>
-/// The fence of one gateway in front of a <see cref="ITokenStore"/>: admits, refuses, drains (rules R1–R8). A steady write, one
+/// The fence of one gateway in front of its <see cref="ITokenStore"/>: admits, refuses, drains (rules R1–R8). A steady write, one
 /// whose token this gateway has entered with, costs one look-up and one uncontended lock and never asks the store.
 /// </summary>
 /// <remarks>Safe for use by several threads.</remarks>
 public sealed class FenceTable
 {
     private readonly FenceCache _fences;
-    private readonly ITokenStore _store;
+    private readonly GatewaySession _session;
     private readonly TimeProvider _time;
     private readonly FenceAdmission _admission;
+    private readonly FenceRegistrations _registrations;
 
     /// <summary>Makes the table.</summary>
-    /// <param name="store">An open store.</param>
+    /// <param name="session">This gateway's session in the store.</param>
     /// <param name="time">The clock for holds and time-outs.</param>
     /// <param name="capacity">How many resources it holds before it evicts idle ones; at twice as many it refuses new ones.</param>
-    public FenceTable(ITokenStore store, TimeProvider time, int capacity)
+    /// <param name="registrationIdle">How long a registration in a shared store is kept while nothing is admitted on it, at least;
+    /// at most twice as long. Default: 10 s.</param>
+    public FenceTable(GatewaySession session, TimeProvider time, int capacity, TimeSpan? registrationIdle = null)
     {
-        _store = store;
+        _session = session;
         _time = time;
-        _fences = new FenceCache(store, time, capacity);
-        _admission = new FenceAdmission(store, time, _fences, fence => MarkRaised?.Invoke(fence));
+        _fences = new FenceCache(session.Store, time, capacity, (fence, registration) => _registrations!.Withdraw(fence, registration));
+        _registrations = new FenceRegistrations(
+            session, time, _fences, registrationIdle ?? TimeSpan.FromSeconds(10), fence => MarkRaised?.Invoke(fence));
+        _admission = new FenceAdmission(session, time, _fences, fence => MarkRaised?.Invoke(fence));
     }
 
     /// <summary>
@@ -56,12 +61,13 @@ public sealed class FenceTable
         {
             if (fence.HasEnteredLocked(token.Value))
             {
+                fence.Used = true;
                 if (isWrite)
                 {
                     fence.Active.Begin(token.Value);
                 }
 
-                admission = new Admission(AdmissionStatus.Admitted, fence, token.Value);
+                admission = new Admission(AdmissionStatus.Admitted, fence, token.Value, Session: fence.SessionLocked);
                 return true;
             }
         }
@@ -92,7 +98,7 @@ public sealed class FenceTable
     {
         lock (fence.Gate)
         {
-            return fence.NextLocked(token.Value, rules, _time.GetTimestamp()).Kind == FenceStepKind.Admit;
+            return fence.NextLocked(token.Value, rules, _time.GetTimestamp(), fence.EntersBegun).Kind == FenceStepKind.Admit;
         }
     }
 
@@ -168,13 +174,29 @@ public sealed class FenceTable
     }
 
     /// <summary>Stops to admit, for good: every admission is either counted by <see cref="CountActive"/> afterwards or refused.</summary>
-    public void Close() => _fences.Close();
-
-    /// <summary>An operator's mark, higher or lower, while nothing is in flight or in doubt (R11).</summary>
-    /// <exception cref="TokenStoreUnavailableException">It may or may not have been changed.</exception>
-    public async ValueTask<OperatorStatus> SetMarkAsync(SetMarkRequest request, CancellationToken cancellationToken)
+    public void Close()
     {
-        var fence = Get(request.Resource.Value);
+        _registrations.Stop();
+        _fences.Close();
+    }
+
+    /// <summary>After <see cref="Close"/>: takes back every registration that nothing relies on, so that nobody has to wait for this
+    /// gateway's session to end.</summary>
+    /// <exception cref="TokenStoreUnavailableException">The store could not be told.</exception>
+    public Task WithdrawIdleAsync() => _registrations.WithdrawIdleAsync();
+
+    /// <summary>An operator's mark, higher or lower, while nothing is in flight or in doubt at any gateway (R11).</summary>
+    /// <param name="resource">The resource; need not be known yet.</param>
+    /// <param name="mark">The new mark, 0 or greater; 0 forgets every token seen.</param>
+    /// <param name="inDoubtHold">How long writes of a gateway that is gone count.</param>
+    /// <param name="reason">Why, in the operator's words.</param>
+    /// <param name="actor">Who, as far as known.</param>
+    /// <param name="cancellationToken">Ends the wait; it may or may not have been changed then.</param>
+    /// <exception cref="TokenStoreUnavailableException">It may or may not have been changed.</exception>
+    public async ValueTask<OperatorStatus> SetMarkAsync(
+        ResourceKey resource, long mark, TimeSpan inDoubtHold, string reason, string actor, CancellationToken cancellationToken)
+    {
+        var fence = Get(resource.Value);
         lock (fence.Gate)
         {
             if (!fence.TryBeginOperationLocked(_time.GetTimestamp()))
@@ -185,7 +207,12 @@ public sealed class FenceTable
 
         try
         {
-            await _store.SetMarkAsync(request, cancellationToken);
+            var request = new SetMarkRequest(_session.Current?.Id ?? "", resource, mark, inDoubtHold, reason, actor);
+            if (!await _session.SetMarkAsync(request, cancellationToken))
+            {
+                Finish(fence, () => fence.EndSetMarkLocked(null));
+                return OperatorStatus.Busy;
+            }
         }
         catch (Exception e)
         {
@@ -196,8 +223,8 @@ public sealed class FenceTable
         }
 
         var before = fence.Mark;
-        Finish(fence, () => fence.EndSetMarkLocked(request.Mark));
-        if (request.Mark > before)
+        Finish(fence, () => fence.EndSetMarkLocked(mark));
+        if (mark > before)
         {
             MarkRaised?.Invoke(fence);
         }
@@ -210,7 +237,7 @@ public sealed class FenceTable
     /// <exception cref="TokenStoreUnavailableException">The store cannot tell.</exception>
     public async ValueTask<int> ResolveAsync(ResourceKey resource, CancellationToken cancellationToken)
     {
-        var resolved = await _store.ResolveAsync(resource, cancellationToken) ? 1 : 0;
+        var resolved = await _session.ResolveAsync(resource, cancellationToken);
         if (_fences.TryFind(resource, out var fence))
         {
             Finish(fence, () => resolved += fence.ResolveLocked());

@@ -12,7 +12,14 @@ public sealed class ResourceFence
     private long _sealed;
     private long _sealedBefore;
     private long _entered;
+    private StoreSession? _session;
     private long _holdUntil;
+    private long _askAt;
+    private bool _told;
+    private bool _alone;
+    private (int Begun, int Answered) _enters;
+    private FenceRegistration _registered;
+    private FenceRegistration _registeredBefore;
     private TaskCompletionSource? _changed;
 
     internal ResourceFence(ResourceKey resource, long mark)
@@ -38,17 +45,34 @@ public sealed class ResourceFence
     /// <summary>Looked up since the table's hand last came by.</summary>
     internal bool Touched { get; set; } = true;
 
+    /// <summary>Admitted something since idle registrations were last looked for.</summary>
+    internal bool Used { get; set; }
+
     /// <summary>One store operation at a time per resource and gateway.</summary>
     internal bool StoreBusy { get; private set; }
+
+    /// <summary>Somebody waits for the drain, to take the registration back then.</summary>
+    internal bool Revoking { get; set; }
 
     /// <summary>How often the store could not tell, and why it could not the last time.</summary>
     internal (int Count, string? Fault) Failures { get; private set; }
 
-    /// <summary>Steady state: this gateway has entered with this very token, so nothing older can be anywhere.</summary>
-    internal bool HasEnteredLocked(long token) => !Retired && _entered == token;
+    /// <summary>Enters begun, up to now.</summary>
+    internal int EntersBegun => _enters.Begun;
+
+    /// <summary>Steady state: this gateway has entered with this very token in a session that lives, so nothing older can be anywhere,
+    /// and nothing newer before this gateway has withdrawn.</summary>
+    internal bool HasEnteredLocked(long token) => !Retired && _entered == token && _session!.IsAlive;
+
+    /// <summary>The session this gateway has entered in; null when it has not.</summary>
+    internal StoreSession? SessionLocked => _entered == 0 ? null : _session;
 
     /// <summary>What a request with <paramref name="token"/> has to do next, and for which token.</summary>
-    internal FenceStep NextLocked(long token, AdmissionRules rules, long now)
+    /// <param name="token">The token presented.</param>
+    /// <param name="rules">Its policy's rules.</param>
+    /// <param name="now">Monotonic ticks.</param>
+    /// <param name="arrived"><see cref="EntersBegun"/> when the request arrived.</param>
+    internal FenceStep NextLocked(long token, AdmissionRules rules, long now, int arrived)
     {
         Active.Sweep(now);
         if (Retired)
@@ -72,7 +96,7 @@ public sealed class ResourceFence
             return new FenceStep(FenceStepKind.Enter, _sealed);
         }
 
-        if (rules.AdvanceOnSuccess || _entered == token || (_mark == token && !rules.Drain))
+        if (rules.AdvanceOnSuccess || HasEnteredLocked(token) || (_mark == token && !rules.Drain && IsCurrentLocked(arrived)))
         {
             return new FenceStep(FenceStepKind.Admit);
         }
@@ -81,31 +105,135 @@ public sealed class ResourceFence
     }
 
     /// <summary>Seals every older token at this gateway, before the store is asked. Returns the oldest active token.</summary>
-    internal long BeginEnterLocked(long token)
+    /// <param name="token">The token to enter with.</param>
+    /// <param name="session">The session to register.</param>
+    /// <param name="sequence">The step's number.</param>
+    internal long BeginEnterLocked(long token, StoreSession? session, long sequence)
     {
         StoreBusy = true;
+        _told = false;
         _sealedBefore = _sealed;
         _sealed = token;
         _entered = 0;
+        _enters.Begun++;
+        _registeredBefore = _registered;
+        if (session is { IsEndless: false })
+        {
+            _registered = new FenceRegistration(session, sequence);
+        }
+
         return Math.Min(token, Active.Lowest);
     }
 
-    internal void EndEnterLocked(long token, EnterReply reply, long holdUntil)
+    /// <param name="token">What was asked for.</param>
+    /// <param name="oldest">The oldest active token that was told.</param>
+    /// <param name="session">The session that was registered.</param>
+    /// <param name="reply">The store's reply.</param>
+    /// <param name="holdUntil">When writes that ended sessions left behind stop to count.</param>
+    /// <param name="askAt">When to ask again, at the latest, while others hold the token back.</param>
+    internal void EndEnterLocked(long token, long oldest, StoreSession session, EnterReply reply, long holdUntil, long askAt)
     {
         StoreBusy = false;
+        _enters.Answered = _enters.Begun;
+        _alone = session.IsEndless;
         var mark = Math.Max(_mark, reply.Mark.Value);
         Volatile.Write(ref _mark, mark);
         _sealed = Math.Max(_sealed, mark);
-        _holdUntil = holdUntil;
-        _entered = reply.Status == EnterStatus.Admitted && _sealed == token ? token : 0;
+        (_holdUntil, _askAt) = _told ? (0, 0) : (holdUntil, askAt);
+        (_entered, _session) = reply.Status == EnterStatus.Admitted && _sealed == token ? (token, session) : (0, null);
+        Used = true;
+        if (reply.Status == EnterStatus.Draining && oldest == token)
+        {
+            _registered = default;
+        }
+        else if (reply.Status == EnterStatus.Stale && _registeredBefore.Session != session)
+        {
+            _registered = default;
+        }
     }
 
     /// <summary>The store could not tell. The seal stays, unless the store has certainly not heard of it.</summary>
     internal void FailLocked(string fault, bool notTaken = false)
     {
         StoreBusy = false;
-        _sealed = notTaken ? _sealedBefore : _sealed;
+        if (notTaken)
+        {
+            _sealed = Math.Max(_sealedBefore, _mark);
+            _registered = _registeredBefore;
+        }
+
         Failures = (Failures.Count + 1, fault);
+    }
+
+    /// <summary>Something about the resource changed elsewhere: an older token is refused from now on, and whoever waits asks again.</summary>
+    /// <returns>Whether the registration has to go as soon as nothing older is in flight.</returns>
+    internal bool ToldLocked(long mark)
+    {
+        LearnMarkLocked(mark);
+        (_holdUntil, _askAt, _told) = (0, 0, true);
+        if (mark == 0 || _entered < _mark)
+        {
+            // An unknown mark may be higher.
+            _entered = 0;
+        }
+
+        return NeedsWithdrawalLocked;
+    }
+
+    /// <summary>Whether the store may have this gateway registered, while nothing relies on it.</summary>
+    internal bool NeedsWithdrawalLocked => !Retired && _registered.Exists && _entered == 0;
+
+    /// <summary>The store says that this session is registered where this gateway knows of nothing: a step that was carried out late.</summary>
+    internal void AdoptLocked(StoreSession session, long sequence)
+    {
+        if (!StoreBusy && !_registered.Exists)
+        {
+            _registered = new FenceRegistration(session, sequence);
+        }
+    }
+
+    /// <summary>Takes the registration, to withdraw it, if nothing is in flight or in doubt here; the store is busy with it then.</summary>
+    /// <param name="now">Monotonic ticks.</param>
+    /// <param name="onlyIdle">Not if something was admitted since the last look.</param>
+    /// <param name="registration">What to withdraw.</param>
+    internal bool TryBeginWithdrawLocked(long now, bool onlyIdle, out FenceRegistration registration)
+    {
+        Active.Sweep(now);
+        registration = _registered;
+        if (Retired || StoreBusy || !_registered.Exists || !Active.IsEmpty || (onlyIdle && Used))
+        {
+            Used = false;
+            return false;
+        }
+
+        StoreBusy = true;
+        _told = false;
+        _entered = 0;
+        return true;
+    }
+
+    internal void EndWithdrawLocked(FenceRegistration registration, bool done)
+    {
+        StoreBusy = false;
+        if (done && _registered == registration)
+        {
+            _registered = default;
+        }
+    }
+
+    /// <summary>The session that the registration was made in has ended and another one has begun: takes it for what may be
+    /// withdrawn at once, because nothing is in flight, or leaves it to its hold.</summary>
+    internal FenceRegistration TakeRegistrationLocked(StoreSession ended, long now)
+    {
+        Active.Sweep(now);
+        if (_registered.Session != ended)
+        {
+            return default;
+        }
+
+        var taken = Active.IsEmpty ? _registered : default;
+        _registered = default;
+        return taken;
     }
 
     /// <summary>Whether an operator may change the mark now; if so, the store is busy with it.</summary>
@@ -122,12 +250,17 @@ public sealed class ResourceFence
         return true;
     }
 
-    internal void EndSetMarkLocked(long mark)
+    /// <summary>The operator's mark stands; null when the store has refused it.</summary>
+    internal void EndSetMarkLocked(long? mark)
     {
         StoreBusy = false;
-        Volatile.Write(ref _mark, mark);
-        _sealed = mark;
         _entered = 0;
+        if (mark is { } set)
+        {
+            Volatile.Write(ref _mark, set);
+            _sealed = set;
+            _registered = default;
+        }
     }
 
     /// <summary>Ends every hold; how many writes in doubt at this gateway that were.</summary>
@@ -135,15 +268,16 @@ public sealed class ResourceFence
     {
         var resolved = Active.InDoubt.Count;
         Active.Resolve();
-        _holdUntil = 0;
+        (_holdUntil, _askAt) = (0, 0);
         return resolved;
     }
 
-    /// <summary>Takes the fence out of use if nothing depends on it. A seal that the store may not know is never forgotten.</summary>
+    /// <summary>Takes the fence out of use if nothing depends on it. A seal that the store may not know is never forgotten, nor what
+    /// the store may have of this gateway.</summary>
     internal bool TryRetireLocked(long now)
     {
         Active.Sweep(now);
-        if (StoreBusy || !Active.IsEmpty || _sealed > _mark || _holdUntil > now)
+        if (StoreBusy || !Active.IsEmpty || _sealed > _mark || _holdUntil > now || _registered.Exists)
         {
             return false;
         }
@@ -155,7 +289,7 @@ public sealed class ResourceFence
     /// <summary>Takes the fence out of use whatever depends on it: nothing is admitted at it any more.</summary>
     internal void RetireLocked() => Retired = true;
 
-    /// <summary>Takes over a mark that the store's memory knows.</summary>
+    /// <summary>Takes over a mark that is known to be durable.</summary>
     internal void LearnMarkLocked(long mark)
     {
         Volatile.Write(ref _mark, Math.Max(_mark, mark));
@@ -174,6 +308,9 @@ public sealed class ResourceFence
         return signal;
     }
 
+    /// <summary>Whether the mark is what the store has now: it was asked since the request arrived, or nobody else can raise it.</summary>
+    private bool IsCurrentLocked(int arrived) => _alone || _enters.Answered > arrived;
+
     private FenceStep DrainStepLocked(long token, long now)
     {
         if (Active.HasInFlightBelow(token))
@@ -181,11 +318,24 @@ public sealed class ResourceFence
             return new FenceStep(FenceStepKind.AwaitDrain);
         }
 
+        // Before this gateway's own writes in doubt are due, the store would only say so.
         var until = Math.Max(_holdUntil, Active.InDoubtBelowUntil(token) ?? 0);
-        return until > now
-            ? new FenceStep(FenceStepKind.AwaitDrain, Until: until)
-            : new FenceStep(FenceStepKind.Enter, token);
+        var wakeAt = Active.InDoubtBelowUntil(token) is null && _askAt != 0 ? _askAt : until;
+        if (wakeAt > now)
+        {
+            return new FenceStep(FenceStepKind.AwaitDrain, Until: until > now ? until : 0, WakeAt: wakeAt);
+        }
+
+        return new FenceStep(FenceStepKind.Enter, token);
     }
+}
+
+/// <summary>What the store may have of this gateway at one resource.</summary>
+/// <param name="Session">The session it was made in; null when there is none.</param>
+/// <param name="Sequence">The number of the latest step that may have made it.</param>
+internal readonly record struct FenceRegistration(StoreSession? Session, long Sequence)
+{
+    public bool Exists => Session is not null;
 }
 
 /// <summary>What to do next for a request that wants to be admitted.</summary>
@@ -203,5 +353,6 @@ internal enum FenceStepKind
 
 /// <param name="Kind">What to do.</param>
 /// <param name="Token">The token to enter with.</param>
-/// <param name="Until">When waiting ends by itself, in monotonic ticks; 0 when only an event ends it.</param>
-internal readonly record struct FenceStep(FenceStepKind Kind, long Token = 0, long Until = 0);
+/// <param name="Until">When what is in doubt stops to count, in monotonic ticks; 0 when nothing is in doubt.</param>
+/// <param name="WakeAt">When to look again, if nothing happens before; 0 when only an event ends the wait.</param>
+internal readonly record struct FenceStep(FenceStepKind Kind, long Token = 0, long Until = 0, long WakeAt = 0);

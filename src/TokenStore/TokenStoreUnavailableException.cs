@@ -6,6 +6,13 @@ public sealed class TokenStoreUnavailableException : Exception
     /// <summary>Whether the step was certainly not taken. Default: it may or may not have been.</summary>
     public bool NotTaken { get; init; }
 
+    /// <summary>Whether the step was refused because its session has ended; it was certainly not taken then.</summary>
+    public bool SessionEnded { get; init; }
+
+    /// <summary>A step was refused because its session has ended.</summary>
+    public static TokenStoreUnavailableException ForEndedSession(string session) =>
+        new($"The session {session} of this gateway has ended in the token store.") { NotTaken = true, SessionEnded = true };
+
     /// <summary>The store cannot tell.</summary>
     public TokenStoreUnavailableException()
     {

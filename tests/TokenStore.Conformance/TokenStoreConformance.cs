@@ -10,6 +10,8 @@ namespace FenceGateway.TokenStore.Conformance;
 public abstract class TokenStoreConformance<TStore> : IAsyncLifetime
     where TStore : class, ITokenStore
 {
+    private const string Session = "s";
+
     private static readonly TimeSpan Hold = TimeSpan.FromSeconds(10);
 
     private TStore? _store;
@@ -22,6 +24,7 @@ public abstract class TokenStoreConformance<TStore> : IAsyncLifetime
     {
         _store = CreateStore();
         await _store.OpenAsync(default);
+        await _store.StartSessionAsync(Session, TimeSpan.FromSeconds(5), default);
     }
 
     /// <inheritdoc/>
@@ -38,7 +41,7 @@ public abstract class TokenStoreConformance<TStore> : IAsyncLifetime
         var reply = await Enter("orders/1", 5);
         reply.ShouldBe(new EnterReply(EnterStatus.Admitted, new FencingToken(5)));
         Store.PeekMark(Key("orders/1")).ShouldBe(5);
-        Store.Count.ShouldBe(1);
+        (await Store.CountAsync(default)).ShouldBe(1);
     }
 
     [Fact]
@@ -97,7 +100,7 @@ public abstract class TokenStoreConformance<TStore> : IAsyncLifetime
         await Enter("a", 5);
         (await Enter("b", 1)).Status.ShouldBe(EnterStatus.Admitted);
         (await Enter("A", 1)).Status.ShouldBe(EnterStatus.Admitted);
-        Store.Count.ShouldBe(3);
+        (await Store.CountAsync(default)).ShouldBe(3);
     }
 
     [Theory]
@@ -185,7 +188,7 @@ public abstract class TokenStoreConformance<TStore> : IAsyncLifetime
         await Should.ThrowAsync<ArgumentException>(() => SetMark("a", -1));
         var reason = new string('x', SetMarkRequest.MaxTextLength + 1);
         await Should.ThrowAsync<ArgumentException>(
-            async () => await Store.SetMarkAsync(new SetMarkRequest(Key("a"), 1, reason, "me"), default));
+            async () => await Store.SetMarkAsync(new SetMarkRequest(Session, Key("a"), 1, Hold, reason, "me"), default));
     }
 
     [Fact]
@@ -228,7 +231,7 @@ public abstract class TokenStoreConformance<TStore> : IAsyncLifetime
     {
         Store.Fault.ShouldBeNull();
         await Enter("a", 5);
-        await Store.CloseAsync(quiet: true, default);
+        await Store.EndSessionAsync(Session, quiet: true, default);
         Store.Fault.ShouldNotBeNull();
         await Should.ThrowAsync<TokenStoreUnavailableException>(() => Enter("a", 6));
         await Should.ThrowAsync<TokenStoreUnavailableException>(() => Enter("a", 5));
@@ -292,11 +295,11 @@ public abstract class TokenStoreConformance<TStore> : IAsyncLifetime
         ResourceKey.TryCreate(text, out var key) ? key : throw new ArgumentException("Not a key.", nameof(text));
 
     protected static EnterRequest Request(string key, long token, long oldest) =>
-        new(Key(key), new FencingToken(token), new FencingToken(oldest), Hold);
+        new(Session, Key(key), new FencingToken(token), new FencingToken(oldest), 1, Hold);
 
     protected async Task<EnterReply> Enter(string key, long token, long? oldest = null) =>
         await Store.EnterAsync(Request(key, token, oldest ?? token), default);
 
     private async Task SetMark(string key, long mark) =>
-        await Store.SetMarkAsync(new SetMarkRequest(Key(key), mark, "a reason", "somebody"), default);
+        await Store.SetMarkAsync(new SetMarkRequest(Session, Key(key), mark, Hold, "a reason", "somebody"), default);
 }

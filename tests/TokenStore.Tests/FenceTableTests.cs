@@ -212,12 +212,11 @@ public sealed class FenceTableTests : IAsyncDisposable
     {
         var (table, fence) = Memory();
         await Admit(table, fence, 33);
-        var request = new SetMarkRequest(fence.Resource, 5, "a test", "tests");
-        (await table.SetMarkAsync(request, default)).ShouldBe(OperatorStatus.Busy);
+        (await SetMark(table, fence, 5)).ShouldBe(OperatorStatus.Busy);
         FenceTable.EndInDoubt(fence, new(33), TimeSpan.FromSeconds(10), _time);
-        (await table.SetMarkAsync(request, default)).ShouldBe(OperatorStatus.Busy);
+        (await SetMark(table, fence, 5)).ShouldBe(OperatorStatus.Busy);
         _time.Advance(TimeSpan.FromSeconds(10));
-        (await table.SetMarkAsync(request, default)).ShouldBe(OperatorStatus.Done);
+        (await SetMark(table, fence, 5)).ShouldBe(OperatorStatus.Done);
         (await Admit(table, fence, 6)).Status.ShouldBe(AdmissionStatus.Admitted);
     }
 
@@ -236,7 +235,7 @@ public sealed class FenceTableTests : IAsyncDisposable
     [Fact]
     public async Task Get_BeyondCapacity_EvictsIdleFencesAndKeepsActiveOnes()
     {
-        var table = new FenceTable(Open(new MemoryTokenStore(_time, NullLogger<MemoryTokenStore>.Instance)), _time, capacity: 16);
+        var table = new FenceTable(Memory(_time), _time, capacity: 16);
         var active = table.Get("active");
         await Admit(table, active, 33);
         for (var i = 0; i < 1000; i++)
@@ -252,7 +251,7 @@ public sealed class FenceTableTests : IAsyncDisposable
     [Fact]
     public async Task Get_FenceWithAnUnconfirmedSeal_IsNeverEvicted()
     {
-        var table = new FenceTable(_scripted, _time, capacity: 1);
+        var table = new FenceTable(TestSession.Open(_scripted, _time), _time, capacity: 1);
         var fence = table.Get("sealed");
         var lost = Admit(table, fence, 34);
         _scripted.Fail();
@@ -272,7 +271,7 @@ public sealed class FenceTableTests : IAsyncDisposable
     [Fact]
     public async Task Get_StoreRefusedManyNewResources_GoesOnWithOthersAfterwards()
     {
-        var table = new FenceTable(_scripted, _time, capacity: 4);
+        var table = new FenceTable(TestSession.Open(_scripted, _time), _time, capacity: 4);
         for (var i = 0; i < 100; i++)
         {
             var refused = Admit(table, table.Get($"new/{i}"), 1);
@@ -288,7 +287,7 @@ public sealed class FenceTableTests : IAsyncDisposable
     [Fact]
     public async Task Get_WaitersThatGaveUp_DoNotPinTheirFences()
     {
-        var table = new FenceTable(Open(new MemoryTokenStore(_time, NullLogger<MemoryTokenStore>.Instance)), _time, capacity: 4);
+        var table = new FenceTable(Memory(_time), _time, capacity: 4);
         for (var i = 0; i < 100; i++)
         {
             var fence = table.Get($"orders/{i}");
@@ -320,7 +319,7 @@ public sealed class FenceTableTests : IAsyncDisposable
     [Fact]
     public async Task AdmitAsync_FenceEvictedMeanwhile_IsLookedUpAgain()
     {
-        var table = new FenceTable(Open(new MemoryTokenStore(_time, NullLogger<MemoryTokenStore>.Instance)), _time, capacity: 1);
+        var table = new FenceTable(Memory(_time), _time, capacity: 1);
         var evicted = table.Get("a");
         for (var i = 0; i < 50; i++)
         {
@@ -339,7 +338,7 @@ public sealed class FenceTableTests : IAsyncDisposable
     public async Task AdmitAsync_ConcurrentHolders_NeverOverlapAndNeverGoBack()
     {
         var table = new FenceTable(
-            Open(new MemoryTokenStore(TimeProvider.System, NullLogger<MemoryTokenStore>.Instance)), TimeProvider.System, capacity: 4);
+            Memory(TimeProvider.System), TimeProvider.System, capacity: 4);
         var gate = new Lock();
         var active = new Dictionary<long, int>();
         var (highest, admitted) = (0L, 0);
@@ -407,8 +406,8 @@ public sealed class FenceTableTests : IAsyncDisposable
         await Admit(table, fence, 33, isWrite: false);
         await Admit(table, fence, 32, isWrite: false);
         await Admit(table, fence, 34, isWrite: false);
-        await table.SetMarkAsync(new SetMarkRequest(fence.Resource, 40, "a test", "tests"), default);
-        await table.SetMarkAsync(new SetMarkRequest(fence.Resource, 30, "a test", "tests"), default);
+        await SetMark(table, fence, 40);
+        await SetMark(table, fence, 30);
 
         raised.ShouldBe([33, 34, 40]);
     }
@@ -434,21 +433,21 @@ public sealed class FenceTableTests : IAsyncDisposable
         FenceTable table, ResourceFence fence, long token, bool isWrite = true, AdmissionRules? rules = null) =>
         table.AdmitAsync(fence, new FencingToken(token), isWrite, rules ?? Drain, CancellationToken.None).AsTask();
 
-    private static MemoryTokenStore Open(MemoryTokenStore store)
-    {
-        store.OpenAsync(CancellationToken.None).AsTask().IsCompletedSuccessfully.ShouldBeTrue();
-        return store;
-    }
+    private static Task<OperatorStatus> SetMark(FenceTable table, ResourceFence fence, long mark) =>
+        table.SetMarkAsync(fence.Resource, mark, TimeSpan.FromSeconds(10), "a test", "tests", CancellationToken.None).AsTask();
+
+    private static GatewaySession Memory(TimeProvider time) =>
+        TestSession.Open(new MemoryTokenStore(time, NullLogger<MemoryTokenStore>.Instance), time);
 
     private (FenceTable Table, ResourceFence Fence) Memory()
     {
-        var table = new FenceTable(Open(new MemoryTokenStore(_time, NullLogger<MemoryTokenStore>.Instance)), _time, capacity: 16);
+        var table = new FenceTable(Memory(_time), _time, capacity: 16);
         return (table, table.Get("orders/1"));
     }
 
     private (FenceTable Table, ResourceFence Fence) Scripted()
     {
-        var table = new FenceTable(_scripted, _time, capacity: 16);
+        var table = new FenceTable(TestSession.Open(_scripted, _time), _time, capacity: 16);
         return (table, table.Get("orders/1"));
     }
 }

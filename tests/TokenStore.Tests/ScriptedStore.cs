@@ -17,11 +17,21 @@ internal sealed class ScriptedStore : ITokenStore
 
     public string? Fault => null;
 
-    public long Count => Marks.Count;
-
-    public TimeSpan? SinceCrash => null;
+    public Action<ResourceChange>? Changed { get; set; }
 
     public ValueTask OpenAsync(CancellationToken cancellationToken) => default;
+
+    public ValueTask<TimeSpan> StartSessionAsync(string session, TimeSpan timeToLive, CancellationToken cancellationToken) =>
+        new(Timeout.InfiniteTimeSpan);
+
+    public ValueTask<Heartbeat> HeartbeatAsync(string session, CancellationToken cancellationToken) => new(new Heartbeat(true, []));
+
+    public ValueTask EndSessionAsync(string session, bool quiet, CancellationToken cancellationToken) => default;
+
+    public ValueTask WithdrawAsync(string session, IReadOnlyList<Registration> registrations, CancellationToken cancellationToken) =>
+        default;
+
+    public ValueTask<long> CountAsync(CancellationToken cancellationToken) => new(Marks.Count);
 
     public long PeekMark(ResourceKey resource) => Marks.GetValueOrDefault(resource.Value);
 
@@ -55,11 +65,9 @@ internal sealed class ScriptedStore : ITokenStore
     public ValueTask<IReadOnlyList<MarkRecord>> ListAsync(MarkQuery query, CancellationToken cancellationToken) =>
         new((IReadOnlyList<MarkRecord>)[]);
 
-    public ValueTask SetMarkAsync(SetMarkRequest request, CancellationToken cancellationToken) => default;
+    public ValueTask<bool> SetMarkAsync(SetMarkRequest request, CancellationToken cancellationToken) => new(true);
 
-    public ValueTask<bool> ResolveAsync(ResourceKey resource, CancellationToken cancellationToken) => new(false);
-
-    public ValueTask CloseAsync(bool quiet, CancellationToken cancellationToken) => default;
+    public ValueTask<int> ResolveAsync(ResourceKey resource, CancellationToken cancellationToken) => new(0);
 
     public ValueTask DisposeAsync() => default;
 

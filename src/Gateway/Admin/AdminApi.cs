@@ -12,7 +12,7 @@ namespace FenceGateway.Gateway.Admin;
 internal sealed class AdminApi(
     IConfiguration configuration,
     LastGoodConfiguration lastGood,
-    ITokenStore store,
+    GatewaySession session,
     IProxyStateLookup proxy,
     ChaosRules chaos,
     AdminResources resources,
@@ -20,7 +20,7 @@ internal sealed class AdminApi(
 {
     public void Map(IEndpointRouteBuilder endpoints)
     {
-        endpoints.MapGet("/admin/v1/version", context => AdminJson.WriteAsync(context, 200, Version()));
+        endpoints.MapGet("/admin/v1/version", async context => await AdminJson.WriteAsync(context, 200, await VersionAsync(context)));
         endpoints.MapGet("/admin/v1/config", context => AdminJson.WriteAsync(context, 200, Config()));
         endpoints.MapGet("/admin/v1/routes", context => AdminJson.WriteAsync(context, 200, Routes()));
         endpoints.MapGet("/admin/v1/resources", resources.ListAsync);
@@ -32,7 +32,7 @@ internal sealed class AdminApi(
         endpoints.MapPost("/admin/v1/clusters/{cluster}/destinations/{destination}/close", clusters.CloseAsync);
     }
 
-    private JsonObject Version()
+    private async Task<JsonObject> VersionAsync(HttpContext context)
     {
         var assembly = typeof(AdminApi).Assembly;
         return new JsonObject
@@ -42,13 +42,26 @@ internal sealed class AdminApi(
             ["runtime"] = System.Runtime.InteropServices.RuntimeInformation.FrameworkDescription,
             ["tokenStore"] = new JsonObject
             {
-                ["provider"] = store.Info.Provider,
-                ["grade"] = store.Info.Grade.ToString(),
-                ["location"] = store.Info.Location,
-                ["resources"] = store.Count,
-                ["fault"] = store.Fault,
+                ["provider"] = session.Info.Provider,
+                ["grade"] = session.Info.Grade.ToString(),
+                ["location"] = session.Info.Location,
+                ["resources"] = await CountAsync(context),
+                ["fault"] = session.Fault,
             },
         };
+    }
+
+    /// <summary>How many resources have a mark; null while the store cannot tell.</summary>
+    private async Task<long?> CountAsync(HttpContext context)
+    {
+        try
+        {
+            return await session.CountAsync(context.RequestAborted);
+        }
+        catch (TokenStoreUnavailableException)
+        {
+            return null;
+        }
     }
 
     private JsonObject Config()

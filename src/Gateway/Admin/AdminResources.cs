@@ -8,7 +8,7 @@ namespace FenceGateway.Gateway.Admin;
 
 /// <summary>Marks and what is on its way: <c>/admin/v1/resources</c>, to look at and to change.</summary>
 internal sealed class AdminResources(
-    ITokenStore store, FenceTable table, LastGoodConfiguration configuration, TimeProvider time, ILogger<AdminResources> logger)
+    GatewaySession session, FenceTable table, LastGoodConfiguration configuration, TimeProvider time, ILogger<AdminResources> logger)
 {
     private const int DefaultLimit = 50;
     private const int MaxLimit = 1000;
@@ -25,11 +25,11 @@ internal sealed class AdminResources(
             return;
         }
 
-        var page = await store.ListAsync(new MarkQuery(query["prefix"].ToString(), cursor, (int)limit), context.RequestAborted);
+        var page = await session.ListAsync(new MarkQuery(query["prefix"].ToString(), cursor, (int)limit), context.RequestAborted);
         var items = new JsonArray([.. page.Select(record => (JsonNode)Describe(record))]);
         var next = page.Count == limit ? page[^1].Sequence.ToString(CultureInfo.InvariantCulture) : null;
-        await AdminJson.WriteAsync(
-            context, 200, new JsonObject { ["resources"] = items, ["next"] = next, ["total"] = store.Count });
+        var total = await session.CountAsync(context.RequestAborted);
+        await AdminJson.WriteAsync(context, 200, new JsonObject { ["resources"] = items, ["next"] = next, ["total"] = total });
     }
 
     /// <summary><c>GET …/{key}</c>: the key as it is, slashes included.</summary>
@@ -41,7 +41,7 @@ internal sealed class AdminResources(
             return;
         }
 
-        if (await store.FindAsync(resource, context.RequestAborted) is not { } record)
+        if (await session.FindAsync(resource, context.RequestAborted) is not { } record)
         {
             await UnknownAsync(context);
             return;
@@ -76,18 +76,17 @@ internal sealed class AdminResources(
             return;
         }
 
-        var before = await store.FindAsync(resource, context.RequestAborted);
-        var request = new SetMarkRequest(resource, mark, change.Reason, change.Actor);
-        var busy = before is { LeftBehind: true } && CrashDoubt() is not null
-            || await table.SetMarkAsync(request, CancellationToken.None) == OperatorStatus.Busy;
-        if (busy)
+        var before = await session.FindAsync(resource, context.RequestAborted);
+        var changed = await table.SetMarkAsync(
+            resource, mark, LongestHold(), change.Reason, change.Actor, CancellationToken.None);
+        if (changed == OperatorStatus.Busy)
         {
             await AdminJson.WriteProblemAsync(
                 context, 409, "Conflict", $"{resource} has writes in flight or in doubt; look at it with GET and try again later.");
             return;
         }
 
-        logger.MarkSet(request.Actor, resource.Value, before?.Mark ?? 0, mark, request.Reason);
+        logger.MarkSet(change.Actor, resource.Value, before?.Mark ?? 0, mark, change.Reason);
         await ShowAsync(context, resource);
     }
 
@@ -106,7 +105,7 @@ internal sealed class AdminResources(
 
     private async Task ShowAsync(HttpContext context, ResourceKey resource)
     {
-        if (await store.FindAsync(resource, context.RequestAborted) is { } record)
+        if (await session.FindAsync(resource, context.RequestAborted) is { } record)
         {
             await AdminJson.WriteAsync(context, 200, Describe(record));
         }
@@ -125,9 +124,12 @@ internal sealed class AdminResources(
             inDoubt.Add(InDoubt(token.Value, remaining, "unanswered"));
         }
 
-        if (record.LeftBehind && CrashDoubt() is { } crash)
+        foreach (var writer in record.Writers)
         {
-            inDoubt.Add(InDoubt(record.Mark, crash, "crash"));
+            if (writer.EndedFor is { } endedFor && LongestHold() - endedFor is { Ticks: > 0 } left)
+            {
+                inDoubt.Add(InDoubt(writer.Token.Value, left, "crash"));
+            }
         }
 
         return new JsonObject
@@ -147,17 +149,8 @@ internal sealed class AdminResources(
         ["cause"] = cause,
     };
 
-    /// <summary>How long writes that a crash left behind may still be in doubt, by the longest hold in force.</summary>
-    private TimeSpan? CrashDoubt()
-    {
-        if (store.SinceCrash is not { } since)
-        {
-            return null;
-        }
-
-        var hold = configuration.Current.FencingPolicies.Values.Select(p => p.InDoubtHold).DefaultIfEmpty().Max();
-        return since < hold ? hold - since : null;
-    }
+    /// <summary>How long what a gateway that is gone has left behind may be in doubt, by the longest hold in force.</summary>
+    private TimeSpan LongestHold() => configuration.Current.FencingPolicies.Values.Select(p => p.InDoubtHold).DefaultIfEmpty().Max();
 
     private static ResourceKey? ReadKey(HttpContext context, string suffix) =>
         context.Request.RouteValues["key"] is string text

@@ -37,7 +37,7 @@ internal static class GatewayHost
                 case OperationCanceledException:
                     // Told to stop while it started.
                     return 0;
-                case TokenStoreUnavailableException or IOException or SocketException:
+                case TokenStoreUnavailableException or SafetyGradeException or IOException or SocketException:
                     await error.WriteLineAsync(Explain(e));
                     return 1;
                 default:
@@ -129,12 +129,19 @@ internal sealed class BuiltGateway(WebApplication app, Logger serilog) : IAsyncD
     public string AdminAddress => app.Services.GetRequiredService<AdminServer>().Address!;
 
     /// <summary>Closes the store of a gateway that did not come up; does nothing when it is closed.</summary>
-    public ValueTask CloseStoreAsync()
+    public async ValueTask CloseStoreAsync()
     {
         var table = app.Services.GetRequiredService<FenceTable>();
         table.Close();
         var (inFlight, inDoubt) = table.CountActive();
-        return app.Services.GetRequiredService<ITokenStore>().CloseAsync(quiet: inFlight + inDoubt == 0, CancellationToken.None);
+        try
+        {
+            await app.Services.GetRequiredService<GatewaySession>().CloseAsync(quiet: inFlight + inDoubt == 0);
+        }
+        catch (TokenStoreUnavailableException)
+        {
+            // Why it could not start is what is told.
+        }
     }
 
     public async ValueTask DisposeAsync()

@@ -71,8 +71,9 @@ internal static class GatewayServices
                 new EmbeddedTokenStoreOptions { Path = options.Embedded.Path, MaxResources = options.Embedded.MaxResources }),
             _ => throw new ArgumentOutOfRangeException(nameof(options), options.Provider, null),
         });
+        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<GatewaySession>(provider, new GatewaySessionOptions()));
         services.AddSingleton(provider => new FenceTable(
-            provider.GetRequiredService<ITokenStore>(), provider.GetRequiredService<TimeProvider>(), options.MaxActiveResources));
+            provider.GetRequiredService<GatewaySession>(), provider.GetRequiredService<TimeProvider>(), options.MaxActiveResources));
     }
 
     private static void AddFencing(this IServiceCollection services, FencingPolicyRegistry policies)

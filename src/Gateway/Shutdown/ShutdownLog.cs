@@ -1,12 +1,7 @@
-using FenceGateway.TokenStore;
-
 namespace FenceGateway.Gateway.Shutdown;
 
 internal static partial class ShutdownLog
 {
-    [LoggerMessage(1301, LogLevel.Information, "Token store {provider} open at {location}, grade {grade}, {resources} resources")]
-    public static partial void StoreOpened(this ILogger logger, string provider, SafetyGrade grade, string location, long resources);
-
     [LoggerMessage(1302, LogLevel.Information, "Asked to stop: not ready any more, serving for another {delay}")]
     public static partial void Announced(this ILogger logger, TimeSpan delay);
 

@@ -8,7 +8,7 @@ namespace FenceGateway.Gateway.Shutdown;
 /// keep serving for the delay, close the listeners, let what is in flight end, close the store.
 /// </summary>
 internal sealed class ShutdownSequence(
-    ITokenStore store,
+    GatewaySession session,
     FenceTable table,
     HealthState health,
     ShutdownSignal signal,
@@ -18,8 +18,7 @@ internal sealed class ShutdownSequence(
 {
     public async Task StartingAsync(CancellationToken cancellationToken)
     {
-        await store.OpenAsync(cancellationToken);
-        logger.StoreOpened(store.Info.Provider, store.Info.Grade, store.Info.Location, store.Count);
+        await session.OpenAsync(cancellationToken);
     }
 
     public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
@@ -52,11 +51,11 @@ internal sealed class ShutdownSequence(
     {
         table.Close();
         var (inFlight, inDoubt) = table.CountActive();
-        var quiet = inFlight == 0 && inDoubt == 0;
         try
         {
-            // Not cancelled with the rest: a store that is closed cleanly saves the next start its wait.
-            await store.CloseAsync(quiet, CancellationToken.None);
+            // Not cancelled with the rest: a store that is closed cleanly saves the next start, and other gateways, their wait.
+            await table.WithdrawIdleAsync();
+            await session.CloseAsync(quiet: inFlight == 0 && inDoubt == 0);
         }
         catch (TokenStoreUnavailableException e)
         {

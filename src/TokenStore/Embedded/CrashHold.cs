@@ -38,6 +38,10 @@ internal sealed class CrashHold(TimeProvider clock)
     /// <summary>Whether a process before may have left writes to the resource on their way, the time aside.</summary>
     public bool Holds(in MarkEntry entry) => _active && entry.Flags.HasFlag(MarkFlags.Recovered);
 
+    /// <summary>The process before, if it may have left writes on their way.</summary>
+    public IReadOnlyList<WriterRecord> Writers(in MarkEntry entry) =>
+        Holds(in entry) ? [new WriterRecord("previous", new FencingToken(Math.Max(1, entry.Mark)), Served)] : [];
+
     /// <summary>The lowest token that may still be on its way from before this process.</summary>
     /// <param name="entry">The resource.</param>
     /// <param name="hold">How long such writes count.</param>

@@ -25,6 +25,7 @@ public sealed class EmbeddedTokenStore : ITokenStore
     private SegmentWriter? _segment;
     private Snapshotter? _snapshotter;
     private CommitWriter? _writer;
+    private string? _session;
     private int _opened;
     private int _closed;
 
@@ -63,10 +64,10 @@ public sealed class EmbeddedTokenStore : ITokenStore
     public string? Fault => _queue.Fault;
 
     /// <inheritdoc/>
-    public long Count => _table.Count;
+    /// <remarks>Never called: there is nobody else who could change anything.</remarks>
+    public Action<ResourceChange>? Changed { get; set; }
 
-    /// <inheritdoc/>
-    public TimeSpan? SinceCrash => _hold.Served;
+    internal long Count => _table.Count;
 
     internal CommitQueue Queue => _queue;
 
@@ -98,12 +99,49 @@ public sealed class EmbeddedTokenStore : ITokenStore
     }
 
     /// <inheritdoc/>
+    /// <remarks>The folder's lock keeps other processes out: the session lives as long as this one.</remarks>
+    public ValueTask<TimeSpan> StartSessionAsync(string session, TimeSpan timeToLive, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(session);
+        _queue.ThrowIfFaulted();
+        return Interlocked.CompareExchange(ref _session, session, null) is null
+            ? ValueTask.FromResult(Timeout.InfiniteTimeSpan)
+            : throw new InvalidOperationException("The embedded store serves one session.");
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<Heartbeat> HeartbeatAsync(string session, CancellationToken cancellationToken) =>
+        ValueTask.FromResult(session == _session && _closed == 0 ? new Heartbeat(true, []) : Heartbeat.Ended);
+
+    /// <inheritdoc/>
+    /// <remarks>Closes the store: the next start need not wait for anything after a quiet end, and takes any other one for a crash.</remarks>
+    public async ValueTask EndSessionAsync(string session, bool quiet, CancellationToken cancellationToken)
+    {
+        if (session != _session)
+        {
+            return;
+        }
+
+        var clean = quiet && Fault is null;
+        if (await StopAsync(flush: true, () => clean ? _hold.ToMilliseconds() : null) is { } closedInGoodOrder)
+        {
+            EmbeddedLog.Closed(_logger, Info.Location, closedInGoodOrder);
+        }
+    }
+
+    /// <inheritdoc/>
     public long PeekMark(ResourceKey resource) => _changes.PeekMark(resource.Value);
 
     /// <inheritdoc/>
     /// <remarks>While the store refuses, a stale token whose higher mark is durable is still answered.</remarks>
     public ValueTask<EnterReply> EnterAsync(EnterRequest request, CancellationToken cancellationToken)
     {
+        EnterRequest.ThrowIfInvalid(in request);
+        if (request.Session != _session && Fault is null)
+        {
+            return ValueTask.FromException<EnterReply>(TokenStoreUnavailableException.ForEndedSession(request.Session));
+        }
+
         try
         {
             var reply = _changes.Enter(in request, out var lsn);
@@ -117,6 +155,14 @@ public sealed class EmbeddedTokenStore : ITokenStore
             return ValueTask.FromException<EnterReply>(new TokenStoreUnavailableException(e.Message, e) { NotTaken = true });
         }
     }
+
+    /// <inheritdoc/>
+    /// <remarks>What is in flight is known to the one gateway that there is, and to nobody else.</remarks>
+    public ValueTask WithdrawAsync(
+        string session, IReadOnlyList<Registration> registrations, CancellationToken cancellationToken) => ValueTask.CompletedTask;
+
+    /// <inheritdoc/>
+    public ValueTask<long> CountAsync(CancellationToken cancellationToken) => ValueTask.FromResult<long>(_table.Count);
 
     /// <inheritdoc/>
     public ValueTask<MarkRecord?> FindAsync(ResourceKey resource, CancellationToken cancellationToken)
@@ -139,29 +185,24 @@ public sealed class EmbeddedTokenStore : ITokenStore
 
     /// <inheritdoc/>
     /// <exception cref="ArgumentException">The mark is negative, or a text too long.</exception>
-    public async ValueTask SetMarkAsync(SetMarkRequest request, CancellationToken cancellationToken)
+    public async ValueTask<bool> SetMarkAsync(SetMarkRequest request, CancellationToken cancellationToken)
     {
-        ArgumentNullException.ThrowIfNull(request);
-        var lsn = _changes.SetMark(request, out var oldMark);
+        SetMarkRequest.ThrowIfInvalid(request);
+        if (_changes.SetMark(request, out var oldMark) is not { } lsn)
+        {
+            return false;
+        }
+
         await AwaitAsync(oldMark, lsn, cancellationToken);
         EmbeddedLog.MarkSet(_logger, request.Resource.Value, oldMark, request.Mark, request.Actor, request.Reason);
+        return true;
     }
 
     /// <inheritdoc/>
-    public async ValueTask CloseAsync(bool quiet, CancellationToken cancellationToken)
-    {
-        var clean = quiet && Fault is null;
-        if (await StopAsync(flush: true, () => clean ? _hold.ToMilliseconds() : null) is { } closedInGoodOrder)
-        {
-            EmbeddedLog.Closed(_logger, Info.Location, closedInGoodOrder);
-        }
-    }
+    public ValueTask<int> ResolveAsync(ResourceKey resource, CancellationToken cancellationToken) =>
+        ValueTask.FromResult(_changes.Resolve(resource) ? 1 : 0);
 
-    /// <inheritdoc/>
-    public ValueTask<bool> ResolveAsync(ResourceKey resource, CancellationToken cancellationToken) =>
-        ValueTask.FromResult(_changes.Resolve(resource));
-
-    /// <summary>Lets go of the folder. Without <see cref="CloseAsync"/> before, the next start takes this stop for a crash.</summary>
+    /// <summary>Lets go of the folder. Without <see cref="EndSessionAsync"/> before, the next start takes this stop for a crash.</summary>
     public async ValueTask DisposeAsync() => await StopAsync(flush: false, () => null);
 
     private void Open()

@@ -37,7 +37,7 @@ internal sealed class MarkChanges(MarkTable table, CommitQueue queue, CrashHold 
 
             ref var entry = ref stripe[number];
             return new MarkRecord(
-                resource, entry.Mark, DateTimeOffset.FromUnixTimeMilliseconds(entry.ChangedAt), entry.Lsn, hold.Holds(in entry));
+                resource, entry.Mark, DateTimeOffset.FromUnixTimeMilliseconds(entry.ChangedAt), entry.Lsn, hold.Writers(in entry));
         }
     }
 
@@ -66,11 +66,6 @@ internal sealed class MarkChanges(MarkTable table, CommitQueue queue, CrashHold 
     {
         var key = request.Resource.Value.AsSpan();
         var token = request.Token.Value;
-        if (key.IsEmpty || token < 1 || request.Oldest.Value < 1)
-        {
-            throw new ArgumentException("A request needs a resource, a token and the oldest token in flight.", nameof(request));
-        }
-
         var hash = KeyText.Hash(key);
         var stripe = table.StripeOf(hash);
         lock (stripe.Gate)
@@ -107,22 +102,20 @@ internal sealed class MarkChanges(MarkTable table, CommitQueue queue, CrashHold 
     }
 
     /// <summary>Sets an operator's mark.</summary>
-    /// <returns>The LSN of the change.</returns>
-    public long SetMark(SetMarkRequest request, out long oldMark)
+    /// <returns>The LSN of the change; null when writes of a process before may still be on their way.</returns>
+    public long? SetMark(SetMarkRequest request, out long oldMark)
     {
         var key = request.Resource.Value.AsSpan();
-        if (key.IsEmpty || request.Mark < 0
-            || request.Reason.Length > SetMarkRequest.MaxTextLength || request.Actor.Length > SetMarkRequest.MaxTextLength)
-        {
-            throw new ArgumentException("A mark is 0 or greater, reason and actor have a bounded length.", nameof(request));
-        }
-
         var hash = KeyText.Hash(key);
         var stripe = table.StripeOf(hash);
         lock (stripe.Gate)
         {
             var number = stripe.Find(key, hash);
             oldMark = number < 0 ? 0 : stripe[number].Mark;
+            if (number >= 0 && hold.LowestToken(in stripe[number], request.InDoubtHold, out _) != FenceRule.None)
+            {
+                return null;
+            }
 
             // Nothing of this process is in flight, but something of the one before may be: contended, to be safe.
             return ChangeLocked(stripe, number, key, hash, new LogRecord

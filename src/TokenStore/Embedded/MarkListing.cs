@@ -5,8 +5,6 @@ namespace FenceGateway.TokenStore.Embedded;
 /// <summary>Pages of resources, the most recently advanced first.</summary>
 internal static class MarkListing
 {
-    private const int MaxLimit = 1000;
-
     /// <summary>Looks at every entry, a few hundred at a time under their lock, and keeps the latest ones in a bounded heap.</summary>
     /// <param name="table">The marks.</param>
     /// <param name="hold">Says which of them a process before may have left writes for.</param>
@@ -16,8 +14,7 @@ internal static class MarkListing
     public static IReadOnlyList<MarkRecord> List(
         MarkTable table, CrashHold hold, in MarkQuery query, long upTo, CancellationToken cancellationToken)
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(query.Limit, 1, nameof(query));
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(query.Limit, MaxLimit, nameof(query));
+        MarkQuery.ThrowIfInvalid(in query);
         var prefix = Encoding.UTF8.GetBytes(query.Prefix ?? "");
         var latest = new PriorityQueue<(MarkStripe Stripe, MarkEntry Entry), long>(query.Limit + 1);
         foreach (var stripe in table.Stripes)
@@ -72,7 +69,7 @@ internal static class MarkListing
         {
             return new MarkRecord(
                 KeyText.ToKey(stripe.KeyOf(in entry)), entry.Mark,
-                DateTimeOffset.FromUnixTimeMilliseconds(entry.ChangedAt), entry.Lsn, hold.Holds(in entry));
+                DateTimeOffset.FromUnixTimeMilliseconds(entry.ChangedAt), entry.Lsn, hold.Writers(in entry));
         }
     }
 }

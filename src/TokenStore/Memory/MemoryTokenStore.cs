@@ -13,14 +13,13 @@ public sealed class MemoryTokenStore : ITokenStore
     /// <summary>Resources that may have a mark; a new one beyond that is refused.</summary>
     public const int DefaultMaxResources = 1_000_000;
 
-    private const string Session = "local";
-
     private readonly ConcurrentDictionary<ResourceKey, Resource> _resources = new();
     private readonly TimeProvider _clock;
     private readonly ILogger _logger;
     private readonly int _maxResources;
     private long _sequence;
     private int _count;
+    private volatile string? _session;
     private volatile string? _fault = "The token store is not open.";
 
     /// <summary>Makes an empty store.</summary>
@@ -38,10 +37,7 @@ public sealed class MemoryTokenStore : ITokenStore
     public string? Fault => _fault;
 
     /// <inheritdoc/>
-    public long Count => Volatile.Read(ref _count);
-
-    /// <inheritdoc/>
-    public TimeSpan? SinceCrash => null;
+    public Action<ResourceChange>? Changed { get; set; }
 
     /// <inheritdoc/>
     public ValueTask OpenAsync(CancellationToken cancellationToken)
@@ -52,21 +48,59 @@ public sealed class MemoryTokenStore : ITokenStore
     }
 
     /// <inheritdoc/>
+    public ValueTask<TimeSpan> StartSessionAsync(string session, TimeSpan timeToLive, CancellationToken cancellationToken)
+    {
+        ThrowIfFaulted();
+        _session = session;
+        return ValueTask.FromResult(Timeout.InfiniteTimeSpan);
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<Heartbeat> HeartbeatAsync(string session, CancellationToken cancellationToken) =>
+        ValueTask.FromResult(session == _session ? new Heartbeat(true, []) : Heartbeat.Ended);
+
+    /// <inheritdoc/>
+    public ValueTask EndSessionAsync(string session, bool quiet, CancellationToken cancellationToken) => DisposeAsync();
+
+    /// <inheritdoc/>
+    public ValueTask<long> CountAsync(CancellationToken cancellationToken) => ValueTask.FromResult<long>(Volatile.Read(ref _count));
+
+    /// <inheritdoc/>
+    public ValueTask WithdrawAsync(string session, IReadOnlyList<Registration> registrations, CancellationToken cancellationToken)
+    {
+        ThrowIfFaulted();
+        foreach (var registration in registrations)
+        {
+            if (_resources.TryGetValue(registration.Resource, out var resource))
+            {
+                lock (resource.Gate)
+                {
+                    resource.State.Withdraw(session);
+                }
+            }
+        }
+
+        return ValueTask.CompletedTask;
+    }
+
+    /// <inheritdoc/>
     public long PeekMark(ResourceKey resource) => Read(resource)?.Mark ?? 0;
 
     /// <inheritdoc/>
     public ValueTask<EnterReply> EnterAsync(EnterRequest request, CancellationToken cancellationToken)
     {
-        if (request.Resource.Value is null || request.Token.Value < 1 || request.Oldest.Value < 1)
+        EnterRequest.ThrowIfInvalid(in request);
+        ThrowIfFaulted();
+        if (request.Session != _session)
         {
-            throw new ArgumentException("A request needs a resource, a token and the oldest token in flight.", nameof(request));
+            throw TokenStoreUnavailableException.ForEndedSession(request.Session);
         }
 
         var resource = GetOrAdd(request.Resource);
         lock (resource.Gate)
         {
             var before = resource.State.Mark;
-            var status = resource.State.Enter(Session, request.Token.Value, request.Oldest.Value, _clock.GetTimestamp());
+            var status = resource.State.Enter(request.Session, request.Token.Value, request.Oldest.Value, _clock.GetTimestamp());
             if (resource.State.Mark != before)
             {
                 TouchLocked(resource);
@@ -87,7 +121,7 @@ public sealed class MemoryTokenStore : ITokenStore
     public ValueTask<IReadOnlyList<MarkRecord>> ListAsync(MarkQuery query, CancellationToken cancellationToken)
     {
         ThrowIfFaulted();
-        ArgumentOutOfRangeException.ThrowIfLessThan(query.Limit, 1, nameof(query));
+        MarkQuery.ThrowIfInvalid(in query);
         IReadOnlyList<MarkRecord> page =
         [
             .. _resources.Keys
@@ -102,32 +136,23 @@ public sealed class MemoryTokenStore : ITokenStore
     }
 
     /// <inheritdoc/>
-    public ValueTask SetMarkAsync(SetMarkRequest request, CancellationToken cancellationToken)
+    public ValueTask<bool> SetMarkAsync(SetMarkRequest request, CancellationToken cancellationToken)
     {
-        ArgumentNullException.ThrowIfNull(request);
-        if (request.Mark < 0
-            || request.Reason.Length > SetMarkRequest.MaxTextLength || request.Actor.Length > SetMarkRequest.MaxTextLength)
-        {
-            throw new ArgumentException("A mark is 0 or greater, reason and actor have a bounded length.", nameof(request));
-        }
-
+        SetMarkRequest.ThrowIfInvalid(request);
         var resource = GetOrAdd(request.Resource);
         lock (resource.Gate)
         {
             // The caller vouches that nothing is in flight, which is what a withdrawal says.
-            resource.State.Withdraw(Session);
+            resource.State.Withdraw(request.Session);
             resource.State.TrySetMark(request.Mark, _clock.GetTimestamp());
             TouchLocked(resource);
         }
 
-        return ValueTask.CompletedTask;
+        return ValueTask.FromResult(true);
     }
 
     /// <inheritdoc/>
-    public ValueTask<bool> ResolveAsync(ResourceKey resource, CancellationToken cancellationToken) => ValueTask.FromResult(false);
-
-    /// <inheritdoc/>
-    public ValueTask CloseAsync(bool quiet, CancellationToken cancellationToken) => DisposeAsync();
+    public ValueTask<int> ResolveAsync(ResourceKey resource, CancellationToken cancellationToken) => ValueTask.FromResult(0);
 
     /// <inheritdoc/>
     public ValueTask DisposeAsync()
@@ -145,7 +170,7 @@ public sealed class MemoryTokenStore : ITokenStore
 
         lock (resource.Gate)
         {
-            return resource.Sequence == 0 ? null : new MarkRecord(key, resource.State.Mark, resource.ChangedAt, resource.Sequence);
+            return resource.Sequence == 0 ? null : new MarkRecord(key, resource.State.Mark, resource.ChangedAt, resource.Sequence, []);
         }
     }
 

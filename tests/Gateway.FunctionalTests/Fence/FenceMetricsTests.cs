@@ -44,6 +44,8 @@ public sealed class FenceMetricsTests
                 "fencegateway.mode" => ["enforce", "report", "off"],
                 "fencegateway.admission" => ["admitted", "stale", "draining", "unavailable"],
                 "fencegateway.policy" => ["per-order"],
+                "fencegateway.operation" => ["start_session", "enter"],
+                "fencegateway.event" => ["started"],
                 _ => [],
             };
             closed.ShouldContain(value, name);

@@ -71,7 +71,7 @@ public sealed class ResourceHashPolicyTests
     private static void Present(HttpContext context, string resource)
     {
         var time = new ManualTimeProvider();
-        var table = new FenceTable(new MemoryTokenStore(time, NullLogger<MemoryTokenStore>.Instance), time, 10);
+        var table = new FenceTable(TestSession.Open(new MemoryTokenStore(time, NullLogger<MemoryTokenStore>.Instance), time), time, 10);
         FencingToken.TryParse("1", out var token).ShouldBeTrue();
         context.Features.Get<GatewayRequest>()!.Present(Policy(), table.Get(resource), token, isWrite: true);
     }

@@ -175,7 +175,7 @@ public sealed class FailureTests : IDisposable
         var flushing = _disk.HoldFlushes();
         using var cancel = new CancellationTokenSource();
         var raise = store.EnterAsync(
-            new EnterRequest(StoreExtensions.Key("a"), new FencingToken(3), new FencingToken(3), default), cancel.Token).AsTask();
+            new EnterRequest(StoreExtensions.Session, StoreExtensions.Key("a"), new FencingToken(3), new FencingToken(3), 1, default), cancel.Token).AsTask();
         await flushing;
         await cancel.CancelAsync();
         await Should.ThrowAsync<OperationCanceledException>(() => raise);

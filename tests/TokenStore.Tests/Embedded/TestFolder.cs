@@ -41,6 +41,7 @@ internal sealed class TestFolder : IDisposable
         try
         {
             await store.OpenAsync(default);
+            await store.StartSessionAsync(StoreExtensions.Session, default, default);
             return store;
         }
         catch
@@ -59,20 +60,24 @@ internal sealed class TestFolder : IDisposable
 /// <summary>Short forms of the store's operations.</summary>
 internal static class StoreExtensions
 {
+    public const string Session = "s";
+
     public static ResourceKey Key(string text) =>
         ResourceKey.TryCreate(text, out var key) ? key : throw new ArgumentException("Not a key.", nameof(text));
 
     public static Task<EnterReply> Enter(this ITokenStore store, string key, long token, long? oldest = null, TimeSpan? hold = null) =>
         store.EnterAsync(
-            new EnterRequest(Key(key), new FencingToken(token), new FencingToken(oldest ?? token), hold ?? TestFolder.Hold), default).AsTask();
+            new EnterRequest(
+                Session, Key(key), new FencingToken(token), new FencingToken(oldest ?? token), 1, hold ?? TestFolder.Hold),
+            default).AsTask();
 
     public static async Task<EnterStatus> Status(this ITokenStore store, string key, long token, long? oldest = null) =>
         (await store.Enter(key, token, oldest)).Status;
 
-    public static Task SetMark(this ITokenStore store, string key, long mark) =>
-        store.SetMarkAsync(new SetMarkRequest(Key(key), mark, "reason", "actor"), default).AsTask();
+    public static Task<bool> SetMark(this ITokenStore store, string key, long mark, TimeSpan hold = default) =>
+        store.SetMarkAsync(new SetMarkRequest(Session, Key(key), mark, hold, "reason", "actor"), default).AsTask();
 
     public static long Peek(this ITokenStore store, string key) => store.PeekMark(Key(key));
 
-    public static Task Close(this ITokenStore store, bool quiet = true) => store.CloseAsync(quiet, default).AsTask();
+    public static Task Close(this ITokenStore store, bool quiet = true) => store.EndSessionAsync(Session, quiet, default).AsTask();
 }

@@ -22,6 +22,7 @@ public sealed class MemoryTokenStoreTests
     {
         await using var store = new MemoryTokenStore(new ManualTimeProvider(), new TestLogger<MemoryTokenStore>(), maxResources: 1);
         await store.OpenAsync(default);
+        await store.StartSessionAsync("s", default, default);
         await store.Enter("a", 1);
         await Should.ThrowAsync<TokenStoreUnavailableException>(() => store.Enter("b", 1));
         await store.Enter("a", 2);

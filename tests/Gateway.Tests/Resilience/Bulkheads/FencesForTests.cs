@@ -15,8 +15,7 @@ internal sealed class FencesForTests
     public FencesForTests(TimeProvider time)
     {
         var store = new MemoryTokenStore(time, NullLogger<MemoryTokenStore>.Instance);
-        store.OpenAsync(CancellationToken.None).AsTask().IsCompletedSuccessfully.ShouldBeTrue();
-        _table = new FenceTable(store, time, capacity: 64);
+        _table = new FenceTable(TestSession.Open(store, time), time, capacity: 64);
         Waiters = new FencedWaiters(_table);
     }
 

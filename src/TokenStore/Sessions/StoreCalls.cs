@@ -1,0 +1,95 @@
+namespace FenceGateway.TokenStore;
+
+/// <summary>
+/// Every call of a store goes through here: it ends within a bound, it is counted, and after several failures in a row calls are
+/// refused at once until a probe (a heartbeat, a new session) gets through.
+/// </summary>
+internal sealed class StoreCalls(ITokenStore store, TimeSpan timeout, TimeProvider time, StoreMetrics metrics)
+{
+    private const int FailuresUntilRefused = 5;
+    private int _failures;
+    private volatile string? _fault;
+
+    /// <summary>The store is part of this process: its calls are counted, and nothing else. Set before it is called by others.</summary>
+    public bool IsLocal { get; set; }
+
+    /// <summary>Why calls are refused at once; null while they are not.</summary>
+    public string? Refusal => Volatile.Read(ref _failures) >= FailuresUntilRefused ? _fault : null;
+
+    /// <summary>Makes a call that is refused while the store is away.</summary>
+    /// <exception cref="TokenStoreUnavailableException">The store cannot tell, or did not within the bound.</exception>
+    public ValueTask<T> RunAsync<TArgument, T>(
+        StoreOperation operation, TArgument argument, Func<ITokenStore, TArgument, CancellationToken, ValueTask<T>> call,
+        CancellationToken cancellationToken)
+    {
+        if (IsLocal)
+        {
+            metrics.Called(operation);
+            return call(store, argument, cancellationToken);
+        }
+
+        if (Refusal is not { } refusal)
+        {
+            return ProbeAsync(operation, argument, call, cancellationToken);
+        }
+
+        metrics.Refused(operation);
+        return ValueTask.FromException<T>(new TokenStoreUnavailableException(refusal) { NotTaken = true });
+    }
+
+    /// <summary>Makes a call in any case; its success lets the others through again.</summary>
+    public async ValueTask<T> ProbeAsync<TArgument, T>(
+        StoreOperation operation, TArgument argument, Func<ITokenStore, TArgument, CancellationToken, ValueTask<T>> call,
+        CancellationToken cancellationToken, TimeSpan? atMost = null)
+    {
+        metrics.Called(operation);
+        var limit = atMost ?? timeout;
+        using var bound = new CancellationTokenSource(limit, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(bound.Token, cancellationToken);
+        var started = time.GetTimestamp();
+        var outcome = StoreCallOutcome.Failed;
+        try
+        {
+            // The wait ends at the bound even where the store's driver does not.
+            var answer = await call(store, argument, either.Token).AsTask().WaitAsync(either.Token);
+            outcome = StoreCallOutcome.Answered;
+            Volatile.Write(ref _failures, 0);
+            return answer;
+        }
+        catch (OperationCanceledException e) when (bound.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        {
+            outcome = StoreCallOutcome.TimedOut;
+            throw Failed(new TokenStoreUnavailableException($"The token store did not answer within {limit}.", e));
+        }
+        catch (OperationCanceledException)
+        {
+            outcome = StoreCallOutcome.Abandoned;
+            throw;
+        }
+        catch (TokenStoreUnavailableException e) when (e.SessionEnded)
+        {
+            outcome = StoreCallOutcome.SessionEnded;
+            throw;
+        }
+        catch (TokenStoreUnavailableException e)
+        {
+            throw Failed(e);
+        }
+        catch (Exception e) when (e is not ArgumentException)
+        {
+            // Whatever it was, the store did not tell (R8).
+            throw Failed(new TokenStoreUnavailableException($"The token store failed: {e.Message}", e));
+        }
+        finally
+        {
+            metrics.Ended(operation, outcome, time.GetElapsedTime(started));
+        }
+    }
+
+    private TokenStoreUnavailableException Failed(TokenStoreUnavailableException e)
+    {
+        _fault = e.Message;
+        Interlocked.Increment(ref _failures);
+        return e;
+    }
+}
