@@ -10,7 +10,7 @@ internal static class EtcdChange
 
     /// <summary>Notices in one transaction, at most. Only fleets with more gateways registered at one resource than that feel it:
     /// the others learn of the new mark from the watch.</summary>
-    private const int MaxNotices = 100;
+    public const int MaxNotices = 100;
 
     /// <summary>The conditions under which a state read earlier is still the present one.</summary>
     public static IEnumerable<EtcdCompare> Unchanged(EtcdKeys keys, EtcdResource resource) =>

@@ -23,6 +23,7 @@ internal sealed class EtcdClient : IDisposable
     private readonly HttpClient _http;
     private readonly HttpClient _streams;
     private int _current;
+    private long _calls;
     private volatile string? _token;
 
     public EtcdClient(EtcdTokenStoreOptions options)
@@ -36,6 +37,9 @@ internal sealed class EtcdClient : IDisposable
     /// <summary>The endpoints, for people.</summary>
     public string Location => string.Join(',', _endpoints.Select(e => e.GetLeftPart(UriPartial.Authority)));
 
+    /// <summary>Calls made since the start, without log-ins and streams.</summary>
+    public long Calls => Interlocked.Read(ref _calls);
+
     /// <summary>Calls <paramref name="path"/>.</summary>
     /// <exception cref="EtcdException">It failed; <see cref="EtcdException.NotTaken"/> says whether that is certain.</exception>
     public async Task<TReply> CallAsync<TRequest, TReply>(
@@ -45,6 +49,7 @@ internal sealed class EtcdClient : IDisposable
         for (var failovers = 0; ; failovers++)
         {
             var current = Volatile.Read(ref _current);
+            _ = Interlocked.Increment(ref _calls);
             try
             {
                 using var response = await SendAsync(_http, current, path, body, HttpCompletionOption.ResponseContentRead, cancellationToken);

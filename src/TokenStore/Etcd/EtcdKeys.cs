@@ -1,5 +1,4 @@
 using System.Text;
-using FenceGateway.Fencing;
 
 namespace FenceGateway.TokenStore.Etcd;
 

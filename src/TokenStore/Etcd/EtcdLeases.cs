@@ -11,9 +11,6 @@ namespace FenceGateway.TokenStore.Etcd;
 /// </summary>
 internal sealed class EtcdLeases(EtcdCalls etcd)
 {
-    /// <summary>Resources told with one heartbeat; the rest comes with the next.</summary>
-    private const int MaxRevoked = 1000;
-
     /// <summary>How often a heartbeat asks again when etcd's leader changed meanwhile.</summary>
     private const int MaxAttempts = 3;
 
@@ -59,7 +56,7 @@ internal sealed class EtcdLeases(EtcdCalls etcd)
                 [],
                 [
                     EtcdCalls.Read(etcd.Keys.Live(session)),
-                    new EtcdOperation(RequestRange: new EtcdRange(revoked, EtcdKeys.EndOf(revoked), MaxRevoked)),
+                    new EtcdOperation(RequestRange: new EtcdRange(revoked, EtcdKeys.EndOf(revoked), Heartbeat.MaxRevoked)),
                     EtcdCalls.Read(etcd.Keys.Epoch),
                 ],
                 [],
@@ -67,7 +64,7 @@ internal sealed class EtcdLeases(EtcdCalls etcd)
             if (EtcdCalls.Found(reply, 0) is null)
             {
                 _ = _leases.TryRemove(session, out _);
-                return new EtcdBeat(new Heartbeat(Alive: false, []), reply.Header!.Revision, EtcdCalls.Found(reply, 2));
+                return new EtcdBeat(Heartbeat.Ended, reply.Header!.Revision, EtcdCalls.Found(reply, 2));
             }
 
             if (prolonged && reply.Header!.RaftTerm == term)

@@ -25,7 +25,4 @@ internal static partial class EtcdLog
     [LoggerMessage(2295, LogLevel.Warning,
         "Token store etcd at {location}: the history from revision {revision} on was compacted away before the watch saw it; revocations are read anew")]
     public static partial void Compacted(ILogger logger, string location, long revision);
-
-    [LoggerMessage(2296, LogLevel.Warning, "Token store etcd at {location}: a listener failed on a change")]
-    public static partial void ListenerFailed(ILogger logger, string location, Exception exception);
 }

@@ -37,7 +37,7 @@ internal sealed record EtcdResource(string Name)
 
     public EtcdWriter? WriterOf(string session) => Writers.FirstOrDefault(w => w.Session == session);
 
-    public bool HasWriterBelowMark => Writers.Any(w => w.Token < Mark);
+    public int WritersBelowMark => Writers.Count(w => w.Token < Mark);
 
     /// <summary>With the mark's key as it was at <paramref name="revision"/>; unchanged when a later one is known.</summary>
     public EtcdResource WithMark(EtcdKeyValue? kv, long revision)

@@ -9,17 +9,23 @@ namespace FenceGateway.TokenStore.Etcd;
 internal sealed class EtcdResources(EtcdCalls etcd, EtcdSessions sessions, EtcdResourceCache cache, TimeProvider clock)
 {
     /// <summary>Lost races in a row before a call gives up.</summary>
-    private const int MaxAttempts = 10;
+    private const int MaxAttempts = 16;
+
+    /// <summary>After so many lost races the callers of this process wait for each other, so that each gets its turn.</summary>
+    private const int FreeAttempts = 2;
 
     /// <summary>Registrations withdrawn in one transaction: what it reads and writes stays below etcd's bound.</summary>
     private const int WithdrawBatch = 40;
+
+    private readonly SemaphoreSlim[] _lines = [.. Enumerable.Range(0, 64).Select(_ => new SemaphoreSlim(1, 1))];
 
     public async Task<EnterReply> EnterAsync(EnterRequest request, CancellationToken cancellationToken)
     {
         EnterReply? applied = null;
         try
         {
-            return await TryEnterAsync(request, reply => applied = reply, cancellationToken);
+            return await TryEnterAsync(request, 0, FreeAttempts, reply => applied = reply, cancellationToken)
+                ?? await EnterInLineAsync(request, reply => applied = reply, cancellationToken);
         }
         catch (Exception e) when (applied is not null && e is EtcdException or TokenStoreUnavailableException)
         {
@@ -164,10 +170,26 @@ internal sealed class EtcdResources(EtcdCalls etcd, EtcdSessions sessions, EtcdR
         throw TooManyRaces(resource.Value);
     }
 
-    private async Task<EnterReply> TryEnterAsync(EnterRequest request, Action<EnterReply> applied, CancellationToken cancellationToken)
+    private async Task<EnterReply> EnterInLineAsync(EnterRequest request, Action<EnterReply> applied, CancellationToken cancellationToken)
+    {
+        var line = _lines[(uint)request.Resource.GetHashCode() % (uint)_lines.Length];
+        await line.WaitAsync(cancellationToken);
+        try
+        {
+            return await TryEnterAsync(request, FreeAttempts, MaxAttempts, applied, cancellationToken) ?? throw TooManyRaces(request.Resource.Value);
+        }
+        finally
+        {
+            _ = line.Release();
+        }
+    }
+
+    /// <summary>Tries until it is done; null when it lost too many races.</summary>
+    private async Task<EnterReply?> TryEnterAsync(
+        EnterRequest request, int attempt, int attempts, Action<EnterReply> applied, CancellationToken cancellationToken)
     {
         var before = cache.Get(request.Resource.Value);
-        for (var attempt = 0; attempt < MaxAttempts; attempt++)
+        for (; attempt < attempts; attempt++)
         {
             var step = EtcdEnter.Decide(before, request, sessions.GoneFor, clock.GetUtcNow());
             var writes = EtcdChange.Between(etcd.Keys, before, step.After);
@@ -202,11 +224,11 @@ internal sealed class EtcdResources(EtcdCalls etcd, EtcdSessions sessions, EtcdR
             _ = sessions.Observe(before.Writers, list);
             if (!list.Live.Contains(request.Session))
             {
-                throw new TokenStoreUnavailableException("The session of this gateway has ended.") { NotTaken = true, SessionEnded = true };
+                throw TokenStoreUnavailableException.ForEndedSession(request.Session);
             }
         }
 
-        throw TooManyRaces(before.Name);
+        return null;
     }
 
     private async Task WithdrawBatchAsync(string session, Registration[] batch, CancellationToken cancellationToken)
