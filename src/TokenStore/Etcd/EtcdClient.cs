@@ -183,7 +183,7 @@ internal sealed class EtcdClient : IDisposable
         {
             var notSent = e.HttpRequestError is HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError
                 or HttpRequestError.SecureConnectionError;
-            throw new EtcdException($"{_endpoints[endpoint].Authority} is not reachable: {e.Message}", 0, notSent, e);
+            throw new EtcdException($"{_endpoints[endpoint].Authority} did not answer: {(e.InnerException ?? e).Message}", 0, notSent, e);
         }
         catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
         {
