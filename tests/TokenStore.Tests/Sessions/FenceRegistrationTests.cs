@@ -8,7 +8,8 @@ namespace FenceGateway.TokenStore.Tests.Sessions;
 public sealed class FenceRegistrationTests : IAsyncDisposable
 {
     private static readonly TimeSpan Hold = TimeSpan.FromSeconds(10);
-    private static readonly TimeSpan Idle = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Idle = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan Beat = TimeToLive / 3 + TimeSpan.FromMilliseconds(1);
     private static readonly AdmissionRules Drain = new(Drain: true, TimeSpan.FromSeconds(5), Hold);
     private static readonly AdmissionRules Seal = new(Drain: false, TimeSpan.FromSeconds(5), Hold);
 
@@ -244,8 +245,7 @@ public sealed class FenceRegistrationTests : IAsyncDisposable
         await admission;
 
         _store.Heartbeat = () => Task.FromResult(Heartbeat.Ended);
-        await _time.WaitForTimerWithinAsync(TimeToLive / 3);
-        _time.Advance(TimeToLive / 3);
+        await BeatAsync();
         await EventuallyAsync(() => _store.Withdrawn.Count == 1, "withdrawn");
         var (session, registrations) = _store.Withdrawn.Single();
         session.ShouldBe(lost.Id);
@@ -257,8 +257,7 @@ public sealed class FenceRegistrationTests : IAsyncDisposable
     {
         ResourceKey.TryCreate("orders/late", out var late).ShouldBeTrue();
         _store.Heartbeat = () => Task.FromResult(new Heartbeat(true, [new ResourceChange(late, 40)]));
-        await _time.WaitForTimerWithinAsync(TimeToLive / 3);
-        _time.Advance(TimeToLive / 3);
+        await BeatAsync();
         await EventuallyAsync(() => _store.Withdrawn.Any(w => w.Registrations.Any(r => r.Resource == late)), "a step carried out late");
         _table.Get("orders/late").Mark.ShouldBe(40);
     }
@@ -309,6 +308,13 @@ public sealed class FenceRegistrationTests : IAsyncDisposable
 
         Task<OperatorStatus> SetMark(long mark) =>
             _table.SetMarkAsync(_fence.Resource, mark, Hold, "a test", "tests", CancellationToken.None).AsTask();
+    }
+
+    private async Task BeatAsync()
+    {
+        // Nothing else is due so soon.
+        await _time.WaitForTimerWithinAsync(Beat);
+        _time.Advance(Beat);
     }
 
     private void Tell(long mark) => _store.Changed!(new ResourceChange(_fence.Resource, mark));

@@ -201,8 +201,8 @@ public sealed class GatewaySessionTests : IAsyncDisposable
     private async Task BeatAsync()
     {
         var before = _store.Heartbeats;
-        await _time.WaitForTimerWithinAsync(Beat);
-        _time.Advance(Beat);
+        await _time.WaitForTimerWithinAsync(Beat + TimeSpan.FromMilliseconds(1));
+        _time.Advance(Beat + TimeSpan.FromMilliseconds(1));
         await EventuallyAsync(() => _store.Heartbeats > before, "a heartbeat");
     }
 
