@@ -51,7 +51,7 @@ internal static class RedisErrors
             }
         }
 
-        return message.Contains("can't run this command", StringComparison.Ordinal)
+        return message.Contains("The user executing the script can't", StringComparison.Ordinal)
             ? new($"Redis {location} does not give its user the rights that docs/stores.md lists ({message}).", exception)
             : new($"Redis {location} answered with an error: {message}", exception);
     }
