@@ -52,12 +52,8 @@ CREATE FUNCTION "{prefix}_notify"(p_key bytea, p_mark bigint) RETURNS void LANGU
     SELECT pg_notify('{prefix}_changed', p_mark || ' ' || encode(p_key, 'hex'));
 $$;
 
--- Under the lock of the resource: ends the sessions of other writers that have expired, and removes what ended sessions have
--- registered longer ago than p_hold. How many registrations that were.
-CREATE FUNCTION "{prefix}_settle"(p_key bytea, p_session text, p_hold interval, p_now timestamptz) RETURNS integer
-LANGUAGE plpgsql AS $$
-DECLARE
-    v_removed integer;
+-- Under the lock of the resource: ends the sessions of other writers that have expired by p_now.
+CREATE FUNCTION "{prefix}_expire"(p_key bytea, p_session text, p_now timestamptz) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     -- Waits for a heartbeat that is being committed, and looks again: either that counts, or it comes too late for ever.
     PERFORM 1 FROM "{prefix}_sessions" s
@@ -69,13 +65,13 @@ BEGIN
           WHERE s.ended_at IS NULL AND s.expires_at <= p_now
             AND s.id IN (SELECT w.session FROM "{prefix}_writers" w WHERE w.key = p_key AND w.session <> p_session);
     END IF;
-    DELETE FROM "{prefix}_writers" w
-      WHERE w.key = p_key AND w.session <> p_session
-        AND NOT EXISTS (SELECT 1 FROM "{prefix}_sessions" s
-                          WHERE s.id = w.session AND (s.ended_at IS NULL OR s.ended_at + p_hold > p_now));
-    GET DIAGNOSTICS v_removed = ROW_COUNT;
-    RETURN v_removed;
 END $$;
+
+-- After that: whether a writer of a session counts, which it does while the session lives and for p_hold afterwards.
+CREATE FUNCTION "{prefix}_counts"(p_session text, p_hold interval, p_now timestamptz) RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT EXISTS (SELECT 1 FROM "{prefix}_sessions" s
+                     WHERE s.id = p_session AND (s.ended_at IS NULL OR s.ended_at + p_hold > p_now));
+$$;
 
 -- The atomic step of the protocol. Raises FG001 when the session has ended: then nothing is changed.
 CREATE FUNCTION "{prefix}_enter"(
@@ -92,7 +88,7 @@ DECLARE
     v_now      timestamptz;
     v_lowest   bigint;
     v_register bigint;
-    v_settled  integer := 0;
+    v_removed  integer := 0;
 BEGIN
     o_retry_after := 0;
     o_held_elsewhere := false;
@@ -129,7 +125,10 @@ BEGIN
 
     IF EXISTS (SELECT 1 FROM "{prefix}_writers" w WHERE w.key = p_key AND w.session <> p_session) THEN
         v_now := clock_timestamp();
-        v_settled := "{prefix}_settle"(p_key, p_session, p_hold, v_now);
+        PERFORM "{prefix}_expire"(p_key, p_session, v_now);
+        DELETE FROM "{prefix}_writers" w
+          WHERE w.key = p_key AND w.session <> p_session AND NOT "{prefix}_counts"(w.session, p_hold, v_now);
+        GET DIAGNOSTICS v_removed = ROW_COUNT;
         SELECT min(w.token),
                coalesce(bool_or(s.ended_at IS NULL), false),
                coalesce((extract(epoch FROM max(s.ended_at + p_hold - v_now)) * 1000000)::bigint, 0)
@@ -160,7 +159,7 @@ BEGIN
         DELETE FROM "{prefix}_writers" WHERE key = p_key AND session = p_session;
     END IF;
 
-    IF (p_token > v_before AND o_held_elsewhere) OR v_settled > 0
+    IF (p_token > v_before AND o_held_elsewhere) OR v_removed > 0
         OR (v_own < v_before AND (v_register IS NULL OR v_register > v_own)) THEN
         PERFORM "{prefix}_notify"(p_key, o_mark);
     END IF;
@@ -200,6 +199,7 @@ LANGUAGE plpgsql AS $$
 DECLARE
     v_before   bigint;
     v_sequence bigint;
+    v_now      timestamptz;
 BEGIN
     SELECT r.mark, r.sequence INTO v_before, v_sequence FROM "{prefix}_resources" r WHERE r.key = p_key FOR NO KEY UPDATE;
     IF coalesce(v_sequence, 0) <> p_read THEN
@@ -214,12 +214,14 @@ BEGIN
             RETURN false;
         END IF;
     ELSE
-        PERFORM "{prefix}_settle"(p_key, p_session, p_hold, clock_timestamp());
-        IF EXISTS (SELECT 1 FROM "{prefix}_writers" w WHERE w.key = p_key AND w.session <> p_session) THEN
+        v_now := clock_timestamp();
+        PERFORM "{prefix}_expire"(p_key, p_session, v_now);
+        IF EXISTS (SELECT 1 FROM "{prefix}_writers" w
+                     WHERE w.key = p_key AND w.session <> p_session AND "{prefix}_counts"(w.session, p_hold, v_now)) THEN
             RETURN false;
         END IF;
 
-        DELETE FROM "{prefix}_writers" WHERE key = p_key AND session = p_session;
+        DELETE FROM "{prefix}_writers" WHERE key = p_key;
         UPDATE "{prefix}_resources" SET mark = p_mark, sequence = nextval('"{prefix}_sequence"'), advanced_at = clock_timestamp()
           WHERE key = p_key AND mark <> p_mark;
     END IF;
@@ -233,10 +235,14 @@ END $$;
 CREATE FUNCTION "{prefix}_resolve"(p_key bytea) RETURNS integer LANGUAGE plpgsql AS $$
 DECLARE
     v_mark    bigint;
+    v_now     timestamptz;
     v_removed integer;
 BEGIN
     SELECT r.mark INTO v_mark FROM "{prefix}_resources" r WHERE r.key = p_key FOR NO KEY UPDATE;
-    v_removed := "{prefix}_settle"(p_key, '', interval '0', clock_timestamp());
+    v_now := clock_timestamp();
+    PERFORM "{prefix}_expire"(p_key, '', v_now);
+    DELETE FROM "{prefix}_writers" w WHERE w.key = p_key AND NOT "{prefix}_counts"(w.session, interval '0', v_now);
+    GET DIAGNOSTICS v_removed = ROW_COUNT;
     IF v_removed > 0 THEN
         PERFORM "{prefix}_notify"(p_key, v_mark);
     END IF;
