@@ -8,7 +8,8 @@ namespace FenceGateway.TokenStore.Tests.Sessions;
 public sealed class FenceRegistrationTests : IAsyncDisposable
 {
     private static readonly TimeSpan Hold = TimeSpan.FromSeconds(10);
-    private static readonly TimeSpan Idle = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Idle = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan Beat = TimeToLive / 3 + TimeSpan.FromMilliseconds(1);
     private static readonly AdmissionRules Drain = new(Drain: true, TimeSpan.FromSeconds(5), Hold);
     private static readonly AdmissionRules Seal = new(Drain: false, TimeSpan.FromSeconds(5), Hold);
 
@@ -311,9 +312,9 @@ public sealed class FenceRegistrationTests : IAsyncDisposable
 
     private async Task BeatAsync()
     {
-        // The end of the session, the look for idle registrations, the next heartbeat.
-        await _time.WaitForTimersAsync(3);
-        _time.Advance(TimeToLive / 3 + TimeSpan.FromMilliseconds(1));
+        // Nothing else is due so soon.
+        await _time.WaitForTimerWithinAsync(Beat);
+        _time.Advance(Beat);
     }
 
     private void Tell(long mark) => _store.Changed!(new ResourceChange(_fence.Resource, mark));
