@@ -11,6 +11,9 @@ internal sealed class RedisLinkSettings
     /// <summary>Assumed of a server that does not tell, since its user may not run INFO.</summary>
     private static readonly Version AssumedVersion = new(6, 0);
 
+    private const int ReconnectMs = 100;
+    private const int ConnectMs = 1000;
+
     private RedisLinkSettings(ConfigurationOptions options)
     {
         Options = options;
@@ -41,6 +44,7 @@ internal sealed class RedisLinkSettings
             // Conveniences of the client that need keys and channels of their own.
             options.TieBreaker = "";
             options.ConfigurationChannel = "";
+            Hurry(options, configuration);
             options.ClientName ??= "fencegateway";
             Trust(options, certificateAuthority);
             Show(options, clientCertificate);
@@ -50,6 +54,16 @@ internal sealed class RedisLinkSettings
             or UnauthorizedAccessException)
         {
             throw new TokenStoreUnavailableException($"The Redis configuration cannot be used: {e.Message}", e) { NotTaken = true };
+        }
+    }
+
+    /// <summary>The client waits for its connect time-out, 5 s, before it tries again, however soon the server is back.</summary>
+    private static void Hurry(ConfigurationOptions options, string configuration)
+    {
+        options.ReconnectRetryPolicy = new LinearRetry(ReconnectMs);
+        if (!configuration.Contains("connectTimeout", StringComparison.OrdinalIgnoreCase))
+        {
+            options.ConnectTimeout = ConnectMs;
         }
     }
 
