@@ -176,25 +176,30 @@ internal sealed class FenceRegistrations
     {
         do
         {
-            // Whoever comes while a batch is under way goes with the next one.
-            await Task.Yield();
-            var batch = new List<(ResourceFence Fence, FenceRegistration Registration)>();
-            while (batch.Count < Registration.MaxBatch && _queue.TryDequeue(out var next))
+            while (!_queue.IsEmpty)
             {
-                batch.Add(next);
+                // Whoever comes while a batch is under way goes with the next one.
+                await Task.Yield();
+                await WithdrawNextAsync();
             }
 
-            foreach (var group in batch.GroupBy(next => next.Registration.Session!))
-            {
-                await WithdrawBatchAsync(group.Key, [.. group]);
-            }
-
-            if (_queue.IsEmpty)
-            {
-                Interlocked.Exchange(ref _pumping, 0);
-            }
+            Interlocked.Exchange(ref _pumping, 0);
         }
         while (!_queue.IsEmpty && Interlocked.Exchange(ref _pumping, 1) == 0);
+    }
+
+    private async Task WithdrawNextAsync()
+    {
+        var batch = new List<(ResourceFence Fence, FenceRegistration Registration)>();
+        while (batch.Count < Registration.MaxBatch && _queue.TryDequeue(out var next))
+        {
+            batch.Add(next);
+        }
+
+        foreach (var group in batch.GroupBy(next => next.Registration.Session!))
+        {
+            await WithdrawBatchAsync(group.Key, [.. group]);
+        }
     }
 
     private async Task WithdrawBatchAsync(

@@ -223,8 +223,9 @@ public sealed class GatewaySession : IAsyncDisposable
 
                 failures = 0;
             }
-            catch (Exception e) when (e is TokenStoreUnavailableException or SafetyGradeException)
+            catch (Exception e) when (e is not OperationCanceledException || !_stop.IsCancellationRequested)
             {
+                // Whatever it was: without this loop there would never be a session again.
                 failures++;
                 if (_current is not { IsAlive: true })
                 {
@@ -232,7 +233,7 @@ public sealed class GatewaySession : IAsyncDisposable
                     await WaitAsync(RetryDelay(failures), CancellationToken.None);
                 }
             }
-            catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+            catch (OperationCanceledException)
             {
                 return;
             }

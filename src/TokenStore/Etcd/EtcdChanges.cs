@@ -1,0 +1,57 @@
+using FenceGateway.Fencing;
+
+namespace FenceGateway.TokenStore.Etcd;
+
+/// <summary>What follows from a change of a key: a fresher cache, sessions that are gone, a hint to who listens.</summary>
+internal sealed class EtcdChanges(
+    EtcdCalls etcd, EtcdLeases leases, EtcdSessions sessions, EtcdResourceCache cache, Action<ResourceChange> changed)
+{
+    public void Take(EtcdEvent change)
+    {
+        var (kv, revision) = (change.IsDeletion ? null : change.Kv, change.Kv!.ModRevision);
+        var (kind, name) = etcd.Keys.Parse(change.Kv.Key);
+        switch (kind)
+        {
+            case EtcdKeyKind.Mark:
+                if (cache.Update(name, known => known.WithMark(kv, revision)).WritersBelowMark > EtcdChange.MaxNotices)
+                {
+                    Tell(name);
+                }
+
+                break;
+            case EtcdKeyKind.Writers:
+                _ = cache.Update(name, known => known.WithWriters(kv, revision));
+                break;
+            case EtcdKeyKind.Revoked or EtcdKeyKind.Operator:
+                Tell(name);
+                break;
+            case EtcdKeyKind.Live when change.IsDeletion:
+                _ = sessions.IsGone(name, quiet: false);
+                break;
+            case EtcdKeyKind.Ended when !change.IsDeletion:
+                _ = sessions.IsGone(name, quiet: true);
+                break;
+        }
+    }
+
+    /// <summary>After events were lost: tells of every revocation that stands. The revision up to which that is complete.</summary>
+    public async Task<long> ReadAnewAsync(CancellationToken cancellationToken)
+    {
+        var all = etcd.Keys.AllRevoked;
+        var reply = await etcd.RangeAsync(new EtcdRange(all, EtcdKeys.EndOf(all), Limit: 1000), cancellationToken);
+        foreach (var change in leases.ReadRevoked(reply.Kvs ?? []))
+        {
+            changed(change);
+        }
+
+        return reply.Header!.Revision;
+    }
+
+    private void Tell(string name)
+    {
+        if (ResourceKey.TryCreate(name, out var resource))
+        {
+            changed(new ResourceChange(resource, cache.Get(name).Mark));
+        }
+    }
+}
