@@ -49,7 +49,7 @@ internal sealed class ResourceSteps(ZooKeeperLink link, TimeProvider time)
         resource, null, StepKind.Operator,
         async (stored, _) =>
         {
-            var state = await RestoreAsync(stored, "", long.MaxValue, cancellationToken);
+            var state = await RestoreAsync(stored, "", cancellationToken);
             var resolved = state.Resolve();
             return new Decision<int>(resolved > 0 ? Next(stored, resource, state) : null, resolved);
         },
@@ -59,7 +59,7 @@ internal sealed class ResourceSteps(ZooKeeperLink link, TimeProvider time)
     public async ValueTask<(StoredResource Stored, ResourceState State)> ReadAsync(ResourceKey resource, CancellationToken cancellationToken)
     {
         var stored = await ReadAsync(link.Paths.Resource(resource.Value), resource, synced: true, cancellationToken);
-        return (stored, await RestoreAsync(stored, "", long.MaxValue, cancellationToken));
+        return (stored, await RestoreAsync(stored, "", cancellationToken));
     }
 
     private async ValueTask<T> RunAsync<T>(
@@ -205,7 +205,7 @@ internal sealed class ResourceSteps(ZooKeeperLink link, TimeProvider time)
     private async ValueTask<Decision<EnterReply>> DecideEnterAsync(
         StoredResource stored, EnterRequest request, CancellationToken cancellationToken)
     {
-        var state = await RestoreAsync(stored, request.Session, request.Token.Value, cancellationToken);
+        var state = await RestoreAsync(stored, request.Session, cancellationToken);
         var step = state.Enter(
             request.Session, request.Token.Value, request.Oldest.Value, request.Sequence, ToTicks(request.InDoubtHold), time.GetTimestamp());
         var reply = new EnterReply(
@@ -227,7 +227,7 @@ internal sealed class ResourceSteps(ZooKeeperLink link, TimeProvider time)
     private async ValueTask<Decision<bool>> DecideSetMarkAsync(
         StoredResource stored, SetMarkRequest request, long before, CancellationToken cancellationToken)
     {
-        var state = await RestoreAsync(stored, request.Session, long.MaxValue, cancellationToken);
+        var state = await RestoreAsync(stored, request.Session, cancellationToken);
         if (stored.Mark != before || !state.TrySetMark(request.Session, request.Mark, ToTicks(request.InDoubtHold), time.GetTimestamp()))
         {
             return new(null, false);
@@ -237,16 +237,15 @@ internal sealed class ResourceSteps(ZooKeeperLink link, TimeProvider time)
         return new(stored.With(request.Resource.Value, request.Mark, state.Writers, NowMilliseconds, note), true);
     }
 
-    /// <summary>The state of a resource, with the end of every session that matters: those registered below a token, but for one's own.</summary>
-    private async ValueTask<ResourceState> RestoreAsync(
-        StoredResource stored, string session, long below, CancellationToken cancellationToken)
+    /// <summary>The state of a resource, with the end of every session but one's own. Nobody else is registered, mostly: no round trip.</summary>
+    private async ValueTask<ResourceState> RestoreAsync(StoredResource stored, string session, CancellationToken cancellationToken)
     {
-        if (!stored.Writers.Any(w => w.Token < below && w.Session != session))
+        if (stored.Writers.All(w => w.Session == session))
         {
             return ResourceState.Restore(stored.Mark, stored.Writers);
         }
 
-        var writers = await Task.WhenAll(stored.Writers.Select(async w => w.Token < below && w.Session != session
+        var writers = await Task.WhenAll(stored.Writers.Select(async w => w.Session != session
             ? w with { EndedAt = await link.Sessions.EndedAtAsync(w.Session, cancellationToken) }
             : w));
         return ResourceState.Restore(stored.Mark, writers);

@@ -37,20 +37,21 @@ internal sealed class EndedSessions(TimeProvider time)
 }
 
 /// <summary>
-/// Which sessions live, from a watched list of their nodes, as one client sees them. The decision that a writer's session has ended is
-/// sound, although what a server of ZooKeeper tells may be old:
+/// Which sessions live, as one client sees them. The decision that a writer's session has ended is sound, although what a server of
+/// ZooKeeper tells may be old:
 /// <list type="number">
 /// <item>A registration is written in one step with a check that the session's node is there. So the node was made before the registration
 /// in the order of changes.</item>
 /// <item>One client never reads an older state after a newer one, on whichever server. So a read that is sent <i>after</i> the registration
 /// was read knows of the node's creation; if it finds no node, the node was deleted, for good, since an id is never used twice.</item>
-/// <item>That a session is in the list may be old news: it then counts for longer than it has to.</item>
-/// <item>That a session is <i>not</i> in the list may be old news as well, and says nothing: its node is then asked for. But a session that
-/// was in an earlier list of this client and is not in a later one was deleted.</item>
+/// <item>That a node is there may be old news: the session then counts for longer than it has to.</item>
+/// <item>Lists of all sessions are watched only to see an end when it comes, so that the hold of what it leaves begins then and not with the
+/// first question. That a session is missing in a list says nothing, it may be younger; that it was in an earlier list of this client and is
+/// not in a later one says that it was deleted.</item>
 /// </list>
 /// Nothing of this holds between two clients, whose servers may be apart: a new client begins with a new list.
 /// </summary>
-internal sealed class SessionNodes(ZooKeeperClient client, ZooKeeperPaths paths, EndedSessions ended)
+internal sealed class SessionNodes(ZooKeeperClient client, ZooKeeperPaths paths, EndedSessions ended) : IDisposable
 {
     // One list at a time: the later one is then the newer one.
     private readonly SemaphoreSlim _gate = new(1);
@@ -101,11 +102,6 @@ internal sealed class SessionNodes(ZooKeeperClient client, ZooKeeperPaths paths,
             return since;
         }
 
-        if (_present.Contains(name))
-        {
-            return null;
-        }
-
         var reply = await client.SendAsync(ZooKeeperRequest.Exists(paths.Session(session)), cancellationToken);
         return reply.Error switch
         {
@@ -114,4 +110,6 @@ internal sealed class SessionNodes(ZooKeeperClient client, ZooKeeperPaths paths,
             var error => throw ZooKeeperFailure.NotTaken(client, error),
         };
     }
+
+    public void Dispose() => _gate.Dispose();
 }

@@ -19,6 +19,7 @@ internal sealed class WatchedResources(
     private readonly ConcurrentDictionary<string, WatchedResource> _byPath = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<WatchedResource, bool> _revoked = new();
     private readonly ConcurrentDictionary<WatchedResource, bool> _unwatched = new();
+    private readonly ConcurrentDictionary<Task, bool> _reading = new();
 
     public int Count => _byPath.Count;
 
@@ -85,6 +86,9 @@ internal sealed class WatchedResources(
         }
     }
 
+    /// <summary>Waits until what watches have told so far was looked at.</summary>
+    public Task CaughtUpAsync(CancellationToken cancellationToken) => Task.WhenAll(_reading.Keys).WaitAsync(cancellationToken);
+
     /// <summary>Where a session of this gateway is registered below the mark.</summary>
     public IReadOnlyList<ResourceChange> Revoked(string session)
     {
@@ -148,7 +152,10 @@ internal sealed class WatchedResources(
     {
         if (resource.TryUse())
         {
-            _ = RefreshAsync(resource);
+            var reading = RefreshAsync(resource);
+            _reading[reading] = true;
+            _ = reading.ContinueWith(
+                task => _reading.TryRemove(task, out _), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
         }
     }
 

@@ -46,11 +46,17 @@ internal sealed class ZooKeeperLink
         Resources.Trim();
     }
 
-    /// <summary>Ends the ZooKeeper session if a server can be told, and the connection in any case.</summary>
-    public async ValueTask CloseAsync()
+    /// <summary>Ends the connection, and before that the ZooKeeper session if that is wanted and a server can be told.</summary>
+    public async ValueTask CloseAsync(bool farewell)
     {
         await _loading.DisposeAsync();
-        await Client.CloseAsync();
+        if (farewell)
+        {
+            await Client.CloseAsync();
+        }
+
+        await Client.DisposeAsync();
+        Sessions.Dispose();
     }
 
     private void OnWatched(WatchEvent fired)

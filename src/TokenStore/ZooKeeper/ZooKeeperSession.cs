@@ -53,8 +53,9 @@ internal sealed class ZooKeeperSession : IDisposable
         try
         {
             var error = (await Link.Client.SendAsync(ZooKeeperRequest.Delete(Link.Paths.Session(Id)), cancellationToken)).Error;
-            if (error is ZooKeeperError.Ok or ZooKeeperError.NoNode or ZooKeeperError.SessionExpired)
+            if (error is ZooKeeperError.Ok or ZooKeeperError.NoNode || !Link.Client.IsAlive)
             {
+                // It is gone, or goes with the session of the connection.
                 return ZooKeeperError.Ok;
             }
 

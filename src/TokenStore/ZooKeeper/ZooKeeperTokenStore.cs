@@ -69,7 +69,11 @@ public sealed class ZooKeeperTokenStore : ITokenStore
         await _opening.WaitAsync(cancellationToken);
         try
         {
-            ObjectDisposedException.ThrowIf(_disposed, this);
+            if (_disposed)
+            {
+                throw new TokenStoreUnavailableException("The token store is closed.") { NotTaken = true };
+            }
+
             if (_link is { Client.State: ZooKeeperState.Connected } open)
             {
                 await PrepareAsync(open, cancellationToken);
@@ -78,10 +82,6 @@ public sealed class ZooKeeperTokenStore : ITokenStore
             {
                 await ConnectAsync(cancellationToken);
             }
-        }
-        catch (ObjectDisposedException)
-        {
-            throw new TokenStoreUnavailableException("The token store is closed.") { NotTaken = true };
         }
         finally
         {
@@ -130,6 +130,8 @@ public sealed class ZooKeeperTokenStore : ITokenStore
         {
             case ZooKeeperError.Ok:
                 living.Beaten();
+                // Watches of changes before this one have fired before this reply.
+                await link.Resources.CaughtUpAsync(cancellationToken);
                 return new Heartbeat(Alive: living.IsAlive, link.Resources.Revoked(session));
             case ZooKeeperError.NoNode or ZooKeeperError.SessionExpired:
                 living.Link.Ended(living);
@@ -241,9 +243,14 @@ public sealed class ZooKeeperTokenStore : ITokenStore
         await _opening.WaitAsync();
         if (_link is { } link)
         {
+            // A session that was not ended is not this process's to end: it lives on for its time.
+            var living = _sessions.HasLiving;
             _sessions.EndAllOf(link);
-            await link.CloseAsync();
+            await link.CloseAsync(farewell: !living);
         }
+
+        // Not disposed of: whoever waits for it has to find the store closed.
+        _opening.Release();
     }
 
     private MarkSurvey Survey(ZooKeeperLink link) => new(link, _time, _logger);
@@ -285,7 +292,7 @@ public sealed class ZooKeeperTokenStore : ITokenStore
         if (old is not null)
         {
             _sessions.EndAllOf(old);
-            await old.CloseAsync();
+            await old.CloseAsync(farewell: true);
         }
 
         var auth = _options.Auth is { } user ? Encoding.UTF8.GetBytes(user) : null;
