@@ -11,6 +11,7 @@ namespace FenceGateway.Fleet.Tests;
 public abstract class FleetTests : IAsyncLifetime
 {
     private const int Rounds = 10;
+    private const int Takeovers = 100;
 
     private readonly ITestOutputHelper _output;
 
@@ -52,6 +53,28 @@ public abstract class FleetTests : IAsyncLifetime
 
     [Fact]
     public Task Fleet_GatewayCutOffFromTheStore_OthersTakeOver() => RunAsync(2, FleetFaults.CutOffGatewayAsync, proxied: true);
+
+    [Fact]
+    public async Task Takeover_FromOneGatewayToTheOther_TakesThreeStoreCalls()
+    {
+        await using var fleet = await QuietFleet.StartAsync(Store);
+        await fleet.PutAsync(0, 0, 1);
+        await fleet.PutAsync(1, 0, 2);
+        var (before, start) = (await CallCounter.CountAsync(fleet.Gateways), TimeProvider.System.GetTimestamp());
+
+        for (var token = 3; token < 3 + Takeovers; token++)
+        {
+            await fleet.PutAsync(token, 0, token);
+        }
+
+        var each = TimeProvider.System.GetElapsedTime(start) / Takeovers;
+        var heartbeats = fleet.HeartbeatsSince(start);
+        var calls = await CallCounter.CountAsync(fleet.Gateways) - before;
+        _output.WriteLine($"{Store.Provider}: {calls} store calls for {Takeovers} takeovers, at most {heartbeats} of them heartbeats; "
+            + $"{each.TotalMilliseconds:0.0} ms each");
+        calls.ShouldBeLessThanOrEqualTo(3 * Takeovers + heartbeats);
+        fleet.Check();
+    }
 
     private protected async Task RunAsync(int gateways, Func<FleetWorld, Random, Task> fault, bool proxied = false)
     {

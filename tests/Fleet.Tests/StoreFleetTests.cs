@@ -11,3 +11,5 @@ public sealed class QuorumFleetTests(ITestOutputHelper output) : FleetTests(outp
     public Task Fleet_OneMasterRestartedEmpty_NobodyNotices() => RunAsync(2, FleetFaults.EmptyServerAsync);
 }
 
+
+public sealed class EtcdFleetTests(ITestOutputHelper output) : FleetTests(output, new EtcdUnderTest());
