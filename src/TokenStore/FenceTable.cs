@@ -173,6 +173,21 @@ public sealed class FenceTable
         return (inFlight, inDoubt);
     }
 
+    /// <summary>Resources at which this gateway is registered in the store; for people.</summary>
+    public int CountRegistered()
+    {
+        var count = 0;
+        foreach (var fence in _fences)
+        {
+            lock (fence.Gate)
+            {
+                count += fence.IsRegisteredLocked ? 1 : 0;
+            }
+        }
+
+        return count;
+    }
+
     /// <summary>Stops to admit, for good: every admission is either counted by <see cref="CountActive"/> afterwards or refused.</summary>
     public void Close()
     {

@@ -64,6 +64,9 @@ public sealed class ResourceFence
     /// and nothing newer before this gateway has withdrawn.</summary>
     internal bool HasEnteredLocked(long token) => !Retired && _entered == token && _session!.IsAlive;
 
+    /// <summary>Whether this gateway may be registered in the store.</summary>
+    internal bool IsRegisteredLocked => _registered.Session is not null;
+
     /// <summary>The session this gateway has entered in; null when it has not.</summary>
     internal StoreSession? SessionLocked => _entered == 0 ? null : _session;
 

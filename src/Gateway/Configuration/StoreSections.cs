@@ -30,6 +30,12 @@ internal sealed class RedisStoreOptions
         + "options such as password=, ssl=true, defaultDatabase=. Required with this provider.")]
     [Secret(SecretForm.RedisConfiguration)]
     public string Configuration { get; set; } = "";
+
+    [Description("With ssl=true: a PEM file of the authorities that may have signed the server's certificate. null: those that the system trusts.")]
+    public string? CertificateAuthority { get; set; }
+
+    [Description("A PEM file with the certificate and the private key for a server that asks for one. null: none.")]
+    public string? ClientCertificate { get; set; }
 }
 
 internal sealed class QuorumStoreOptions

@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
+using FenceGateway.TokenStore;
 
 namespace FenceGateway.Gateway.Configuration;
 
@@ -70,6 +71,14 @@ internal enum RequiredGrade
     BestEffort,
     Single,
     Strict,
+}
+
+internal static class TokenStoreNames
+{
+    /// <summary>Whether several gateways can have one such store: it is a server, which may be away for a while.</summary>
+    public static bool IsShared(this TokenStoreProvider provider) => provider is not (TokenStoreProvider.Memory or TokenStoreProvider.Embedded);
+
+    public static SafetyGrade Grade(this RequiredGrade grade) => Enum.Parse<SafetyGrade>(grade.ToString());
 }
 
 internal sealed class EmbeddedStoreOptions

@@ -26,7 +26,7 @@ internal static partial class TokenStoreRules
     private static void CheckReplicate(TokenStoreOptions own, ReplicateOptions replicate, bool ownIsRight, List<ConfigProblem> problems)
     {
         var path = $"{Path}.{nameof(own.Replicate)}";
-        if (own.Provider is TokenStoreProvider.Memory or TokenStoreProvider.Embedded)
+        if (!own.Provider.IsShared())
         {
             problems.Add(new(path, $"needs a store that gateways share; the Provider here is {own.Provider}"));
         }
@@ -64,13 +64,18 @@ internal static partial class TokenStoreRules
             CheckPrefix(prefix, path, problems);
         }
 
-        if (region.Provider is TokenStoreProvider.Memory or TokenStoreProvider.Embedded)
+        if (region.Provider is not { } provider)
         {
-            problems.Add(new($"{path}.{nameof(region.Provider)}", $"is {region.Provider}, which no other gateway can read"));
+            return; // Reported by the reader of options.
         }
-        else if (region.Provider is { } provider)
+
+        if (provider.IsShared())
         {
             StoreSectionRules.Check(region, provider, path, problems);
+        }
+        else
+        {
+            problems.Add(new($"{path}.{nameof(region.Provider)}", $"is {provider}, which no other gateway can read"));
         }
     }
 

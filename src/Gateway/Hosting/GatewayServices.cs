@@ -14,8 +14,6 @@ using FenceGateway.Gateway.Resilience.CircuitBreaking;
 using FenceGateway.Gateway.Resilience.Retries;
 using FenceGateway.Gateway.Shutdown;
 using FenceGateway.TokenStore;
-using FenceGateway.TokenStore.Embedded;
-using FenceGateway.TokenStore.Memory;
 using Yarp.ReverseProxy.Forwarder;
 
 namespace FenceGateway.Gateway.Hosting;
@@ -47,6 +45,7 @@ internal static class GatewayServices
 
         services.AddSingleton<ShutdownSignal>();
         services.AddSingleton<HealthState>();
+        services.AddSingleton<AdminStore>();
         services.AddSingleton<AdminResources>();
         services.AddSingleton<AdminClusters>();
         services.AddSingleton<AdminApi>();
@@ -63,17 +62,16 @@ internal static class GatewayServices
 
     private static void AddTokenStore(this IServiceCollection services, TokenStoreOptions options)
     {
-        services.AddSingleton<ITokenStore>(provider => options.Provider switch
+        services.AddSingleton(provider => TokenStores.Create(options, options.Provider, options.KeyPrefix, provider));
+        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<GatewaySession>(provider, new GatewaySessionOptions
         {
-            TokenStoreProvider.Memory => ActivatorUtilities.CreateInstance<MemoryTokenStore>(provider),
-            TokenStoreProvider.Embedded => ActivatorUtilities.CreateInstance<EmbeddedTokenStore>(
-                provider,
-                new EmbeddedTokenStoreOptions { Path = options.Embedded.Path, MaxResources = options.Embedded.MaxResources }),
-            _ => throw new ArgumentOutOfRangeException(nameof(options), options.Provider, null),
-        });
-        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<GatewaySession>(provider, new GatewaySessionOptions()));
+            TimeToLive = options.SessionTtl,
+            RequireGrade = options.RequireGrade?.Grade(),
+            WaitForStore = options.Provider.IsShared(),
+        }));
         services.AddSingleton(provider => new FenceTable(
-            provider.GetRequiredService<GatewaySession>(), provider.GetRequiredService<TimeProvider>(), options.MaxActiveResources));
+            provider.GetRequiredService<GatewaySession>(), provider.GetRequiredService<TimeProvider>(), options.MaxActiveResources,
+            options.RegistrationIdle));
     }
 
     private static void AddFencing(this IServiceCollection services, FencingPolicyRegistry policies)
@@ -82,6 +80,7 @@ internal static class GatewayServices
         services.AddSingleton<FencedServices>();
         services.AddSingleton<FenceCheck>();
         services.AddSingleton<FenceRefusals>();
+        services.AddSingleton<StoreBypass>();
         services.AddSingleton<FencingMetrics>();
     }
 
