@@ -5,5 +5,9 @@ internal static class MonotonicTime
 {
     /// <summary>The moment <paramref name="span"/> from now, rounded up.</summary>
     public static long After(this TimeProvider time, TimeSpan span) =>
-        time.GetTimestamp() + (long)Math.Ceiling(span.TotalSeconds * time.TimestampFrequency);
+        time.GetTimestamp() + time.ToTicks(span);
+
+    /// <summary>A length of time in the provider's ticks, rounded up.</summary>
+    public static long ToTicks(this TimeProvider time, TimeSpan span) =>
+        (long)Math.Ceiling(span.TotalSeconds * time.TimestampFrequency);
 }

@@ -1,138 +1,182 @@
 using FenceGateway.Fencing;
+using FenceGateway.TestKit;
 
 namespace FenceGateway.TokenStore.Conformance;
 
 /// <summary>
-/// What every token store has to do. A store's test class inherits this; a store is tested as one gateway uses it: one session,
-/// one operation at a time per resource unless a test says otherwise.
+/// What every token store does, be it for one gateway or for many: here is one gateway with one session. A store's test class
+/// inherits this, or <see cref="SharedTokenStoreConformance{TStore}"/> if several gateways can share it.
 /// </summary>
 /// <typeparam name="TStore">The store under test.</typeparam>
 public abstract class TokenStoreConformance<TStore> : IAsyncLifetime
     where TStore : class, ITokenStore
 {
-    private const string Session = "s";
+    private readonly List<ITokenStore> _stores = [];
+    private ConformanceGateway? _gateway;
 
-    private static readonly TimeSpan Hold = TimeSpan.FromSeconds(10);
+    /// <summary>A gateway with a session, before a test's first step the only one.</summary>
+    protected ConformanceGateway Gateway => _gateway ?? throw new InvalidOperationException("Not initialised.");
 
-    private TStore? _store;
+    /// <summary>The store of <see cref="Gateway"/>.</summary>
+    protected ITokenStore Store => Gateway.Store;
 
-    /// <summary>The store, open and empty.</summary>
-    protected TStore Store => _store ?? throw new InvalidOperationException("Not initialised.");
+    /// <summary>Steps of a random sequence; as many as take seconds.</summary>
+    protected virtual int RandomSteps => 400;
 
     /// <inheritdoc/>
     public async ValueTask InitializeAsync()
     {
-        _store = CreateStore();
-        await _store.OpenAsync(default);
-        await _store.StartSessionAsync(Session, TimeSpan.FromSeconds(5), default);
+        await PrepareAsync();
+        _gateway = await OpenAsync();
     }
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
-        await Store.DisposeAsync();
-        CleanUp();
+        foreach (var store in _stores)
+        {
+            await store.DisposeAsync();
+        }
+
+        await CleanUpAsync();
         GC.SuppressFinalize(this);
     }
 
     [Fact]
     public async Task EnterAsync_NewResource_IsAdmittedAndRaisesTheMark()
     {
-        var reply = await Enter("orders/1", 5);
-        reply.ShouldBe(new EnterReply(EnterStatus.Admitted, new FencingToken(5)));
-        Store.PeekMark(Key("orders/1")).ShouldBe(5);
+        (await Gateway.EnterAsync("orders/1", 5)).ShouldBe(Admitted(5));
+        (await Gateway.MarkAsync("orders/1")).ShouldBe(5);
         (await Store.CountAsync(default)).ShouldBe(1);
+        Store.PeekMark(ConformanceGateway.Key("orders/1")).ShouldBeOneOf(0, 5);
     }
 
     [Fact]
-    public async Task EnterAsync_SameToken_IsAdmittedAgainAndAtOnce()
+    public async Task EnterAsync_SameToken_IsAdmittedAgainAndTheMarkIsAsItWas()
     {
-        await Enter("a", 5);
-        var before = await Store.FindAsync(Key("a"), default);
-        var second = Store.EnterAsync(Request("a", 5, 5), default).AsTask();
-        second.IsCompletedSuccessfully.ShouldBeTrue();
-        (await second).Status.ShouldBe(EnterStatus.Admitted);
-        (await Store.FindAsync(Key("a"), default)).ShouldBe(before);
+        await Gateway.EnterAsync("a", 5);
+        var before = (await Gateway.FindAsync("a"))!.Value;
+        (await Gateway.EnterAsync("a", 5)).ShouldBe(Admitted(5));
+        var after = (await Gateway.FindAsync("a"))!.Value;
+        (after.Mark, after.AdvancedAt, after.Sequence).ShouldBe((before.Mark, before.AdvancedAt, before.Sequence));
     }
 
     [Fact]
     public async Task EnterAsync_OlderToken_IsStaleWithTheMarkAsWitness()
     {
-        await Enter("a", 5);
-        (await Enter("a", 4)).ShouldBe(new EnterReply(EnterStatus.Stale, new FencingToken(5)));
-        Store.PeekMark(Key("a")).ShouldBe(5);
-    }
-
-    [Fact]
-    public async Task EnterAsync_OlderTokenAtOnce_IsAnsweredSynchronously()
-    {
-        await Enter("a", 5);
-        Store.EnterAsync(Request("a", 4, 4), default).AsTask().IsCompletedSuccessfully.ShouldBeTrue();
+        await Gateway.EnterAsync("a", 5);
+        (await Gateway.EnterAsync("a", 4)).ShouldBe(Stale(5));
+        (await Gateway.EnterAsync("a", 1)).ShouldBe(Stale(5));
+        (await Gateway.MarkAsync("a")).ShouldBe(5);
     }
 
     [Fact]
     public async Task EnterAsync_OlderWriteInFlight_DrainsAndTheMarkIsRaisedAllTheSame()
     {
-        await Enter("a", 5);
-        (await Enter("a", 6, oldest: 5)).ShouldBe(new EnterReply(EnterStatus.Draining, new FencingToken(6)));
-        Store.PeekMark(Key("a")).ShouldBe(6);
-        (await Enter("a", 5)).Status.ShouldBe(EnterStatus.Stale);
+        await Gateway.EnterAsync("a", 5);
+        (await Gateway.EnterAsync("a", 6, oldest: 5)).ShouldBe(Draining(6));
+        (await Gateway.MarkAsync("a")).ShouldBe(6);
+        (await Gateway.EnterAsync("a", 5)).ShouldBe(Stale(6));
     }
 
     [Fact]
     public async Task EnterAsync_AfterTheOlderWriteHasEnded_IsAdmitted()
     {
-        await Enter("a", 5);
-        await Enter("a", 6, oldest: 5);
-        (await Enter("a", 6)).Status.ShouldBe(EnterStatus.Admitted);
+        await Gateway.EnterAsync("a", 5);
+        await Gateway.EnterAsync("a", 6, oldest: 5);
+        (await Gateway.EnterAsync("a", 6)).ShouldBe(Admitted(6));
     }
 
     [Fact]
-    public async Task EnterAsync_LargestToken_IsAdmitted()
+    public async Task EnterAsync_AfterAWithdrawal_IsAdmittedAgain()
     {
-        (await Enter("a", long.MaxValue)).Status.ShouldBe(EnterStatus.Admitted);
-        (await Enter("a", long.MaxValue - 1)).Status.ShouldBe(EnterStatus.Stale);
+        await Gateway.EnterAsync("a", 5);
+        await Gateway.WithdrawAsync("a");
+        (await Gateway.EnterAsync("a", 4)).ShouldBe(Stale(5));
+        (await Gateway.EnterAsync("a", 5)).ShouldBe(Admitted(5));
+    }
+
+    [Theory]
+    [InlineData(1L << 53)]
+    [InlineData((1L << 53) + 1)]
+    [InlineData(long.MaxValue - 1)]
+    [InlineData(999_999_999_999_999_999)]
+    public async Task EnterAsync_NeighboursOfAGreatToken_AreToldApart(long token)
+    {
+        (await Gateway.EnterAsync("a", 9)).ShouldBe(Admitted(9));
+        (await Gateway.EnterAsync("a", token)).ShouldBe(Admitted(token));
+        (await Gateway.EnterAsync("a", token - 1)).ShouldBe(Stale(token));
+        (await Gateway.EnterAsync("a", token + 1, oldest: token)).ShouldBe(Draining(token + 1));
+        (await Gateway.EnterAsync("a", token)).ShouldBe(Stale(token + 1));
+        (await Gateway.EnterAsync("a", token + 1)).ShouldBe(Admitted(token + 1));
+        (await Gateway.MarkAsync("a")).ShouldBe(token + 1);
     }
 
     [Fact]
     public async Task EnterAsync_OtherResource_IsNotAffected()
     {
-        await Enter("a", 5);
-        (await Enter("b", 1)).Status.ShouldBe(EnterStatus.Admitted);
-        (await Enter("A", 1)).Status.ShouldBe(EnterStatus.Admitted);
+        await Gateway.EnterAsync("a", 5);
+        (await Gateway.EnterAsync("b", 1)).ShouldBe(Admitted(1));
+        (await Gateway.EnterAsync("a/b", 1)).ShouldBe(Admitted(1));
         (await Store.CountAsync(default)).ShouldBe(3);
     }
 
     [Theory]
+    [InlineData("a", "A")]
     [InlineData("é", "e\u0301")]
+    [InlineData("ß", "ss")]
+    [InlineData("ı", "i")]
+    [InlineData("a", "a\u200d")]
     [InlineData("𝕏/1", "𝕐/1")]
     [InlineData("a", "a ")]
+    [InlineData("a", " a")]
     [InlineData("日本", "日本語")]
+    [InlineData("a", "a/")]
+    [InlineData("a/b", "a//b")]
+    [InlineData("a/../b", "b")]
+    [InlineData(".", "..")]
+    [InlineData("{a}b", "{a}c")]
+    [InlineData("a:b", "a%3Ab")]
+    [InlineData("a'b\"c", "a''b\"c")]
+    [InlineData("a\\b", "a\\\\b")]
+    [InlineData("*", "?")]
+    [InlineData("a+b", "a b")]
     public async Task EnterAsync_KeysThatLookAlike_AreDifferentResources(string one, string other)
     {
-        await Enter(one, 5);
-        Store.PeekMark(Key(other)).ShouldBe(0);
-        (await Enter(other, 1)).Status.ShouldBe(EnterStatus.Admitted);
-        (await Store.FindAsync(Key(one), default))!.Value.Resource.Value.ShouldBe(one);
+        await Gateway.EnterAsync(one, 5);
+        (await Gateway.FindAsync(other)).ShouldBeNull();
+        (await Gateway.EnterAsync(other, 1)).ShouldBe(Admitted(1));
+        var record = (await Gateway.FindAsync(one))!.Value;
+        (record.Resource.Value, record.Mark).ShouldBe((one, 5));
+        var listed = await Store.ListAsync(new MarkQuery("", long.MaxValue, 10), default);
+        listed.Select(r => r.Resource.Value).ShouldBe([other, one]);
+        (await Store.CountAsync(default)).ShouldBe(2);
     }
 
-    [Fact]
-    public async Task EnterAsync_LongestKey_Works()
+    [Theory]
+    [InlineData("x", 1024)]
+    [InlineData("/", 1024)]
+    [InlineData("é", 512)]
+    [InlineData("𝕏", 256)]
+    public async Task EnterAsync_LongestKeys_AreToldApart(string character, int times)
     {
-        var key = new string('x', ResourceKey.MaxBytes);
-        await Enter(key, 5);
-        Store.PeekMark(Key(key)).ShouldBe(5);
+        var key = string.Concat(Enumerable.Repeat(character, times));
+        var other = string.Concat(Enumerable.Repeat(character, times - 1)) + "y";
+        (await Gateway.EnterAsync(key, 5)).ShouldBe(Admitted(5));
+        (await Gateway.EnterAsync(other, 3)).ShouldBe(Admitted(3));
+        (await Gateway.FindAsync(key))!.Value.Resource.Value.ShouldBe(key);
+        (await Gateway.MarkAsync(other)).ShouldBe(3);
     }
 
     [Fact]
     public async Task EnterAsync_ConcurrentTokens_AnswerAsOneOrder()
     {
-        var replies = await Task.WhenAll(Enumerable.Range(1, 500).Select(i => Task.Run(async () =>
-            (Token: i, Reply: await Enter("a", i)))));
-        Store.PeekMark(Key("a")).ShouldBe(500);
+        var replies = await Task.WhenAll(Enumerable.Range(1, 200).Select(i => Task.Run(async () =>
+            (Token: i, Reply: await Gateway.EnterAsync("a", i, sequence: i)))));
+        (await Gateway.MarkAsync("a")).ShouldBe(200);
         foreach (var (token, reply) in replies)
         {
-            (reply.Status == EnterStatus.Stale).ShouldBe(reply.Mark.Value > token, $"{token} {reply}");
+            reply.Status.ShouldBe(reply.Mark.Value > token ? EnterStatus.Stale : EnterStatus.Admitted, $"{token} {reply}");
         }
     }
 
@@ -141,54 +185,98 @@ public abstract class TokenStoreConformance<TStore> : IAsyncLifetime
         await Should.ThrowAsync<ArgumentException>(async () => await Store.EnterAsync(default, default));
 
     [Fact]
-    public async Task PeekMark_UnknownResource_IsZero()
+    public async Task EnterAsync_SessionThatNeverWas_IsRefusedAndChangesNothing()
     {
-        Store.PeekMark(Key("a")).ShouldBe(0);
-        (await Store.FindAsync(Key("a"), default)).ShouldBeNull();
+        var request = Gateway.Request("a", 5) with { Session = "nobody" };
+        var refusal = await Should.ThrowAsync<TokenStoreUnavailableException>(async () => await Store.EnterAsync(request, default));
+        (refusal.SessionEnded, refusal.NotTaken).ShouldBe((true, true));
+        (await Gateway.FindAsync("a")).ShouldBeNull();
+    }
+
+    [Fact]
+    public async Task EnterAsync_SessionThatHasEnded_IsRefused()
+    {
+        await Gateway.EnterAsync("a", 5);
+        await Gateway.EndSessionAsync(quiet: true);
+        await Should.ThrowAsync<TokenStoreUnavailableException>(() => Gateway.EnterAsync("a", 6));
+        await Should.ThrowAsync<TokenStoreUnavailableException>(() => Gateway.EnterAsync("a", 5));
+    }
+
+    [Fact]
+    public async Task HeartbeatAsync_SessionThatLives_IsAliveAndNothingIsRevoked()
+    {
+        (Gateway.TimeToLive == Timeout.InfiniteTimeSpan || Gateway.TimeToLive > TimeSpan.Zero).ShouldBeTrue();
+        await Gateway.EnterAsync("a", 5);
+        var heartbeat = await Gateway.HeartbeatAsync();
+        heartbeat.Alive.ShouldBeTrue();
+        heartbeat.Revoked.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task HeartbeatAsync_SessionThatNeverWas_HasEnded() =>
+        (await Store.HeartbeatAsync("nobody", default)).Alive.ShouldBeFalse();
+
+    [Fact]
+    public async Task FindAsync_UnknownResource_IsNothing()
+    {
+        (await Gateway.FindAsync("a")).ShouldBeNull();
+        Store.PeekMark(ConformanceGateway.Key("a")).ShouldBe(0);
+        (await Store.CountAsync(default)).ShouldBe(0);
+        (await Store.ListAsync(new MarkQuery("", long.MaxValue, 10), default)).ShouldBeEmpty();
     }
 
     [Fact]
     public async Task SetMarkAsync_Higher_MakesOlderTokensStale()
     {
-        await Enter("a", 5);
-        await SetMark("a", 50);
-        (await Enter("a", 49)).ShouldBe(new EnterReply(EnterStatus.Stale, new FencingToken(50)));
-        (await Enter("a", 50)).Status.ShouldBe(EnterStatus.Admitted);
+        await Gateway.EnterAsync("a", 5);
+        (await Gateway.SetMarkAsync("a", 50)).ShouldBeTrue();
+        (await Gateway.EnterAsync("a", 49)).ShouldBe(Stale(50));
+        (await Gateway.EnterAsync("a", 50)).ShouldBe(Admitted(50));
     }
 
     [Fact]
     public async Task SetMarkAsync_Lower_AdmitsTokensAgain()
     {
-        await Enter("a", 50);
-        await SetMark("a", 7);
-        (await Enter("a", 6)).Status.ShouldBe(EnterStatus.Stale);
-        (await Enter("a", 7)).Status.ShouldBe(EnterStatus.Admitted);
-        (await Enter("a", 8)).Status.ShouldBe(EnterStatus.Admitted);
+        await Gateway.EnterAsync("a", 50);
+        (await Gateway.SetMarkAsync("a", 7)).ShouldBeTrue();
+        (await Gateway.MarkAsync("a")).ShouldBe(7);
+        (await Gateway.EnterAsync("a", 6)).ShouldBe(Stale(7));
+        (await Gateway.EnterAsync("a", 7)).ShouldBe(Admitted(7));
+        (await Gateway.EnterAsync("a", 8)).ShouldBe(Admitted(8));
     }
 
     [Fact]
     public async Task SetMarkAsync_Zero_ForgetsTokensButKeepsTheResource()
     {
-        await Enter("a", 50);
-        await SetMark("a", 0);
-        (await Store.FindAsync(Key("a"), default))!.Value.Mark.ShouldBe(0);
-        (await Enter("a", 1)).Status.ShouldBe(EnterStatus.Admitted);
+        await Gateway.EnterAsync("a", 50);
+        (await Gateway.SetMarkAsync("a", 0)).ShouldBeTrue();
+        (await Gateway.FindAsync("a"))!.Value.Mark.ShouldBe(0);
+        (await Store.CountAsync(default)).ShouldBe(1);
+        (await Gateway.EnterAsync("a", 1)).ShouldBe(Admitted(1));
     }
 
     [Fact]
     public async Task SetMarkAsync_UnknownResource_MakesIt()
     {
-        await SetMark("a", 9);
-        Store.PeekMark(Key("a")).ShouldBe(9);
+        (await Gateway.SetMarkAsync("a", long.MaxValue, reason: "it's \"so\"; DROP TABLE – 日本 \\")).ShouldBeTrue();
+        (await Gateway.MarkAsync("a")).ShouldBe(long.MaxValue);
     }
 
     [Fact]
     public async Task SetMarkAsync_NegativeMarkOrLongReason_IsRefused()
     {
-        await Should.ThrowAsync<ArgumentException>(() => SetMark("a", -1));
-        var reason = new string('x', SetMarkRequest.MaxTextLength + 1);
+        await Should.ThrowAsync<ArgumentException>(() => Gateway.SetMarkAsync("a", -1));
         await Should.ThrowAsync<ArgumentException>(
-            async () => await Store.SetMarkAsync(new SetMarkRequest(Session, Key("a"), 1, Hold, reason, "me"), default));
+            () => Gateway.SetMarkAsync("a", 1, reason: new string('x', SetMarkRequest.MaxTextLength + 1)));
+        (await Gateway.SetMarkAsync("a", 1, reason: new string('é', SetMarkRequest.MaxTextLength))).ShouldBeTrue();
+    }
+
+    [Fact]
+    public async Task ResolveAsync_NothingLeftByEndedSessions_IsZero()
+    {
+        (await Gateway.ResolveAsync("a")).ShouldBe(0);
+        await Gateway.EnterAsync("a", 5);
+        (await Gateway.ResolveAsync("a")).ShouldBe(0);
     }
 
     [Fact]
@@ -196,11 +284,11 @@ public abstract class TokenStoreConformance<TStore> : IAsyncLifetime
     {
         for (var i = 1; i <= 25; i++)
         {
-            await Enter($"orders/{i}", 1);
-            await Enter($"other/{i}", 1);
+            await Gateway.EnterAsync($"orders/{i}", 1);
+            await Gateway.EnterAsync($"other/{i}", 1);
         }
 
-        await Enter("orders/3", 2);
+        await Gateway.EnterAsync("orders/3", 2);
         var seen = new List<MarkRecord>();
         for (var before = long.MaxValue; ;)
         {
@@ -215,10 +303,32 @@ public abstract class TokenStoreConformance<TStore> : IAsyncLifetime
             before = page[^1].Sequence;
         }
 
-        seen[0].Resource.Value.ShouldBe("orders/3");
-        seen[0].Mark.ShouldBe(2);
-        seen.Select(r => r.Sequence).ShouldBe(seen.Select(r => r.Sequence).OrderDescending());
+        (seen[0].Resource.Value, seen[0].Mark).ShouldBe(("orders/3", 2));
+        var sequences = seen.Select(r => r.Sequence).ToArray();
+        sequences.ShouldBe(sequences.Distinct().OrderDescending());
         seen.Select(r => r.Resource.Value).Order().ShouldBe(Enumerable.Range(1, 25).Select(i => $"orders/{i}").Order());
+        (await Store.CountAsync(default)).ShouldBe(50);
+    }
+
+    [Theory]
+    [InlineData("a%")]
+    [InlineData("a_")]
+    [InlineData("a*")]
+    [InlineData("a?")]
+    [InlineData("a[b]")]
+    [InlineData("a\\")]
+    [InlineData("A")]
+    [InlineData("é")]
+    [InlineData("a ")]
+    public async Task ListAsync_PrefixWithAMeaningElsewhere_IsTakenAsItIs(string prefix)
+    {
+        foreach (var key in (string[])[prefix, prefix + "/1", "abc", "ab", "e\u0301", "xa%"])
+        {
+            await Gateway.EnterAsync(key, 1);
+        }
+
+        (await Store.ListAsync(new MarkQuery(prefix, long.MaxValue, 10), default))
+            .Select(r => r.Resource.Value).ShouldBe([prefix + "/1", prefix]);
     }
 
     [Fact]
@@ -227,79 +337,94 @@ public abstract class TokenStoreConformance<TStore> : IAsyncLifetime
             async () => await Store.ListAsync(new MarkQuery("", long.MaxValue, 0), default));
 
     [Fact]
-    public async Task Fault_OpenStore_IsNoneAndAfterCloseEverythingIsRefused()
+    public async Task DisposeAsync_OpenStore_RefusesFromThenOn()
     {
         Store.Fault.ShouldBeNull();
-        await Enter("a", 5);
-        await Store.EndSessionAsync(Session, quiet: true, default);
-        Store.Fault.ShouldNotBeNull();
-        await Should.ThrowAsync<TokenStoreUnavailableException>(() => Enter("a", 6));
-        await Should.ThrowAsync<TokenStoreUnavailableException>(() => Enter("a", 5));
-        await Should.ThrowAsync<TokenStoreUnavailableException>(() => SetMark("a", 6));
+        await Gateway.EnterAsync("a", 5);
+        await Store.DisposeAsync();
+        await Store.DisposeAsync();
+        await ExpectRefusesAsync(Gateway);
     }
 
     [Fact]
-    public async Task EnterAsync_BeforeOpen_IsRefused()
+    public async Task EnterAsync_BeforeOpen_IsRefusedAndCertainlyNotTaken()
     {
-        await using var closed = CreateStore();
-        closed.Fault.ShouldNotBeNull();
-        await Should.ThrowAsync<TokenStoreUnavailableException>(
-            async () => await closed.EnterAsync(Request("a", 1, 1), default));
+        var closed = new ConformanceGateway(Track(CreateStore()));
+        await ExpectRefusesAsync(closed);
+        var refusal = await Should.ThrowAsync<TokenStoreUnavailableException>(
+            async () => await closed.Store.EnterAsync(Gateway.Request("a", 5), default));
+        refusal.NotTaken.ShouldBeTrue();
     }
 
-    [Theory]
-    [InlineData(1)]
-    [InlineData(2)]
-    [InlineData(3)]
-    [InlineData(4)]
-    public async Task Operations_RandomSequence_EqualThePureStateMachine(int seed)
+    [Fact]
+    public async Task OpenAsync_DataOfAStoreThatIsGone_HasItsMarks()
     {
-        var random = new Random(seed);
-        var model = new Dictionary<string, ResourceState>(StringComparer.Ordinal);
-        for (var i = 0; i < 2_000; i++)
+        await Gateway.EnterAsync("a", 5);
+        await Gateway.EnterAsync("b", 7);
+        await Gateway.SetMarkAsync("b", 3);
+        await Gateway.EndSessionAsync(quiet: true);
+        await Store.DisposeAsync();
+
+        var later = await OpenAsync();
+        (await later.MarkAsync("a")).ShouldBe(5);
+        (await later.EnterAsync("a", 4)).ShouldBe(Stale(5));
+        (await later.EnterAsync("b", 4)).ShouldBe(Admitted(4));
+        (await later.Store.CountAsync(default)).ShouldBe(2);
+    }
+
+    [Fact]
+    public async Task Operations_RandomSequenceOfOneSession_EqualThePureStateMachine() =>
+        await new RandomSeed().RunAsync(async random =>
         {
-            var key = $"r/{random.Next(8)}";
-            var state = model.TryGetValue(key, out var known) ? known : model[key] = new ResourceState();
-            if (random.Next(20) == 0)
+            var walk = new RandomWalk([Gateway], random);
+            for (var i = 0; i < RandomSteps; i++)
             {
-                var mark = random.Next(0, 40);
-                state.Withdraw("s");
-                state.TrySetMark(mark, now: 0).ShouldBeTrue();
-                await SetMark(key, mark);
-            }
-            else
-            {
-                var token = Math.Max(1, state.Mark + random.Next(-2, 3));
-                var oldest = Math.Max(1, token - random.Next(3));
-                var expected = state.Enter("s", token, oldest, now: 0);
-                (await Enter(key, token, oldest)).ShouldBe(new EnterReply(expected, new FencingToken(state.Mark)), $"step {i}");
+                await walk.StepAsync(oneSession: true);
             }
 
-            Store.PeekMark(Key(key)).ShouldBe(state.Mark, $"step {i}");
-        }
+            await walk.ExpectListingAsync();
+        });
 
-        (await Store.ListAsync(new MarkQuery("", long.MaxValue, 1000), default))
-            .ToDictionary(r => r.Resource.Value, r => r.Mark, StringComparer.Ordinal)
-            .ShouldBe(model.ToDictionary(m => m.Key, m => m.Value.Mark, StringComparer.Ordinal), ignoreOrder: true);
-    }
-
-    /// <summary>Makes a store that knows nothing.</summary>
+    /// <summary>
+    /// Makes a store that is not open, on the data of this test. All that one test makes share these data; no two tests do. A store
+    /// for one gateway is made again only after the one before was disposed of, or is never opened.
+    /// </summary>
     protected abstract TStore CreateStore();
 
-    /// <summary>Takes away what the stores left.</summary>
-    protected virtual void CleanUp()
+    /// <summary>Makes a place for the data of this test, empty.</summary>
+    protected virtual ValueTask PrepareAsync() => ValueTask.CompletedTask;
+
+    /// <summary>Takes away what the test left, after its stores were disposed of.</summary>
+    protected virtual ValueTask CleanUpAsync() => ValueTask.CompletedTask;
+
+    /// <summary>One more gateway on the data of this test, with a session.</summary>
+    protected async Task<ConformanceGateway> OpenAsync(TimeSpan? timeToLive = null)
     {
+        var gateway = new ConformanceGateway(Track(CreateStore()));
+        await gateway.Store.OpenAsync(default);
+        await gateway.StartSessionAsync(timeToLive);
+        return gateway;
     }
 
-    protected static ResourceKey Key(string text) =>
-        ResourceKey.TryCreate(text, out var key) ? key : throw new ArgumentException("Not a key.", nameof(text));
+    private protected static EnterReply Admitted(long mark) => new(EnterStatus.Admitted, new FencingToken(mark));
 
-    protected static EnterRequest Request(string key, long token, long oldest) =>
-        new(Session, Key(key), new FencingToken(token), new FencingToken(oldest), 1, Hold);
+    private protected static EnterReply Draining(long mark, bool elsewhere = false) =>
+        new(EnterStatus.Draining, new FencingToken(mark), HeldElsewhere: elsewhere);
 
-    protected async Task<EnterReply> Enter(string key, long token, long? oldest = null) =>
-        await Store.EnterAsync(Request(key, token, oldest ?? token), default);
+    private protected static EnterReply Stale(long mark) => new(EnterStatus.Stale, new FencingToken(mark));
 
-    private async Task SetMark(string key, long mark) =>
-        await Store.SetMarkAsync(new SetMarkRequest(Session, Key(key), mark, Hold, "a reason", "somebody"), default);
+    private protected static async Task ExpectRefusesAsync(ConformanceGateway gateway)
+    {
+        gateway.Store.Fault.ShouldNotBeNullOrEmpty();
+        await Should.ThrowAsync<TokenStoreUnavailableException>(() => gateway.StartSessionAsync());
+        await Should.ThrowAsync<TokenStoreUnavailableException>(
+            async () => await gateway.Store.EnterAsync(gateway.Request("a", 6) with { Session = "s" }, default));
+        await Should.ThrowAsync<TokenStoreUnavailableException>(() => gateway.SetMarkAsync("a", 6));
+    }
+
+    private TStore Track(TStore store)
+    {
+        _stores.Add(store);
+        return store;
+    }
 }

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using FenceGateway.Fencing;
 using Microsoft.Extensions.Logging;
 
@@ -8,26 +7,26 @@ namespace FenceGateway.TokenStore.Memory;
 /// Marks in memory and nowhere else: the pure state machine of a resource under a lock. For tests and first steps; it forgets
 /// everything when the process ends, and then admits tokens that were stale before.
 /// </summary>
+/// <remarks>Several stores in one process can share their <see cref="MemoryMarks"/>, each with sessions of its own, as gateways
+/// share a server. One that shares them with nobody has a session that never ends.</remarks>
 public sealed class MemoryTokenStore : ITokenStore
 {
-    /// <summary>Resources that may have a mark; a new one beyond that is refused.</summary>
-    public const int DefaultMaxResources = 1_000_000;
-
-    private readonly ConcurrentDictionary<ResourceKey, Resource> _resources = new();
-    private readonly TimeProvider _clock;
+    private readonly MemoryMarks _marks;
     private readonly ILogger _logger;
-    private readonly int _maxResources;
-    private long _sequence;
-    private int _count;
-    private volatile string? _session;
+    private readonly bool _shared;
     private volatile string? _fault = "The token store is not open.";
 
-    /// <summary>Makes an empty store.</summary>
-    public MemoryTokenStore(TimeProvider clock, ILogger<MemoryTokenStore> logger, int maxResources = DefaultMaxResources)
+    /// <summary>Makes an empty store that shares its marks with nobody.</summary>
+    public MemoryTokenStore(
+        TimeProvider clock, ILogger<MemoryTokenStore> logger, int maxResources = MemoryMarks.DefaultMaxResources)
+        : this(new MemoryMarks(clock, maxResources), logger) => _shared = false;
+
+    /// <summary>Makes a store on marks that others may use at the same time.</summary>
+    public MemoryTokenStore(MemoryMarks marks, ILogger<MemoryTokenStore> logger)
     {
-        _clock = clock;
+        _marks = marks;
         _logger = logger;
-        _maxResources = maxResources;
+        _shared = true;
     }
 
     /// <inheritdoc/>
@@ -43,6 +42,7 @@ public sealed class MemoryTokenStore : ITokenStore
     public ValueTask OpenAsync(CancellationToken cancellationToken)
     {
         _fault = null;
+        _marks.Attach(this);
         MemoryLog.Forgets(_logger);
         return ValueTask.CompletedTask;
     }
@@ -50,179 +50,97 @@ public sealed class MemoryTokenStore : ITokenStore
     /// <inheritdoc/>
     public ValueTask<TimeSpan> StartSessionAsync(string session, TimeSpan timeToLive, CancellationToken cancellationToken)
     {
+        ArgumentNullException.ThrowIfNull(session);
         ThrowIfFaulted();
-        _session = session;
-        return ValueTask.FromResult(Timeout.InfiniteTimeSpan);
+        var granted = _shared ? timeToLive : Timeout.InfiniteTimeSpan;
+        _marks.StartSession(session, granted);
+        return ValueTask.FromResult(granted);
     }
 
     /// <inheritdoc/>
-    public ValueTask<Heartbeat> HeartbeatAsync(string session, CancellationToken cancellationToken) =>
-        ValueTask.FromResult(session == _session ? new Heartbeat(true, []) : Heartbeat.Ended);
-
-    /// <inheritdoc/>
-    public ValueTask EndSessionAsync(string session, bool quiet, CancellationToken cancellationToken) => DisposeAsync();
-
-    /// <inheritdoc/>
-    public ValueTask<long> CountAsync(CancellationToken cancellationToken) => ValueTask.FromResult<long>(Volatile.Read(ref _count));
-
-    /// <inheritdoc/>
-    public ValueTask WithdrawAsync(string session, IReadOnlyList<Registration> registrations, CancellationToken cancellationToken)
+    public ValueTask<Heartbeat> HeartbeatAsync(string session, CancellationToken cancellationToken)
     {
         ThrowIfFaulted();
-        foreach (var registration in registrations)
-        {
-            if (_resources.TryGetValue(registration.Resource, out var resource))
-            {
-                lock (resource.Gate)
-                {
-                    resource.State.Withdraw(session);
-                }
-            }
-        }
+        return ValueTask.FromResult(_marks.Beat(session));
+    }
 
+    /// <inheritdoc/>
+    public ValueTask EndSessionAsync(string session, bool quiet, CancellationToken cancellationToken)
+    {
+        ThrowIfFaulted();
+        _marks.EndSession(session, quiet);
         return ValueTask.CompletedTask;
     }
 
     /// <inheritdoc/>
-    public long PeekMark(ResourceKey resource) => Read(resource)?.Mark ?? 0;
+    public long PeekMark(ResourceKey resource) => _marks.Find(resource)?.Mark ?? 0;
 
     /// <inheritdoc/>
     public ValueTask<EnterReply> EnterAsync(EnterRequest request, CancellationToken cancellationToken)
     {
         EnterRequest.ThrowIfInvalid(in request);
         ThrowIfFaulted();
-        if (request.Session != _session)
-        {
-            throw TokenStoreUnavailableException.ForEndedSession(request.Session);
-        }
+        return ValueTask.FromResult(_marks.Enter(in request));
+    }
 
-        var resource = GetOrAdd(request.Resource);
-        lock (resource.Gate)
-        {
-            var before = resource.State.Mark;
-            var status = resource.State.Enter(request.Session, request.Token.Value, request.Oldest.Value, _clock.GetTimestamp());
-            if (resource.State.Mark != before)
-            {
-                TouchLocked(resource);
-            }
-
-            return ValueTask.FromResult(new EnterReply(status, new FencingToken(resource.State.Mark)));
-        }
+    /// <inheritdoc/>
+    public ValueTask WithdrawAsync(string session, IReadOnlyList<Registration> registrations, CancellationToken cancellationToken)
+    {
+        ThrowIfFaulted();
+        _marks.Withdraw(session, registrations);
+        return ValueTask.CompletedTask;
     }
 
     /// <inheritdoc/>
     public ValueTask<MarkRecord?> FindAsync(ResourceKey resource, CancellationToken cancellationToken)
     {
         ThrowIfFaulted();
-        return ValueTask.FromResult(Read(resource));
+        return ValueTask.FromResult(_marks.Find(resource));
     }
 
     /// <inheritdoc/>
     public ValueTask<IReadOnlyList<MarkRecord>> ListAsync(MarkQuery query, CancellationToken cancellationToken)
     {
-        ThrowIfFaulted();
         MarkQuery.ThrowIfInvalid(in query);
-        IReadOnlyList<MarkRecord> page =
-        [
-            .. _resources.Keys
-                .Where(key => key.Value.StartsWith(query.Prefix, StringComparison.Ordinal))
-                .Select(Read)
-                .OfType<MarkRecord>()
-                .Where(record => record.Sequence < query.Before)
-                .OrderByDescending(record => record.Sequence)
-                .Take(query.Limit),
-        ];
-        return ValueTask.FromResult(page);
+        ThrowIfFaulted();
+        return ValueTask.FromResult(_marks.List(query));
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<long> CountAsync(CancellationToken cancellationToken)
+    {
+        ThrowIfFaulted();
+        return ValueTask.FromResult(_marks.Count());
     }
 
     /// <inheritdoc/>
     public ValueTask<bool> SetMarkAsync(SetMarkRequest request, CancellationToken cancellationToken)
     {
         SetMarkRequest.ThrowIfInvalid(request);
-        var resource = GetOrAdd(request.Resource);
-        lock (resource.Gate)
-        {
-            // The caller vouches that nothing is in flight, which is what a withdrawal says.
-            resource.State.Withdraw(request.Session);
-            resource.State.TrySetMark(request.Mark, _clock.GetTimestamp());
-            TouchLocked(resource);
-        }
-
-        return ValueTask.FromResult(true);
+        ThrowIfFaulted();
+        return ValueTask.FromResult(_marks.SetMark(request));
     }
 
     /// <inheritdoc/>
-    public ValueTask<int> ResolveAsync(ResourceKey resource, CancellationToken cancellationToken) => ValueTask.FromResult(0);
+    public ValueTask<int> ResolveAsync(ResourceKey resource, CancellationToken cancellationToken)
+    {
+        ThrowIfFaulted();
+        return ValueTask.FromResult(_marks.Resolve(resource));
+    }
 
     /// <inheritdoc/>
     public ValueTask DisposeAsync()
     {
         _fault = "The token store is closed.";
+        _marks.Detach(this);
         return ValueTask.CompletedTask;
-    }
-
-    private MarkRecord? Read(ResourceKey key)
-    {
-        if (!_resources.TryGetValue(key, out var resource))
-        {
-            return null;
-        }
-
-        lock (resource.Gate)
-        {
-            return resource.Sequence == 0 ? null : new MarkRecord(key, resource.State.Mark, resource.ChangedAt, resource.Sequence, []);
-        }
-    }
-
-    private Resource GetOrAdd(ResourceKey key)
-    {
-        ThrowIfFaulted();
-        if (_resources.TryGetValue(key, out var known))
-        {
-            return known;
-        }
-
-        if (Interlocked.Increment(ref _count) > _maxResources)
-        {
-            Interlocked.Decrement(ref _count);
-            throw new TokenStoreUnavailableException($"The token store is full: {_maxResources} resources have a mark.")
-            {
-                NotTaken = true,
-            };
-        }
-
-        var added = new Resource();
-        var winner = _resources.GetOrAdd(key, added);
-        if (winner != added)
-        {
-            Interlocked.Decrement(ref _count);
-        }
-
-        return winner;
-    }
-
-    private void TouchLocked(Resource resource)
-    {
-        resource.Sequence = Interlocked.Increment(ref _sequence);
-        resource.ChangedAt = _clock.GetUtcNow();
     }
 
     private void ThrowIfFaulted()
     {
         if (_fault is { } fault)
         {
-            throw new TokenStoreUnavailableException(fault);
+            throw new TokenStoreUnavailableException(fault) { NotTaken = true };
         }
-    }
-
-    private sealed class Resource
-    {
-        public Lock Gate { get; } = new();
-
-        public ResourceState State { get; } = new();
-
-        public long Sequence { get; set; }
-
-        public DateTimeOffset ChangedAt { get; set; }
     }
 }

@@ -54,26 +54,12 @@ internal static class RedisInspection
         {
             1 => masters[0],
             0 when servers.Length > 0 => servers[0],
-            0 => throw await NotConnectedAsync(link, cancellationToken),
+            0 => throw link.FirstFault ?? new TokenStoreUnavailableException($"{link.Fault}") { NotTaken = true },
             _ => throw new TokenStoreUnavailableException(
                 $"Redis {link.Location}: {masters.Length} of these are masters of their own, and a mark would be at one of them only: "
                 + "use Provider Quorum for independent servers.")
             { NotTaken = true },
         };
-    }
-
-    /// <summary>What the client says when it is asked for something: why there is no connection.</summary>
-    private static async ValueTask<TokenStoreUnavailableException> NotConnectedAsync(RedisLink link, CancellationToken cancellationToken)
-    {
-        try
-        {
-            await link.AskAsync(() => link.Database.PingAsync(), cancellationToken);
-            return new TokenStoreUnavailableException($"Redis {link.Location} was connected to only just now; try again.") { NotTaken = true };
-        }
-        catch (TokenStoreUnavailableException e)
-        {
-            return e;
-        }
     }
 
     /// <summary>null when the user may not ask.</summary>

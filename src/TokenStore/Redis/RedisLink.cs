@@ -14,12 +14,13 @@ internal sealed class RedisLink : IAsyncDisposable
     private readonly ILogger _logger;
     private volatile bool _closing;
 
-    private RedisLink(ConnectionMultiplexer client, string location, ILogger logger)
+    private RedisLink(ConnectionMultiplexer client, string location, string told, ILogger logger)
     {
         _client = client;
         _database = client.GetDatabase();
         _logger = logger;
         Location = location;
+        FirstFault = client.IsConnected ? null : RedisErrors.NotConnected(location, told);
 #pragma warning disable CS0618 // Only the 1.x client keeps replies in order unless told; theirs are awaited one by one here.
         client.PreserveAsyncOrder = false;
 #pragma warning restore CS0618
@@ -34,6 +35,9 @@ internal sealed class RedisLink : IAsyncDisposable
 
     public IDatabase Database => _database;
 
+    /// <summary>Why there was no connection at first; null when there was one.</summary>
+    public TokenStoreUnavailableException? FirstFault { get; }
+
     /// <summary>Why calls fail now as far as is known without asking; null while there is a connection.</summary>
     public string? Fault => _client.IsConnected ? null : $"Redis {Location} cannot be reached.";
 
@@ -42,10 +46,12 @@ internal sealed class RedisLink : IAsyncDisposable
     public static async Task<RedisLink> ConnectAsync(RedisLinkSettings settings, ILogger logger, CancellationToken cancellationToken)
     {
         var location = settings.Location;
-        var connecting = ConnectionMultiplexer.ConnectAsync(settings.Options);
+        var told = new StringWriter();
+        var connecting = ConnectionMultiplexer.ConnectAsync(settings.Options, told);
         try
         {
-            return new RedisLink(await connecting.WaitAsync(cancellationToken), location, logger);
+            var client = await connecting.WaitAsync(cancellationToken);
+            return new RedisLink(client, location, $"{told}", logger);
         }
         catch (OperationCanceledException e)
         {

@@ -104,16 +104,15 @@ public sealed class CrashPropertyTests
         private async Task Enter(Step step)
         {
             var (state, token, oldest) = Next(step);
-            var expected = state.Enter("s", token, oldest, now: 0);
-            (await Store.Enter(Name(step.Key), token, oldest)).ShouldBe(new EnterReply(expected, new FencingToken(state.Mark)));
+            var expected = state.Enter("s", token, oldest, sequence: 1, hold: 0, now: 0);
+            (await Store.Enter(Name(step.Key), token, oldest)).ShouldBe(new EnterReply(expected.Status, new FencingToken(state.Mark)));
         }
 
         private async Task SetMark(Step step)
         {
             var state = State(step.Key);
             var mark = Math.Max(0, state.Mark + (step.Delta * 2));
-            state.Withdraw("s");
-            state.TrySetMark(mark, now: 0).ShouldBeTrue();
+            state.TrySetMark("s", mark, hold: 0, now: 0).ShouldBeTrue();
             await Store.SetMark(Name(step.Key), mark);
         }
 
@@ -131,7 +130,7 @@ public sealed class CrashPropertyTests
                 await Should.ThrowAsync<TokenStoreUnavailableException>(() => Store.Enter(Name(step.Key), token, oldest));
 
                 // Not answered, but raised: it is written as soon as that is possible.
-                state.Enter("s", token, oldest, now: 0);
+                state.Enter("s", token, oldest, sequence: 1, hold: 0, now: 0);
             }
 
             var retried = Store.Queue.NextTry();
@@ -167,13 +166,12 @@ public sealed class CrashPropertyTests
                 possible.TryAdd(name, [state.Mark]);
                 if (random.Next(4) == 0)
                 {
-                    state.Withdraw("s");
-                    state.TrySetMark(random.Next(5), now: 0);
+                    state.TrySetMark("s", random.Next(5), hold: 0, now: 0);
                     pending.Add(Store.SetMark(name, state.Mark));
                 }
                 else
                 {
-                    state.Enter("s", state.Mark + 1, state.Mark + 1, now: 0);
+                    state.Enter("s", state.Mark + 1, state.Mark + 1, sequence: 1, hold: 0, now: 0);
                     pending.Add(Store.Enter(name, state.Mark));
                 }
 
@@ -196,8 +194,7 @@ public sealed class CrashPropertyTests
             {
                 Store.Peek(name).ShouldBeOneOf([.. marks]);
                 var state = State(name);
-                state.Withdraw("s");
-                state.TrySetMark(Store.Peek(name), now: 0);
+                state.TrySetMark("s", Store.Peek(name), hold: 0, now: 0);
             }
 
             ExpectModel();
