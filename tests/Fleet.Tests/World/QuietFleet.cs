@@ -6,8 +6,7 @@ namespace FenceGateway.Fleet.Tests.World;
 /// <summary>Two gateways on one store in front of a service that answers at once, to count and to measure: nothing happens unasked.</summary>
 internal sealed class QuietFleet : IAsyncDisposable
 {
-    /// <summary>As in the default configuration; heartbeats count.</summary>
-    public static readonly TimeSpan SessionTtl = TimeSpan.FromSeconds(5);
+    private static readonly FleetTimes Times = FleetTimes.Default;
 
     private readonly JournalService _service;
     private readonly RecordingClient _client;
@@ -17,7 +16,7 @@ internal sealed class QuietFleet : IAsyncDisposable
         _service = service;
         _client = new RecordingClient(service.Clock);
         var prefix = store.NewPrefix();
-        Gateways = [.. new[] { "A", "B" }.Select(n => new FleetGateway(n, service.Address, store, prefix, sessionTtl: SessionTtl))];
+        Gateways = [.. new[] { "A", "B" }.Select(n => new FleetGateway(n, service.Address, store, prefix, Times, proxied: false))];
     }
 
     public IReadOnlyList<FleetGateway> Gateways { get; }
@@ -46,7 +45,7 @@ internal sealed class QuietFleet : IAsyncDisposable
 
     /// <summary>How many heartbeats there may have been since <paramref name="start"/>.</summary>
     public int HeartbeatsSince(long start) =>
-        Gateways.Count * (int)Math.Ceiling(TimeProvider.System.GetElapsedTime(start) / (SessionTtl / 3));
+        Gateways.Count * (int)Math.Ceiling(TimeProvider.System.GetElapsedTime(start) / (Times.SessionTtl / 3));
 
     public void Check() => HistoryChecker.Check(_service.Writes, _client.Answers).ShouldBeEmpty();
 
