@@ -49,6 +49,22 @@ internal sealed class FenceRegistrations
         }
     }
 
+    /// <summary>Withdraws the registration of a fence if nothing is in flight or in doubt there.</summary>
+    public void WithdrawUnused(ResourceFence fence)
+    {
+        bool withdraw;
+        FenceRegistration registration;
+        lock (fence.Gate)
+        {
+            withdraw = fence.TryBeginWithdrawLocked(_time.GetTimestamp(), onlyIdle: false, out registration);
+        }
+
+        if (withdraw)
+        {
+            Withdraw(fence, registration);
+        }
+    }
+
     /// <summary>Withdraws what nothing relies on, of fences that admit no more.</summary>
     public async Task WithdrawIdleAsync()
     {
