@@ -3,6 +3,7 @@ using FenceGateway.TokenStore;
 using FenceGateway.TokenStore.Embedded;
 using FenceGateway.TokenStore.Etcd;
 using FenceGateway.TokenStore.Memory;
+using FenceGateway.TokenStore.Postgres;
 using FenceGateway.TokenStore.Redis;
 
 namespace FenceGateway.Gateway.Hosting;
@@ -20,6 +21,8 @@ internal static class TokenStores
         TokenStoreProvider.Memory => ActivatorUtilities.CreateInstance<MemoryTokenStore>(services),
         TokenStoreProvider.Embedded => Make<EmbeddedTokenStore>(services, Embedded(((TokenStoreOptions)sections).Embedded)),
         TokenStoreProvider.Redis => Make<RedisTokenStore>(services, Redis(sections.Redis, prefix)),
+        TokenStoreProvider.Postgres => Make<PostgresTokenStore>(
+            services, new PostgresTokenStoreOptions { ConnectionString = sections.Postgres.ConnectionString, KeyPrefix = prefix }),
         TokenStoreProvider.Etcd => Make<EtcdTokenStore>(services, Etcd(sections.Etcd, prefix)),
         _ => throw new ArgumentOutOfRangeException(nameof(provider), provider, null),
     };
