@@ -145,12 +145,10 @@ public sealed class ResourceFence
         (_holdUntil, _askAt) = _told ? (0, 0) : (holdUntil, askAt);
         (_entered, _session) = reply.Status == EnterStatus.Admitted && _sealed == token ? (token, session) : (0, null);
         Used = true;
-        if (reply.Status == EnterStatus.Draining && oldest == token)
+        var registersNothing = reply.Status == EnterStatus.Stale || (reply.Status == EnterStatus.Draining && oldest == token);
+        if (registersNothing && _registeredBefore.Session != session)
         {
-            _registered = default;
-        }
-        else if (reply.Status == EnterStatus.Stale && _registeredBefore.Session != session)
-        {
+            // What it had before may stand on: that is known for certain only where it had nothing.
             _registered = default;
         }
     }

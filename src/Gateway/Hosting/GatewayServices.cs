@@ -8,12 +8,14 @@ using FenceGateway.Gateway.Idempotency;
 using FenceGateway.Gateway.LoadBalancing;
 using FenceGateway.Gateway.Overload;
 using FenceGateway.Gateway.RateLimiting;
+using FenceGateway.Gateway.Replication;
 using FenceGateway.Gateway.Resilience;
 using FenceGateway.Gateway.Resilience.Bulkheads;
 using FenceGateway.Gateway.Resilience.CircuitBreaking;
 using FenceGateway.Gateway.Resilience.Retries;
 using FenceGateway.Gateway.Shutdown;
 using FenceGateway.TokenStore;
+using FenceGateway.TokenStore.Replication;
 using Yarp.ReverseProxy.Forwarder;
 
 namespace FenceGateway.Gateway.Hosting;
@@ -54,8 +56,10 @@ internal static class GatewayServices
 
         // Started in this order, before the data listener; stopped in the reverse order, after it.
         services.AddHostedService(provider => ActivatorUtilities.CreateInstance<ShutdownSequence>(provider, options.Shutdown.Delay));
+        services.AddReplication(options.TokenStore);
         services.AddIdempotency(options);
         services.AddHostedService(provider => provider.GetRequiredService<AdminServer>());
+        services.AddReplication();
         services.AddHostedService<ConfigurationWatcher>();
         services.Configure<HostOptions>(host => host.ShutdownTimeout = options.Shutdown.Delay + options.Shutdown.Timeout);
     }
@@ -72,6 +76,12 @@ internal static class GatewayServices
         services.AddSingleton(provider => new FenceTable(
             provider.GetRequiredService<GatewaySession>(), provider.GetRequiredService<TimeProvider>(), options.MaxActiveResources,
             options.RegistrationIdle));
+    }
+
+    private static void AddReplication(this IServiceCollection services)
+    {
+        services.AddSingleton<ReplicationMetrics>();
+        services.AddHostedService<RegionReplication>();
     }
 
     private static void AddFencing(this IServiceCollection services, FencingPolicyRegistry policies)

@@ -8,6 +8,31 @@ internal sealed class EtcdChanges(
 {
     public void Take(EtcdEvent change)
     {
+        try
+        {
+            TakeReadable(change);
+        }
+        catch (EtcdException)
+        {
+            // Something that no gateway wrote. Who asks for it is told; the others must hear of what comes after it.
+        }
+    }
+
+    /// <summary>After events were lost: tells of every revocation that stands. The revision up to which that is complete.</summary>
+    public async Task<long> ReadAnewAsync(CancellationToken cancellationToken)
+    {
+        var all = etcd.Keys.AllRevoked;
+        var reply = await etcd.RangeAsync(new EtcdRange(all, EtcdKeys.EndOf(all), Limit: 1000), cancellationToken);
+        foreach (var change in leases.ReadRevoked(reply.Kvs ?? []))
+        {
+            changed(change);
+        }
+
+        return reply.Header!.Revision;
+    }
+
+    private void TakeReadable(EtcdEvent change)
+    {
         var (kv, revision) = (change.IsDeletion ? null : change.Kv, change.Kv!.ModRevision);
         var (kind, name) = etcd.Keys.Parse(change.Kv.Key);
         switch (kind)
@@ -26,25 +51,12 @@ internal sealed class EtcdChanges(
                 Tell(name);
                 break;
             case EtcdKeyKind.Live when change.IsDeletion:
-                _ = sessions.IsGone(name, quiet: false);
+                sessions.IsGone(name, quiet: false);
                 break;
             case EtcdKeyKind.Ended when !change.IsDeletion:
-                _ = sessions.IsGone(name, quiet: true);
+                sessions.IsGone(name, quiet: true);
                 break;
         }
-    }
-
-    /// <summary>After events were lost: tells of every revocation that stands. The revision up to which that is complete.</summary>
-    public async Task<long> ReadAnewAsync(CancellationToken cancellationToken)
-    {
-        var all = etcd.Keys.AllRevoked;
-        var reply = await etcd.RangeAsync(new EtcdRange(all, EtcdKeys.EndOf(all), Limit: 1000), cancellationToken);
-        foreach (var change in leases.ReadRevoked(reply.Kvs ?? []))
-        {
-            changed(change);
-        }
-
-        return reply.Header!.Revision;
     }
 
     private void Tell(string name)

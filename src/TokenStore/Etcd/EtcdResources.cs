@@ -88,7 +88,7 @@ internal sealed class EtcdResources(EtcdCalls etcd, EtcdSessions sessions, EtcdR
             for (var i = 0; i < batch.Length; i++)
             {
                 var resource = batch[i].WithWriters(EtcdCalls.Found(reply, i + 1), reply.Header!.Revision);
-                _ = sessions.Observe(resource.Writers, live);
+                sessions.Observe(resource.Writers, live);
                 _ = ResourceKey.TryCreate(resource.Name, out var key);
                 records.Add(Describe(key, resource));
             }
@@ -133,7 +133,7 @@ internal sealed class EtcdResources(EtcdCalls etcd, EtcdSessions sessions, EtcdR
             }
 
             before = EtcdCalls.Refresh(before.Name, reply);
-            _ = sessions.Observe(before.Writers, etcd.Sessions(reply, 2));
+            sessions.Observe(before.Writers, etcd.Sessions(reply, 2));
         }
 
         return false;
@@ -164,7 +164,7 @@ internal sealed class EtcdResources(EtcdCalls etcd, EtcdSessions sessions, EtcdR
             }
 
             before = EtcdCalls.Refresh(before.Name, reply);
-            _ = sessions.Observe(before.Writers, etcd.Sessions(reply, 2));
+            sessions.Observe(before.Writers, etcd.Sessions(reply, 2));
         }
 
         throw TooManyRaces(resource.Value);
@@ -203,14 +203,15 @@ internal sealed class EtcdResources(EtcdCalls etcd, EtcdSessions sessions, EtcdR
                 applied(step.Reply);
                 before = step.After.AppliedAt(reply.Header!.Revision, before);
                 cache.Learn(before);
-                if (!step.AsksSessions || !sessions.Observe(before.Writers, etcd.Sessions(reply, 0)))
+                if (!step.AsksSessions)
                 {
                     return step.Reply;
                 }
 
-                // Somebody who was taken for living is gone: the answer may be another one now.
+                // Somebody who was taken for living may be gone: then there may be something to take away, and the answer another one.
+                sessions.Observe(before.Writers, etcd.Sessions(reply, 0));
                 var again = EtcdEnter.Decide(before, request, sessions.GoneFor, clock.GetUtcNow());
-                if (again.Reply.Status == step.Reply.Status)
+                if (ReferenceEquals(again.After.Writers, before.Writers))
                 {
                     return again.Reply;
                 }
@@ -221,7 +222,7 @@ internal sealed class EtcdResources(EtcdCalls etcd, EtcdSessions sessions, EtcdR
             before = EtcdCalls.Refresh(before.Name, reply);
             cache.Learn(before);
             var list = etcd.Sessions(reply, 2);
-            _ = sessions.Observe(before.Writers, list);
+            sessions.Observe(before.Writers, list);
             if (!list.Live.Contains(request.Session))
             {
                 throw TokenStoreUnavailableException.ForEndedSession(request.Session);
@@ -271,7 +272,7 @@ internal sealed class EtcdResources(EtcdCalls etcd, EtcdSessions sessions, EtcdR
     {
         var reply = await etcd.TransactAsync([], etcd.Reads(name), [], cancellationToken);
         var resource = EtcdCalls.Refresh(name, reply);
-        _ = sessions.Observe(resource.Writers, etcd.Sessions(reply, 2));
+        sessions.Observe(resource.Writers, etcd.Sessions(reply, 2));
         return resource;
     }
 

@@ -59,17 +59,17 @@ internal sealed class EtcdWatcher(
             {
                 await WatchAsync(() => (pause, broken) = Resumed(broken), end);
             }
-            catch (Exception e) when (!end.IsCancellationRequested)
+            catch (Exception) when (end.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception e)
             {
                 if (!broken)
                 {
                     EtcdLog.WatchBroken(logger, location, e.Message);
                     broken = true;
                 }
-            }
-            catch (OperationCanceledException)
-            {
-                return;
             }
 
             if (broken)

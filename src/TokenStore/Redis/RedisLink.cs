@@ -21,9 +21,6 @@ internal sealed class RedisLink : IAsyncDisposable
         _logger = logger;
         Location = location;
         FirstFault = client.IsConnected ? null : RedisErrors.NotConnected(location, told);
-#pragma warning disable CS0618 // Only the 1.x client keeps replies in order unless told; theirs are awaited one by one here.
-        client.PreserveAsyncOrder = false;
-#pragma warning restore CS0618
         client.ConnectionFailed += OnConnectionFailed;
         client.ConnectionRestored += OnConnectionRestored;
     }

@@ -20,19 +20,23 @@ internal sealed class MarkMerger(
     public long Merged => Interlocked.Read(ref _merged);
 
     /// <summary>Makes sure that all these marks stand here as well.</summary>
-    /// <exception cref="MergeFailedException">The own store cannot tell; some of them may stand.</exception>
-    public Task MergeAsync(IEnumerable<MarkRecord> records, CancellationToken cancellationToken)
+    /// <exception cref="MergeFailedException">The own store cannot tell of some; the others stand.</exception>
+    public async Task MergeAsync(IEnumerable<MarkRecord> records, CancellationToken cancellationToken)
     {
         var wanted = records.Where(r => r.Mark > 0 && !IsKnown(r.Resource.Value, r.Mark)).ToList();
-        return wanted.Count == 0
-            ? Task.CompletedTask
-            : Parallel.ForEachAsync(
-                wanted,
-                new ParallelOptions { MaxDegreeOfParallelism = Parallelism, CancellationToken = cancellationToken },
-                async (record, token) => await MergeAsync(record, token));
+        string? fault = null;
+        await Parallel.ForEachAsync(
+            wanted,
+            new ParallelOptions { MaxDegreeOfParallelism = Parallelism, CancellationToken = cancellationToken },
+            async (record, token) => fault = await TryMergeAsync(record, token) ?? fault);
+        if (fault is not null)
+        {
+            throw new MergeFailedException(fault);
+        }
     }
 
-    private async Task MergeAsync(MarkRecord record, CancellationToken cancellationToken)
+    /// <summary>Null, or why the own store cannot tell.</summary>
+    private async Task<string?> TryMergeAsync(MarkRecord record, CancellationToken cancellationToken)
     {
         try
         {
@@ -40,10 +44,10 @@ internal sealed class MarkMerger(
             if (!(fences.Inspect(record.Resource)?.Mark >= record.Mark)
                 && !((await own.FindAsync(record.Resource, cancellationToken))?.Mark >= record.Mark))
             {
-                var hold = options.InDoubtHold();
-                if (await fences.MergeAsync(record.Resource, new FencingToken(record.Mark), hold, cancellationToken) is { } fault)
+                var token = new FencingToken(record.Mark);
+                if (await fences.MergeAsync(record.Resource, token, options.InDoubtHold(), cancellationToken) is { } fault)
                 {
-                    throw new MergeFailedException(fault);
+                    return fault;
                 }
 
                 _ = Interlocked.Increment(ref _merged);
@@ -52,10 +56,11 @@ internal sealed class MarkMerger(
         }
         catch (TokenStoreUnavailableException e)
         {
-            throw new MergeFailedException(e.Message, e);
+            return e.Message;
         }
 
         Remember(record.Resource.Value, record.Mark);
+        return null;
     }
 
     private bool IsKnown(string resource, long mark)
@@ -81,4 +86,4 @@ internal sealed class MarkMerger(
 }
 
 /// <summary>A mark could not be raised here.</summary>
-internal sealed class MergeFailedException(string message, Exception? inner = null) : Exception(message, inner);
+internal sealed class MergeFailedException(string message) : Exception(message);

@@ -1,4 +1,3 @@
-using FenceGateway.Fencing;
 using Microsoft.Extensions.Logging;
 
 namespace FenceGateway.TokenStore.Replication;
@@ -56,7 +55,7 @@ public sealed class MarkReplicator : IAsyncDisposable
         _logger = logger;
         _merger = new MarkMerger(region, fences, own, options, metrics);
         _bound = new ReplicationBound(time, options.Overlap);
-        _sweep = new MarkSweep(time, options.SweepInterval);
+        _sweep = new MarkSweep(time, options.SweepInterval, options.Overlap);
         _completeAt = time.GetTimestamp();
         metrics.Watch(region, () => time.GetElapsedTime(Volatile.Read(ref _completeAt)));
     }
@@ -112,11 +111,7 @@ public sealed class MarkReplicator : IAsyncDisposable
 
         var complete = await ReadNewestAsync(begun, cancellationToken);
         await SweepAsync(cancellationToken);
-        if (_fault is not null)
-        {
-            _fault = null;
-        }
-
+        _fault = null;
         if (complete && !_sweep.IsOwed)
         {
             Volatile.Write(ref _completeAt, begun);
@@ -126,8 +121,9 @@ public sealed class MarkReplicator : IAsyncDisposable
     /// <summary>Merges what is new since the rounds before; false when that was more than one round takes.</summary>
     private async Task<bool> ReadNewestAsync(long begun, CancellationToken cancellationToken)
     {
-        var (top, before) = (0L, long.MaxValue);
-        for (var page = 0; page < _options.MaxPages; page++)
+        // Before there is a bound, the sweep reads everything.
+        var (top, before, pages) = (0L, long.MaxValue, _bound.Value == 0 ? 2 : _options.MaxPages);
+        for (var page = 0; page < pages; page++)
         {
             var records = await ListAsync(before, page == 0 ? Math.Min(100, _options.PageSize) : _options.PageSize, cancellationToken);
             if (page == 0)
@@ -147,11 +143,15 @@ public sealed class MarkReplicator : IAsyncDisposable
             before = MarkSweep.Next(before, records);
         }
 
-        // What lies between here and the bound is the sweep's: it goes down from here through all of it.
-        ReplicationLog.Behind(_logger, _region, _options.MaxPages * _options.PageSize);
-        _sweep.BeginFrom(before);
+        if (_bound.Value > 0)
+        {
+            // What lies between here and the bound is the sweep's: it goes down from here through all of it.
+            ReplicationLog.Behind(_logger, _region, _options.MaxPages * _options.PageSize);
+            _sweep.BeginFrom(before);
+        }
+
         _bound.Completed(begun, top);
-        return false;
+        return !_sweep.IsOwed;
     }
 
     private async Task SweepAsync(CancellationToken cancellationToken)

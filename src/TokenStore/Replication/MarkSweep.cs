@@ -5,9 +5,10 @@ namespace FenceGateway.TokenStore.Replication;
 /// take all that was new, and now and then for whatever was missed all the same (a commit later than the overlap, above all). A mark
 /// that changes meanwhile moves ahead of it, where the rounds read it.
 /// </summary>
-internal sealed class MarkSweep(TimeProvider time, TimeSpan interval)
+internal sealed class MarkSweep(TimeProvider time, TimeSpan interval, TimeSpan overlap)
 {
     private long _endedAt;
+    private TimeSpan _pause;
 
     /// <summary>Where it goes on: only marks with a lower number.</summary>
     public long Before { get; private set; } = long.MaxValue;
@@ -16,7 +17,7 @@ internal sealed class MarkSweep(TimeProvider time, TimeSpan interval)
     public bool IsOwed { get; private set; } = true;
 
     /// <summary>Whether there is something to read now.</summary>
-    public bool IsDue => IsOwed || Before != long.MaxValue || time.GetElapsedTime(_endedAt) >= interval;
+    public bool IsDue => IsOwed || Before != long.MaxValue || time.GetElapsedTime(_endedAt) >= _pause;
 
     /// <summary>Goes through everything below <paramref name="before"/> once more, now.</summary>
     public void BeginFrom(long before)
@@ -34,6 +35,9 @@ internal sealed class MarkSweep(TimeProvider time, TimeSpan interval)
             return false;
         }
 
+        // One that had to be made found the store in the middle of things: what was numbered before it and committed after it passed
+        // is found by one more, soon.
+        _pause = IsOwed ? overlap : interval;
         (Before, IsOwed, _endedAt) = (long.MaxValue, false, time.GetTimestamp());
         return true;
     }
