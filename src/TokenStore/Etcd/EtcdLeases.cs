@@ -20,7 +20,8 @@ internal sealed class EtcdLeases(EtcdCalls etcd)
     private readonly ConcurrentDictionary<string, long> _leases = new(StringComparer.Ordinal);
 
     /// <summary>Starts a session; what etcd granted, and the revision it began at.</summary>
-    public async Task<(TimeSpan TimeToLive, long Revision)> StartAsync(string session, TimeSpan timeToLive, CancellationToken cancellationToken)
+    public async Task<(TimeSpan TimeToLive, long Revision)> StartAsync(
+        string session, TimeSpan timeToLive, CancellationToken cancellationToken)
     {
         var lease = await etcd.GrantLeaseAsync(timeToLive, cancellationToken);
         var key = etcd.Keys.Live(session);

@@ -1,3 +1,5 @@
+using System.Text;
+using System.Text.Json;
 using FenceGateway.Fencing;
 using FenceGateway.TestKit;
 
@@ -172,9 +174,9 @@ public sealed class EtcdTokenStoreTests(EtcdFixture etcd) : IClassFixture<EtcdFi
         await other.WithdrawAsync("a");
         (await asking.Store.SetMarkAsync(request, default)).ShouldBeTrue();
         (await other.EnterAsync("a", 3)).Status.ShouldBe(EnterStatus.Admitted);
-        var stored = await etcd.Server.PostAsync("/v3/kv/range", $$"""{"key":"{{Convert.ToBase64String(System.Text.Encoding.UTF8.GetBytes($"{_prefix}/operator/a"))}}"}""");
-        var value = System.Text.Json.JsonDocument.Parse(stored).RootElement.GetProperty("kvs")[0].GetProperty("value").GetBytesFromBase64();
-        System.Text.Encoding.UTF8.GetString(value).ShouldContain("tokens restarted");
+        var stored = await etcd.Server.PostAsync("/v3/kv/range", $$"""{"key":"{{KeyOf("operator/a")}}"}""");
+        var value = JsonDocument.Parse(stored).RootElement.GetProperty("kvs")[0].GetProperty("value").GetBytesFromBase64();
+        Encoding.UTF8.GetString(value).ShouldContain("tokens restarted");
     }
 
     [Fact]
@@ -196,10 +198,12 @@ public sealed class EtcdTokenStoreTests(EtcdFixture etcd) : IClassFixture<EtcdFi
     public async Task FindAsync_KeyThatNoGatewayWrote_FailsClosed()
     {
         await using var gateway = await StartAsync();
-        await etcd.Server.PostAsync("/v3/kv/put", $$"""{"key":"{{Convert.ToBase64String(System.Text.Encoding.UTF8.GetBytes($"{_prefix}/mark/a"))}}","value":"AAAA"}""");
+        await etcd.Server.PostAsync("/v3/kv/put", $$"""{"key":"{{KeyOf("mark/a")}}","value":"AAAA"}""");
         var refused = await Should.ThrowAsync<TokenStoreUnavailableException>(() => gateway.EnterAsync("a", 5));
         refused.Message.ShouldContain("no gateway wrote");
     }
+
+    private string KeyOf(string name) => Convert.ToBase64String(Encoding.UTF8.GetBytes($"{_prefix}/{name}"));
 
     private Task<EtcdGateway> StartAsync(TimeSpan? timeToLive = null) => EtcdGateway.StartAsync(_prefix, timeToLive, etcd.Server.Address);
 
