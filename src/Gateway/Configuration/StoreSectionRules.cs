@@ -20,6 +20,11 @@ internal static class StoreSectionRules
         CheckText(sections.ZooKeeper.ConnectionString, provider == TokenStoreProvider.ZooKeeper, $"{path}.ZooKeeper.ConnectionString",
             "127.0.0.1:2181", ServersFault, problems);
         CheckRoot(sections.ZooKeeper.Root, $"{path}.ZooKeeper.Root", problems);
+        if (sections.ZooKeeper.Auth is { } auth && auth.IndexOf(':', StringComparison.Ordinal) is var colon && (colon <= 0 || colon == auth.Length - 1))
+        {
+            problems.Add(new($"{path}.ZooKeeper.Auth", "is not of the form user:password"));
+        }
+
         CheckNodes(sections.Quorum.Nodes, provider == TokenStoreProvider.Quorum, $"{path}.Quorum.Nodes", problems);
         CheckEtcd(sections.Etcd, provider == TokenStoreProvider.Etcd, $"{path}.Etcd", problems);
     }
@@ -105,9 +110,13 @@ internal static class StoreSectionRules
         {
             problems.Add(new(path, $"is '{root}' where an absolute node below the top is expected, such as /fencegateway"));
         }
-        else if (root[1..].Split('/').Any(part => part is "" or "." or ".." or "zookeeper") || root.Any(char.IsControl))
+        else if (root[1..].Split('/').Any(part => part.Length == 0) || !root.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-' or '/'))
         {
-            problems.Add(new(path, $"is '{root}', which has an empty part, '.', '..', 'zookeeper' or a control character in it"));
+            problems.Add(new(path, $"is '{root}', which has an empty part or something else than letters, digits, '_' and '-' in it"));
+        }
+        else if (root == "/zookeeper" || root.StartsWith("/zookeeper/", StringComparison.Ordinal))
+        {
+            problems.Add(new(path, $"is '{root}', which is ZooKeeper's own"));
         }
     }
 

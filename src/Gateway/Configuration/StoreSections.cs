@@ -67,6 +67,11 @@ internal sealed class ZooKeeperStoreOptions
 
     [Description("The node under which everything is kept; gateways with the same one fence as one.")]
     public string Root { get; set; } = "/fencegateway";
+
+    [Description("user:password for ZooKeeper's digest authentication; what is made is then for this user alone. null: none, and nodes that "
+        + "everybody may change.")]
+    [Secret(SecretForm.Whole)]
+    public string? Auth { get; set; }
 }
 
 internal sealed class EtcdStoreOptions

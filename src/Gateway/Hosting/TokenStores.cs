@@ -3,7 +3,9 @@ using FenceGateway.TokenStore;
 using FenceGateway.TokenStore.Embedded;
 using FenceGateway.TokenStore.Etcd;
 using FenceGateway.TokenStore.Memory;
+using FenceGateway.TokenStore.Postgres;
 using FenceGateway.TokenStore.Redis;
+using FenceGateway.TokenStore.ZooKeeper;
 
 namespace FenceGateway.Gateway.Hosting;
 
@@ -20,6 +22,9 @@ internal static class TokenStores
         TokenStoreProvider.Memory => ActivatorUtilities.CreateInstance<MemoryTokenStore>(services),
         TokenStoreProvider.Embedded => Make<EmbeddedTokenStore>(services, Embedded(((TokenStoreOptions)sections).Embedded)),
         TokenStoreProvider.Redis => Make<RedisTokenStore>(services, Redis(sections.Redis, prefix)),
+        TokenStoreProvider.Postgres => Make<PostgresTokenStore>(
+            services, new PostgresTokenStoreOptions { ConnectionString = sections.Postgres.ConnectionString, KeyPrefix = prefix }),
+        TokenStoreProvider.ZooKeeper => Make<ZooKeeperTokenStore>(services, ZooKeeper(sections.ZooKeeper)),
         TokenStoreProvider.Etcd => Make<EtcdTokenStore>(services, Etcd(sections.Etcd, prefix)),
         _ => throw new ArgumentOutOfRangeException(nameof(provider), provider, null),
     };
@@ -37,6 +42,9 @@ internal static class TokenStores
         CertificateAuthority = options.CertificateAuthority,
         ClientCertificate = options.ClientCertificate,
     };
+
+    private static ZooKeeperTokenStoreOptions ZooKeeper(ZooKeeperStoreOptions options) =>
+        new() { ConnectionString = options.ConnectionString, Root = options.Root, Auth = options.Auth };
 
     private static EtcdTokenStoreOptions Etcd(EtcdStoreOptions options, string prefix) =>
         new() { Endpoints = options.Endpoints, KeyPrefix = prefix, UserName = options.UserName, Password = options.Password };

@@ -33,7 +33,7 @@ internal sealed class PostgresConnections : IAsyncDisposable
             Enlist = false,
         };
         builder.ApplicationName ??= "fencegateway";
-        if (!new NpgsqlConnectionStringBuilder(connectionString).ContainsKey("Maximum Pool Size"))
+        if (!builder.ShouldSerialize("Maximum Pool Size"))
         {
             builder.MaxPoolSize = DefaultPoolSize;
         }

@@ -1,6 +1,4 @@
 using System.Globalization;
-using System.Text;
-using FenceGateway.Fencing;
 using FenceGateway.TokenStore.Sql;
 using Microsoft.Extensions.Logging;
 using Npgsql;
@@ -47,7 +45,7 @@ internal sealed class PostgresListener(
 
         try
         {
-            return ResourceKey.TryCreate(Encoding.UTF8.GetString(Convert.FromHexString(payload.AsSpan(space + 1))), out var resource)
+            return SqlKey.TryDecode(Convert.FromHexString(payload.AsSpan(space + 1)), out var resource)
                 ? new ResourceChange(resource, mark)
                 : null;
         }

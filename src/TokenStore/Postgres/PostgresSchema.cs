@@ -78,9 +78,11 @@ internal static class PostgresSchema
 
     private static async Task<(int Version, string Epoch)?> ReadAsync(NpgsqlConnection connection, string prefix)
     {
-        await using (var exists = new NpgsqlCommand("SELECT to_regclass($1) IS NOT NULL", connection))
+        await using (var exists = new NpgsqlCommand(
+            "SELECT EXISTS (SELECT 1 FROM pg_class WHERE relname = $1 AND pg_table_is_visible(oid))", connection))
         {
-            exists.Parameters.Add(new() { Value = $"\"{prefix}_schema\"" });
+            // Not to_regclass: that may answer from before the wait for the lock.
+            exists.Parameters.Add(new() { Value = $"{prefix}_schema" });
             if (!(bool)(await exists.ExecuteScalarAsync())!)
             {
                 return null;

@@ -6,7 +6,7 @@ namespace FenceGateway.TokenStore.Postgres;
 public sealed class PostgresTokenStoreOptions
 {
     /// <summary>Npgsql's connection string: <c>Host=…;Database=…;Username=…</c>. Several hosts with <c>Target Session Attributes=primary</c>
-    /// find the primary after a failover. <c>Maximum Pool Size</c> bounds the connections of this gateway; default here: 16.</summary>
+    /// find the primary after a failover. <c>Maximum Pool Size</c> bounds the connections for steps; default here: 16, and 4 more keep the session.</summary>
     [Required]
     public string ConnectionString { get; set; } = "";
 

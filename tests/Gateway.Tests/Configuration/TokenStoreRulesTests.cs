@@ -61,6 +61,9 @@ public sealed class TokenStoreRulesTests
     [InlineData("\"ZooKeeper\": { \"Root\": \"fencegateway\" }", ".ZooKeeper.Root", "is 'fencegateway' where an absolute node")]
     [InlineData("\"ZooKeeper\": { \"Root\": \"/\" }", ".ZooKeeper.Root", "below the top")]
     [InlineData("\"ZooKeeper\": { \"Root\": \"/a//b\" }", ".ZooKeeper.Root", "an empty part")]
+    [InlineData("\"ZooKeeper\": { \"Root\": \"/a/../b\" }", ".ZooKeeper.Root", "something else than letters")]
+    [InlineData("\"ZooKeeper\": { \"Root\": \"/zookeeper/x\" }", ".ZooKeeper.Root", "ZooKeeper's own")]
+    [InlineData("\"ZooKeeper\": { \"Auth\": \"x:\" }", ".ZooKeeper.Auth", "user:password")]
     [InlineData("\"ZooKeeper\": { \"ConnectionString\": \"a:2181/root\" }", ".ZooKeeper.ConnectionString", "Root's")]
     [InlineData("\"ZooKeeper\": { \"ConnectionString\": \"a:2181,\" }", ".ZooKeeper.ConnectionString", "host:port is expected")]
     [InlineData("\"Etcd\": { \"Endpoints\": [ \"127.0.0.1:2379\" ] }", ".Etcd.Endpoints[0]", "http://host:2379 or https://host:2379")]
@@ -112,6 +115,7 @@ public sealed class TokenStoreRulesTests
     [InlineData("\"MySql\": { \"ConnectionString\": \"s3cret;\" }")]
     [InlineData("\"Etcd\": { \"Endpoints\": [ \"http://u:s3cret@a:1\" ] }")]
     [InlineData("\"Etcd\": { \"Password\": \"s3cret\" }")]
+    [InlineData("\"ZooKeeper\": { \"Auth\": \"s3cret\" }")]
     public async Task Problem_SettingsWithSecrets_DoesNotRepeatThem(string members)
     {
         var problems = await ProblemsAsync(members);
@@ -130,6 +134,7 @@ public sealed class TokenStoreRulesTests
               "Quorum": { "Nodes": [ "a:1,password=s3cret", "b:1,name=gw", "c:1" ] },
               "Postgres": { "ConnectionString": "Host=db;Database=fence;Username=fence;Password='s3;cret'" },
               "MySql": { "ConnectionString": "Server=db;Uid=fence;Pwd=s3cret;CertificatePassword=s3cret" },
+              "ZooKeeper": { "Auth": "fence:s3cret" },
               "Etcd": { "Endpoints": [ "http://e:2379" ], "UserName": "fence", "Password": "s3cret" }
             }
             """));
