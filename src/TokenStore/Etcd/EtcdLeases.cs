@@ -40,6 +40,12 @@ internal sealed class EtcdLeases(EtcdCalls etcd)
         return (lease.TimeToLive, reply.Header!.Revision);
     }
 
+    /// <summary>Whether the session was started here and has not been ended yet.</summary>
+    public bool IsOwn(string session) => _leases.ContainsKey(session);
+
+    /// <summary>The session is known to have ended.</summary>
+    public void Forget(string session) => _ = _leases.TryRemove(session, out _);
+
     /// <summary>
     /// Prolongs a session. A leader that was replaced without knowing it may still answer "prolonged" for a lease that the new
     /// leader lets run out. So the lease is prolonged first, then read through a majority: if the Raft term has not changed in
@@ -64,7 +70,7 @@ internal sealed class EtcdLeases(EtcdCalls etcd)
                 cancellationToken);
             if (EtcdCalls.Found(reply, 0) is null)
             {
-                _ = _leases.TryRemove(session, out _);
+                Forget(session);
                 return new EtcdBeat(Heartbeat.Ended, reply.Header!.Revision, EtcdCalls.Found(reply, 2));
             }
 
@@ -103,7 +109,7 @@ internal sealed class EtcdLeases(EtcdCalls etcd)
             await etcd.RevokeLeaseAsync(id, cancellationToken);
         }
 
-        _ = _leases.TryRemove(session, out _);
+        Forget(session);
     }
 
     public IReadOnlyList<ResourceChange> ReadRevoked(IEnumerable<EtcdKeyValue> kvs)
@@ -113,7 +119,7 @@ internal sealed class EtcdLeases(EtcdCalls etcd)
         {
             if (etcd.Keys.Parse(kv.Key) is (EtcdKeyKind.Revoked, var name) && ResourceKey.TryCreate(name, out var resource))
             {
-                changes.Add(new ResourceChange(resource, EtcdStored.Read(kv, EtcdStoredJson.Default.Int64)));
+                changes.Add(new ResourceChange(resource, EtcdStored.Read(kv, EtcdStoredJson.Default.EtcdNotice).Mark));
             }
         }
 

@@ -100,7 +100,7 @@ internal sealed class EtcdResources(EtcdCalls etcd, EtcdSessions sessions, EtcdR
             var reply = await etcd.TransactAsync(
                 EtcdChange.Unchanged(etcd.Keys, before),
                 [
-                    .. EtcdChange.Between(etcd.Keys, before, after, rewriteMark: true),
+                    .. EtcdChange.Between(etcd.Keys, before, after, request.Session, rewriteMark: true),
                     EtcdChange.Put(etcd.Keys.Operator(before.Name), note, EtcdStoredJson.Default.EtcdOperatorMark),
                 ],
                 etcd.Reads(before.Name),
@@ -121,11 +121,13 @@ internal sealed class EtcdResources(EtcdCalls etcd, EtcdSessions sessions, EtcdR
 
     public async Task<int> ResolveAsync(ResourceKey resource, CancellationToken cancellationToken)
     {
+        // The operator spoke of those who had ended by now: one that ends while this call tries again stays.
         var before = await ReadAsync(resource.Value, cancellationToken);
+        var ended = before.Writers.Where(w => sessions.GoneFor(w.Session) is not null).ToHashSet();
+        var resolved = ended.Count(w => sessions.GoneFor(w.Session) != TimeSpan.MaxValue);
         for (var attempt = 0; attempt < MaxAttempts; attempt++)
         {
-            var kept = before.Writers.Where(w => sessions.GoneFor(w.Session) is null).ToArray();
-            var resolved = before.Writers.Count(w => sessions.GoneFor(w.Session) is { } gone && gone != TimeSpan.MaxValue);
+            var kept = before.Writers.Where(w => !ended.Contains(w)).ToArray();
             if (kept.Length == before.Writers.Count)
             {
                 return 0;
@@ -134,7 +136,7 @@ internal sealed class EtcdResources(EtcdCalls etcd, EtcdSessions sessions, EtcdR
             var after = before with { Writers = kept };
             var reply = await etcd.TransactAsync(
                 EtcdChange.Unchanged(etcd.Keys, before),
-                EtcdChange.Between(etcd.Keys, before, after),
+                EtcdChange.Between(etcd.Keys, before, after, by: ""),
                 etcd.Reads(before.Name),
                 cancellationToken);
             if (reply.Succeeded)

@@ -50,7 +50,7 @@ internal sealed class EtcdSteps(EtcdCalls etcd, EtcdSessions sessions, EtcdResou
         for (; attempt < attempts; attempt++)
         {
             var step = EtcdEnter.Decide(before, request, sessions.GoneFor, clock.GetUtcNow());
-            var writes = EtcdChange.Between(etcd.Keys, before, step.After);
+            var writes = EtcdChange.Between(etcd.Keys, before, step.After, request.Session);
             var reply = await etcd.TransactAsync(
                 [EtcdChange.Exists(etcd.Keys.Live(request.Session)), .. EtcdChange.Unchanged(etcd.Keys, before)],
                 step.AsksSessions ? [etcd.ReadSessions(), .. writes] : writes,
