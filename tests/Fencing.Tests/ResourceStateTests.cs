@@ -67,6 +67,16 @@ public sealed class ResourceStateTests
     }
 
     [Fact]
+    public void Enter_DrainingAgainAtItsOwnToken_KeepsTheRegistration()
+    {
+        Enter("a", 34).Status.ShouldBe(EnterStatus.Admitted);
+        Enter("b", 34, oldest: 33).Status.ShouldBe(EnterStatus.Draining, "b has something older, which a could not know");
+        Enter("a", 34, sequence: 10).ShouldBe(new EnterStep(EnterStatus.Draining, HeldElsewhere: true));
+        _state.Writers.ShouldContain(new RegisteredWriter("a", 34, 10, null), "a may still write with 34");
+        Enter("b", 35, sequence: 11).Status.ShouldBe(EnterStatus.Draining);
+    }
+
+    [Fact]
     public void Enter_Overtaken_ChangesNothingAndPromisesNothing()
     {
         Enter("a", 33, sequence: 5);

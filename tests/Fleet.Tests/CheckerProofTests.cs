@@ -13,12 +13,12 @@ public sealed class CheckerProofTests(ITestOutputHelper output)
     public Task Fleet_StoreThatIsNotShared_IsCaught() => CaughtAsync(new MemoryUnderTest(), (_, _) => Task.CompletedTask);
 
     [Fact]
-    public Task Fleet_RedisThatFlushesEverySecondAndLosesItsData_IsCaught() => CaughtAsync(
-        new RedisUnderTest(new RedisServerOptions { AppendFsync = "everysec" }), FleetFaults.LoseDataAsync);
+    public Task Fleet_RedisThatLosesWhatItHadNotFlushed_IsCaught() => CaughtAsync(
+        new RedisUnderTest(new RedisServerOptions { AppendFsync = "everysec" }), FleetFaults.LoseEverythingAsync);
 
     [Fact]
-    public Task Fleet_RedisWithoutALogRestarted_IsCaught() => CaughtAsync(
-        new RedisUnderTest(new RedisServerOptions { AppendOnly = false }), FleetFaults.LoseDataAsync);
+    public Task Fleet_RedisWithoutALog_IsCaught() => CaughtAsync(
+        new RedisUnderTest(new RedisServerOptions { AppendOnly = false }), FleetFaults.LoseEverythingAsync);
 
     private async Task CaughtAsync(StoreUnderTest store, Func<FleetWorld, Random, Task> fault)
     {

@@ -93,19 +93,13 @@ internal static class FleetFaults
         world.RecordBystanders(from, world.Gateways);
     }
 
-    /// <summary>The store comes back with nothing; a gateway that starts anew has no marks in memory either.</summary>
-    public static async Task LoseDataAsync(FleetWorld world, Random random)
+    /// <summary>Everything goes down, and the store comes back with nothing: no gateway has the marks in memory either.</summary>
+    public static async Task LoseEverythingAsync(FleetWorld world, Random random)
     {
-        foreach (var server in world.Store.Servers)
-        {
-            await server.KillAsync();
-            await server.RestartEmptyAsync!();
-        }
-
-        var gateway = Pick(world, random);
-        await gateway.KillAsync();
-        await gateway.StartAsync();
-        await WaitAsync(random, Ttl, 2 * Ttl);
+        await Task.WhenAll([.. world.Gateways.Select(g => g.KillAsync()), .. world.Store.Servers.Select(s => s.KillAsync())]);
+        await Task.WhenAll(world.Store.Servers.Select(s => s.RestartEmptyAsync!()));
+        await Task.WhenAll(world.Gateways.Select(g => g.StartAsync()));
+        await WaitAsync(random, 0.2 * Ttl, Ttl);
     }
 
     private static async Task LoseStoreAsync(

@@ -126,6 +126,7 @@ public sealed class MarkReplicatorTests : IAsyncDisposable
 
         Start();
         await UntilAsync(() => Enumerable.Range(0, 3_000).All(i => Mark($"r/{i}") == 7));
+        await UntilAsync(() => _logger.Entries.Any(e => e.Id == 2332));
         Merged().ShouldBe(3_000);
     }
 
