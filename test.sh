@@ -5,7 +5,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 
 readonly solution=FenceGateway.sln
 readonly results=artifacts/test-results
-readonly packages=(nginx-full libnginx-mod-http-dav-ext util-linux)
+readonly packages=(nginx-full libnginx-mod-http-dav-ext util-linux redis-server postgresql mariadb-server zookeeper etcd-server)
 limit=${TEST_TIMEOUT:-480}
 
 usage() {
@@ -28,7 +28,7 @@ Options:
 
 Needs the .NET SDK of global.json. The tests start real servers of their own on free loopback ports; their Debian
 packages are installed when they are missing, as root or through sudo:
-  nginx-full libnginx-mod-http-dav-ext util-linux
+  nginx-full libnginx-mod-http-dav-ext util-linux redis-server postgresql mariadb-server zookeeper etcd-server
 
 Reports (xUnit XML) and the full output of each project are left in artifacts/test-results/. The last line is
 "N passed, N failed, N skipped". A project that ran no test, crashed or timed out counts as one failure.

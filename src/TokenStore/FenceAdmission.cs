@@ -148,7 +148,8 @@ internal sealed class FenceAdmission(GatewaySession session, TimeProvider time, 
         if (atMost > TimeSpan.Zero)
         {
             // A time-out is an ordinary end of this wait; the loop looks at the clock again.
-            await changed.WaitAsync(atMost, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            // Timers count whole milliseconds: rounded down, a wait would spin through its last one.
+            await changed.WaitAsync(TimeSpan.FromMilliseconds(Math.Ceiling(atMost.TotalMilliseconds)), time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
 
         cancellationToken.ThrowIfCancellationRequested();

@@ -11,12 +11,15 @@ internal sealed class HistoryBuilder
     public List<ServiceWrite> Writes { get; } = [];
 
     public List<GatewayAnswer> Answers =>
-        [.. _requests.Select(r => new GatewayAnswer(r.Id, r.Resource, r.Token, r.Sent, r.Answered, r.Status, r.Problem))];
+        [.. _requests.Select(r => new GatewayAnswer(r.Id, r.Resource, r.Token, r.Sent, r.Answered, r.Status, r.Problem, r.Gateway, r.Mark))];
 
-    public Request Send(long token, string resource = "/a")
+    /// <summary>A moment that nothing of the history happens at.</summary>
+    public long Now() => _clock.Next();
+
+    public Request Send(long token, string resource = "/a", string? gateway = null)
     {
         var id = (_requests.Count + 1).ToString(CultureInfo.InvariantCulture);
-        var request = new Request(id, resource, token, _clock.Next());
+        var request = new Request(id, resource, token, _clock.Next()) { Gateway = gateway };
         _requests.Add(request);
         return request;
     }
@@ -39,9 +42,19 @@ internal sealed class HistoryBuilder
         request.Problem = problem;
     }
 
-    public void Stale(Request request) => Answer(request, 409, "fencing-token-stale");
+    public void Stale(Request request, long? mark = null)
+    {
+        Answer(request, 409, "fencing-token-stale");
+        request.Mark = mark;
+    }
 
-    public void Draining(Request request) => Answer(request, 503, "fence-draining");
+    public void Draining(Request request, long? mark = null)
+    {
+        Answer(request, 503, "fence-draining");
+        request.Mark = mark;
+    }
+
+    public void Unavailable(Request request) => Answer(request, 503, "token-store-unavailable");
 
     public void Finish(Request request)
     {
@@ -51,9 +64,9 @@ internal sealed class HistoryBuilder
     }
 
     /// <summary>A request from its sending to the service's answer.</summary>
-    public Request Forward(long token, string resource = "/a")
+    public Request Forward(long token, string resource = "/a", string? gateway = null)
     {
-        var request = Send(token, resource);
+        var request = Send(token, resource, gateway);
         Arrive(request);
         Finish(request);
         return request;
@@ -76,5 +89,9 @@ internal sealed class HistoryBuilder
         public int? Status { get; set; }
 
         public string? Problem { get; set; }
+
+        public string? Gateway { get; init; }
+
+        public long? Mark { get; set; }
     }
 }

@@ -13,8 +13,20 @@ namespace FenceGateway.TestKit;
 /// <param name="Problem">
 /// The problem type's name (<c>fencing-token-stale</c>) when the gateway answered itself; null for an answer of the service.
 /// </param>
+/// <param name="Gateway">
+/// Which gateway of a fleet it was sent to, the same name after a restart; null when there is only one.
+/// </param>
+/// <param name="Mark">The mark that the gateway's own answer shows (<c>ExposeMark</c>); null when it shows none.</param>
 public sealed record GatewayAnswer(
-    string RequestId, string Resource, long Token, long Sent, long? Answered, int? Status, string? Problem)
+    string RequestId,
+    string Resource,
+    long Token,
+    long Sent,
+    long? Answered,
+    int? Status,
+    string? Problem,
+    string? Gateway = null,
+    long? Mark = null)
 {
     internal const string Stale = "fencing-token-stale";
     internal const string Draining = "fence-draining";
@@ -22,11 +34,17 @@ public sealed record GatewayAnswer(
     /// <summary>The gateway said 409: this attempt was not forwarded and never can be.</summary>
     internal bool IsStale => Problem == Stale;
 
+    /// <summary>Older writes hold it back.</summary>
+    internal bool IsDraining => Problem == Draining;
+
     /// <summary>The answer says that the request was never forwarded.</summary>
     internal bool SaysNotForwarded => Problem is not null and not ("upstream-unreachable" or "upstream-timeout");
 
+    /// <summary>The answer can only be given after the request was admitted: everything older had ended everywhere.</summary>
+    internal bool ProvesAdmission => Status is not null && !SaysNotForwarded;
+
     /// <summary>The answer can only be given after the token had been recorded: it was admitted, or waits for older writes.</summary>
-    internal bool ProvesMark => Status is not null && (!SaysNotForwarded || Problem == Draining);
+    internal bool ProvesMark => ProvesAdmission || IsDraining;
 
     /// <summary>
     /// The gateway may have recorded the token. Everything that is refused before the admission, which comes last, has not; a
@@ -35,5 +53,6 @@ public sealed record GatewayAnswer(
     internal bool MayHaveRecorded => ProvesMark || Problem is null or Stale or "token-store-unavailable" or "shutting-down";
 
     public override string ToString() =>
-        $"request {RequestId} with token {Token} (sent {Sent}, " + (Status is null ? "no answer)" : $"answered {Status} {Problem} at {Answered})");
+        $"request {RequestId} with token {Token} ({(Gateway is null ? "" : $"to {Gateway}, ")}sent {Sent}, "
+        + (Status is null ? "no answer)" : $"answered {Status} {Problem} at {Answered}{(Mark is null ? "" : $" with mark {Mark}")})");
 }

@@ -21,36 +21,6 @@ internal static class OrderRules
     }
 
     /// <summary>
-    /// I2: once the mark is known to have stood at a token, no request with a lower one that is sent later is admitted, whatever
-    /// was restarted in between. Known: the token arrived at the service, an answer proves it, or a 409 says so of a lower one.
-    /// </summary>
-    public static (string Rule, string Why)? MarkSurvives(List<ServiceWrite> writes, List<GatewayAnswer> answers)
-    {
-        var marks = new Queue<(long At, long Mark, object Event)>(
-            writes.Select(w => (w.Started, w.Token, (object)w))
-                .Concat(answers.Where(a => a.ProvesMark).Select(a => (a.Answered!.Value, a.Token, (object)a)))
-                .Concat(answers.Where(a => a.IsStale && a.Token < long.MaxValue).Select(a => (a.Answered!.Value, a.Token + 1, (object)a)))
-                .OrderBy(m => m.Item1));
-        var arrived = writes.Where(w => w.RequestId is not null).ToLookup(w => w.RequestId, StringComparer.Ordinal);
-        (long At, long Mark, object Event)? known = null;
-        foreach (var answer in answers.OrderBy(a => a.Sent))
-        {
-            while (marks.TryPeek(out var mark) && mark.At < answer.Sent)
-            {
-                known = known is null || mark.Mark > known.Value.Mark ? mark : known;
-                _ = marks.Dequeue();
-            }
-
-            if (known is { } k && answer.Token < k.Mark && (arrived.Contains(answer.RequestId) || answer.ProvesMark))
-            {
-                return ("I2", $"{answer} was admitted although the mark was at least {k.Mark} before it was sent, known from {k.Event}");
-            }
-        }
-
-        return null;
-    }
-
-    /// <summary>
     /// I3: writes with different tokens never overlap. Up to the first violation everything of another token has ended before
     /// the latest write of the current one, so one candidate is enough.
     /// </summary>

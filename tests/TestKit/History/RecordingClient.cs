@@ -9,11 +9,12 @@ namespace FenceGateway.TestKit;
 /// senders. A request without an answer (refused connection, reset, killed gateway) is part of the history.
 /// </summary>
 /// <param name="clock">The clock of the service behind the gateway.</param>
-public sealed class RecordingClient(EventClock clock) : IDisposable
+/// <param name="timeout">How long it waits for an answer; null for <see cref="TimeLimit.Default"/>.</param>
+public sealed class RecordingClient(EventClock clock, TimeSpan? timeout = null) : IDisposable
 {
     private const string ProblemPrefix = "urn:problem-type:fencegateway:";
 
-    private readonly HttpClient _client = new() { Timeout = TimeLimit.Default };
+    private readonly HttpClient _client = new() { Timeout = timeout ?? TimeLimit.Default };
     private readonly ConcurrentQueue<GatewayAnswer> _answers = new();
     private long _lastId;
 
@@ -25,7 +26,8 @@ public sealed class RecordingClient(EventClock clock) : IDisposable
     /// <param name="method">The method.</param>
     /// <param name="path">The path, which also names the resource: <c>/orders/42</c>.</param>
     /// <param name="token">The fencing token.</param>
-    public async Task<GatewayAnswer> SendAsync(Uri gateway, HttpMethod method, string path, long token)
+    /// <param name="name">The gateway's name in the history of a fleet.</param>
+    public async Task<GatewayAnswer> SendAsync(Uri gateway, HttpMethod method, string path, long token, string? name = null)
     {
         var id = Interlocked.Increment(ref _lastId).ToString(CultureInfo.InvariantCulture);
         using var request = new HttpRequestMessage(method, new Uri(gateway, path));
@@ -34,7 +36,7 @@ public sealed class RecordingClient(EventClock clock) : IDisposable
         // With content, be it empty: a request without any may be sent again by the client itself when its connection ends.
         request.Content = new StringContent(method == HttpMethod.Get ? "" : $"{id} wrote with {token}");
         var sent = clock.Next();
-        var answer = await AnswerAsync(request, new GatewayAnswer(id, path, token, sent, null, null, null));
+        var answer = await AnswerAsync(request, new GatewayAnswer(id, path, token, sent, null, null, null, name));
         _answers.Enqueue(answer);
         return answer;
     }
@@ -46,10 +48,10 @@ public sealed class RecordingClient(EventClock clock) : IDisposable
         try
         {
             using var response = await _client.SendAsync(request);
-            var problem = response.Content.Headers.ContentType?.MediaType == "application/problem+json"
+            var (problem, mark) = response.Content.Headers.ContentType?.MediaType == "application/problem+json"
                 ? await ProblemAsync(response)
-                : null;
-            return unanswered with { Answered = clock.Next(), Status = (int)response.StatusCode, Problem = problem };
+                : default;
+            return unanswered with { Answered = clock.Next(), Status = (int)response.StatusCode, Problem = problem, Mark = mark };
         }
         catch (Exception e) when (e is HttpRequestException or OperationCanceledException or IOException)
         {
@@ -57,10 +59,11 @@ public sealed class RecordingClient(EventClock clock) : IDisposable
         }
     }
 
-    private static async Task<string?> ProblemAsync(HttpResponseMessage response)
+    private static async Task<(string? Name, long? Mark)> ProblemAsync(HttpResponseMessage response)
     {
         using var json = await JsonDocument.ParseAsync(await response.Content.ReadAsStreamAsync());
         var type = json.RootElement.TryGetProperty("type", out var value) ? value.GetString() : null;
-        return type?.StartsWith(ProblemPrefix, StringComparison.Ordinal) == true ? type[ProblemPrefix.Length..] : null;
+        var name = type?.StartsWith(ProblemPrefix, StringComparison.Ordinal) == true ? type[ProblemPrefix.Length..] : null;
+        return (name, json.RootElement.TryGetProperty("mark", out var mark) ? mark.GetInt64() : null);
     }
 }

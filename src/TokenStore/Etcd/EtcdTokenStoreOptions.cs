@@ -1,0 +1,25 @@
+using System.ComponentModel.DataAnnotations;
+
+namespace FenceGateway.TokenStore.Etcd;
+
+/// <summary>Settings of the etcd store (<c>FenceGateway:TokenStore:Etcd</c>).</summary>
+public sealed class EtcdTokenStoreOptions
+{
+    /// <summary>Client addresses of the members, <c>http://host:2379</c> or <c>https://…</c>, without user or path. All of them:
+    /// the store goes on with the next when one does not answer. 1 … 16.</summary>
+    [Required]
+    [Length(1, 16)]
+    public IReadOnlyList<string> Endpoints { get; set; } = [];
+
+    /// <summary>What all keys begin with: <c>fg/mark/orders/42</c>. Gateways with the same prefix fence as one.
+    /// <c>[a-z0-9_-]{1,32}</c>, default <c>fg</c>.</summary>
+    [Required]
+    [RegularExpression("[a-z0-9_-]{1,32}")]
+    public string KeyPrefix { get; set; } = "fg";
+
+    /// <summary>The user, when etcd asks for one (<c>etcdctl auth enable</c>). It needs read and write access to the prefix.</summary>
+    public string? UserName { get; set; }
+
+    /// <summary>The user's password.</summary>
+    public string? Password { get; set; }
+}

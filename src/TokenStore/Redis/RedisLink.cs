@@ -1,0 +1,221 @@
+using System.Net;
+using System.Security.Cryptography;
+using Microsoft.Extensions.Logging;
+using StackExchange.Redis;
+
+namespace FenceGateway.TokenStore.Redis;
+
+/// <summary>
+/// A client of one Redis: its connections, which come back by themselves, and calls that end when their token says so.
+/// </summary>
+internal sealed class RedisLink : IAsyncDisposable
+{
+    private readonly ConnectionMultiplexer _client;
+    private readonly IDatabase _database;
+    private readonly ILogger _logger;
+    private readonly UserRelay[] _relays;
+    private volatile bool _closing;
+
+    private RedisLink(ConnectionMultiplexer client, UserRelay[] relays, string location, string told, ILogger logger)
+    {
+        _relays = relays;
+        _client = client;
+        _database = client.GetDatabase();
+        _logger = logger;
+        Location = location;
+        FirstFault = client.IsConnected ? null : RedisErrors.NotConnected(location, told);
+        client.ConnectionFailed += OnConnectionFailed;
+        client.ConnectionRestored += OnConnectionRestored;
+    }
+
+    /// <summary>The addresses, for people; no secret.</summary>
+    public string Location { get; }
+
+    public ConnectionMultiplexer Client => _client;
+
+    public IDatabase Database => _database;
+
+    /// <summary>Whether the client's addresses are not the servers', since a named user signs in.</summary>
+    public bool IsRelayed => _relays.Length > 0;
+
+    /// <summary>Why there was no connection at first; null when there was one.</summary>
+    public TokenStoreUnavailableException? FirstFault { get; }
+
+    /// <summary>Why calls fail now as far as is known without asking; null while there is a connection.</summary>
+    public string? Fault => _client.IsConnected ? null : $"Redis {Location} cannot be reached.";
+
+    /// <summary>Connects; returns without a connection when there is none to be had, and goes on trying.</summary>
+    /// <exception cref="TokenStoreUnavailableException">The token was cancelled first, or the settings are no settings.</exception>
+    public static async Task<RedisLink> ConnectAsync(RedisLinkSettings settings, ILogger logger, CancellationToken cancellationToken)
+    {
+        var location = settings.Location;
+        var relays = Relays(settings, out var options);
+        var told = new StringWriter();
+        var connecting = ConnectionMultiplexer.ConnectAsync(options, told);
+        try
+        {
+            var client = await connecting.WaitAsync(cancellationToken);
+            return new RedisLink(client, relays, location, $"{told}", logger);
+        }
+        catch (OperationCanceledException e)
+        {
+            // Nobody waits for it any more.
+            _ = DiscardAsync(connecting, relays);
+            throw new TokenStoreUnavailableException($"Redis {location} could not be connected to in time.", e) { NotTaken = true };
+        }
+        catch (Exception e) when (e is RedisException or ArgumentException or InvalidOperationException)
+        {
+            await DiscardAsync(connecting, relays);
+            throw RedisErrors.Map(e, location);
+        }
+    }
+
+    /// <summary>Runs a script, by its hash if the server knows it: one round trip, two when it does not.</summary>
+    /// <exception cref="TokenStoreUnavailableException">It refused, cannot be reached, or did not answer before the token was
+    /// cancelled; a reply that comes later goes nowhere.</exception>
+    public async ValueTask<RedisResult> RunAsync(
+        RedisScript script, RedisKey[] keys, RedisValue[] arguments, CancellationToken cancellationToken)
+    {
+        ThrowIfCancelled(cancellationToken);
+        Task<RedisResult>? command = null;
+        try
+        {
+            command = _database.ScriptEvaluateAsync(script.Hash, keys, arguments);
+            return await command.WaitAsync(cancellationToken);
+        }
+        catch (RedisServerException e) when (RedisErrors.IsUnknownScript(e))
+        {
+            // A restarted server, or SCRIPT FLUSH. Nothing was run.
+        }
+        catch (Exception e)
+        {
+            throw Failed(e, command);
+        }
+
+        return await AskAsync(() => _database.ExecuteAsync("EVAL", [script.Text, keys.Length, .. keys, .. arguments]), cancellationToken);
+    }
+
+    /// <summary>Sends a command and awaits its reply.</summary>
+    /// <inheritdoc cref="RunAsync" path="/exception"/>
+    public async ValueTask<T> AskAsync<T>(Func<Task<T>> send, CancellationToken cancellationToken)
+    {
+        ThrowIfCancelled(cancellationToken);
+        Task<T>? command = null;
+        try
+        {
+            command = send();
+            return await command.WaitAsync(cancellationToken);
+        }
+        catch (Exception e)
+        {
+            throw Failed(e, command);
+        }
+    }
+
+    /// <inheritdoc cref="AskAsync"/>
+    public async ValueTask SendAsync(Func<Task> send, CancellationToken cancellationToken) => await AskAsync(
+        async () =>
+        {
+            await send();
+            return true;
+        },
+        cancellationToken);
+
+    /// <summary>Ends the connections; what is still due on them fails.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        _closing = true;
+        await _client.CloseAsync(allowCommandsToComplete: false);
+        _client.Dispose();
+        foreach (var relay in _relays)
+        {
+            await relay.DisposeAsync();
+        }
+    }
+
+    /// <summary>host:port, as in the configuration.</summary>
+    public static string Format(EndPoint? endpoint) => endpoint switch
+    {
+        DnsEndPoint dns => $"{dns.Host}:{dns.Port}",
+        null => "",
+        _ => $"{endpoint}",
+    };
+
+    /// <summary>One relay for each server if a named user signs in, and what the client is told then.</summary>
+    private static UserRelay[] Relays(RedisLinkSettings settings, out ConfigurationOptions options)
+    {
+        options = settings.Options;
+        if (settings.User is not { } user)
+        {
+            return [];
+        }
+
+        var secret = RandomNumberGenerator.GetHexString(32);
+        UserRelay[] relays =
+        [
+            .. options.EndPoints.Select(
+                server => new UserRelay(server, user, settings.Options.Password ?? "", secret, settings.Encryption(server))),
+        ];
+        options = options.Clone();
+        options.Password = secret;
+        options.Ssl = false;
+        options.EndPoints.Clear();
+        foreach (var relay in relays)
+        {
+            options.EndPoints.Add(relay.Address);
+        }
+
+        return relays;
+    }
+
+    private static async Task DiscardAsync(Task<ConnectionMultiplexer> connecting, UserRelay[] relays)
+    {
+        await ((Task)connecting).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (connecting.IsCompletedSuccessfully)
+        {
+            (await connecting).Dispose();
+        }
+
+        foreach (var relay in relays)
+        {
+            await relay.DisposeAsync();
+        }
+    }
+
+    private void ThrowIfCancelled(CancellationToken cancellationToken)
+    {
+        if (cancellationToken.IsCancellationRequested)
+        {
+            throw new TokenStoreUnavailableException($"There was no time left to ask Redis {Location}.") { NotTaken = true };
+        }
+    }
+
+    private TokenStoreUnavailableException Failed(Exception exception, Task? command)
+    {
+        if (exception is not OperationCanceledException)
+        {
+            return RedisErrors.Map(exception, Location);
+        }
+
+        // The client has no time-outs for asynchronous calls. The reply may still come, or an error that nobody awaits.
+        _ = command?.ContinueWith(
+            static task => task.Exception, CancellationToken.None,
+            TaskContinuationOptions.OnlyOnFaulted | TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        return new TokenStoreUnavailableException($"Redis {Location} did not answer in time.", exception);
+    }
+
+    private void OnConnectionFailed(object? sender, ConnectionFailedEventArgs e)
+    {
+        if (!_closing)
+        {
+            RedisLog.ConnectionLost(_logger, Address(e.EndPoint), Name(e.ConnectionType), $"{e.FailureType}");
+        }
+    }
+
+    private void OnConnectionRestored(object? sender, ConnectionFailedEventArgs e) =>
+        RedisLog.ConnectionBack(_logger, Address(e.EndPoint), Name(e.ConnectionType));
+
+    private string Address(EndPoint endpoint) => _relays.Length > 0 ? Location : Format(endpoint);
+
+    private static string Name(ConnectionType type) => type == ConnectionType.Subscription ? "subscription" : "command";
+}

@@ -1,0 +1,107 @@
+using System.Net;
+using System.Net.Security;
+using System.Security.Authentication;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using StackExchange.Redis;
+
+namespace FenceGateway.TokenStore.Redis;
+
+/// <summary>How a Redis is reached: a configuration string, read, with what a store must have in it.</summary>
+internal sealed class RedisLinkSettings
+{
+    private const string UserOption = "user=";
+
+    /// <summary>Assumed of a server that does not tell, since its user may not run INFO.</summary>
+    private static readonly Version AssumedVersion = new(6, 0);
+
+    private readonly X509Certificate2Collection? _authorities;
+    private readonly X509Certificate2? _certificate;
+
+    private RedisLinkSettings(ConfigurationOptions options, string? user, string? authorities, string? certificate)
+    {
+        Options = options;
+        User = user;
+        Location = string.Join(',', options.EndPoints.Select(RedisLink.Format));
+        if (authorities is not null)
+        {
+            _authorities = [];
+            _authorities.ImportFromPemFile(authorities);
+            options.CertificateValidation += (_, shown, _, errors) => Trusts(shown, errors);
+        }
+
+        if (certificate is not null)
+        {
+            _certificate = X509Certificate2.CreateFromPemFile(certificate);
+            options.CertificateSelection += (_, _, _, _, _) => _certificate;
+        }
+    }
+
+    public ConfigurationOptions Options { get; }
+
+    /// <summary>Who signs in; null for the user that a password alone stands for, <c>default</c>.</summary>
+    public string? User { get; }
+
+    /// <summary>The addresses, for people; no secret.</summary>
+    public string Location { get; }
+
+    /// <exception cref="TokenStoreUnavailableException">The configuration string or a certificate cannot be read.</exception>
+    public static RedisLinkSettings Read(string configuration, string? certificateAuthority, string? clientCertificate)
+    {
+        try
+        {
+            // The client knows no users.
+            var parts = configuration.Split(',', StringSplitOptions.TrimEntries);
+            var user = parts.LastOrDefault(IsUser)?[UserOption.Length..];
+            var options = ConfigurationOptions.Parse(string.Join(',', parts.Where(part => !IsUser(part))));
+            if (options.EndPoints.Count == 0)
+            {
+                throw new FormatException("it names no server");
+            }
+
+            // A server that is away now may be back soon.
+            options.AbortOnConnectFail = false;
+            // INFO and CONFIG GET count as administration.
+            options.AllowAdmin = true;
+            options.DefaultVersion = AssumedVersion;
+            // Conveniences of the client that need keys and channels of their own.
+            options.TieBreaker = "";
+            options.ConfigurationChannel = "";
+            options.ClientName ??= "fencegateway";
+            return new RedisLinkSettings(
+                options, user is null or "" or "default" ? null : user, certificateAuthority, clientCertificate);
+        }
+        catch (Exception e) when (e is ArgumentException or FormatException or IOException or CryptographicException
+            or UnauthorizedAccessException)
+        {
+            throw new TokenStoreUnavailableException($"The Redis configuration cannot be used: {e.Message}", e) { NotTaken = true };
+        }
+    }
+
+    /// <summary>How the connection to <paramref name="server"/> is encrypted; null for not at all.</summary>
+    public SslClientAuthenticationOptions? Encryption(EndPoint server) => !Options.Ssl ? null : new SslClientAuthenticationOptions
+    {
+        TargetHost = Options.SslHost ?? RedisLink.Format(server).Split(':')[0],
+        EnabledSslProtocols = Options.SslProtocols ?? SslProtocols.None,
+        ClientCertificates = _certificate is null ? null : [_certificate],
+        RemoteCertificateValidationCallback =
+            (_, shown, _, errors) => _authorities is null ? errors == SslPolicyErrors.None : Trusts(shown, errors),
+    };
+
+    private static bool IsUser(string part) => part.StartsWith(UserOption, StringComparison.OrdinalIgnoreCase);
+
+    private bool Trusts(X509Certificate? shown, SslPolicyErrors errors)
+    {
+        if (shown is null || (errors & ~SslPolicyErrors.RemoteCertificateChainErrors) != SslPolicyErrors.None)
+        {
+            return false;
+        }
+
+        using var chain = new X509Chain();
+        chain.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
+        chain.ChainPolicy.CustomTrustStore.AddRange(_authorities!);
+        chain.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
+        using var server = X509CertificateLoader.LoadCertificate(shown.GetRawCertData());
+        return chain.Build(server);
+    }
+}

@@ -1,0 +1,45 @@
+namespace FenceGateway.TokenStore.Redis;
+
+/// <summary>What a Redis says of itself, as far as its user may ask.</summary>
+/// <param name="Role"><c>master</c> or <c>slave</c>; null when INFO is forbidden.</param>
+/// <param name="Replicas">How many replicas are connected.</param>
+/// <param name="Settings">Of CONFIG GET; null when that is forbidden.</param>
+internal sealed record RedisServerFacts(string? Role, int Replicas, IReadOnlyDictionary<string, string>? Settings)
+{
+    /// <summary>What the server promises, and why not more: a sentence each.</summary>
+    public (SafetyGrade Grade, IReadOnlyList<string> Reasons) Grade()
+    {
+        List<string> reasons = [];
+        if (Settings is null)
+        {
+            reasons.Add("CONFIG GET is forbidden, so nobody knows whether an answered mark is on disk: give the user +config|get.");
+        }
+        else
+        {
+            Want(reasons, "appendonly", "yes", "marks answered since the last snapshot are lost with the process");
+            Want(reasons, "appendfsync", "always", "marks answered within the last second or so can be lost with the machine");
+            Want(reasons, "no-appendfsync-on-rewrite", "no", "marks answered while the log is rewritten can be lost");
+            Want(reasons, "maxmemory-policy", "noeviction", "marks may be thrown away when memory is short");
+        }
+
+        if (Role is null)
+        {
+            reasons.Add("INFO is forbidden, so nobody knows of replicas: give the user +info.");
+        }
+        else if (Replicas > 0)
+        {
+            reasons.Add($"{Replicas} replica(s) follow asynchronously, and one that takes over may lack the latest marks: "
+                + "use a Redis without replicas, or Provider Quorum over independent ones.");
+        }
+
+        return (reasons.Count == 0 ? SafetyGrade.Single : SafetyGrade.BestEffort, reasons);
+    }
+
+    private void Want(List<string> reasons, string setting, string value, string otherwise)
+    {
+        if (Settings!.TryGetValue(setting, out var is_) && is_ != value)
+        {
+            reasons.Add($"{setting} is {is_}, so {otherwise}: set it to {value}.");
+        }
+    }
+}

@@ -1,0 +1,226 @@
+using FenceGateway.Fencing;
+using Microsoft.Extensions.Logging;
+using StackExchange.Redis;
+
+namespace FenceGateway.TokenStore.Redis;
+
+/// <summary>
+/// Marks in one Redis, or in one slot of a Redis Cluster: every step is one script, judged by the server's clock. What that promises
+/// depends on the server's settings, which are read with every opening.
+/// </summary>
+public sealed class RedisTokenStore : ITokenStore
+{
+    private const string NotOpen = "The token store is not open.";
+    private const string Closed = "The token store is closed.";
+
+    private readonly RedisTokenStoreOptions _options;
+    private readonly ILogger _logger;
+    private readonly RedisKeys _keys;
+    private readonly RedisHistory _history;
+    private readonly SemaphoreSlim _opening = new(1, 1);
+    private volatile RedisLink? _link;
+    private volatile TokenStoreInfo _info;
+    private volatile string? _fault = NotOpen;
+    private volatile bool _disposed;
+
+    /// <summary>Makes the store; nothing is connected before <see cref="OpenAsync"/>.</summary>
+    public RedisTokenStore(RedisTokenStoreOptions options, TimeProvider clock, ILogger<RedisTokenStore> logger)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        _options = options;
+        _logger = logger;
+        _keys = new RedisKeys(options.KeyPrefix);
+        _history = new RedisHistory(clock, logger);
+        _info = new TokenStoreInfo("Redis", SafetyGrade.BestEffort, "not connected yet");
+    }
+
+    /// <inheritdoc/>
+    public TokenStoreInfo Info => _info;
+
+    /// <inheritdoc/>
+    public string? Fault => _fault ?? _link?.Fault;
+
+    /// <inheritdoc/>
+    public Action<ResourceChange>? Changed { get; set; }
+
+    private RedisLink Link => _fault is null && _link is { } link
+        ? link
+        : throw new TokenStoreUnavailableException(_fault ?? NotOpen) { NotTaken = true };
+
+    /// <inheritdoc/>
+    /// <remarks>Opened again, it connects anew: a connection on which nothing comes any more is left behind.</remarks>
+    public async ValueTask OpenAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await _opening.WaitAsync(cancellationToken);
+        }
+        catch (OperationCanceledException e)
+        {
+            throw new TokenStoreUnavailableException("Redis is still being connected to.", e) { NotTaken = true };
+        }
+
+        try
+        {
+            await OpenLockedAsync(cancellationToken);
+        }
+        catch (TokenStoreUnavailableException e) when (_link is null && !_disposed)
+        {
+            _fault = e.Message;
+            throw;
+        }
+        finally
+        {
+            _opening.Release();
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<TimeSpan> StartSessionAsync(string session, TimeSpan timeToLive, CancellationToken cancellationToken)
+    {
+        await SessionScripts.StartAsync(Link, _keys, session, timeToLive, cancellationToken);
+        return timeToLive;
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<Heartbeat> HeartbeatAsync(string session, CancellationToken cancellationToken)
+    {
+        var link = Link;
+        var sent = _history.Now;
+        if (await SessionScripts.HeartbeatAsync(link, _keys, session, cancellationToken) is not { } reply)
+        {
+            return Heartbeat.Ended;
+        }
+
+        _history.Heard(link.Location, sent, reply.ServerTime, reply.Changes);
+        return reply.Heartbeat;
+    }
+
+    /// <inheritdoc/>
+    public ValueTask EndSessionAsync(string session, bool quiet, CancellationToken cancellationToken) =>
+        SessionScripts.EndAsync(Link, _keys, session, quiet, cancellationToken);
+
+    /// <inheritdoc/>
+    public long PeekMark(ResourceKey resource) => 0;
+
+    /// <inheritdoc/>
+    public ValueTask<EnterReply> EnterAsync(EnterRequest request, CancellationToken cancellationToken)
+    {
+        EnterRequest.ThrowIfInvalid(request);
+        return EnterScript.RunAsync(Link, _keys, request, cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public ValueTask WithdrawAsync(string session, IReadOnlyList<Registration> registrations, CancellationToken cancellationToken) =>
+        WithdrawScript.RunAsync(Link, _keys, session, registrations, cancellationToken);
+
+    /// <inheritdoc/>
+    public ValueTask<MarkRecord?> FindAsync(ResourceKey resource, CancellationToken cancellationToken) =>
+        MarkScripts.FindAsync(Link, _keys, resource, cancellationToken);
+
+    /// <inheritdoc/>
+    public ValueTask<IReadOnlyList<MarkRecord>> ListAsync(MarkQuery query, CancellationToken cancellationToken)
+    {
+        MarkQuery.ThrowIfInvalid(query);
+        return RedisListing.ListAsync(Link, _keys, query, cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<long> CountAsync(CancellationToken cancellationToken)
+    {
+        var link = Link;
+        return link.AskAsync(() => link.Database.SortedSetLengthAsync(_keys.Index), cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<bool> SetMarkAsync(SetMarkRequest request, CancellationToken cancellationToken)
+    {
+        SetMarkRequest.ThrowIfInvalid(request);
+        if (!await MarkScripts.SetAsync(Link, _keys, request, cancellationToken))
+        {
+            return false;
+        }
+
+        RedisLog.MarkSet(_logger, request.Resource.Value, request.Mark, request.Actor, request.Reason);
+        return true;
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<int> ResolveAsync(ResourceKey resource, CancellationToken cancellationToken) =>
+        MarkScripts.ResolveAsync(Link, _keys, resource, cancellationToken);
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        _disposed = true;
+        _fault = Closed;
+        if (Interlocked.Exchange(ref _link, null) is { } link)
+        {
+            await link.DisposeAsync();
+        }
+    }
+
+    private async Task OpenLockedAsync(CancellationToken cancellationToken)
+    {
+        var settings = RedisLinkSettings.Read(_options.Configuration, _options.CertificateAuthority, _options.ClientCertificate);
+        _info = _info with { Location = settings.Location };
+        var link = await RedisLink.ConnectAsync(settings, _logger, cancellationToken);
+        try
+        {
+            var facts = await RedisInspection.InspectAsync(link, _keys, cancellationToken);
+            var (epoch, changes, created) = await OpeningScript.RunAsync(link, _keys, cancellationToken);
+            await SubscribeAsync(link, cancellationToken);
+            if (created)
+            {
+                RedisLog.Created(_logger, link.Location, _options.KeyPrefix);
+            }
+
+            _history.Opened(link.Location, epoch, changes);
+            var (grade, reasons) = facts.Grade();
+            _info = new TokenStoreInfo("Redis", grade, link.Location, reasons);
+        }
+        catch
+        {
+            await link.DisposeAsync();
+            throw;
+        }
+
+        var before = Interlocked.Exchange(ref _link, link);
+        _fault = null;
+        if (_disposed)
+        {
+            // Closed meanwhile.
+            await DisposeAsync();
+            throw new TokenStoreUnavailableException(Closed) { NotTaken = true };
+        }
+
+        if (before is not null)
+        {
+            await before.DisposeAsync();
+        }
+    }
+
+    /// <summary>Listens for changes; the client subscribes again by itself whenever its connection is back.</summary>
+    private async Task SubscribeAsync(RedisLink link, CancellationToken cancellationToken)
+    {
+        var channel = new RedisChannel((string)_keys.Channel!, RedisChannel.PatternMode.Literal);
+        try
+        {
+            await link.SendAsync(() => link.Client.GetSubscriber().SubscribeAsync(channel, (_, message) => Hear(message)), cancellationToken);
+        }
+        catch (TokenStoreUnavailableException e)
+        {
+            // Heartbeats tell of revocations as well, only later.
+            RedisLog.NotSubscribed(_logger, link.Location, channel!, e.Message);
+        }
+    }
+
+    private void Hear(string? message)
+    {
+        var blank = message?.IndexOf(' ') ?? -1;
+        if (blank > 0 && ResourceKey.TryCreate(message![(blank + 1)..], out var resource))
+        {
+            Changed?.Invoke(new ResourceChange(resource, RedisKeys.Number(message.AsSpan(0, blank))));
+        }
+    }
+}

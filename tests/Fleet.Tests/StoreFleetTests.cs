@@ -1,0 +1,25 @@
+using FenceGateway.Fleet.Tests.Stores;
+using FenceGateway.Fleet.Tests.World;
+
+namespace FenceGateway.Fleet.Tests;
+
+public sealed class RedisFleet() : FleetFixture(() => new RedisUnderTest());
+
+public sealed class RedisFleetTests(RedisFleet fleet, ITestOutputHelper output) : FleetTests(fleet, output), IClassFixture<RedisFleet>;
+
+public sealed class QuorumFleet() : FleetFixture(() => new QuorumUnderTest());
+
+public sealed class QuorumFleetTests(QuorumFleet fleet, ITestOutputHelper output) : FleetTests(fleet, output), IClassFixture<QuorumFleet>
+{
+    [Fact]
+    public Task Fleet_OneMasterRestartedEmpty_NobodyNotices() => RunAsync(FleetFaults.EmptyServerAsync);
+}
+
+public sealed class PostgresFleet() : FleetFixture(() => new PostgresUnderTest());
+
+public sealed class PostgresFleetTests(PostgresFleet fleet, ITestOutputHelper output)
+    : FleetTests(fleet, output), IClassFixture<PostgresFleet>;
+
+public sealed class EtcdFleet() : FleetFixture(() => new EtcdUnderTest());
+
+public sealed class EtcdFleetTests(EtcdFleet fleet, ITestOutputHelper output) : FleetTests(fleet, output), IClassFixture<EtcdFleet>;

@@ -1,0 +1,75 @@
+using System.Net;
+using System.Net.Sockets;
+
+namespace FenceGateway.TestKit;
+
+/// <summary>A connection through a <see cref="TcpProxy"/>: two sockets and what is on its way between them.</summary>
+internal sealed class ProxiedConnection(TcpProxy proxy, Socket client) : IDisposable
+{
+    private readonly Socket _server = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+    private readonly CancellationTokenSource _reset = new();
+    private readonly Lock _lock = new();
+    private bool _isClosed;
+
+    /// <summary>Ends with the connection, whichever side ended it.</summary>
+    public async Task ForwardAsync(int target)
+    {
+        try
+        {
+            client.NoDelay = true;
+            await proxy.HoldAsync(_reset.Token);
+            await _server.ConnectAsync(new IPEndPoint(IPAddress.Loopback, target), _reset.Token);
+            await Task.WhenAll(PumpAsync(client, _server), PumpAsync(_server, client));
+        }
+        catch (Exception e) when (e is SocketException or OperationCanceledException or ObjectDisposedException)
+        {
+            // One side is gone: the other one learns of it below.
+        }
+
+        Dispose();
+    }
+
+    /// <summary>Ends both sides at once, with a reset; what is on its way is lost.</summary>
+    public void Dispose()
+    {
+        lock (_lock)
+        {
+            if (_isClosed)
+            {
+                return;
+            }
+
+            _isClosed = true;
+        }
+
+        _reset.Cancel();
+        client.Close(0);
+        _server.Close(0);
+        _reset.Dispose();
+    }
+
+    private async Task PumpAsync(Socket from, Socket to)
+    {
+        var buffer = new byte[16 * 1024];
+        try
+        {
+            while (await from.ReceiveAsync(buffer, _reset.Token) is > 0 and var count)
+            {
+                await proxy.HoldAsync(_reset.Token);
+                for (var sent = 0; sent < count;)
+                {
+                    sent += await to.SendAsync(buffer.AsMemory(sent, count - sent), _reset.Token);
+                }
+            }
+
+            // An orderly end of one direction; the other one may go on.
+            await proxy.HoldAsync(_reset.Token);
+            to.Shutdown(SocketShutdown.Send);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+}

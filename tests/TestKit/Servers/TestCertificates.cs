@@ -1,0 +1,48 @@
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+
+namespace FenceGateway.TestKit;
+
+/// <summary>
+/// A certificate authority of one test, with a certificate for a server (localhost, 127.0.0.1) and one for a client. Files in
+/// PEM form; those of server and client hold the private key as well. Disposing deletes them.
+/// </summary>
+public sealed class TestCertificates : IDisposable
+{
+    private static readonly DateTimeOffset From = TimeProvider.System.GetUtcNow().AddDays(-1);
+    private readonly TempFolder _folder = new();
+
+    public TestCertificates()
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var request = new CertificateRequest("CN=FenceGateway test authority", key, HashAlgorithmName.SHA256);
+        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, false, 0, true));
+        request.CertificateExtensions.Add(
+            new X509KeyUsageExtension(X509KeyUsageFlags.KeyCertSign | X509KeyUsageFlags.CrlSign, true));
+        using var authority = request.CreateSelfSigned(From, From.AddYears(1));
+        File.WriteAllText(AuthorityFile, authority.ExportCertificatePem());
+        File.WriteAllText(ServerFile, Issue(authority, "CN=localhost", "1.3.6.1.5.5.7.3.1"));
+        File.WriteAllText(ClientFile, Issue(authority, "CN=gateway", "1.3.6.1.5.5.7.3.2"));
+    }
+
+    public string AuthorityFile => _folder.File("authority.pem");
+
+    public string ServerFile => _folder.File("server.pem");
+
+    public string ClientFile => _folder.File("client.pem");
+
+    public void Dispose() => _folder.Dispose();
+
+    private static string Issue(X509Certificate2 authority, string name, string purpose)
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var request = new CertificateRequest(name, key, HashAlgorithmName.SHA256);
+        request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid(purpose)], false));
+        var names = new SubjectAlternativeNameBuilder();
+        names.AddDnsName("localhost");
+        names.AddIpAddress(System.Net.IPAddress.Loopback);
+        request.CertificateExtensions.Add(names.Build());
+        using var certificate = request.Create(authority, From, From.AddDays(300), RandomNumberGenerator.GetBytes(8));
+        return certificate.ExportCertificatePem() + "\n" + key.ExportPkcs8PrivateKeyPem() + "\n";
+    }
+}

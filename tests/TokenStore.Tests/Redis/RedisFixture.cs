@@ -1,0 +1,48 @@
+using FenceGateway.TestKit;
+using FenceGateway.TokenStore.Redis;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace FenceGateway.TokenStore.Tests.Redis;
+
+/// <summary>One Redis for all tests that leave it as it is; each takes a prefix of its own.</summary>
+public sealed class RedisFixture : IAsyncLifetime
+{
+    private static int _prefixes;
+    private RedisServer? _server;
+
+    public RedisServer Server => _server!;
+
+    public async ValueTask InitializeAsync() => _server = await RedisServer.StartAsync();
+
+    public async ValueTask DisposeAsync() => await Server.DisposeAsync();
+
+    public static string NextPrefix() => $"t{Interlocked.Increment(ref _prefixes)}";
+
+    public RedisTokenStore Make(string? prefix = null) => Make(Server.Configuration, prefix);
+
+    internal static RedisTokenStore Make(string configuration, string? prefix = null, TestLogger<RedisTokenStore>? logger = null) => new(
+        new RedisTokenStoreOptions { Configuration = configuration, KeyPrefix = prefix ?? NextPrefix() },
+        TimeProvider.System, (Microsoft.Extensions.Logging.ILogger<RedisTokenStore>?)logger ?? NullLogger<RedisTokenStore>.Instance);
+
+    /// <summary>Asks until the store is back; a store that is away is asked again.</summary>
+    internal static async Task UntilAsync(Func<Task<bool>> condition)
+    {
+        using var end = new CancellationTokenSource(TimeLimit.Default);
+        while (true)
+        {
+            try
+            {
+                if (await condition())
+                {
+                    return;
+                }
+            }
+            catch (TokenStoreUnavailableException) when (!end.IsCancellationRequested)
+            {
+                // Not yet.
+            }
+
+            await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System, end.Token);
+        }
+    }
+}

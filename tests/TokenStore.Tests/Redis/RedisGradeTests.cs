@@ -1,0 +1,101 @@
+using FenceGateway.Fencing;
+using FenceGateway.TestKit;
+
+namespace FenceGateway.TokenStore.Tests.Redis;
+
+/// <summary>What the store promises follows from the server's real settings.</summary>
+public sealed class RedisGradeTests
+{
+    [Fact]
+    public async Task Grade_OfALogThatIsFlushedAlways_IsSingle()
+    {
+        await using var server = await RedisServer.StartAsync();
+
+        var info = await OpenAsync(server);
+
+        info.Grade.ShouldBe(SafetyGrade.Single);
+        info.GradeReasons.ShouldBeEmpty();
+    }
+
+    [Theory]
+    [InlineData("appendonly", "no", "set it to yes")]
+    [InlineData("appendfsync", "everysec", "set it to always")]
+    [InlineData("appendfsync", "no", "set it to always")]
+    [InlineData("no-appendfsync-on-rewrite", "yes", "set it to no")]
+    [InlineData("maxmemory-policy", "allkeys-lru", "set it to noeviction")]
+    public async Task Grade_WithASettingThatCanLoseMarks_IsBestEffortAndSaysWhatToChange(string setting, string value, string expected)
+    {
+        await using var server = await RedisServer.StartAsync();
+        (await server.CommandAsync("CONFIG", "SET", setting, value)).ShouldBe("OK");
+
+        var info = await OpenAsync(server);
+
+        info.Grade.ShouldBe(SafetyGrade.BestEffort);
+        info.GradeReasons.ShouldHaveSingleItem().ShouldSatisfyAllConditions(
+            reason => reason.ShouldStartWith($"{setting} is {value}"), reason => reason.ShouldContain(expected));
+    }
+
+    [Fact]
+    public async Task Grade_WithAReplica_IsBestEffort()
+    {
+        await using var master = await RedisServer.StartAsync();
+        await using var replica = await RedisServer.StartAsync(
+            new RedisServerOptions { Arguments = ["--replicaof", "127.0.0.1", $"{master.Port}"] });
+        using var end = new CancellationTokenSource(TimeLimit.Default);
+        while (!(await master.CommandAsync("INFO", "replication")).Contains("state=online", StringComparison.Ordinal))
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(50), TimeProvider.System, end.Token);
+        }
+
+        // The addresses of both: steps go to the master.
+        await using var store = RedisFixture.Make($"{replica.Configuration},{master.Configuration}");
+        var gateway = await RedisGateway.StartAsync(store);
+
+        (await gateway.EnterAsync("a", 1)).Status.ShouldBe(EnterStatus.Admitted);
+        store.Info.Grade.ShouldBe(SafetyGrade.BestEffort);
+        store.Info.GradeReasons.ShouldHaveSingleItem().ShouldContain("1 replica(s)");
+    }
+
+    [Fact]
+    public async Task Grade_OpenedAgainAfterAChange_IsTheNewOne()
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using var store = RedisFixture.Make(server.Configuration);
+        await store.OpenAsync(default);
+        store.Info.Grade.ShouldBe(SafetyGrade.Single);
+        (await server.CommandAsync("CONFIG", "SET", "appendfsync", "everysec")).ShouldBe("OK");
+
+        await store.OpenAsync(default);
+
+        store.Info.Grade.ShouldBe(SafetyGrade.BestEffort);
+    }
+
+    [Fact]
+    public async Task AllSteps_OnAClusterOfOneNode_WorkAndAreGraded()
+    {
+        await using var server = await RedisServer.StartAsync(new RedisServerOptions { Cluster = true });
+        var prefix = RedisFixture.NextPrefix();
+        await using var store = RedisFixture.Make(server.Configuration, prefix);
+        await using var other = RedisFixture.Make(server.Configuration, prefix);
+        var told = new TaskCompletionSource();
+        store.Changed = _ => told.TrySetResult();
+        var one = await RedisGateway.StartAsync(store);
+        var two = await RedisGateway.StartAsync(other);
+
+        (await one.EnterAsync("a{b}c", 1)).Status.ShouldBe(EnterStatus.Admitted);
+        (await two.EnterAsync("a{b}c", 2)).Status.ShouldBe(EnterStatus.Draining);
+        await told.Task.WithinLimit("a revocation");
+        await store.WithdrawAsync(
+            one.Session, [new Registration(RedisGateway.Key("a{b}c"), 9), new Registration(RedisGateway.Key("other"), 9)], default);
+        (await two.EnterAsync("a{b}c", 2)).Status.ShouldBe(EnterStatus.Admitted);
+        (await store.ListAsync(new MarkQuery("", long.MaxValue, 10), default)).Count.ShouldBe(1);
+        store.Info.Grade.ShouldBe(SafetyGrade.Single);
+    }
+
+    private static async Task<TokenStoreInfo> OpenAsync(RedisServer server)
+    {
+        await using var store = RedisFixture.Make(server.Configuration);
+        await store.OpenAsync(default);
+        return store.Info;
+    }
+}

@@ -1,0 +1,354 @@
+using FenceGateway.Fencing;
+using FenceGateway.TestKit;
+using static FenceGateway.TokenStore.Tests.Sessions.SharedScript;
+
+namespace FenceGateway.TokenStore.Tests.Sessions;
+
+/// <summary>What one gateway of a fleet does with its registrations: the store and the other gateways are played by the test.</summary>
+public sealed class FenceRegistrationTests : IAsyncDisposable
+{
+    private static readonly TimeSpan Hold = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan Idle = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan Beat = TimeToLive / 3 + TimeSpan.FromMilliseconds(1);
+    private static readonly AdmissionRules Drain = new(Drain: true, TimeSpan.FromSeconds(5), Hold);
+    private static readonly AdmissionRules Seal = new(Drain: false, TimeSpan.FromSeconds(5), Hold);
+
+    private readonly ManualTimeProvider _time = new();
+    private readonly SharedScript _store = new();
+    private readonly GatewaySession _session;
+    private readonly FenceTable _table;
+    private readonly ResourceFence _fence;
+
+    public FenceRegistrationTests()
+    {
+        _session = TestSession.Open(_store, _time);
+        _table = new FenceTable(_session, _time, capacity: 16, Idle);
+        _fence = _table.Get("orders/1");
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _table.Close();
+        await _session.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task TryAdmit_Registered_NeedsNoStoreUntilTheSessionEnds()
+    {
+        await EnterAsync(33);
+        FenceTable.TryAdmit(_fence, new(33), isWrite: true, out var steady).ShouldBeTrue();
+        steady.Session.ShouldBeSameAs(_session.Current);
+        _store.Entered.Count.ShouldBe(1);
+
+        _store.Away = new TokenStoreUnavailableException("gone");
+        _time.Advance(TimeToLive);
+        FenceTable.TryAdmit(_fence, new(33), isWrite: true, out _).ShouldBeFalse();
+        (await Admit(33)).Status.ShouldBe(AdmissionStatus.Unavailable);
+        FenceTable.TryAdmit(_fence, new(32), isWrite: true, out var stale).ShouldBeTrue();
+        stale.Status.ShouldBe(AdmissionStatus.Stale, "what is stale for certain needs no store");
+    }
+
+    [Fact]
+    public async Task Changed_HigherMark_RefusesTheOlderTokenDrainsAndWithdraws()
+    {
+        await EnterAsync(33);
+        Tell(34);
+        FenceTable.TryAdmit(_fence, new(33), isWrite: true, out var refused).ShouldBeTrue();
+        refused.Status.ShouldBe(AdmissionStatus.Stale);
+        _store.Withdrawn.ShouldBeEmpty("a write is in flight");
+        FenceTable.End(_fence, new(33));
+        await EventuallyAsync(() => _store.Withdrawn.Count == 1, "withdrawn");
+        _store.Withdrawn.Single().Registrations.Single().ShouldBe(new Registration(_fence.Resource, _store.Entered.Single().Sequence));
+    }
+
+    [Fact]
+    public async Task Changed_WriteInDoubt_WithdrawsOnlyAfterItsHold()
+    {
+        await EnterAsync(33);
+        FenceTable.EndInDoubt(_fence, new(33), TimeSpan.FromSeconds(2), _time);
+        Tell(34);
+        await _time.WaitForTimerAsync(TimeSpan.FromSeconds(2));
+        _store.Withdrawn.ShouldBeEmpty();
+        _time.Advance(TimeSpan.FromSeconds(2));
+        await EventuallyAsync(() => _store.Withdrawn.Count == 1, "withdrawn");
+    }
+
+    [Fact]
+    public async Task Changed_WhileAnEnterIsOnItsWay_ALateAdmissionIsNotReliedOn()
+    {
+        var first = Admit(33);
+        await EventuallyAsync(() => _store.Entered.Count == 1, "asked");
+        Tell(34);
+        await _store.ReplyAsync(EnterStatus.Admitted, 33);
+        (await first).Status.ShouldBe(AdmissionStatus.Stale);
+        await EventuallyAsync(() => _store.Withdrawn.Count == 1, "the registration goes");
+    }
+
+    [Fact]
+    public async Task Changed_MarkIsNotKnown_AsksAgainBeforeItAdmits()
+    {
+        await EnterAsync(33);
+        FenceTable.End(_fence, new(33));
+        Tell(0);
+        FenceTable.TryAdmit(_fence, new(33), isWrite: true, out _).ShouldBeFalse();
+        await EventuallyAsync(() => _store.Withdrawn.Count == 1, "withdrawn, since nothing is in flight");
+    }
+
+    [Fact]
+    public async Task Changed_MarkThatWasEnteredWith_ChangesNothing()
+    {
+        await EnterAsync(33);
+        Tell(33);
+        FenceTable.TryAdmit(_fence, new(33), isWrite: true, out _).ShouldBeTrue();
+        _store.Withdrawn.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task Changed_MarkLoweredByAnOperatorElsewhere_IsNotAnsweredFromMemory()
+    {
+        var first = Admit(33);
+        await _store.ReplyAsync(EnterStatus.Stale, 50);
+        (await first).Status.ShouldBe(AdmissionStatus.Stale);
+        FenceTable.TryAdmit(_fence, new(33), isWrite: true, out _).ShouldBeTrue();
+        Tell(7);
+        var again = _table.Get("orders/1");
+        FenceTable.TryAdmit(again, new(33), isWrite: true, out _).ShouldBeFalse("the store has to say");
+        again.Mark.ShouldBe(0);
+    }
+
+    [Fact]
+    public async Task Idle_FenceWithNothingToLose_IsForgotten()
+    {
+        var first = Admit(33);
+        await _store.ReplyAsync(EnterStatus.Stale, 50);
+        await first;
+        _time.Advance(3 * Idle);
+        _table.Get("orders/1").ShouldNotBeSameAs(_fence);
+    }
+
+    [Fact]
+    public async Task AdmitAsync_HeldElsewhere_AsksAgainWhenTold()
+    {
+        var newer = Admit(34);
+        await _store.ReplyAsync(EnterStatus.Draining, 34, heldElsewhere: true);
+        Tell(34);
+        await _store.ReplyAsync(EnterStatus.Admitted, 34);
+        (await newer).Status.ShouldBe(AdmissionStatus.Admitted);
+        _store.Entered.Count.ShouldBe(2);
+    }
+
+    [Fact]
+    public async Task AdmitAsync_HeldElsewhereAndNotTold_AsksAgainByItself()
+    {
+        var newer = Admit(34);
+        await _store.ReplyAsync(EnterStatus.Draining, 34, heldElsewhere: true);
+        await _time.WaitForTimerWithinAsync(TimeSpan.FromMilliseconds(250));
+        _time.Advance(TimeSpan.FromMilliseconds(250));
+        await _store.ReplyAsync(EnterStatus.Admitted, 34);
+        (await newer).Status.ShouldBe(AdmissionStatus.Admitted);
+    }
+
+    [Fact]
+    public async Task AdmitAsync_ToldBeforeTheDrainingReplyArrives_AsksAgainAtOnce()
+    {
+        var newer = Admit(34);
+        await EventuallyAsync(() => _store.Entered.Count == 1, "asked");
+        Tell(34);
+        await _store.ReplyAsync(EnterStatus.Draining, 34, heldElsewhere: true);
+        await _store.ReplyAsync(EnterStatus.Admitted, 34);
+        (await newer).Status.ShouldBe(AdmissionStatus.Admitted);
+    }
+
+    [Fact]
+    public async Task AdmitAsync_OlderWriteOfAnEndedSession_SaysHowLongItHolds()
+    {
+        var newer = Admit(34, Drain with { DrainTimeout = TimeSpan.Zero });
+        await _store.ReplyAsync(EnterStatus.Draining, 34, retryAfter: TimeSpan.FromSeconds(7));
+        var refused = await newer;
+        refused.Status.ShouldBe(AdmissionStatus.Draining);
+        refused.RetryAfter.ShouldBe(TimeSpan.FromSeconds(7));
+    }
+
+    [Fact]
+    public async Task AdmitAsync_OwnOlderWriteInFlight_IsToldToTheStore()
+    {
+        await EnterAsync(33);
+        var newer = Admit(34);
+        await _store.ReplyAsync(EnterStatus.Draining, 34);
+        _store.Entered.Last().Oldest.ShouldBe(new FencingToken(33));
+        FenceTable.End(_fence, new(33));
+        await _store.ReplyAsync(EnterStatus.Admitted, 34);
+        (await newer).Status.ShouldBe(AdmissionStatus.Admitted);
+        _store.Entered.Last().Oldest.ShouldBe(new FencingToken(34));
+        _store.Entered.Select(e => e.Sequence).ShouldBeInOrder();
+        _store.Withdrawn.ShouldBeEmpty("the registration has moved up");
+    }
+
+    [Fact]
+    public async Task AdmitAsync_SealWhileOthersDrain_IsSealedByItsOwnStepEachTime()
+    {
+        var first = Admit(34, Seal);
+        await _store.ReplyAsync(EnterStatus.Draining, 34, heldElsewhere: true);
+        (await first).Status.ShouldBe(AdmissionStatus.Admitted);
+        var second = Admit(34, Seal);
+        _time.Advance(TimeSpan.FromMilliseconds(250));
+        await _store.ReplyAsync(EnterStatus.Stale, 35);
+        (await second).Status.ShouldBe(AdmissionStatus.Stale, "a mark that was once seen is no admission");
+    }
+
+    [Fact]
+    public async Task AdmitAsync_ReplyLost_IsNotReliedOnAndTakenBack()
+    {
+        var lost = Admit(33);
+        await _store.FailAsync();
+        (await lost).Status.ShouldBe(AdmissionStatus.Unavailable);
+        FenceTable.TryAdmit(_fence, new(33), isWrite: true, out _).ShouldBeFalse();
+        _time.Advance(Idle);
+        await EventuallyAsync(() => _store.Withdrawn.Count == 1, "it may be registered");
+    }
+
+    [Fact]
+    public async Task AdmitAsync_CertainlyNotTaken_LeavesNothingToTakeBack()
+    {
+        var refused = Admit(33);
+        await _store.FailAsync(notTaken: true);
+        (await refused).Status.ShouldBe(AdmissionStatus.Unavailable);
+        _time.Advance(2 * Idle);
+        _store.Withdrawn.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task Idle_Registrations_GoInOneBatchAndUsedOnesStay()
+    {
+        foreach (var key in new[] { "orders/1", "orders/2", "orders/3" })
+        {
+            var fence = _table.Get(key);
+            var admission = Admit(33, fence: fence);
+            await _store.ReplyAsync(EnterStatus.Admitted, 33);
+            await admission;
+            FenceTable.End(fence, new(33));
+        }
+
+        _time.Advance(Idle);
+        FenceTable.TryAdmit(_fence, new(33), isWrite: false, out _).ShouldBeTrue();
+        _time.Advance(Idle);
+        await EventuallyAsync(() => _store.Withdrawn.Sum(w => w.Registrations.Count) == 2, "two are idle");
+        _store.Withdrawn.Count.ShouldBeLessThanOrEqualTo(2);
+        FenceTable.TryAdmit(_fence, new(33), isWrite: false, out _).ShouldBeTrue();
+        FenceTable.TryAdmit(_table.Get("orders/2"), new(33), isWrite: false, out _).ShouldBeFalse("it has to ask again");
+    }
+
+    [Fact]
+    public async Task Withdraw_Fails_IsTriedAgain()
+    {
+        await EnterAsync(33);
+        FenceTable.End(_fence, new(33));
+        _store.WithdrawFault = new TokenStoreUnavailableException("lost");
+        Tell(34);
+        await EventuallyAsync(() => _store.Withdrawn.Count == 1, "tried");
+        _store.WithdrawFault = null;
+        await EventuallyAsync(
+            () =>
+            {
+                _time.Advance(TimeSpan.FromMilliseconds(20));
+                return _store.Withdrawn.Count > 1;
+            },
+            "tried again");
+    }
+
+    [Fact]
+    public async Task NewSession_RegistrationsOfTheLostOne_AreTakenBackWhereNothingIsInFlight()
+    {
+        var lost = _session.Current!;
+        await EnterAsync(33);
+        FenceTable.End(_fence, new(33));
+        var busy = _table.Get("orders/2");
+        var admission = Admit(7, fence: busy);
+        await _store.ReplyAsync(EnterStatus.Admitted, 7);
+        await admission;
+
+        _store.Heartbeat = () => Task.FromResult(Heartbeat.Ended);
+        await BeatAsync();
+        await EventuallyAsync(() => _store.Withdrawn.Count == 1, "withdrawn");
+        var (session, registrations) = _store.Withdrawn.Single();
+        session.ShouldBe(lost.Id);
+        registrations.Single().Resource.ShouldBe(_fence.Resource, "the other one has a write in flight: its hold has to pass");
+    }
+
+    [Fact]
+    public async Task Heartbeat_RevokesWhatThisGatewayKnowsNothingOf_IsTakenBack()
+    {
+        ResourceKey.TryCreate("orders/late", out var late).ShouldBeTrue();
+        _store.Heartbeat = () => Task.FromResult(new Heartbeat(true, [new ResourceChange(late, 40)]));
+        await BeatAsync();
+        await EventuallyAsync(() => _store.Withdrawn.Any(w => w.Registrations.Any(r => r.Resource == late)), "a step carried out late");
+        _table.Get("orders/late").Mark.ShouldBe(40);
+    }
+
+    [Fact]
+    public async Task Evict_RegisteredFence_IsWithdrawnBeforeItIsForgotten()
+    {
+        for (var i = 1; i <= 24; i++)
+        {
+            var fence = _table.Get($"orders/{i}");
+            var admission = Admit(33, fence: fence);
+            await _store.ReplyAsync(EnterStatus.Admitted, 33);
+            await admission;
+            FenceTable.End(fence, new(33));
+        }
+
+        await EventuallyAsync(() => !_store.Withdrawn.IsEmpty, "room is made");
+    }
+
+    [Fact]
+    public async Task WithdrawIdleAsync_AtTheEnd_TakesBackAllButWhatIsInFlight()
+    {
+        await EnterAsync(33);
+        var quiet = _table.Get("orders/2");
+        var admission = Admit(7, fence: quiet);
+        await _store.ReplyAsync(EnterStatus.Admitted, 7);
+        await admission;
+        FenceTable.End(quiet, new(7));
+        _table.Close();
+        await _table.WithdrawIdleAsync();
+        _store.Withdrawn.Single().Registrations.Single().Resource.ShouldBe(quiet.Resource);
+    }
+
+    [Fact]
+    public async Task SetMarkAsync_WriterElsewhere_IsBusyAndChangesNothing()
+    {
+        await EnterAsync(33);
+        FenceTable.End(_fence, new(33));
+        _store.SetMark = false;
+        (await SetMark(5)).ShouldBe(OperatorStatus.Busy);
+        _fence.Mark.ShouldBe(33);
+        _store.SetMark = true;
+        (await SetMark(5)).ShouldBe(OperatorStatus.Done);
+        _fence.Mark.ShouldBe(5);
+        var next = Admit(6);
+        await _store.ReplyAsync(EnterStatus.Admitted, 6);
+        (await next).Status.ShouldBe(AdmissionStatus.Admitted);
+
+        Task<OperatorStatus> SetMark(long mark) =>
+            _table.SetMarkAsync(_fence.Resource, mark, Hold, "a test", "tests", CancellationToken.None).AsTask();
+    }
+
+    private async Task BeatAsync()
+    {
+        // Nothing else is due so soon.
+        await _time.WaitForTimerWithinAsync(Beat);
+        _time.Advance(Beat);
+    }
+
+    private void Tell(long mark) => _store.Changed!(new ResourceChange(_fence.Resource, mark));
+
+    private async Task EnterAsync(long token)
+    {
+        var admission = Admit(token);
+        await _store.ReplyAsync(EnterStatus.Admitted, token);
+        (await admission).Status.ShouldBe(AdmissionStatus.Admitted);
+    }
+
+    private Task<Admission> Admit(long token, AdmissionRules? rules = null, ResourceFence? fence = null) => _table.AdmitAsync(
+        fence ?? _fence, new FencingToken(token), isWrite: true, rules ?? Drain, CancellationToken.None).AsTask();
+}

@@ -1,0 +1,214 @@
+using FenceGateway.Fencing;
+using FenceGateway.TestKit;
+using static FenceGateway.TokenStore.Tests.Sessions.SharedScript;
+
+namespace FenceGateway.TokenStore.Tests.Sessions;
+
+/// <summary>How long this gateway counts on its session, and what it does when the store is away.</summary>
+public sealed class GatewaySessionTests : IAsyncDisposable
+{
+    public ValueTask DisposeAsync() => _store.DisposeAsync();
+
+    private static readonly TimeSpan Margin = TimeToLive / 10;
+    private static readonly TimeSpan Beat = TimeToLive / 3;
+    private static readonly TokenStoreUnavailableException Gone = new("The server is gone.");
+
+    private readonly ManualTimeProvider _time = new();
+    private readonly SharedScript _store = new();
+
+    [Fact]
+    public async Task OpenAsync_SharedStore_SessionLivesATenthShorterThanInTheStore()
+    {
+        await using var session = TestSession.Open(_store, _time);
+        _store.Started.ShouldBe([session.Current!.Id]);
+        session.Fault.ShouldBeNull();
+        _store.Away = Gone;
+        _time.Advance(TimeToLive - Margin - TimeSpan.FromTicks(1));
+        session.Current.IsAlive.ShouldBeTrue();
+        _time.Advance(TimeSpan.FromTicks(1));
+        session.Current.IsAlive.ShouldBeFalse();
+        session.Fault.ShouldNotBeNull();
+    }
+
+    [Fact]
+    public async Task Heartbeat_Answered_ProlongsFromWhenItWasSent()
+    {
+        var answer = new TaskCompletionSource<Heartbeat>();
+        await using var session = TestSession.Open(_store, _time);
+        _store.Heartbeat = () => answer.Task;
+        await BeatAsync();
+        _time.Advance(TimeSpan.FromSeconds(1));
+        answer.SetResult(new Heartbeat(true, []));
+        var expected = TimeToLive - Margin - TimeSpan.FromSeconds(1);
+        await EventuallyAsync(() => session.Current!.Remaining > expected - TimeSpan.FromMilliseconds(10), "prolonged");
+        session.Current!.Remaining!.Value.ShouldBeLessThan(expected + TimeSpan.FromMilliseconds(10));
+    }
+
+    [Fact]
+    public async Task Heartbeat_AnsweredAfterTheEnd_RevivesNothing()
+    {
+        var answer = new TaskCompletionSource<Heartbeat>();
+        await using var session = TestSession.Open(_store, _time, new GatewaySessionOptions { TimeToLive = TimeToLive });
+        var first = session.Current!;
+        _store.Heartbeat = () => answer.Task;
+        await BeatAsync();
+        _time.Advance(TimeToLive);
+        answer.SetResult(new Heartbeat(true, []));
+        await EventuallyAsync(() => session.Current != first, "another session");
+        first.IsAlive.ShouldBeFalse();
+        first.Ended.IsCancellationRequested.ShouldBeTrue();
+        session.Current!.Id.ShouldNotBe(first.Id);
+    }
+
+    [Fact]
+    public async Task Heartbeat_StoreHasEndedTheSession_EndsHereAtOnceAndStartsAnother()
+    {
+        await using var session = TestSession.Open(_store, _time);
+        var first = session.Current!;
+        var replaced = new TaskCompletionSource<StoreSession>();
+        session.Replaced = replaced.SetResult;
+        _store.Heartbeat = () => Task.FromResult(Heartbeat.Ended);
+        await BeatAsync();
+        (await replaced.Task.WithinLimit("replaced")).ShouldBeSameAs(first);
+        first.Ended.IsCancellationRequested.ShouldBeTrue();
+        session.Current!.IsAlive.ShouldBeTrue();
+    }
+
+    [Fact]
+    public async Task EnterAsync_StoreSaysTheSessionHasEnded_EndsItHereToo()
+    {
+        await using var session = TestSession.Open(_store, _time);
+        var first = session.Current!;
+        var entering = session.EnterAsync(first, Request(first)).AsTask();
+        await _store.FailAsync(sessionEnded: true);
+        (await Should.ThrowAsync<TokenStoreUnavailableException>(entering)).NotTaken.ShouldBeTrue();
+        first.IsAlive.ShouldBeFalse();
+    }
+
+    [Fact]
+    public async Task EnterAsync_SessionHasEnded_IsRefusedWithoutACall()
+    {
+        await using var session = TestSession.Open(_store, _time);
+        var first = session.Current!;
+        _store.Away = Gone;
+        _time.Advance(TimeToLive);
+        var refused = await Should.ThrowAsync<TokenStoreUnavailableException>(session.EnterAsync(first, Request(first)).AsTask());
+        refused.NotTaken.ShouldBeTrue();
+        _store.Entered.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task EnterAsync_NoAnswer_EndsWithinTheBoundAsUnknown()
+    {
+        await using var session = TestSession.Open(_store, _time);
+        var entering = session.EnterAsync(session.Current, Request(session.Current!)).AsTask();
+        await _time.WaitForTimerAsync(TimeSpan.FromSeconds(2));
+        _time.Advance(TimeSpan.FromSeconds(2));
+        (await Should.ThrowAsync<TokenStoreUnavailableException>(entering)).NotTaken.ShouldBeFalse();
+    }
+
+    [Fact]
+    public async Task EnterAsync_AfterFiveFailures_IsRefusedUntilAHeartbeatGetsThrough()
+    {
+        await using var session = TestSession.Open(_store, _time);
+        for (var i = 0; i < 5; i++)
+        {
+            var failing = session.EnterAsync(session.Current, Request(session.Current!)).AsTask();
+            await _store.FailAsync();
+            await Should.ThrowAsync<TokenStoreUnavailableException>(failing);
+        }
+
+        session.Fault.ShouldBe("lost");
+        var refused = await Should.ThrowAsync<TokenStoreUnavailableException>(
+            session.EnterAsync(session.Current, Request(session.Current!)).AsTask());
+        refused.NotTaken.ShouldBeTrue();
+        _store.Entered.Count.ShouldBe(5);
+
+        await BeatAsync();
+        await EventuallyAsync(() => session.Fault is null, "let through");
+    }
+
+    [Fact]
+    public async Task OpenAsync_StoreAway_FailsOrIsWaitedFor()
+    {
+        _store.Away = Gone;
+        await using (var impatient = TestSession.Make(_store, _time))
+        {
+            await Should.ThrowAsync<TokenStoreUnavailableException>(async () => await impatient.OpenAsync(CancellationToken.None));
+        }
+
+        await using var session = TestSession.Make(_store, _time, new GatewaySessionOptions { WaitForStore = true });
+        await session.OpenAsync(CancellationToken.None);
+        session.Fault.ShouldBe(Gone.Message);
+        _store.Away = null;
+        await EventuallyAsync(
+            () =>
+            {
+                _time.Advance(TimeSpan.FromMilliseconds(20));
+                return session.Fault is null;
+            },
+            "it recovers by itself");
+        _store.Started.Count.ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task OpenAsync_GradeBelowTheRequired_IsRefusedWithTheReasons()
+    {
+        _store.Grade = SafetyGrade.BestEffort;
+        await using var session = TestSession.Make(
+            _store, _time, new GatewaySessionOptions { RequireGrade = SafetyGrade.Single, WaitForStore = true });
+        var refused = await Should.ThrowAsync<SafetyGradeException>(async () => await session.OpenAsync(CancellationToken.None));
+        refused.Message.ShouldContain("BestEffort");
+        refused.Message.ShouldContain("its settings are weak: change them");
+        session.Current.ShouldBeNull();
+    }
+
+    [Fact]
+    public async Task Session_LostWhileTheGradeHasSunk_IsNotReplaced()
+    {
+        await using var session = TestSession.Open(_store, _time, new GatewaySessionOptions { RequireGrade = SafetyGrade.Strict });
+        _store.Grade = SafetyGrade.Single;
+        _store.Heartbeat = () => Task.FromResult(Heartbeat.Ended);
+        await BeatAsync();
+        await EventuallyAsync(() => session.Fault?.Contains("RequireGrade", StringComparison.Ordinal) == true, "it says why");
+        _store.Started.Count.ShouldBe(1);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task CloseAsync_LivingSession_EndsItInTheStoreOnce(bool quiet)
+    {
+        var session = TestSession.Open(_store, _time);
+        var id = session.Current!.Id;
+        await session.CloseAsync(quiet);
+        await session.DisposeAsync();
+        _store.Ended.ShouldBe([(id, quiet)]);
+        _store.IsDisposed.ShouldBeTrue();
+        session.Current.IsAlive.ShouldBeFalse();
+        session.Fault.ShouldNotBeNull();
+    }
+
+    [Fact]
+    public async Task Calls_WhateverAStoreThrows_AreUnavailable()
+    {
+        await using var session = TestSession.Open(_store, _time);
+        _store.Away = new InvalidOperationException("a bug");
+        (await Should.ThrowAsync<TokenStoreUnavailableException>(async () => await session.CountAsync(CancellationToken.None)))
+            .Message.ShouldContain("a bug");
+    }
+
+    private async Task BeatAsync()
+    {
+        var before = _store.Heartbeats;
+        await _time.WaitForTimerWithinAsync(Beat + TimeSpan.FromMilliseconds(1));
+        _time.Advance(Beat + TimeSpan.FromMilliseconds(1));
+        await EventuallyAsync(() => _store.Heartbeats > before, "a heartbeat");
+    }
+
+    private static EnterRequest Request(StoreSession session)
+    {
+        ResourceKey.TryCreate("orders/1", out var key).ShouldBeTrue();
+        return new EnterRequest(session.Id, key, new FencingToken(33), new FencingToken(33), 1, TimeSpan.FromSeconds(10));
+    }
+}
