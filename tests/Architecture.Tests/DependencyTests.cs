@@ -20,6 +20,8 @@ public sealed class DependencyTests
     /// <summary>Clients of the engines that stores keep their marks in.</summary>
     private static readonly string[] StoreClients =
     [
+        "MySql.Data",
+        "Npgsql",
         "StackExchange.Redis",
     ];
 

@@ -73,6 +73,9 @@ public sealed partial class ChildProcess : IAsyncDisposable
         }
     }
 
+    /// <summary>Signals a child of a child; nothing happens when it is gone.</summary>
+    internal static void Signal(int processId, UnixSignal signal) => _ = SendSignal(processId, (int)signal);
+
     /// <summary>Waits for the end, and for all of the output; the exit code is 128 + signal when a signal ended the process.</summary>
     public async Task<int> WaitForExitAsync(TimeSpan? limit = null)
     {

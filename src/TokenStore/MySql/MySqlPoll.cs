@@ -1,0 +1,148 @@
+using FenceGateway.TokenStore.Sql;
+using Microsoft.Extensions.Logging;
+using MySql.Data.MySqlClient;
+
+namespace FenceGateway.TokenStore.MySql;
+
+/// <summary>
+/// Reads the table of changes ten times a second: this database cannot notify. What is missed while the server is away is told by the
+/// heartbeat, and whoever waits asks again.
+/// </summary>
+internal sealed class MySqlPoll(
+    MySqlConnections connections, MySqlStatements sql, Action<ResourceChange> told, TimeProvider time, ILogger logger) : IAsyncDisposable
+{
+    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan LongestFarewell = TimeSpan.FromSeconds(1);
+
+    // Numbers are given before they are committed: a lower one can appear after a higher one, of as many steps as run at once.
+    private const int Overlap = 256;
+
+    // What is older is in nobody's overlap; removed in batches.
+    private const int Kept = 4096;
+
+    private readonly CancellationTokenSource _stop = new();
+    private readonly HashSet<long> _seen = [];
+    private long _last;
+    private long _removedBefore;
+    private Task _polling = Task.CompletedTask;
+
+    /// <summary>Returns when changes from now on are told.</summary>
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        _last = await MySqlCalls.RunAsync(
+            connections.Session, logger,
+            async connection =>
+            {
+                await using var command = new MySqlCommand(sql.LastChange, connection);
+                return Convert.ToInt64(await command.ExecuteScalarAsync(), null);
+            },
+            cancellationToken);
+        _removedBefore = _last;
+        for (var id = Math.Max(1, _last - Overlap); id <= _last; id++)
+        {
+            _seen.Add(id);
+        }
+
+        _polling = Task.Run(PollAsync, CancellationToken.None);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+
+        // A server that does not answer does not hold the gateway's end up.
+        await _polling.WaitAsync(LongestFarewell, time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        _stop.Dispose();
+    }
+
+    private async Task PollAsync()
+    {
+        var stop = _stop.Token;
+        var lost = false;
+        while (!stop.IsCancellationRequested)
+        {
+            await Task.Delay(Interval, time, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            try
+            {
+                var changes = await ReadAsync(stop);
+                if (lost)
+                {
+                    SqlStoreLog.ListenerBack(logger, connections.Location);
+                    lost = false;
+                }
+
+                changes.ForEach(told);
+                await ForgetAsync(stop);
+            }
+            catch (OperationCanceledException) when (stop.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (TokenStoreUnavailableException e)
+            {
+                if (!lost)
+                {
+                    SqlStoreLog.ListenerLost(logger, connections.Location, e.Message);
+                    lost = true;
+                }
+            }
+        }
+    }
+
+    private async Task<List<ResourceChange>> ReadAsync(CancellationToken cancellationToken)
+    {
+        var rows = await MySqlCalls.RunAsync(
+            connections.Session, logger,
+            async connection =>
+            {
+                await using var command = new MySqlCommand(sql.Changes, connection);
+                command.Parameters.AddWithValue("@after", _last - Overlap);
+                await using var reader = await command.ExecuteReaderAsync();
+                List<(long Id, byte[] Resource, long Mark)> read = [];
+                while (await reader.ReadAsync())
+                {
+                    read.Add((reader.GetInt64(0), await reader.GetFieldValueAsync<byte[]>(1), reader.GetInt64(2)));
+                }
+
+                return read;
+            },
+            cancellationToken);
+        List<ResourceChange> changes = [];
+        foreach (var (id, resource, mark) in rows)
+        {
+            if (_seen.Add(id) && SqlKey.TryDecode(resource, out var key))
+            {
+                changes.Add(new ResourceChange(key, mark));
+            }
+
+            _last = Math.Max(_last, id);
+        }
+
+        if (_seen.Count > 4 * Overlap)
+        {
+            _seen.RemoveWhere(id => id <= _last - Overlap);
+        }
+
+        return changes;
+    }
+
+    private async Task ForgetAsync(CancellationToken cancellationToken)
+    {
+        if (_last - Kept - _removedBefore < Overlap)
+        {
+            return;
+        }
+
+        var before = _last - Kept;
+        await MySqlCalls.RunAsync(
+            connections.Session, logger,
+            async connection =>
+            {
+                await using var command = new MySqlCommand(sql.ForgetChanges, connection);
+                command.Parameters.AddWithValue("@before", before);
+                return await command.ExecuteNonQueryAsync();
+            },
+            cancellationToken);
+        _removedBefore = before;
+    }
+}

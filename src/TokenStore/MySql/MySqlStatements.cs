@@ -1,0 +1,59 @@
+namespace FenceGateway.TokenStore.MySql;
+
+/// <summary>The statements for one prefix. The steps themselves are procedures: MySqlSchema.1.sql.</summary>
+internal sealed class MySqlStatements(string prefix)
+{
+    private const string Now = "TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6))";
+
+    public string StartSession { get; } = $"CALL `{prefix}_start_session`(@session, @timeToLive)";
+
+    public string Heartbeat { get; } = $"CALL `{prefix}_heartbeat`(@session)";
+
+    public string EndSession { get; } = $"CALL `{prefix}_end_session`(@session)";
+
+    public string Registrations { get; } = $"SELECT resource, sequence FROM `{prefix}_writers` WHERE session = @session LIMIT @limit";
+
+    public string Enter { get; } = $"CALL `{prefix}_enter`(@resource, @session, @token, @oldest, @sequence, @hold)";
+
+    public string SetMark { get; } = $"CALL `{prefix}_set_mark`(@resource, @session, @mark, @hold, @read, @actor, @reason)";
+
+    public string Resolve { get; } = $"CALL `{prefix}_resolve`(@resource)";
+
+    public string Count { get; } = $"SELECT COUNT(*) FROM `{prefix}_resources`";
+
+    public string Find { get; } = Records(prefix, "WHERE resource = @resource");
+
+    public string ListAll { get; } = Records(prefix, "WHERE sequence < @before ORDER BY sequence DESC LIMIT @limit");
+
+    public string List { get; } = Records(
+        prefix, "WHERE resource >= @from AND resource < @until AND sequence < @before ORDER BY sequence DESC LIMIT @limit");
+
+    public string LastChange { get; } = $"SELECT COALESCE(MAX(id), 0) FROM `{prefix}_changes`";
+
+    public string Changes { get; } = $"SELECT id, resource, mark FROM `{prefix}_changes` WHERE id > @after ORDER BY id LIMIT 1000";
+
+    public string ForgetChanges { get; } = $"DELETE FROM `{prefix}_changes` WHERE id < @before ORDER BY id LIMIT 1000";
+
+    public string Forget { get; } = $"DELETE FROM `{prefix}_sessions` WHERE id = @session";
+
+    /// <summary>Some sessions that ended longer ago than any InDoubtHold.</summary>
+    public string LongEnded { get; } =
+        $"SELECT id FROM `{prefix}_sessions` WHERE COALESCE(ended_at, expires_at) < {Now} - 90000000000 LIMIT 16";
+
+    /// <summary>All in one transaction and one round trip; the resources in the order of their keys, as locks are taken.</summary>
+    public string Withdraw(int count) => string.Concat(
+        "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; START TRANSACTION; ",
+        string.Concat(Enumerable.Range(0, count).Select(i => $"CALL `{prefix}_withdraw`(@r{i}, @session, @s{i}); ")),
+        "COMMIT");
+
+    private static string Records(string prefix, string which) => $"""
+        SELECT r.resource, r.mark, r.advanced_at, r.sequence, w.session, w.token,
+               CASE WHEN s.id IS NULL THEN 90000000000
+                    WHEN s.ended_at IS NOT NULL OR s.expires_at <= {Now}
+                    THEN GREATEST(0, {Now} - COALESCE(s.ended_at, s.expires_at)) END
+          FROM (SELECT * FROM `{prefix}_resources` {which}) r
+          LEFT JOIN `{prefix}_writers` w ON w.resource = r.resource
+          LEFT JOIN `{prefix}_sessions` s ON s.id = w.session
+          ORDER BY r.sequence DESC, w.session
+        """;
+}

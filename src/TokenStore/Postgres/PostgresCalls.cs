@@ -1,0 +1,86 @@
+using FenceGateway.TokenStore.Sql;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+
+namespace FenceGateway.TokenStore.Postgres;
+
+/// <summary>Makes a call and says what its failure means for what it may have done.</summary>
+internal static class PostgresCalls
+{
+    /// <summary>Raised by the schema's functions when the session that asks has ended.</summary>
+    public const string SessionEnded = "FG001";
+
+    private const int Attempts = 4;
+
+    /// <summary>
+    /// Runs one statement (or one batch) on a connection of <paramref name="source"/>: it is a transaction of its own. The caller goes on
+    /// as soon as its token fires, whatever the server does.
+    /// </summary>
+    /// <remarks>
+    /// The statement itself is not cancelled: the driver does so by asking on a second connection, and blocks a thread until that is
+    /// answered. It ends at the server's own limits, and keeps its connection until then.
+    /// </remarks>
+    public static async ValueTask<T> RunAsync<T>(
+        NpgsqlDataSource source, ILogger logger, Func<NpgsqlConnection, Task<T>> call, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        var running = RunToItsEndAsync(source, logger, call, cancellationToken);
+        try
+        {
+            return await running.WaitAsync(cancellationToken);
+        }
+        catch (OperationCanceledException) when (!running.IsCompleted)
+        {
+            _ = running.ContinueWith(
+                static abandoned => abandoned.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
+            throw;
+        }
+    }
+
+    private static async Task<T> RunToItsEndAsync<T>(
+        NpgsqlDataSource source, ILogger logger, Func<NpgsqlConnection, Task<T>> call, CancellationToken cancellationToken)
+    {
+        var sent = false;
+        try
+        {
+            await using var connection = await source.OpenConnectionAsync(cancellationToken);
+            string? warning = null;
+            connection.Notice += (_, e) => warning = e.Notice.InvariantSeverity == "WARNING" ? e.Notice.MessageText : warning;
+            for (var attempt = 1; ; attempt++)
+            {
+                try
+                {
+                    sent = true;
+                    var answer = await call(connection);
+
+                    // "canceling wait for synchronous replication" is a warning, and the statement succeeds all the same.
+                    return warning is null
+                        ? answer
+                        : throw new TokenStoreUnavailableException($"PostgreSQL does not vouch for what it did: {warning}");
+                }
+                catch (PostgresException e) when (IsUndoneByConflict(e) && attempt < Attempts)
+                {
+                    SqlStoreLog.StepRetried(logger, e.MessageText);
+                }
+            }
+        }
+        catch (PostgresException e) when (e.SqlState == SessionEnded)
+        {
+            throw new TokenStoreUnavailableException(e.MessageText, e) { NotTaken = true, SessionEnded = true };
+        }
+        catch (Exception e) when (e is not (OperationCanceledException or TokenStoreUnavailableException))
+        {
+            throw new TokenStoreUnavailableException($"PostgreSQL: {Sentence(e)}", e) { NotTaken = !sent || IsUndone(e) };
+        }
+    }
+
+    /// <summary>An ERROR ends a statement before its commit; after FATAL or a lost connection nobody knows.</summary>
+    private static bool IsUndone(Exception e) => e is PostgresException { InvariantSeverity: "ERROR" };
+
+    private static bool IsUndoneByConflict(PostgresException e) =>
+        IsUndone(e) && e.SqlState is PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.DeadlockDetected;
+
+    private static string Sentence(Exception e) => e is PostgresException { MessageText: var text, SqlState: var state }
+        ? $"{text} ({state})."
+        : e.InnerException is { } inner ? $"{e.Message} ({inner.Message})" : e.Message;
+}

@@ -1,0 +1,176 @@
+using FenceGateway.Fencing;
+using FenceGateway.TestKit;
+using FenceGateway.TokenStore.MySql;
+using FenceGateway.TokenStore.Tests.Sql;
+using MySql.Data.MySqlClient;
+
+namespace FenceGateway.TokenStore.Tests.MySql;
+
+public sealed class MySqlTokenStoreTests(MariaDbFixture fixture) : SqlStoreTests, IClassFixture<MariaDbFixture>
+{
+    private readonly TestLogger<MySqlTokenStore> _logger = new();
+
+    [Fact]
+    public async Task EndSessionAsync_WhileAStepOfTheSessionIsTaken_WaitsForIt()
+    {
+        await using var store = CreateStore();
+        var gateway = await store.StartGatewayAsync();
+        await using var other = CreateStore();
+        var gone = await other.StartGatewayAsync(TimeSpan.FromMilliseconds(100));
+        await gone.EnterAsync("r", 5);
+        await Task.Delay(TimeSpan.FromMilliseconds(150), TimeProvider.System);
+
+        // The step wants to note that the other session has expired; its own session is locked by then.
+        Task<EnterReply> step;
+        Task end;
+        await using (await LockAsync($"SELECT 1 FROM `{Prefix}_sessions` WHERE id = '{gone.Session}' FOR UPDATE"))
+        {
+            step = gateway.EnterAsync("r", 6);
+            await EventuallyWaitingAsync(1);
+            end = gateway.EndSessionAsync(quiet: true);
+            await EventuallyWaitingAsync(2);
+            end.IsCompleted.ShouldBeFalse();
+        }
+
+        (await step).Status.ShouldBe(EnterStatus.Draining);
+        await end;
+        (await store.FindAsync(gateway.Request("r", 1).Resource, default))!.Value.Writers.ShouldHaveSingleItem()
+            .Session.ShouldBe(gone.Session);
+        (await Should.ThrowAsync<TokenStoreUnavailableException>(() => gateway.EnterAsync("r", 6))).SessionEnded.ShouldBeTrue();
+    }
+
+    [Fact]
+    public async Task HeartbeatAsync_StepsWaitOnEveryConnection_DoesNotWait()
+    {
+        await using var store = CreateStore();
+        var gateway = await store.StartGatewayAsync();
+        await gateway.EnterAsync("r", 5);
+        Task<EnterReply>[] steps;
+        await using (await LockResourceAsync("r"))
+        {
+            steps = [.. Enumerable.Range(0, 30).Select(i => gateway.EnterAsync("r", 6 + i))];
+            (await gateway.HeartbeatAsync().WithinLimit("a heartbeat")).Alive.ShouldBeTrue();
+        }
+
+        await Task.WhenAll(steps);
+    }
+
+    [Fact]
+    public async Task EnterAsync_ConnectionEndedByAnAdministrator_LeavesTheOutcomeOpenAndALockNotGotDoesNot()
+    {
+        await using var store = CreateStore();
+        var gateway = await store.StartGatewayAsync();
+        await gateway.EnterAsync("r", 5);
+        await using (await LockResourceAsync("r"))
+        {
+            var step = gateway.EnterAsync("r", 6);
+            await EventuallyWaitingAsync(1);
+            var id = await fixture.Server.QueryAsync(
+                $"SELECT trx_mysql_thread_id FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'");
+            await fixture.Server.QueryAsync($"KILL {id}");
+            (await Should.ThrowAsync<TokenStoreUnavailableException>(() => step)).NotTaken.ShouldBeFalse();
+            (await Should.ThrowAsync<TokenStoreUnavailableException>(() => gateway.EnterAsync("r", 6))).NotTaken.ShouldBeTrue();
+        }
+
+        (await gateway.EnterAsync("r", 6)).Status.ShouldBe(EnterStatus.Admitted);
+    }
+
+    [Fact]
+    public async Task Changed_AfterTheServerWasRestarted_IsToldAgain()
+    {
+        await using var store = CreateStore();
+        var first = await store.StartGatewayAsync();
+        await using var other = CreateStore();
+        var second = await other.StartGatewayAsync();
+        await first.EnterAsync("r", 5);
+        await fixture.Server.RestartAsync();
+        await EventuallyAsync(() => Task.FromResult(CountLogged(2243) == 2));
+        await EventuallyAsync(async () => await second.MarkAsync("r") == 5);
+        await second.EnterAsync("r", 6);
+        await first.ChangedAsync("r");
+    }
+
+    [Fact]
+    public async Task Changed_ManyChanges_TableOfChangesStaysSmall()
+    {
+        await using var store = CreateStore();
+        await store.OpenAsync(default);
+        await fixture.Server.QueryAsync($"INSERT INTO `{Prefix}_changes` (resource, mark) SELECT 'x', seq FROM seq_1_to_9000");
+        await EventuallyAsync(async () =>
+            int.Parse(await fixture.Server.QueryAsync($"SELECT COUNT(*) FROM `{Prefix}_changes`"), null) < 6000);
+    }
+
+    [Fact]
+    public async Task OpenAsync_SessionsThatEndedLongAgo_AreForgottenWithWhatTheyLeft()
+    {
+        await using var store = CreateStore();
+        var gateway = await store.StartGatewayAsync();
+        await gateway.EnterAsync("r", 5);
+        await gateway.EndSessionAsync(quiet: false);
+        await store.OpenAsync(default);
+        (await store.FindAsync(gateway.Request("r", 1).Resource, default))!.Value.Writers.ShouldNotBeEmpty();
+
+        await fixture.Server.QueryAsync($"UPDATE `{Prefix}_sessions` SET ended_at = ended_at - 26 * 3600000000");
+        await store.OpenAsync(default);
+        var record = (await store.FindAsync(gateway.Request("r", 1).Resource, default))!.Value;
+        record.Writers.ShouldBeEmpty();
+        record.Mark.ShouldBe(5);
+        (await fixture.Server.QueryAsync($"SELECT COUNT(*) FROM `{Prefix}_sessions`")).ShouldBe("0");
+    }
+
+    [Fact]
+    public async Task ListAsync_PrefixWithCharactersOfPatterns_IsPlainText()
+    {
+        await using var store = CreateStore();
+        var gateway = await store.StartGatewayAsync();
+        foreach (var key in (string[])["a%b", "a_b", "axb", "a\\b", "a'b", "a b ", "aÿ", "b"])
+        {
+            await gateway.EnterAsync(key, 1);
+        }
+
+        (await store.ListAsync(new MarkQuery("a%", long.MaxValue, 10), default)).ShouldHaveSingleItem().Resource.Value.ShouldBe("a%b");
+        (await store.ListAsync(new MarkQuery("a", long.MaxValue, 10), default)).Count.ShouldBe(7);
+        (await store.ListAsync(new MarkQuery("a\\", long.MaxValue, 10), default)).Count.ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task OpenAsync_NoServerOrNoConnectionString_SaysSoWithoutThePassword()
+    {
+        await using var absent = MariaDbFixture.CreateStore($"Server=127.0.0.1;Port={FreePorts.Next()};User Id=u;Password=secret", "fg");
+        var refused = await Should.ThrowAsync<TokenStoreUnavailableException>(async () => await absent.OpenAsync(default));
+        refused.ToString().ShouldNotContain("secret");
+        refused.NotTaken.ShouldBeTrue();
+        await using var wrong = MariaDbFixture.CreateStore("Sevrer=127.0.0.1;Password=secret", "fg");
+        refused = await Should.ThrowAsync<TokenStoreUnavailableException>(async () => await wrong.OpenAsync(default));
+        refused.Message.ShouldContain("is not valid");
+        refused.Message.ShouldNotContain("secret");
+    }
+
+    private protected override ITokenStore CreateStore() =>
+        MariaDbFixture.CreateStore(fixture.Server.ConnectionString(), Prefix, _logger);
+
+    private protected override int CountLogged(int eventId) => _logger.Entries.Count(entry => entry.Id == eventId);
+
+    private protected override Task RestartServerAsync() => fixture.Server.RestartAsync();
+
+    private protected override void PauseServer() => fixture.Server.Pause();
+
+    private protected override void ContinueServer() => fixture.Server.Continue();
+
+    private protected override Task<IAsyncDisposable> LockResourceAsync(string key) =>
+        LockAsync($"SELECT 1 FROM `{Prefix}_resources` WHERE resource = '{key}' FOR UPDATE");
+
+    /// <summary>Keeps what a statement locks until it is disposed of.</summary>
+    private async Task<IAsyncDisposable> LockAsync(string sql)
+    {
+        var connection = new MySqlConnection(fixture.Server.ConnectionString() + ";Pooling=false");
+        await connection.OpenAsync();
+        _ = await connection.BeginTransactionAsync(System.Data.IsolationLevel.ReadCommitted);
+        await using var command = new MySqlCommand(sql, connection);
+        (await command.ExecuteScalarAsync()).ShouldNotBeNull();
+        return connection;
+    }
+
+    private Task EventuallyWaitingAsync(int count) => EventuallyAsync(async () =>
+        await fixture.Server.QueryAsync("SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'") == $"{count}");
+}

@@ -1,0 +1,211 @@
+using System.Text;
+using FenceGateway.Fencing;
+using FenceGateway.TestKit;
+using FenceGateway.TokenStore.Postgres;
+using FenceGateway.TokenStore.Tests.Sql;
+using Npgsql;
+
+namespace FenceGateway.TokenStore.Tests.Postgres;
+
+public sealed class PostgresTokenStoreTests(PostgresFixture fixture) : SqlStoreTests, IClassFixture<PostgresFixture>
+{
+    private readonly TestLogger<PostgresTokenStore> _logger = new();
+
+    [Fact]
+    public async Task EndSessionAsync_WhileAStepOfTheSessionIsTaken_WaitsForIt()
+    {
+        await using var store = CreateStore();
+        var gateway = await store.StartGatewayAsync();
+        await using var other = CreateStore();
+        var gone = await other.StartGatewayAsync(TimeSpan.FromMilliseconds(100));
+        await gone.EnterAsync("r", 5);
+        await Task.Delay(TimeSpan.FromMilliseconds(150), TimeProvider.System);
+
+        // The step wants to note that the other session has expired; its own session is locked by then.
+        Task<EnterReply> step;
+        Task end;
+        await using (await LockAsync($"""SELECT 1 FROM "{Prefix}_sessions" WHERE id = '{gone.Session}' FOR UPDATE"""))
+        {
+            step = gateway.EnterAsync("r", 6);
+            await EventuallyWaitingAsync(1);
+            end = gateway.EndSessionAsync(quiet: true);
+            await EventuallyWaitingAsync(2);
+            end.IsCompleted.ShouldBeFalse();
+        }
+
+        (await step).Status.ShouldBe(EnterStatus.Draining);
+        await end;
+        (await store.FindAsync(gateway.Request("r", 1).Resource, default))!.Value.Writers.ShouldHaveSingleItem()
+            .Session.ShouldBe(gone.Session);
+        (await Should.ThrowAsync<TokenStoreUnavailableException>(() => gateway.EnterAsync("r", 6))).SessionEnded.ShouldBeTrue();
+    }
+
+    [Fact]
+    public async Task HeartbeatAsync_WhileAStepOfTheSessionIsTaken_DoesNotWait()
+    {
+        await using var store = CreateStore();
+        var gateway = await store.StartGatewayAsync();
+        await gateway.EnterAsync("r", 5);
+        await using var locked = await LockAsync($"""SELECT 1 FROM "{Prefix}_sessions" FOR KEY SHARE""");
+        (await gateway.HeartbeatAsync().WithinLimit("a heartbeat")).Alive.ShouldBeTrue();
+    }
+
+    [Fact]
+    public async Task HeartbeatAsync_StepsWaitOnEveryConnection_DoesNotWait()
+    {
+        await using var store = CreateStore();
+        var gateway = await store.StartGatewayAsync();
+        await gateway.EnterAsync("r", 5);
+        Task<EnterReply>[] steps;
+        await using (await LockResourceAsync("r"))
+        {
+            steps = [.. Enumerable.Range(0, 30).Select(i => gateway.EnterAsync("r", 6 + i))];
+            (await gateway.HeartbeatAsync().WithinLimit("a heartbeat")).Alive.ShouldBeTrue();
+        }
+
+        await Task.WhenAll(steps);
+    }
+
+    [Fact]
+    public async Task EnterAsync_ConnectionEndedByAnAdministrator_LeavesTheOutcomeOpenAndAnErrorDoesNot()
+    {
+        await using var store = CreateStore();
+        var gateway = await store.StartGatewayAsync();
+        await gateway.EnterAsync("r", 5);
+        await using (await LockResourceAsync("r"))
+        {
+            var step = gateway.EnterAsync("r", 6);
+            await EventuallyWaitingAsync(1);
+            await fixture.Server.QueryAsync("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock'");
+            (await Should.ThrowAsync<TokenStoreUnavailableException>(() => step)).NotTaken.ShouldBeFalse();
+
+            step = gateway.EnterAsync("r", 6);
+            await EventuallyWaitingAsync(1);
+            await fixture.Server.QueryAsync("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock'");
+            (await Should.ThrowAsync<TokenStoreUnavailableException>(() => step)).NotTaken.ShouldBeTrue();
+        }
+    }
+
+    [Fact]
+    public async Task EnterAsync_WaitForTheReplicaIsBrokenOff_IsNotTakenForDurable()
+    {
+        await using var server = await PostgresServer.StartAsync();
+        await using var store = PostgresFixture.CreateStore(server.ConnectionString(), "fg");
+        var gateway = await store.StartGatewayAsync();
+        await server.QueryAsync("ALTER SYSTEM SET synchronous_standby_names = 'absent'");
+        await server.QueryAsync("SELECT pg_reload_conf()");
+        var step = gateway.EnterAsync("r", 5);
+        await EventuallyAsync(async () => await server.QueryAsync("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'") == "1");
+        step.IsCompleted.ShouldBeFalse();
+        await server.QueryAsync("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'");
+        var failure = await Should.ThrowAsync<TokenStoreUnavailableException>(() => step);
+        failure.NotTaken.ShouldBeFalse();
+        failure.Message.ShouldContain("synchronous replication");
+    }
+
+    [Fact]
+    public async Task Changed_AfterTheListenersConnectionWasLost_IsToldAgain()
+    {
+        await using var store = CreateStore();
+        var first = await store.StartGatewayAsync();
+        await using var other = CreateStore();
+        var second = await other.StartGatewayAsync();
+        await first.EnterAsync("r", 5);
+        await fixture.Server.QueryAsync("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'");
+        await EventuallyAsync(() => Task.FromResult(CountLogged(2243) == 2));
+        await second.EnterAsync("r", 6);
+        await first.ChangedAsync("r");
+        CountLogged(2242).ShouldBe(2);
+    }
+
+    [Fact]
+    public async Task OpenAsync_SessionsThatEndedLongAgo_AreForgottenWithWhatTheyLeft()
+    {
+        await using var store = CreateStore();
+        var gateway = await store.StartGatewayAsync();
+        await gateway.EnterAsync("r", 5);
+        await gateway.EndSessionAsync(quiet: false);
+        await store.OpenAsync(default);
+        (await store.FindAsync(gateway.Request("r", 1).Resource, default))!.Value.Writers.ShouldNotBeEmpty();
+
+        await fixture.Server.QueryAsync($"""UPDATE "{Prefix}_sessions" SET ended_at = ended_at - interval '26 hours'""");
+        await store.OpenAsync(default);
+        var record = (await store.FindAsync(gateway.Request("r", 1).Resource, default))!.Value;
+        record.Writers.ShouldBeEmpty();
+        record.Mark.ShouldBe(5);
+        (await fixture.Server.QueryAsync($"""SELECT count(*) FROM "{Prefix}_sessions" """)).ShouldBe("0");
+    }
+
+    [Fact]
+    public async Task ListAsync_PrefixWithCharactersOfPatterns_IsPlainText()
+    {
+        await using var store = CreateStore();
+        var gateway = await store.StartGatewayAsync();
+        foreach (var key in (string[])["a%b", "a_b", "axb", "a\\b", "a'b", "a b ", "aÿ", "b"])
+        {
+            await gateway.EnterAsync(key, 1);
+        }
+
+        (await store.ListAsync(new MarkQuery("a%", long.MaxValue, 10), default)).ShouldHaveSingleItem().Resource.Value.ShouldBe("a%b");
+        (await store.ListAsync(new MarkQuery("a", long.MaxValue, 10), default)).Count.ShouldBe(7);
+        (await store.ListAsync(new MarkQuery("aÿ", long.MaxValue, 10), default)).Count.ShouldBe(1);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("5")]
+    [InlineData(" 61")]
+    [InlineData("-5 61")]
+    [InlineData("5 6")]
+    [InlineData("5 6g")]
+    [InlineData("5 00")]
+    [InlineData("5 ff")]
+    [InlineData("99999999999999999999 61")]
+    public void Parse_PayloadOfSomebodyElse_IsIgnored(string payload) => PostgresListener.Parse(payload).ShouldBeNull();
+
+    [Fact]
+    public void Parse_OwnPayload_IsTheChange() =>
+        PostgresListener.Parse($"{long.MaxValue} {Convert.ToHexStringLower(Encoding.UTF8.GetBytes("orders/é"))}")
+            .ShouldBe(new ResourceChange(Conformance.ConformanceGateway.Key("orders/é"), long.MaxValue));
+
+    [Fact]
+    public async Task OpenAsync_NoServerOrNoConnectionString_SaysSoWithoutThePassword()
+    {
+        await using var absent = PostgresFixture.CreateStore($"Host=127.0.0.1;Port={FreePorts.Next()};Username=u;Password=secret", "fg");
+        var refused = await Should.ThrowAsync<TokenStoreUnavailableException>(async () => await absent.OpenAsync(default));
+        refused.ToString().ShouldNotContain("secret");
+        refused.NotTaken.ShouldBeTrue();
+        await using var wrong = PostgresFixture.CreateStore("Hots=127.0.0.1;Password=secret", "fg");
+        refused = await Should.ThrowAsync<TokenStoreUnavailableException>(async () => await wrong.OpenAsync(default));
+        refused.Message.ShouldContain("is not valid");
+        refused.Message.ShouldNotContain("secret");
+    }
+
+    private protected override ITokenStore CreateStore() =>
+        PostgresFixture.CreateStore(fixture.Server.ConnectionString(), Prefix, _logger);
+
+    private protected override int CountLogged(int eventId) => _logger.Entries.Count(entry => entry.Id == eventId);
+
+    private protected override Task RestartServerAsync() => fixture.Server.RestartAsync();
+
+    private protected override void PauseServer() => fixture.Server.Pause();
+
+    private protected override void ContinueServer() => fixture.Server.Continue();
+
+    private protected override Task<IAsyncDisposable> LockResourceAsync(string key) =>
+        LockAsync($"""SELECT 1 FROM "{Prefix}_resources" WHERE key = '{key}' FOR UPDATE""");
+
+    /// <summary>Keeps what a statement locks until it is disposed of.</summary>
+    private async Task<IAsyncDisposable> LockAsync(string sql)
+    {
+        var connection = new NpgsqlConnection(fixture.Server.ConnectionString() + ";Pooling=false");
+        await connection.OpenAsync();
+        _ = await connection.BeginTransactionAsync();
+        await using var command = new NpgsqlCommand(sql, connection);
+        (await command.ExecuteScalarAsync()).ShouldNotBeNull();
+        return connection;
+    }
+
+    private Task EventuallyWaitingAsync(int count) => EventuallyAsync(async () =>
+        await fixture.Server.QueryAsync("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'") == $"{count}");
+}

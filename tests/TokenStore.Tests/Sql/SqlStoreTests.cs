@@ -1,0 +1,221 @@
+using FenceGateway.Fencing;
+using FenceGateway.TestKit;
+using FenceGateway.TokenStore.Conformance;
+
+namespace FenceGateway.TokenStore.Tests.Sql;
+
+/// <summary>What every store on a SQL database has to stand, beyond the conformance of all stores.</summary>
+public abstract class SqlStoreTests
+{
+    private const int RetriedEvent = 2244;
+    private readonly string _prefix = $"t{Guid.NewGuid():N}"[..32];
+
+    private protected string Prefix => _prefix;
+
+    [Fact]
+    public async Task EnterAsync_ManySessionsOnOneResource_AnswerAsOneOrderWithoutADeadlock()
+    {
+        var stores = await StartStoresAsync(6);
+        var replies = await Task.WhenAll(stores.SelectMany((gateway, index) => Enumerable.Range(0, 40).Select(i => Task.Run(
+            async () =>
+            {
+                var token = (i * stores.Count) + index + 1;
+                return (Token: token, Reply: await gateway.EnterAsync("r", token));
+            }))));
+        (await stores[0].MarkAsync("r")).ShouldBe(stores.Count * 40);
+        foreach (var (token, reply) in replies)
+        {
+            (reply.Status == EnterStatus.Stale).ShouldBe(reply.Mark.Value > token, $"{token} {reply}");
+        }
+
+        await CloseAsync(stores);
+    }
+
+    [Fact]
+    public async Task EveryStep_ManySessionsOnFewResources_NeverDeadlocks()
+    {
+        var seed = new RandomSeed();
+        await seed.RunAsync(async random =>
+        {
+            var stores = await StartStoresAsync(4);
+            await Task.WhenAll(stores.SelectMany(gateway => Enumerable.Range(0, 3).Select(_ => random.Next()).ToArray()
+                .Select(own => Task.Run(() => LoadAsync(gateway, new Random(own))))));
+            await CloseAsync(stores);
+        });
+    }
+
+    [Fact]
+    public async Task EnterAsync_SessionExpiresWhileTheStepWaits_IsRefused()
+    {
+        await using var store = CreateStore();
+        var gateway = await store.StartGatewayAsync(TimeSpan.FromMilliseconds(500));
+        await gateway.EnterAsync("r", 5);
+        Task<EnterReply> waiting;
+        await using (await LockResourceAsync("r"))
+        {
+            waiting = gateway.EnterAsync("r", 6);
+            await Task.Delay(TimeSpan.FromMilliseconds(700), TimeProvider.System);
+            waiting.IsCompleted.ShouldBeFalse();
+        }
+
+        (await Should.ThrowAsync<TokenStoreUnavailableException>(() => waiting)).SessionEnded.ShouldBeTrue();
+        (await gateway.MarkAsync("r")).ShouldBe(5);
+    }
+
+    [Fact]
+    public async Task EnterAsync_ServerKilledAndStartedAgain_FindsEveryMarkThatWasAnswered()
+    {
+        await using var store = CreateStore();
+        var gateway = await store.StartGatewayAsync();
+        for (var token = 1; token <= 20; token++)
+        {
+            (await gateway.EnterAsync($"r{token % 3}", token)).Status.ShouldBe(EnterStatus.Admitted);
+        }
+
+        await RestartServerAsync();
+        await EventuallyAsync(async () => await gateway.MarkAsync("r2") == 20);
+        (await gateway.EnterAsync("r2", 19)).Status.ShouldBe(EnterStatus.Stale);
+        (await gateway.HeartbeatAsync()).Alive.ShouldBeTrue();
+        (await gateway.EnterAsync("r1", 21)).Status.ShouldBe(EnterStatus.Admitted);
+    }
+
+    [Fact]
+    public async Task EveryCall_ServerPaused_EndsWithItsTokenAndTheStoreServesAgainAfterwards()
+    {
+        await using var store = CreateStore();
+        var gateway = await store.StartGatewayAsync();
+        await gateway.EnterAsync("r", 1);
+        PauseServer();
+        using (var bound = new CancellationTokenSource(TimeSpan.FromMilliseconds(300), TimeProvider.System))
+        {
+            var began = TimeProvider.System.GetTimestamp();
+            Task[] calls =
+            [
+                .. Enumerable.Range(2, 60).Select(token => store.EnterAsync(gateway.Request($"r{token}", token), bound.Token).AsTask()),
+                store.HeartbeatAsync(gateway.Session, bound.Token).AsTask(),
+                store.OpenAsync(bound.Token).AsTask(),
+            ];
+            foreach (var call in calls)
+            {
+                (await Should.ThrowAsync<Exception>(() => call))
+                    .ShouldSatisfyAllConditions(e => (e is OperationCanceledException or TokenStoreUnavailableException).ShouldBeTrue(e.ToString()));
+            }
+
+            // The margin is the test machine's; a driver that waits for the server would never come back.
+            TimeProvider.System.GetElapsedTime(began).ShouldBeLessThan(TimeSpan.FromSeconds(3));
+        }
+
+        ContinueServer();
+        await store.OpenAsync(default);
+        for (var round = 0; round < 3; round++)
+        {
+            var replies = await Task.WhenAll(Enumerable.Range(0, 40).Select(i => gateway.EnterAsync($"x{i}", 100 + round)));
+            replies.ShouldAllBe(reply => reply.Status == EnterStatus.Admitted);
+        }
+    }
+
+    private protected abstract ITokenStore CreateStore();
+
+    /// <summary>How often a deadlock was broken, by all stores made.</summary>
+    private protected abstract int CountLogged(int eventId);
+
+    private protected abstract Task RestartServerAsync();
+
+    private protected abstract void PauseServer();
+
+    private protected abstract void ContinueServer();
+
+    /// <summary>Holds the lock of a resource's row, as a slow step would.</summary>
+    private protected abstract Task<IAsyncDisposable> LockResourceAsync(string key);
+
+    private protected static async Task EventuallyAsync(Func<Task<bool>> condition)
+    {
+        using var end = new CancellationTokenSource(TimeLimit.Default);
+        while (true)
+        {
+            try
+            {
+                if (await condition())
+                {
+                    return;
+                }
+            }
+            catch (TokenStoreUnavailableException) when (!end.IsCancellationRequested)
+            {
+                // Not yet.
+            }
+
+            await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System, end.Token);
+        }
+    }
+
+    private static async Task LoadAsync(ConformanceGateway gateway, Random random)
+    {
+        for (var i = 0; i < 60; i++)
+        {
+            var key = $"r{random.Next(4)}";
+            var token = i + random.Next(1, 5);
+            switch (random.Next(12))
+            {
+                case 0:
+                    await gateway.Store.WithdrawAsync(
+                        gateway.Session,
+                        [.. Enumerable.Range(0, 4).Select(n => new Registration(ConformanceGateway.Key($"r{(n + i) % 4}"), gateway.Sequence))],
+                        default);
+                    break;
+                case 1:
+                    _ = await gateway.ResolveAsync(key);
+                    break;
+                case 2:
+                    _ = await gateway.SetMarkAsync(key, token, TimeSpan.Zero);
+                    break;
+                case 3:
+                    _ = await gateway.HeartbeatAsync();
+                    break;
+                case 4:
+                    // The others meet a session that ends while they look at it.
+                    await gateway.StartSessionAsync(TimeSpan.FromMilliseconds(random.Next(1, 50)));
+                    await EnterOrEndedAsync(gateway, key, token);
+                    await gateway.EndSessionAsync(quiet: random.Next(2) == 0);
+                    await gateway.StartSessionAsync();
+                    break;
+                default:
+                    await EnterOrEndedAsync(gateway, key, token, Math.Max(1, token - random.Next(2)));
+                    break;
+            }
+        }
+    }
+
+    private static async Task EnterOrEndedAsync(ConformanceGateway gateway, string key, long token, long? oldest = null)
+    {
+        try
+        {
+            _ = await gateway.EnterAsync(key, token, oldest, hold: TimeSpan.FromMilliseconds(20));
+        }
+        catch (TokenStoreUnavailableException e) when (e.SessionEnded)
+        {
+            // Its short life is over, or another thread of this gateway has ended it.
+        }
+    }
+
+    private async Task<List<ConformanceGateway>> StartStoresAsync(int count)
+    {
+        List<ConformanceGateway> gateways = [];
+        for (var i = 0; i < count; i++)
+        {
+            gateways.Add(await CreateStore().StartGatewayAsync());
+        }
+
+        return gateways;
+    }
+
+    private async Task CloseAsync(List<ConformanceGateway> gateways)
+    {
+        foreach (var gateway in gateways)
+        {
+            await gateway.Store.DisposeAsync();
+        }
+
+        CountLogged(RetriedEvent).ShouldBe(0, "a deadlock had to be broken");
+    }
+}
