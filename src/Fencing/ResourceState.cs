@@ -38,7 +38,8 @@ public sealed class ResourceState
 
     /// <summary>
     /// Raises the mark to <paramref name="token"/> unless that is stale, and registers the session there if no older write
-    /// is left anywhere. Otherwise it is registered where its own oldest write is, or not at all when it has none.
+    /// is left anywhere. Otherwise it is registered where its own oldest write is, stays registered if it is at the token already, and is
+    /// not registered when it has nothing older.
     /// </summary>
     /// <param name="session">Who asks; it lives.</param>
     /// <param name="token">The token presented.</param>
@@ -61,13 +62,15 @@ public sealed class ResourceState
         }
 
         var raised = token > Mark;
-        var notify = own >= 0 && _writers[own].Token < Mark && (oldest == token || oldest > _writers[own].Token);
+        var registered = own < 0 ? FenceRule.None : _writers[own].Token;
+        var notify = registered < Mark && oldest > registered;
         notify |= RemoveDue(session, hold, now, below: token);
         Mark = token;
         var (heldFor, heldElsewhere) = Held(session, token, hold, now);
         if (oldest < token || heldFor > 0 || heldElsewhere)
         {
-            Register(session, oldest < token ? oldest : null, sequence);
+            // With nothing older on its way, the session may still have writes with this very token: then it is registered there.
+            Register(session, oldest < token ? oldest : registered == token ? token : null, sequence);
             return new EnterStep(EnterStatus.Draining, heldFor, heldElsewhere, notify || (raised && heldElsewhere));
         }
 

@@ -49,6 +49,22 @@ internal sealed class FenceRegistrations
         }
     }
 
+    /// <summary>Withdraws the registration of a fence if nothing is in flight or in doubt there.</summary>
+    public void WithdrawUnused(ResourceFence fence)
+    {
+        bool withdraw;
+        FenceRegistration registration;
+        lock (fence.Gate)
+        {
+            withdraw = fence.TryBeginWithdrawLocked(_time.GetTimestamp(), onlyIdle: false, out registration);
+        }
+
+        if (withdraw)
+        {
+            Withdraw(fence, registration);
+        }
+    }
+
     /// <summary>Withdraws what nothing relies on, of fences that admit no more.</summary>
     public async Task WithdrawIdleAsync()
     {
@@ -60,7 +76,7 @@ internal sealed class FenceRegistrations
 
     private void Told(ResourceChange change, bool isRegistered)
     {
-        if (_stopped || Find(change.Resource, isRegistered) is not { } fence)
+        if (_stopped || Find(change.Resource, isRegistered) is not { } fence || TryForget(fence, change.Mark))
         {
             return;
         }
@@ -91,6 +107,27 @@ internal sealed class FenceRegistrations
         {
             _ = RevokeAsync(fence);
         }
+    }
+
+    /// <summary>A lower mark than the one known here is an operator's, unless the message is late: what is known is forgotten, if
+    /// nothing depends on it, and the store is asked again.</summary>
+    private bool TryForget(ResourceFence fence, long mark)
+    {
+        if (mark == 0 || mark >= fence.Mark)
+        {
+            return false;
+        }
+
+        lock (fence.Gate)
+        {
+            if (!fence.TryRetireLocked(_time.GetTimestamp()))
+            {
+                return false;
+            }
+        }
+
+        _fences.Drop(fence);
+        return true;
     }
 
     private ResourceFence? Find(ResourceKey resource, bool isRegistered)
@@ -158,14 +195,20 @@ internal sealed class FenceRegistrations
         var now = _time.GetTimestamp();
         foreach (var fence in _fences)
         {
-            bool withdraw;
+            bool withdraw, forget;
             FenceRegistration registration;
             lock (fence.Gate)
             {
+                // A mark may have been lowered by an operator without this gateway being told: it is not remembered for ever.
+                forget = !fence.Used && fence.TryRetireLocked(now);
                 withdraw = fence.TryBeginWithdrawLocked(now, onlyIdle: true, out registration);
             }
 
-            if (withdraw)
+            if (forget)
+            {
+                _fences.Drop(fence);
+            }
+            else if (withdraw)
             {
                 Withdraw(fence, registration);
             }

@@ -115,6 +115,28 @@ public sealed class FenceTable
         return admission.Fault;
     }
 
+    /// <summary>
+    /// Raises a mark that another store has promised, without a barrier: older tokens are refused from now on. This gateway does not
+    /// stay registered for it. Null, or why it could not.
+    /// </summary>
+    /// <param name="resource">The resource; need not be known yet.</param>
+    /// <param name="mark">The mark; a higher one stays.</param>
+    /// <param name="inDoubtHold">How long writes of a gateway that is gone count: at least as long as in any policy.</param>
+    /// <param name="cancellationToken">Ends the wait; it may or may not have been raised then.</param>
+    /// <exception cref="TokenStoreUnavailableException">Too many resources are active at once.</exception>
+    public async ValueTask<string?> MergeAsync(
+        ResourceKey resource, FencingToken mark, TimeSpan inDoubtHold, CancellationToken cancellationToken)
+    {
+        var rules = new AdmissionRules(Drain: false, DrainTimeout: TimeSpan.Zero, inDoubtHold);
+        var admission = await _admission.AdmitAsync(Get(resource.Value), mark, isWrite: false, rules, cancellationToken);
+        if (admission.Status == AdmissionStatus.Admitted)
+        {
+            _registrations.WithdrawUnused(admission.Fence);
+        }
+
+        return admission.Fault;
+    }
+
     /// <summary>An admitted write has ended: the service answered, or it was never sent.</summary>
     public static void End(ResourceFence fence, FencingToken token)
     {
@@ -171,6 +193,21 @@ public sealed class FenceTable
         }
 
         return (inFlight, inDoubt);
+    }
+
+    /// <summary>Resources at which this gateway is registered in the store; for people.</summary>
+    public int CountRegistered()
+    {
+        var count = 0;
+        foreach (var fence in _fences)
+        {
+            lock (fence.Gate)
+            {
+                count += fence.IsRegisteredLocked ? 1 : 0;
+            }
+        }
+
+        return count;
     }
 
     /// <summary>Stops to admit, for good: every admission is either counted by <see cref="CountActive"/> afterwards or refused.</summary>

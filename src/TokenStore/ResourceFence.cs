@@ -64,6 +64,9 @@ public sealed class ResourceFence
     /// and nothing newer before this gateway has withdrawn.</summary>
     internal bool HasEnteredLocked(long token) => !Retired && _entered == token && _session!.IsAlive;
 
+    /// <summary>Whether this gateway may be registered in the store.</summary>
+    internal bool IsRegisteredLocked => _registered.Session is not null;
+
     /// <summary>The session this gateway has entered in; null when it has not.</summary>
     internal StoreSession? SessionLocked => _entered == 0 ? null : _session;
 
@@ -142,12 +145,10 @@ public sealed class ResourceFence
         (_holdUntil, _askAt) = _told ? (0, 0) : (holdUntil, askAt);
         (_entered, _session) = reply.Status == EnterStatus.Admitted && _sealed == token ? (token, session) : (0, null);
         Used = true;
-        if (reply.Status == EnterStatus.Draining && oldest == token)
+        var registersNothing = reply.Status == EnterStatus.Stale || (reply.Status == EnterStatus.Draining && oldest == token);
+        if (registersNothing && _registeredBefore.Session != session)
         {
-            _registered = default;
-        }
-        else if (reply.Status == EnterStatus.Stale && _registeredBefore.Session != session)
-        {
+            // What it had before may stand on: that is known for certain only where it had nothing.
             _registered = default;
         }
     }

@@ -1,137 +1,201 @@
-using FsCheck;
-using FsCheck.Fluent;
-
 namespace FenceGateway.Fencing.Tests;
 
 public sealed class ResourceStateTests
 {
+    private const long Hold = 100;
+
     private readonly ResourceState _state = new();
+    private long _sequence;
 
     [Fact]
     public void Enter_TokenBelowTheMark_IsStaleAndChangesNothing()
     {
-        Enter("a", 34).ShouldBe(EnterStatus.Admitted);
-        Enter("b", 33).ShouldBe(EnterStatus.Stale);
+        Enter("a", 34).Status.ShouldBe(EnterStatus.Admitted);
+        Enter("b", 33).ShouldBe(new EnterStep(EnterStatus.Stale));
         _state.Mark.ShouldBe(34);
-        _state.Writers.ShouldBe([new("a", 34)]);
+        Writers().ShouldBe([("a", 34)]);
     }
 
     [Fact]
     public void Enter_TokenAtTheMark_IsAdmittedAgain()
     {
-        Enter("a", 34).ShouldBe(EnterStatus.Admitted);
-        Enter("a", 34).ShouldBe(EnterStatus.Admitted);
-        Enter("b", 34).ShouldBe(EnterStatus.Admitted);
+        Enter("a", 34).ShouldBe(new EnterStep(EnterStatus.Admitted));
+        Enter("a", 34).ShouldBe(new EnterStep(EnterStatus.Admitted));
+        Enter("b", 34).ShouldBe(new EnterStep(EnterStatus.Admitted));
     }
 
     [Fact]
-    public void Enter_OlderWriterElsewhere_SealsAndDrains()
+    public void Enter_OlderWriterElsewhere_SealsTellsAndDrains()
     {
         Enter("a", 33);
-        Enter("b", 34).ShouldBe(EnterStatus.Draining);
+        Enter("b", 34).ShouldBe(new EnterStep(EnterStatus.Draining, HeldElsewhere: true, Notify: true));
+        Enter("b", 34).ShouldBe(new EnterStep(EnterStatus.Draining, HeldElsewhere: true), "the seal was told");
         _state.Mark.ShouldBe(34);
-        Enter("a", 33).ShouldBe(EnterStatus.Stale);
-        _state.Withdraw("a");
-        Enter("b", 34).ShouldBe(EnterStatus.Admitted);
+        Writers().ShouldBe([("a", 33)]);
+        Enter("a", 33).Status.ShouldBe(EnterStatus.Stale);
+        _state.Withdraw("a", _sequence).ShouldBeTrue();
+        Enter("b", 34).Status.ShouldBe(EnterStatus.Admitted);
     }
 
     [Fact]
-    public void Enter_OwnOlderWriteInFlight_KeepsTheRegistrationWhereItIs()
+    public void Enter_OwnOlderWriteInFlight_StaysRegisteredThereUntilItHasEnded()
     {
         Enter("a", 33);
-        Enter("a", 34, oldest: 33).ShouldBe(EnterStatus.Draining);
-        _state.Writers["a"].ShouldBe(33);
-        Enter("b", 34).ShouldBe(EnterStatus.Draining);
-        Enter("a", 34).ShouldBe(EnterStatus.Admitted);
-        Enter("b", 34).ShouldBe(EnterStatus.Admitted);
+        Enter("a", 34, oldest: 33).ShouldBe(new EnterStep(EnterStatus.Draining));
+        Writers().ShouldBe([("a", 33)]);
+        Enter("b", 34).ShouldBe(new EnterStep(EnterStatus.Draining, HeldElsewhere: true), "there was nothing new to tell");
+        Enter("a", 34).ShouldBe(new EnterStep(EnterStatus.Admitted, Notify: true));
+        Enter("b", 34).Status.ShouldBe(EnterStatus.Admitted);
     }
 
     [Fact]
-    public void Enter_OldIdleRegistrationOfTheSameSession_DoesNotHoldOthersBack()
+    public void Enter_OwnOlderWriteFromBeforeTheSession_IsRegistered()
     {
-        Enter("a", 33);
-        _state.Enter("b", 33, 33, now: 0);
-        Enter("a", 34).ShouldBe(EnterStatus.Draining, "b may still write with 33");
-        Enter("b", 35).ShouldBe(EnterStatus.Admitted, "a's registration had nothing in flight any more");
+        Enter("a", 34, oldest: 31).ShouldBe(new EnterStep(EnterStatus.Draining));
+        Writers().ShouldBe([("a", 31)]);
+        Enter("b", 34).Status.ShouldBe(EnterStatus.Draining);
     }
 
     [Fact]
-    public void Expire_OfAWriter_HoldsNewerTokensBackUntilItIsDue()
+    public void Enter_DrainingWithNothingOfItsOwn_LeavesNoRegistration()
     {
         Enter("a", 33);
-        _state.Expire("a", until: 100);
-        Enter("b", 34, now: 99).ShouldBe(EnterStatus.Draining);
-        Enter("b", 34, now: 100).ShouldBe(EnterStatus.Admitted);
+        Enter("b", 33);
+        Enter("a", 34).Status.ShouldBe(EnterStatus.Draining, "b may still write with 33");
+        Writers().ShouldBe([("b", 33)]);
+        Enter("b", 35).Status.ShouldBe(EnterStatus.Admitted, "a's registration had nothing in flight any more");
     }
 
     [Fact]
-    public void Resolve_InDoubt_EndsTheHold()
+    public void Enter_DrainingAgainAtItsOwnToken_KeepsTheRegistration()
     {
-        Enter("a", 33);
-        _state.Expire("a", until: 100);
-        _state.Resolve();
-        Enter("b", 34).ShouldBe(EnterStatus.Admitted);
+        Enter("a", 34).Status.ShouldBe(EnterStatus.Admitted);
+        Enter("b", 34, oldest: 33).Status.ShouldBe(EnterStatus.Draining, "b has something older, which a could not know");
+        Enter("a", 34, sequence: 10).ShouldBe(new EnterStep(EnterStatus.Draining, HeldElsewhere: true));
+        _state.Writers.ShouldContain(new RegisteredWriter("a", 34, 10, null), "a may still write with 34");
+        Enter("b", 35, sequence: 11).Status.ShouldBe(EnterStatus.Draining);
     }
 
     [Fact]
-    public void TrySetMark_WhileAnythingIsActive_IsRefused()
+    public void Enter_Overtaken_ChangesNothingAndPromisesNothing()
+    {
+        Enter("a", 33, sequence: 5);
+        Enter("a", 34, sequence: 4).ShouldBe(new EnterStep(EnterStatus.Draining, HeldElsewhere: true));
+        Enter("a", 33, oldest: 31, sequence: 4).Status.ShouldBe(EnterStatus.Draining);
+        _state.Mark.ShouldBe(33);
+        _state.Writers.ShouldBe([new RegisteredWriter("a", 33, 5, null)]);
+        Enter("a", 32, sequence: 4).Status.ShouldBe(EnterStatus.Stale);
+        Enter("a", 34, sequence: 5).Status.ShouldBe(EnterStatus.Admitted, "the same step once more");
+    }
+
+    [Fact]
+    public void Withdraw_OvertakenByANewerStep_LeavesItsRegistration()
+    {
+        Enter("a", 33, sequence: 5);
+        _state.Withdraw("a", 4).ShouldBeFalse();
+        Enter("b", 34).Status.ShouldBe(EnterStatus.Draining);
+        _state.Withdraw("a", 6).ShouldBeTrue("it held 34 back");
+        _state.Withdraw("a", 6).ShouldBeFalse("there is nothing any more");
+    }
+
+    [Fact]
+    public void Withdraw_AtTheMark_NeedNotBeTold()
     {
         Enter("a", 33);
-        _state.TrySetMark(1, now: 0).ShouldBeFalse();
-        _state.Expire("a", until: 100);
-        _state.TrySetMark(1, now: 99).ShouldBeFalse();
-        _state.TrySetMark(1, now: 100).ShouldBeTrue();
+        _state.Withdraw("a", _sequence).ShouldBeFalse();
+        Writers().ShouldBeEmpty();
+    }
+
+    [Fact]
+    public void End_OfAWriter_HoldsNewerTokensBackForTheAskersHold()
+    {
+        Enter("a", 33);
+        _state.End("a", at: 1000);
+        _state.End("a", at: 1050);
+        Enter("b", 34, now: 1099).ShouldBe(new EnterStep(EnterStatus.Draining, HeldFor: 1));
+        Enter("b", 33, now: 1000).Status.ShouldBe(EnterStatus.Stale);
+        Enter("b", 34, now: 1100).Status.ShouldBe(EnterStatus.Admitted);
+        Writers().ShouldBe([("b", 34)]);
+    }
+
+    [Fact]
+    public void End_AtTheToken_HoldsOnlyNewerTokensBack()
+    {
+        Enter("a", 33);
+        _state.End("a", at: 1000);
+        Enter("b", 33, now: 1000).Status.ShouldBe(EnterStatus.Admitted);
+        Enter("b", 34, now: 1050).HeldFor.ShouldBe(50);
+    }
+
+    [Fact]
+    public void End_OfSeveralWriters_TheLatestHoldCounts()
+    {
+        Enter("a", 33);
+        Enter("b", 33);
+        Enter("c", 33);
+        _state.End("a", at: 1000);
+        _state.End("b", at: 1030);
+        Enter("d", 34, now: 1050).ShouldBe(new EnterStep(EnterStatus.Draining, HeldFor: 80, HeldElsewhere: true, Notify: true));
+        Enter("d", 34, now: 1100).ShouldBe(new EnterStep(EnterStatus.Draining, HeldFor: 30, HeldElsewhere: true, Notify: true));
+        Writers().ShouldBe([("b", 33), ("c", 33)]);
+    }
+
+    [Fact]
+    public void Withdraw_OfAnEndedSession_EndsItsHold()
+    {
+        Enter("a", 33);
+        _state.End("a", at: 1000);
+        _state.Withdraw("a", _sequence);
+        Enter("b", 34, now: 1000).Status.ShouldBe(EnterStatus.Admitted);
+    }
+
+    [Fact]
+    public void Resolve_LeftByEndedSessions_EndsTheirHoldsAndNoOther()
+    {
+        Enter("a", 33);
+        Enter("b", 33);
+        _state.End("a", at: 1000);
+        _state.Resolve().ShouldBe(1);
+        _state.Resolve().ShouldBe(0);
+        Writers().ShouldBe([("b", 33)]);
+    }
+
+    [Fact]
+    public void TrySetMark_WhileAnotherSessionIsRegistered_IsRefused()
+    {
+        Enter("a", 33);
+        _state.TrySetMark("b", 1, Hold, now: 0).ShouldBeFalse();
+        _state.End("a", at: 1000);
+        _state.TrySetMark("b", 1, Hold, now: 1099).ShouldBeFalse();
+        _state.Mark.ShouldBe(33);
+        _state.TrySetMark("b", 1, Hold, now: 1100).ShouldBeTrue();
         _state.Mark.ShouldBe(1);
+        Writers().ShouldBeEmpty();
     }
 
-    /// <summary>Random sessions entering, writing and leaving: whoever is admitted overlaps with no older write.</summary>
     [Fact]
-    public void Enter_RandomSequences_NeverAdmitsBesideAnOlderWrite()
+    public void TrySetMark_OwnRegistration_Goes()
     {
-        var steps = Gen.Choose(0, 2).SelectMany(s => Gen.Choose(1, 5).SelectMany(
-            t => Gen.Choose(0, 3).Select(k => (Session: s, Token: (long)t, Kind: k))));
-        Prop.ForAll(Gen.ListOf(steps).ToArbitrary(), run =>
-        {
-            var state = new ResourceState();
-            var inFlight = new ActiveWrites[] { new(), new(), new() };
-            long mark = 0;
-            foreach (var (session, token, kind) in run)
-            {
-                var own = inFlight[session];
-                if (kind == 0)
-                {
-                    // A gateway withdraws when nothing of it is in flight any more.
-                    while (!own.IsEmpty)
-                    {
-                        own.End(own.Lowest);
-                    }
-
-                    state.Withdraw($"{session}");
-                    continue;
-                }
-
-                var status = state.Enter($"{session}", token, Math.Min(token, own.Lowest), now: 0);
-                if (state.Mark < mark || (status == EnterStatus.Stale) != (token < mark))
-                {
-                    return false;
-                }
-
-                mark = state.Mark;
-                if (status == EnterStatus.Admitted)
-                {
-                    if (inFlight.Any(w => w.Lowest < token))
-                    {
-                        return false;
-                    }
-
-                    own.Begin(token);
-                }
-            }
-
-            return true;
-        }).QuickCheckThrowOnFailure();
+        Enter("a", 33);
+        _state.TrySetMark("a", 0, Hold, now: 0).ShouldBeTrue();
+        Writers().ShouldBeEmpty();
+        Should.Throw<ArgumentOutOfRangeException>(() => _state.TrySetMark("a", -1, Hold, now: 0));
     }
 
-    private EnterStatus Enter(string session, long token, long? oldest = null, long now = 0) =>
-        _state.Enter(session, token, oldest ?? token, now);
+    [Fact]
+    public void Restore_OfAState_GoesOnFromThere()
+    {
+        Enter("a", 33);
+        Enter("b", 33);
+        _state.End("a", at: 1000);
+        var restored = ResourceState.Restore(_state.Mark, _state.Writers);
+        restored.Writers.ShouldBe(_state.Writers);
+        restored.Enter("b", 34, 34, ++_sequence, Hold, now: 1050).ShouldBe(new EnterStep(EnterStatus.Draining, HeldFor: 50));
+        Should.Throw<ArgumentException>(() => ResourceState.Restore(1, new RegisteredWriter("a", 1, 1, null), new("a", 1, 2, null)));
+    }
+
+    private EnterStep Enter(string session, long token, long? oldest = null, long? sequence = null, long now = 0) =>
+        _state.Enter(session, token, oldest ?? token, sequence ?? ++_sequence, Hold, now);
+
+    private IEnumerable<(string Session, long Token)> Writers() => _state.Writers.Select(w => (w.Session, w.Token));
 }

@@ -1,4 +1,3 @@
-using FenceGateway.Fleet.Tests.Stores;
 using FenceGateway.Fleet.Tests.World;
 using FenceGateway.TestKit;
 
@@ -8,60 +7,77 @@ namespace FenceGateway.Fleet.Tests;
 /// A fleet on real servers of one store, judged from outside: by what arrived at the service and what clients were told. Every
 /// shared store inherits all of it; faults that only one store has are added there.
 /// </summary>
-public abstract class FleetTests : IAsyncLifetime
+public abstract class FleetTests
 {
     private const int Rounds = 10;
+    private const int Takeovers = 100;
 
+    private readonly FleetFixture _fleet;
     private readonly ITestOutputHelper _output;
 
-    private protected FleetTests(ITestOutputHelper output, StoreUnderTest store)
+    private protected FleetTests(FleetFixture fleet, ITestOutputHelper output)
     {
+        _fleet = fleet;
         _output = output;
-        Store = store;
-    }
-
-    private protected StoreUnderTest Store { get; }
-
-    public async ValueTask InitializeAsync() => await Store.StartAsync();
-
-    public async ValueTask DisposeAsync()
-    {
-        await Store.DisposeAsync();
-        GC.SuppressFinalize(this);
     }
 
     [Fact]
-    public Task Fleet_NoFault_NothingIsLostAndNobodyIsRefusedWithoutCause() => RunAsync(3, async (world, _) =>
+    public Task Fleet_NoFault_NothingIsLostAndNobodyIsRefusedWithoutCause() => RunAsync(FleetFaults.NoneAsync);
+
+    [Fact]
+    public Task Fleet_GatewayKilled_NothingIsForgotten() => RunAsync(FleetFaults.KillGatewayAsync);
+
+    [Fact]
+    public Task Fleet_GatewayPausedBeyondItsSession_NothingOldGetsThrough() => RunAsync(FleetFaults.PauseGatewayAsync);
+
+    [Fact]
+    public Task Fleet_StoreKilled_NothingIsForgotten() => RunAsync(FleetFaults.KillStoreAsync);
+
+    [Fact]
+    public Task Fleet_StorePaused_NothingIsAdmittedAndEverythingHeals() => RunAsync(FleetFaults.PauseStoreAsync);
+
+    [Fact]
+    public Task Fleet_GatewayCutOffFromTheStore_OthersTakeOver() => RunAsync(FleetFaults.CutOffGatewayAsync);
+
+    [Fact]
+    public async Task Takeover_FromOneGatewayToTheOther_TakesThreeStoreCalls()
     {
-        var from = world.Now;
-        await Task.Delay(0.5 * FleetTimes.SessionTtl, TimeProvider.System);
-        world.RecordBystanders(from, world.Gateways);
-    });
+        var store = await _fleet.StoreAsync();
+        await using var fleet = await QuietFleet.StartAsync(store);
+        await fleet.PutAsync(0, 0, 1);
+        await fleet.PutAsync(1, 0, 2);
+        var (before, start) = (await CallCounter.CountAsync(fleet.Gateways), TimeProvider.System.GetTimestamp());
 
-    [Fact]
-    public Task Fleet_GatewayKilled_NothingIsForgotten() => RunAsync(3, FleetFaults.KillGatewayAsync);
+        for (var token = 3; token < 3 + Takeovers; token++)
+        {
+            await fleet.PutAsync(token, 0, token);
+        }
 
-    [Fact]
-    public Task Fleet_GatewayPausedBeyondItsSession_NothingOldGetsThrough() => RunAsync(2, FleetFaults.PauseGatewayAsync);
+        var each = TimeProvider.System.GetElapsedTime(start) / Takeovers;
+        var heartbeats = fleet.HeartbeatsSince(start);
+        var calls = await CallCounter.CountAsync(fleet.Gateways) - before;
+        _output.WriteLine($"{store.Provider}: {calls} store calls for {Takeovers} takeovers, at most {heartbeats} of them heartbeats; "
+            + $"{each.TotalMilliseconds:0.0} ms each");
+        calls.ShouldBeLessThanOrEqualTo(3 * Takeovers + heartbeats);
+        fleet.Check();
+    }
 
-    [Fact]
-    public Task Fleet_StoreKilled_NothingIsForgotten() => RunAsync(2, FleetFaults.KillStoreAsync);
-
-    [Fact]
-    public Task Fleet_StorePaused_NothingIsAdmittedAndEverythingHeals() => RunAsync(2, FleetFaults.PauseStoreAsync);
-
-    [Fact]
-    public Task Fleet_GatewayCutOffFromTheStore_OthersTakeOver() => RunAsync(2, FleetFaults.CutOffGatewayAsync, proxied: true);
-
-    private protected async Task RunAsync(int gateways, Func<FleetWorld, Random, Task> fault, bool proxied = false)
+    private protected async Task RunAsync(Func<FleetWorld, Random, Task> fault)
     {
         var seed = new RandomSeed();
-        await seed.RunAsync(async random =>
+        try
         {
-            await using var world = await FleetWorld.StartAsync(random, Store, gateways, proxied);
-            await world.RunAsync(random, Rounds, r => fault(world, r));
-            await world.EndAsync();
-            FleetReport.Check(world, seed, _output);
-        });
+            await seed.RunAsync(async random =>
+            {
+                var world = await _fleet.WorldAsync(random);
+                await world.RunAsync(random, Rounds, r => fault(world, r));
+                FleetReport.Check(world, seed, _output);
+            });
+        }
+        catch
+        {
+            await _fleet.DropAsync();
+            throw;
+        }
     }
 }

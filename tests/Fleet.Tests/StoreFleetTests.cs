@@ -3,11 +3,23 @@ using FenceGateway.Fleet.Tests.World;
 
 namespace FenceGateway.Fleet.Tests;
 
-public sealed class RedisFleetTests(ITestOutputHelper output) : FleetTests(output, new RedisUnderTest());
+public sealed class RedisFleet() : FleetFixture(() => new RedisUnderTest());
 
-public sealed class QuorumFleetTests(ITestOutputHelper output) : FleetTests(output, new QuorumUnderTest())
+public sealed class RedisFleetTests(RedisFleet fleet, ITestOutputHelper output) : FleetTests(fleet, output), IClassFixture<RedisFleet>;
+
+public sealed class QuorumFleet() : FleetFixture(() => new QuorumUnderTest());
+
+public sealed class QuorumFleetTests(QuorumFleet fleet, ITestOutputHelper output) : FleetTests(fleet, output), IClassFixture<QuorumFleet>
 {
     [Fact]
-    public Task Fleet_OneMasterRestartedEmpty_NobodyNotices() => RunAsync(2, FleetFaults.EmptyServerAsync);
+    public Task Fleet_OneMasterRestartedEmpty_NobodyNotices() => RunAsync(FleetFaults.EmptyServerAsync);
 }
 
+public sealed class PostgresFleet() : FleetFixture(() => new PostgresUnderTest());
+
+public sealed class PostgresFleetTests(PostgresFleet fleet, ITestOutputHelper output)
+    : FleetTests(fleet, output), IClassFixture<PostgresFleet>;
+
+public sealed class EtcdFleet() : FleetFixture(() => new EtcdUnderTest());
+
+public sealed class EtcdFleetTests(EtcdFleet fleet, ITestOutputHelper output) : FleetTests(fleet, output), IClassFixture<EtcdFleet>;

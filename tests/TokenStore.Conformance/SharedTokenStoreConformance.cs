@@ -89,6 +89,21 @@ public abstract partial class SharedTokenStoreConformance<TStore> : TokenStoreCo
     }
 
     [Fact]
+    public async Task EnterAsync_DrainingAgainAtItsOwnToken_KeepsTheRegistration()
+    {
+        // Nothing older on its way is not nothing on its way: a may still write with 5.
+        var (a, b) = await OpenTwoAsync();
+        (await a.EnterAsync("r", 5, sequence: 10)).ShouldBe(Admitted(5));
+        (await b.EnterAsync("r", 5, oldest: 4)).ShouldBe(Draining(5));
+        (await a.EnterAsync("r", 5, sequence: 12)).ShouldBe(Draining(5, elsewhere: true));
+        await ExpectWritersAsync(a, "r", (a, 5), (b, 4));
+        await a.WithdrawAsync("r", sequence: 11);
+        (await b.EnterAsync("r", 6)).ShouldBe(Draining(6, elsewhere: true), "the registration is as new as the last step");
+        await a.WithdrawAsync("r", sequence: 12);
+        (await b.EnterAsync("r", 6)).ShouldBe(Admitted(6));
+    }
+
+    [Fact]
     public async Task EnterAsync_Overtaken_ChangesNothingAndPromisesNothing()
     {
         var (a, b) = await OpenTwoAsync();

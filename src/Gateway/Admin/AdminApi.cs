@@ -15,6 +15,7 @@ internal sealed class AdminApi(
     GatewaySession session,
     IProxyStateLookup proxy,
     ChaosRules chaos,
+    AdminStore store,
     AdminResources resources,
     AdminClusters clusters)
 {
@@ -23,6 +24,7 @@ internal sealed class AdminApi(
         endpoints.MapGet("/admin/v1/version", async context => await AdminJson.WriteAsync(context, 200, await VersionAsync(context)));
         endpoints.MapGet("/admin/v1/config", context => AdminJson.WriteAsync(context, 200, Config()));
         endpoints.MapGet("/admin/v1/routes", context => AdminJson.WriteAsync(context, 200, Routes()));
+        endpoints.MapGet("/admin/v1/store", store.ShowAsync);
         endpoints.MapGet("/admin/v1/resources", resources.ListAsync);
         endpoints.MapGet("/admin/v1/resources/{**key}", resources.ShowAsync);
         endpoints.MapPost("/admin/v1/resources/{**key}", resources.ChangeAsync);
@@ -44,6 +46,7 @@ internal sealed class AdminApi(
             {
                 ["provider"] = session.Info.Provider,
                 ["grade"] = session.Info.Grade.ToString(),
+                ["gradeReasons"] = new JsonArray([.. session.Info.GradeReasons.Select(reason => JsonValue.Create(reason))]),
                 ["location"] = session.Info.Location,
                 ["resources"] = await CountAsync(context),
                 ["fault"] = session.Fault,

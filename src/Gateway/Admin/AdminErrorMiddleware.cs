@@ -20,7 +20,7 @@ internal sealed class AdminErrorMiddleware(RequestDelegate next)
         if (!context.Response.HasStarted && context.Response.StatusCode is 404 or 405)
         {
             await (context.Response.StatusCode == 404
-                ? AdminJson.WriteProblemAsync(context, 404, "Not Found", "Try /livez, /readyz, /healthz or /admin/v1/{version,config,routes,resources,clusters}.")
+                ? AdminJson.WriteProblemAsync(context, 404, "Not Found", "Try /livez, /readyz, /healthz or /admin/v1/{version,config,routes,store,resources,clusters}.")
                 : AdminJson.WriteProblemAsync(context, 405, "Method Not Allowed", "Read with GET; change with POST."));
         }
     }

@@ -128,7 +128,7 @@ internal sealed class AdminResources(
         {
             if (writer.EndedFor is { } endedFor && LongestHold() - endedFor is { Ticks: > 0 } left)
             {
-                inDoubt.Add(InDoubt(writer.Token.Value, left, "crash"));
+                inDoubt.Add(InDoubt(writer.Token.Value, left, session.Current is { IsEndless: false } ? "session_ended" : "crash"));
             }
         }
 
@@ -139,8 +139,18 @@ internal sealed class AdminResources(
             ["advancedAt"] = record.AdvancedAt.ToString("O"),
             ["inFlight"] = local?.InFlight ?? 0,
             ["inDoubt"] = inDoubt,
+            ["writers"] = new JsonArray([.. record.Writers.Select(Describe)]),
         };
     }
+
+    /// <summary>A gateway that may have writes on their way, as the store has it: this one, another one, or one that is gone.</summary>
+    private JsonNode Describe(WriterRecord writer) => new JsonObject
+    {
+        ["session"] = writer.Session,
+        ["token"] = writer.Token.Value,
+        ["own"] = writer.Session == session.Current?.Id,
+        ["endedAt"] = writer.EndedFor is { } endedFor ? (time.GetUtcNow() - endedFor).ToString("O") : null,
+    };
 
     private JsonObject InDoubt(long token, TimeSpan remaining, string cause) => new()
     {
@@ -150,7 +160,7 @@ internal sealed class AdminResources(
     };
 
     /// <summary>How long what a gateway that is gone has left behind may be in doubt, by the longest hold in force.</summary>
-    private TimeSpan LongestHold() => configuration.Current.FencingPolicies.Values.Select(p => p.InDoubtHold).DefaultIfEmpty().Max();
+    private TimeSpan LongestHold() => configuration.Current.LongestHold;
 
     private static ResourceKey? ReadKey(HttpContext context, string suffix) =>
         context.Request.RouteValues["key"] is string text

@@ -48,7 +48,7 @@ internal static class ConfigurationSchema
         foreach (var property in options.GetType().GetProperties())
         {
             properties[property.Name] = OfProperty(property, property.GetValue(options));
-            if (property.IsDefined(typeof(RequiredAttribute)) && property.GetValue(options) is "")
+            if (property.IsDefined(typeof(RequiredAttribute)) && property.GetValue(options) is null or "")
             {
                 required.Add(property.Name);
             }
@@ -85,6 +85,10 @@ internal static class ConfigurationSchema
         if (value is null && schema["type"] is JsonValue kind)
         {
             schema["type"] = new JsonArray(kind.GetValue<string>(), "null");
+        }
+        else if (value is null && schema["enum"] is JsonArray names && !property.IsDefined(typeof(RequiredAttribute)))
+        {
+            names.Add((JsonNode?)null);
         }
 
         Describe(schema, property);

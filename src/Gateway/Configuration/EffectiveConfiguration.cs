@@ -1,4 +1,5 @@
 using System.Collections;
+using System.Reflection;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 
@@ -7,8 +8,6 @@ namespace FenceGateway.Gateway.Configuration;
 /// <summary>Shows the configuration in force as JSON, defaults filled in, secrets left out.</summary>
 internal static partial class EffectiveConfiguration
 {
-    public const string Redacted = "***";
-
     private static readonly string[] Sections = ["Urls", "http_ports", "https_ports", "Kestrel", ReverseProxyInspector.Section];
 
     public static JsonObject Render(IConfiguration configuration, GatewayOptions options)
@@ -33,7 +32,7 @@ internal static partial class EffectiveConfiguration
         var children = section.GetChildren().ToArray();
         if (children.Length == 0)
         {
-            return section.Value is not { } value ? null : secret ? Redacted : UserInfo().Replace(value, Redacted);
+            return section.Value is not { } value ? null : secret ? SecretText.Redacted : SecretText.RedactUser(value);
         }
 
         if (children.Select((c, i) => c.Key == i.ToString()).All(inOrder => inOrder))
@@ -63,7 +62,14 @@ internal static partial class EffectiveConfiguration
         Enum name => JsonValue.Create(name.ToString()),
         IDictionary map => new JsonObject(map.Keys.Cast<string>().Select(k => KeyValuePair.Create(k, RenderOptions(map[k])))),
         IEnumerable list => new JsonArray([.. list.Cast<object>().Select(RenderOptions)]),
-        _ => new JsonObject(value.GetType().GetProperties().Select(p => KeyValuePair.Create(p.Name, RenderOptions(p.GetValue(value))))),
+        _ => new JsonObject(value.GetType().GetProperties().Select(p => KeyValuePair.Create(p.Name, RenderProperty(p, p.GetValue(value))))),
+    };
+
+    private static JsonNode? RenderProperty(PropertyInfo property, object? value) => (property.GetCustomAttribute<SecretAttribute>(), value) switch
+    {
+        ({ } secret, string text) => JsonValue.Create(SecretText.Redact(secret.Form, text)),
+        ({ } secret, List<string> texts) => new JsonArray([.. texts.Select(text => JsonValue.Create(SecretText.Redact(secret.Form, text)))]),
+        _ => RenderOptions(value),
     };
 
     [GeneratedRegex(
@@ -76,7 +82,4 @@ internal static partial class EffectiveConfiguration
         "^(RequestHeader|ResponseHeader|ResponseTrailer|QueryValueParameter|Name)$",
         RegexOptions.IgnoreCase | RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex ValueOfNamed();
-
-    [GeneratedRegex("(?<=://)[^/@\\s]+(?=@)", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
-    private static partial Regex UserInfo();
 }

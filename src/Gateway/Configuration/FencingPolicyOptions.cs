@@ -51,6 +51,10 @@ internal sealed class FencingPolicyOptions
         + "with success (weaker, has no barrier).")]
     public AdvanceOn AdvanceOn { get; set; } = AdvanceOn.Admission;
 
+    [Description("A request while the token store is away. Reject: 503. Allow: forward it unfenced, with a warning; what is known to be "
+        + "stale stays refused (weaker).")]
+    public StoreUnavailableAction StoreUnavailable { get; set; } = StoreUnavailableAction.Reject;
+
     [Description("Whether keys that differ in case only are one resource.")]
     public bool CaseInsensitive { get; set; }
 

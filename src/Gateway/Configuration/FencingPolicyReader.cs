@@ -89,6 +89,7 @@ internal static class FencingPolicyReader
         WriteTimeout = options.WriteTimeout,
         Reads = options.Reads,
         AdvanceOn = options.AdvanceOn,
+        StoreUnavailable = options.StoreUnavailable,
         ExposeMark = options.ExposeMark,
     };
 

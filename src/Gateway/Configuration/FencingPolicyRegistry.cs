@@ -14,6 +14,9 @@ internal sealed class FencingPolicyRegistry
 
     public FencingPolicyRegistry(IReadOnlyDictionary<string, FencingPolicy> policies) => Apply(policies);
 
+    /// <summary>The longest of all policies, those that are gone included.</summary>
+    public TimeSpan LongestInDoubtHold => _references.Values.Select(p => p.Current.Rules.InDoubtHold).Append(TimeSpan.Zero).Max();
+
     public bool TryGet(string name, [NotNullWhen(true)] out Reloadable<FencingPolicy>? reference) =>
         _references.TryGetValue(name, out reference);
 

@@ -20,6 +20,7 @@ internal static class GatewayConfigurationParser
         var options = new OptionsReader(problems).Read<GatewayOptions>(section);
         CheckRequests(options.Requests, problems);
         CheckFolders(options, problems);
+        TokenStoreRules.Check(options.TokenStore, problems);
         TrustedProxies.Check(options.Requests, problems);
         ListenerRules.Check(configuration, options, problems);
         CheckKestrel(configuration, options.Limits, problems);

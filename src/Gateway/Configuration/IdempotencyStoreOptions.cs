@@ -3,8 +3,8 @@ using System.ComponentModel.DataAnnotations;
 
 namespace FenceGateway.Gateway.Configuration;
 
-[Description("Where the answers to requests with an Idempotency-Key are kept: in a folder with the embedded token store, in memory with "
-    + "the one in memory. Used only when a resilience policy has Idempotency. Needs a restart.")]
+[Description("Where the answers to requests with an Idempotency-Key are kept: in a folder of this gateway; in memory with the "
+    + "token store in memory. Used only when a resilience policy has Idempotency. Needs a restart.")]
 internal sealed class IdempotencyStoreOptions
 {
     [Description("Folder of the answers; a relative one is relative to the working directory. One process at a time.")]

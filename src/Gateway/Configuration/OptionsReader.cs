@@ -26,7 +26,7 @@ internal sealed class OptionsReader(List<ConfigProblem> problems)
         var names = Array.ConvertAll(properties, p => p.Name);
         if (!string.IsNullOrEmpty(section.Value))
         {
-            Report(section, $"is the value '{section.Value}' where an object is expected; {Hint(names)}");
+            Report(section, $"{TheValue(section, properties)} where an object is expected; {Hint(names)}");
         }
 
         foreach (var child in section.GetChildren())
@@ -48,7 +48,7 @@ internal sealed class OptionsReader(List<ConfigProblem> problems)
 
         foreach (var property in properties)
         {
-            if (property.GetValue(options) is "" && property.IsDefined(typeof(RequiredAttribute)))
+            if (property.GetValue(options) is null or "" && property.IsDefined(typeof(RequiredAttribute)))
             {
                 problems.Add(new(ConfigPath.Of($"{section.Path}:{property.Name}"), "is required"));
             }
@@ -68,7 +68,7 @@ internal sealed class OptionsReader(List<ConfigProblem> problems)
 
         if (type == typeof(List<string>))
         {
-            return ReadTexts(section);
+            return ReadTexts(section, property.IsDefined(typeof(SecretAttribute)));
         }
 
         if (type == typeof(List<int>))
@@ -111,10 +111,10 @@ internal sealed class OptionsReader(List<ConfigProblem> problems)
         return dictionary;
     }
 
-    private List<string> ReadTexts(IConfigurationSection section)
+    private List<string> ReadTexts(IConfigurationSection section, bool isSecret)
     {
         var list = new List<string>();
-        foreach (var item in ReadItems(section, "\""))
+        foreach (var item in ReadItems(section, "\"", isSecret))
         {
             list.Add(item.Value ?? "");
             if (item.Value is null or "" || item.GetChildren().Any())
@@ -129,7 +129,7 @@ internal sealed class OptionsReader(List<ConfigProblem> problems)
     private List<int> ReadNumbers(IConfigurationSection section, PropertyInfo property)
     {
         var list = new List<int>();
-        foreach (var item in ReadItems(section, ""))
+        foreach (var item in ReadItems(section, "", isSecret: false))
         {
             if (item.Value is null || item.GetChildren().Any())
             {
@@ -144,11 +144,13 @@ internal sealed class OptionsReader(List<ConfigProblem> problems)
         return list;
     }
 
-    private IEnumerable<IConfigurationSection> ReadItems(IConfigurationSection section, string quote)
+    private IEnumerable<IConfigurationSection> ReadItems(IConfigurationSection section, string quote, bool isSecret)
     {
         if (!string.IsNullOrEmpty(section.Value))
         {
-            Report(section, $"is the value '{section.Value}' where a list is expected: [ {quote}{section.Value}{quote} ]");
+            Report(section, isSecret
+                ? $"is a value where a list is expected: [ {quote}…{quote} ]"
+                : $"is the value '{section.Value}' where a list is expected: [ {quote}{section.Value}{quote} ]");
         }
 
         foreach (var child in section.GetChildren())
@@ -196,6 +198,10 @@ internal sealed class OptionsReader(List<ConfigProblem> problems)
 
     private static string EnumHint(Type type, string text) =>
         type.IsEnum && NearestName.Of(text, Enum.GetNames(type)) is { } nearest ? $"; did you mean '{nearest}'?" : "";
+
+    /// <summary>What belongs one level deeper may be a secret.</summary>
+    private static string TheValue(IConfigurationSection section, PropertyInfo[] properties) =>
+        properties.Any(p => p.IsDefined(typeof(SecretAttribute))) ? "is a value" : $"is the value '{section.Value}'";
 
     private static string Hint(string[] names) => $"its keys are {string.Join(", ", names)}";
 

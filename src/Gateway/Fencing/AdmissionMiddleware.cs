@@ -16,6 +16,7 @@ internal sealed class AdmissionMiddleware(
     FenceTable table,
     ShutdownSignal shutdown,
     FenceRefusals refusals,
+    StoreBypass bypass,
     FencingMetrics metrics,
     TimeProvider time,
     ILogger<AdmissionMiddleware> logger)
@@ -68,7 +69,9 @@ internal sealed class AdmissionMiddleware(
 
         return RefuseAsync(context, request, request.Token.Value < fence.Mark
             ? FenceCheck.Stale(request.Token, fence)
-            : Draining(new Admission(AdmissionStatus.Draining, fence, fence.Mark)));
+            : request.Session is { IsAlive: false }
+                ? FenceCheck.StoreUnavailable("This gateway's session in the token store ended. Nothing was sent.")
+                : Draining(new Admission(AdmissionStatus.Draining, fence, fence.Mark)));
     }
 
     /// <summary>The longest body that Kestrel will take; null when any will do. YARP sets the route's own limit only further on.</summary>
@@ -102,7 +105,7 @@ internal sealed class AdmissionMiddleware(
         }
         catch (TokenStoreUnavailableException e)
         {
-            await RefuseAsync(context, request, FenceCheck.StoreUnavailable(e.Message));
+            await RefuseUnknownAsync(context, request, fence, e.Message);
             return;
         }
 
@@ -131,7 +134,7 @@ internal sealed class AdmissionMiddleware(
     {
         if (admission.Status == AdmissionStatus.Admitted && request.IsWrite)
         {
-            request.Begin(admission.Fence, time.GetTimestamp());
+            request.Begin(admission.Fence, admission.Session, time.GetTimestamp());
         }
     }
 
@@ -140,8 +143,14 @@ internal sealed class AdmissionMiddleware(
         AdmissionStatus.Admitted => ForwardAsync(context, request),
         AdmissionStatus.Stale => RefuseAsync(context, request, FenceCheck.Stale(request.Token, admission.Fence)),
         AdmissionStatus.Draining => RefuseAsync(context, request, Draining(admission)),
-        _ => RefuseAsync(context, request, FenceCheck.StoreUnavailable(admission.Fault!)),
+        _ => RefuseUnknownAsync(context, request, admission.Fence, admission.Fault!),
     };
+
+    /// <summary>The store cannot tell (R8). What is known to be stale is stale without it.</summary>
+    private Task RefuseUnknownAsync(HttpContext context, GatewayRequest request, ResourceFence fence, string fault) =>
+        request.Token.Value < fence.Mark ? RefuseAsync(context, request, FenceCheck.Stale(request.Token, fence))
+        : request.Policy!.StoreUnavailable == StoreUnavailableAction.Allow ? bypass.ForwardAsync(context, request, fault, next)
+        : RefuseAsync(context, request, FenceCheck.StoreUnavailable(fault));
 
     private Task ForwardAsync(HttpContext context, GatewayRequest request)
     {

@@ -91,8 +91,9 @@ internal sealed class FenceCheck(FenceTable table)
         $"Token {token} is older than one already seen for {fence.Resource}: the lock has a new holder. "
         + "This attempt was not forwarded; take the lock again.");
 
+    /// <summary>Spread over some seconds: those who are turned away by one fault must not all come back at once.</summary>
     public static FenceRefusal StoreUnavailable(string fault) => new(
-        FenceOutcome.StoreUnavailable, ProblemType.TokenStoreUnavailable, fault, ProblemResponse.Soon);
+        FenceOutcome.StoreUnavailable, ProblemType.TokenStoreUnavailable, fault, TimeSpan.FromSeconds(Random.Shared.Next(1, 4)));
 
     public static FenceRefusal Ambiguous(string what) => new(
         FenceOutcome.AmbiguousTarget, ProblemType.AmbiguousTarget, $"The request cannot be fenced: {what}.");

@@ -15,6 +15,9 @@ internal enum FenceOutcome
     /// <summary>A write without a token that the policy lets pass.</summary>
     Unfenced,
 
+    /// <summary>Forwarded unfenced, for the token store was away and the policy lets that pass.</summary>
+    StoreBypassed,
+
     Stale,
     Draining,
     StoreUnavailable,
@@ -39,6 +42,7 @@ internal static class FenceOutcomeNames
         FenceOutcome.InDoubt => "in_doubt",
         FenceOutcome.Read => "read",
         FenceOutcome.Unfenced => "unfenced",
+        FenceOutcome.StoreBypassed => "store_bypassed",
         FenceOutcome.Stale => "stale",
         FenceOutcome.Draining => "draining",
         FenceOutcome.StoreUnavailable => "store_unavailable",

@@ -35,6 +35,8 @@ internal sealed record FencingPolicy
 
     public required AdvanceOn AdvanceOn { get; init; }
 
+    public required StoreUnavailableAction StoreUnavailable { get; init; }
+
     public required bool ExposeMark { get; init; }
 
     /// <summary>How the fence table admits. A report waits for nothing but the store, and only to learn the mark.</summary>
@@ -93,4 +95,14 @@ internal enum AdvanceOn
 
     /// <summary>After the service has answered with success (2xx or 3xx). Weaker; has no barrier.</summary>
     Success,
+}
+
+/// <summary>What happens to a request that cannot be admitted since the token store is away.</summary>
+internal enum StoreUnavailableAction
+{
+    /// <summary>503 (R8).</summary>
+    Reject,
+
+    /// <summary>Forward it unfenced. Weaker.</summary>
+    Allow,
 }

@@ -22,23 +22,23 @@ internal readonly record struct AttemptResult(ForwardEnd End, AttemptFault Fault
     /// <summary>Classifies what YARP reports. Whatever is not known to be harmless is in doubt.</summary>
     /// <param name="error">YARP's error; none when the answer was relayed whole.</param>
     /// <param name="exception">What caused it, if anything.</param>
-    /// <param name="timedOut">Whether one of the gateway's own time-outs has ended it.</param>
+    /// <param name="cut">Why the gateway itself has ended it: a time-out has passed, or its session has ended; none when it has not.</param>
     /// <param name="status">The service's status, if the head of its answer has arrived; else 0.</param>
     /// <param name="duration">How long it took.</param>
-    public static AttemptResult Classify(ForwarderError error, Exception? exception, bool timedOut, int status, TimeSpan duration)
+    public static AttemptResult Classify(ForwarderError error, Exception? exception, AttemptFault cut, int status, TimeSpan duration)
     {
-        var (end, fault) = Classify(error, exception, timedOut);
+        var (end, fault) = Classify(error, exception, cut);
         return new AttemptResult(end, fault, status, duration);
     }
 
-    private static (ForwardEnd End, AttemptFault Fault) Classify(ForwarderError error, Exception? exception, bool timedOut) => error switch
+    private static (ForwardEnd End, AttemptFault Fault) Classify(ForwarderError error, Exception? exception, AttemptFault cut) => error switch
     {
         ForwarderError.None => (ForwardEnd.Answered, AttemptFault.None),
         ForwarderError.NoAvailableDestinations or ForwarderError.RequestCreation => (ForwardEnd.NotSent, AttemptFault.Gateway),
         ForwarderError.Request or ForwarderError.RequestTimedOut when IsConnectFailure(exception, out var slow) =>
             (ForwardEnd.NotSent, slow ? AttemptFault.TimedOut : AttemptFault.Unreachable),
         ForwarderError.RequestTimedOut => (ForwardEnd.InDoubt, AttemptFault.TimedOut),
-        _ when timedOut => (ForwardEnd.InDoubt, AttemptFault.TimedOut),
+        _ when cut != AttemptFault.None => (ForwardEnd.InDoubt, cut),
         ForwarderError.RequestCanceled or ForwarderError.RequestBodyCanceled or ForwarderError.RequestBodyClient
             or ForwarderError.ResponseBodyCanceled or ForwarderError.ResponseBodyClient
             or ForwarderError.UpgradeRequestCanceled or ForwarderError.UpgradeRequestClient
@@ -90,6 +90,9 @@ internal enum AttemptFault
 
     /// <summary>The client went away, or its body could not be read.</summary>
     Client,
+
+    /// <summary>The session in which it was admitted has ended, and the gateway has cut it off.</summary>
+    SessionEnded,
 
     /// <summary>The gateway could not make the request, or has no destination for it.</summary>
     Gateway,

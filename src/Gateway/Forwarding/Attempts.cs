@@ -40,7 +40,8 @@ internal sealed class Attempts(ForwardDeadline.Pool deadlines, TimeProvider time
 
         var lifetime = context.Features.GetRequiredFeature<IHttpRequestLifetimeFeature>();
         state.Client = outlives ? CancellationToken.None : lifetime.RequestAborted;
-        state.Deadline = deadlines.Start(times?.FirstByte, Remaining(request, times, now), state.Client);
+        var session = request is { InFlight: true, Session: { } admittedIn } ? admittedIn.Ended : CancellationToken.None;
+        state.Deadline = deadlines.Start(times?.FirstByte, Remaining(request, times, now), state.Client, session);
         lifetime.RequestAborted = state.Deadline.Token;
     }
 
@@ -60,7 +61,7 @@ internal sealed class Attempts(ForwardDeadline.Pool deadlines, TimeProvider time
         Conclude(context, request, failure is null
             ? new AttemptResult(ForwardEnd.Answered, AttemptFault.None, context.Response.StatusCode, duration)
             : AttemptResult.Classify(
-                failure.Error, failure.Exception, HasTimedOut(context, request, failure.Error), request.Attempts.Status, duration));
+                failure.Error, failure.Exception, Cut(context, request, failure.Error), request.Attempts.Status, duration));
     }
 
     /// <summary>Concludes the open attempt, if there is one, of which nobody knows what was sent.</summary>
@@ -110,6 +111,11 @@ internal sealed class Attempts(ForwardDeadline.Pool deadlines, TimeProvider time
             : remaining > TimeSpan.Zero ? remaining
             : TimeSpan.Zero;
     }
+
+    private static AttemptFault Cut(HttpContext context, GatewayRequest request, ForwarderError error) =>
+        request.Attempts.Deadline is { IsSessionOver: true } ? AttemptFault.SessionEnded
+        : HasTimedOut(context, request, error) ? AttemptFault.TimedOut
+        : AttemptFault.None;
 
     /// <summary>Whether time ran out. YARP reports its own idle time-out as it reports a client that left, once the answer has begun.</summary>
     private static bool HasTimedOut(HttpContext context, GatewayRequest request, ForwarderError error)

@@ -79,6 +79,12 @@ internal sealed class ForwardingMiddleware(
             return ProblemResponse.WriteAsync(context, ProblemType.UpstreamTimeout, what + doubt);
         }
 
+        if (failed.Fault == AttemptFault.SessionEnded)
+        {
+            return ProblemResponse.WriteAsync(
+                context, ProblemType.UpstreamUnreachable, "The gateway lost its session in the token store and cut the write off." + doubt);
+        }
+
         if (failure.Error is ForwarderError.RequestBodyClient)
         {
             return ProblemResponse.WriteBadBodyAsync(context, failure.Exception, doubt);
@@ -97,6 +103,7 @@ internal sealed class ForwardingMiddleware(
     {
         AttemptFault.TimedOut => "its time ran out",
         AttemptFault.Broken => "the connection to the service broke",
+        AttemptFault.SessionEnded => "this gateway's session in the token store ended",
         AttemptFault.Client => "its client left, or its body could not be read",
         AttemptFault.Unreachable => "an earlier attempt had no answer",
         _ => "the gateway failed",

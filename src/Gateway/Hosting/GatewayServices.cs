@@ -8,14 +8,14 @@ using FenceGateway.Gateway.Idempotency;
 using FenceGateway.Gateway.LoadBalancing;
 using FenceGateway.Gateway.Overload;
 using FenceGateway.Gateway.RateLimiting;
+using FenceGateway.Gateway.Replication;
 using FenceGateway.Gateway.Resilience;
 using FenceGateway.Gateway.Resilience.Bulkheads;
 using FenceGateway.Gateway.Resilience.CircuitBreaking;
 using FenceGateway.Gateway.Resilience.Retries;
 using FenceGateway.Gateway.Shutdown;
 using FenceGateway.TokenStore;
-using FenceGateway.TokenStore.Embedded;
-using FenceGateway.TokenStore.Memory;
+using FenceGateway.TokenStore.Replication;
 using Yarp.ReverseProxy.Forwarder;
 
 namespace FenceGateway.Gateway.Hosting;
@@ -47,6 +47,7 @@ internal static class GatewayServices
 
         services.AddSingleton<ShutdownSignal>();
         services.AddSingleton<HealthState>();
+        services.AddSingleton<AdminStore>();
         services.AddSingleton<AdminResources>();
         services.AddSingleton<AdminClusters>();
         services.AddSingleton<AdminApi>();
@@ -55,25 +56,32 @@ internal static class GatewayServices
 
         // Started in this order, before the data listener; stopped in the reverse order, after it.
         services.AddHostedService(provider => ActivatorUtilities.CreateInstance<ShutdownSequence>(provider, options.Shutdown.Delay));
+        services.AddReplication(options.TokenStore);
         services.AddIdempotency(options);
         services.AddHostedService(provider => provider.GetRequiredService<AdminServer>());
+        services.AddReplication();
         services.AddHostedService<ConfigurationWatcher>();
         services.Configure<HostOptions>(host => host.ShutdownTimeout = options.Shutdown.Delay + options.Shutdown.Timeout);
     }
 
     private static void AddTokenStore(this IServiceCollection services, TokenStoreOptions options)
     {
-        services.AddSingleton<ITokenStore>(provider => options.Provider switch
+        services.AddSingleton(provider => TokenStores.Create(options, options.Provider, options.KeyPrefix, provider));
+        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<GatewaySession>(provider, new GatewaySessionOptions
         {
-            TokenStoreProvider.Memory => ActivatorUtilities.CreateInstance<MemoryTokenStore>(provider),
-            TokenStoreProvider.Embedded => ActivatorUtilities.CreateInstance<EmbeddedTokenStore>(
-                provider,
-                new EmbeddedTokenStoreOptions { Path = options.Embedded.Path, MaxResources = options.Embedded.MaxResources }),
-            _ => throw new ArgumentOutOfRangeException(nameof(options), options.Provider, null),
-        });
-        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<GatewaySession>(provider, new GatewaySessionOptions()));
+            TimeToLive = options.SessionTtl,
+            RequireGrade = options.RequireGrade?.Grade(),
+            WaitForStore = options.Provider.IsShared(),
+        }));
         services.AddSingleton(provider => new FenceTable(
-            provider.GetRequiredService<GatewaySession>(), provider.GetRequiredService<TimeProvider>(), options.MaxActiveResources));
+            provider.GetRequiredService<GatewaySession>(), provider.GetRequiredService<TimeProvider>(), options.MaxActiveResources,
+            options.RegistrationIdle));
+    }
+
+    private static void AddReplication(this IServiceCollection services)
+    {
+        services.AddSingleton<ReplicationMetrics>();
+        services.AddHostedService<RegionReplication>();
     }
 
     private static void AddFencing(this IServiceCollection services, FencingPolicyRegistry policies)
@@ -82,6 +90,7 @@ internal static class GatewayServices
         services.AddSingleton<FencedServices>();
         services.AddSingleton<FenceCheck>();
         services.AddSingleton<FenceRefusals>();
+        services.AddSingleton<StoreBypass>();
         services.AddSingleton<FencingMetrics>();
     }
 

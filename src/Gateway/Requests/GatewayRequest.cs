@@ -53,6 +53,9 @@ internal sealed class GatewayRequest
     /// <summary>Whether the fence counts this write, from its admission over all attempts to its end.</summary>
     public bool InFlight { get; private set; }
 
+    /// <summary>The session of this gateway in which the write was admitted; null where it ends with nothing but the process.</summary>
+    public StoreSession? Session { get; private set; }
+
     /// <summary>When the write was admitted, in monotonic ticks.</summary>
     public long AdmittedAt { get; private set; }
 
@@ -86,9 +89,10 @@ internal sealed class GatewayRequest
     public void Withdraw() => NeedsAdmission = false;
 
     /// <summary>The write was admitted at <paramref name="fence"/> and is about to be forwarded.</summary>
-    public void Begin(ResourceFence fence, long admittedAt)
+    public void Begin(ResourceFence fence, StoreSession? session, long admittedAt)
     {
         Fence = fence;
+        Session = session;
         AdmittedAt = admittedAt;
         InFlight = true;
     }

@@ -8,29 +8,13 @@ internal sealed class EtcdChanges(
 {
     public void Take(EtcdEvent change)
     {
-        var (kv, revision) = (change.IsDeletion ? null : change.Kv, change.Kv!.ModRevision);
-        var (kind, name) = etcd.Keys.Parse(change.Kv.Key);
-        switch (kind)
+        try
         {
-            case EtcdKeyKind.Mark:
-                if (cache.Update(name, known => known.WithMark(kv, revision)).WritersBelowMark > EtcdChange.MaxNotices)
-                {
-                    Tell(name);
-                }
-
-                break;
-            case EtcdKeyKind.Writers:
-                _ = cache.Update(name, known => known.WithWriters(kv, revision));
-                break;
-            case EtcdKeyKind.Revoked or EtcdKeyKind.Operator:
-                Tell(name);
-                break;
-            case EtcdKeyKind.Live when change.IsDeletion:
-                _ = sessions.IsGone(name, quiet: false);
-                break;
-            case EtcdKeyKind.Ended when !change.IsDeletion:
-                _ = sessions.IsGone(name, quiet: true);
-                break;
+            TakeReadable(change);
+        }
+        catch (EtcdException)
+        {
+            // Something that no gateway wrote. Who asks for it is told; the others must hear of what comes after it.
         }
     }
 
@@ -46,6 +30,41 @@ internal sealed class EtcdChanges(
 
         return reply.Header!.Revision;
     }
+
+    private void TakeReadable(EtcdEvent change)
+    {
+        var (kv, revision) = (change.IsDeletion ? null : change.Kv, change.Kv!.ModRevision);
+        var (kind, name) = etcd.Keys.Parse(change.Kv.Key);
+        switch (kind)
+        {
+            case EtcdKeyKind.Mark:
+                if (cache.Update(name, known => known.WithMark(kv, revision)).WritersBelowMark > EtcdChange.MaxNotices)
+                {
+                    Tell(name);
+                }
+
+                break;
+            case EtcdKeyKind.Writers:
+                _ = cache.Update(name, known => known.WithWriters(kv, revision));
+                break;
+            case EtcdKeyKind.Operator:
+            case EtcdKeyKind.Revoked when !IsOwn(change.Kv, kv):
+                Tell(name);
+                break;
+            case EtcdKeyKind.Live when change.IsDeletion:
+                leases.Forget(name);
+                sessions.IsGone(name, quiet: false);
+                break;
+            case EtcdKeyKind.Ended when !change.IsDeletion:
+                sessions.IsGone(name, quiet: true);
+                break;
+        }
+    }
+
+    /// <summary>A gateway knows what it did itself: told of it, it would only ask again. A notice was put by a session, and is taken
+    /// away by the session that it is for, as a rule.</summary>
+    private bool IsOwn(EtcdKeyValue key, EtcdKeyValue? put) => leases.IsOwn(
+        put is null ? etcd.Keys.SessionOfRevoked(key.Key) : EtcdStored.Read(put, EtcdStoredJson.Default.EtcdNotice).By);
 
     private void Tell(string name)
     {

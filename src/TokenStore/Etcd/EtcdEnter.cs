@@ -5,7 +5,7 @@ namespace FenceGateway.TokenStore.Etcd;
 /// <summary>What an Enter makes of a resource.</summary>
 /// <param name="After">The resource afterwards.</param>
 /// <param name="Reply">The answer, once the change was applied.</param>
-/// <param name="AsksSessions">Whether somebody else holds the token back: whether he lives is asked in the same step.</param>
+/// <param name="AsksSessions">Whether others are registered: whether they live is asked in the same step.</param>
 internal sealed record EtcdStep(EtcdResource After, EnterReply Reply, bool AsksSessions);
 
 /// <summary>The decisions, pure. What they rest on is compared by etcd in the step that applies them.</summary>
@@ -50,6 +50,7 @@ internal static class EtcdEnter
             }
         }
 
+        var asksSessions = writers.Count > 0;
         var status = FenceRule.Enter(before.Mark, request.Token.Value, Math.Min(request.Oldest.Value, lowest));
         if (status == EnterStatus.Admitted)
         {
@@ -59,6 +60,11 @@ internal static class EtcdEnter
         {
             writers.Add(new EtcdWriter(request.Session, request.Oldest.Value, request.Sequence));
         }
+        else if (own?.Token == request.Token.Value)
+        {
+            // With nothing older on its way, the session may still have writes with this very token.
+            writers.Add(own with { Sequence = request.Sequence });
+        }
 
         var after = before with
         {
@@ -66,7 +72,7 @@ internal static class EtcdEnter
             AdvancedAt = request.Token.Value == before.Mark ? before.AdvancedAt : now,
             Writers = writers.SequenceEqual(before.Writers) ? before.Writers : writers,
         };
-        return new EtcdStep(after, new EnterReply(status, request.Token, retryAfter, heldElsewhere), lowest < request.Token.Value);
+        return new EtcdStep(after, new EnterReply(status, request.Token, retryAfter, heldElsewhere), asksSessions);
     }
 
     /// <summary>The resource without the registration of a session, unless a later one than <paramref name="sequence"/> is stored.</summary>

@@ -45,29 +45,24 @@ internal sealed class EtcdSessions(TimeProvider clock)
         : since == Quietly ? TimeSpan.MaxValue
         : clock.GetElapsedTime(since);
 
-    /// <summary>Compares the writers of a resource with the sessions listed in the same step. Whether one turned out to be gone
-    /// that was taken for living.</summary>
-    public bool Observe(IReadOnlyList<EtcdWriter> writers, EtcdSessionList sessions)
+    /// <summary>Compares the writers of a resource with the sessions listed in the same step.</summary>
+    public void Observe(IReadOnlyList<EtcdWriter> writers, EtcdSessionList sessions)
     {
-        var news = false;
         foreach (var writer in writers)
         {
             if (sessions.Quiet.Contains(writer.Session))
             {
-                news |= GoneFor(writer.Session) != TimeSpan.MaxValue;
                 IsGone(writer.Session, quiet: true);
             }
             else if (!sessions.Live.Contains(writer.Session))
             {
-                news |= IsGone(writer.Session, quiet: false);
+                IsGone(writer.Session, quiet: false);
             }
         }
-
-        return news;
     }
 
-    /// <summary>Notes that a session is gone; true when that is news.</summary>
-    public bool IsGone(string session, bool quiet)
+    /// <summary>Notes that a session is gone.</summary>
+    public void IsGone(string session, bool quiet)
     {
         if (_goneSince.Count >= Capacity)
         {
@@ -77,9 +72,10 @@ internal sealed class EtcdSessions(TimeProvider clock)
         if (quiet)
         {
             _goneSince[session] = Quietly;
-            return true;
         }
-
-        return _goneSince.TryAdd(session, clock.GetTimestamp());
+        else
+        {
+            _ = _goneSince.TryAdd(session, clock.GetTimestamp());
+        }
     }
 }

@@ -59,7 +59,11 @@ internal sealed class EtcdWatcher(
             {
                 await WatchAsync(() => (pause, broken) = Resumed(broken), end);
             }
-            catch (Exception e) when (!end.IsCancellationRequested)
+            catch (Exception) when (end.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception e)
             {
                 if (!broken)
                 {
@@ -67,14 +71,11 @@ internal sealed class EtcdWatcher(
                     broken = true;
                 }
             }
-            catch (OperationCanceledException)
-            {
-                return;
-            }
 
             if (broken)
             {
-                await Task.Delay(pause * (0.5 + Random.Shared.NextDouble()), clock, end).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                await Task.Delay(pause * (0.5 + Random.Shared.NextDouble()), clock, end)
+                    .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                 pause = pause * 2 < MaxPause ? pause * 2 : MaxPause;
             }
         }
@@ -113,7 +114,8 @@ internal sealed class EtcdWatcher(
 
             throw new EtcdException("The watch's connection was closed.", 0, notTaken: true);
         }
-        catch (Exception e) when (e is OperationCanceledException or EtcdException && idle.IsCancellationRequested && !end.IsCancellationRequested)
+        catch (Exception e) when (
+            e is OperationCanceledException or EtcdException && idle.IsCancellationRequested && !end.IsCancellationRequested)
         {
             // Silence: begin again, from where it was.
         }

@@ -15,66 +15,71 @@ internal static class EnterScript
         -- KEYS: 1 sessions, 2 resource, 3 index, 4 sequence, 5 revoked
         -- ARGV: 1 session, 2 token, 3 oldest token in flight, 4 sequence of the step (2 to 4 with 19 digits),
         --       5 hold of ended sessions in ms, 6 resource's name, 7 channel
-        local clock = redis.call('TIME')
+        local call, sub = redis.call, string.sub
+        local clock = call('TIME')
         local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
         local session, token, oldest, field = ARGV[1], ARGV[2], ARGV[3], 'w:' .. ARGV[1]
-        local ends = redis.call('ZSCORE', KEYS[1], session)
-        if not ends or tonumber(ends) <= now then return {-1} end
+        local life = call('HGET', KEYS[1], session)
+        if not life or tonumber(sub(life, 1, 13)) <= now then return {-1} end
 
-        local mark, own, fields = '0000000000000000000', nil, redis.call('HGETALL', KEYS[2])
+        local mark, own, others, fields = '0000000000000000000', nil, false, call('HGETALL', KEYS[2])
         for i = 1, #fields, 2 do
-          if fields[i] == 'mark' then mark = fields[i + 1] elseif fields[i] == field then own = fields[i + 1] end
+          local name = fields[i]
+          if name == 'mark' then mark = sub(fields[i + 1], 1, 19) elseif name == field then own = fields[i + 1] else others = true end
         end
         if token < mark then return {2, mark, 0, 0} end
         -- A later step of the session was faster: this one has been given up.
-        if own and string.sub(own, 21) > ARGV[4] then return {1, mark, 0, 1} end
+        if own and sub(own, 21) > ARGV[4] then return {1, mark, 0, 1} end
 
-        -- Who else may have older writes on their way. What ended long enough ago counts no more.
-        local rises, hold = mark < token, tonumber(ARGV[5])
-        local wait, living, told, gone, revoked = 0, 0, false, {}, {}
-        for i = 1, #fields, 2 do
-          local writer = string.sub(fields[i], 1, 2) == 'w:' and fields[i] ~= field and string.sub(fields[i], 3)
-          if writer then
-            local registered = string.sub(fields[i + 1], 1, 19)
-            local ended = tonumber(redis.call('ZSCORE', KEYS[1], writer) or '0')
-            if ended > now then
-              if registered < token then
-                living = 1
-                if rises then revoked[#revoked + 1] = writer end
+        -- Who else may have older writes on their way. What ended long enough ago counts no more, and is swept.
+        local rises, wait, living, told = mark < token, 0, 0, false
+        if others then
+          for i = 1, #fields, 2 do
+            local writer = fields[i] ~= 'mark' and fields[i] ~= field and sub(fields[i], 3)
+            if writer then
+              local registered = sub(fields[i + 1], 1, 19)
+              local ended = tonumber(sub(call('HGET', KEYS[1], writer) or '0', 1, 13))
+              local held = ended + tonumber(ARGV[5]) - now
+              if ended > now then
+                if registered < token then
+                  living = 1
+                  if rises then
+                    told = true
+                    call('ZADD', KEYS[5], 0, writer .. '\n' .. ARGV[6])
+                  end
+                end
+              elseif held <= 0 then
+                told = told or registered < mark
+                call('HDEL', KEYS[2], fields[i])
+                call('ZREM', KEYS[5], writer .. '\n' .. ARGV[6])
+              elseif registered < token and held > wait then
+                wait = held
               end
-            elseif ended + hold <= now then
-              gone[#gone + 1] = writer
-              told = told or registered < mark
-            elseif registered < token then
-              wait = math.max(wait, ended + hold - now)
             end
           end
         end
 
         -- The session's registration never stands above what it still has in flight.
         local admitted = oldest == token and living == 0 and wait == 0
-        local place = (admitted or oldest < token) and oldest or nil
+        local place = (admitted or oldest < token) and oldest .. ':' .. ARGV[4]
         if rises then
-          local change = redis.call('INCR', KEYS[4])
-          redis.call('HSET', KEYS[2], 'mark', token, 'at', now, 'seq', change)
-          redis.call('ZADD', KEYS[3], change, ARGV[6])
+          local change = tostring(call('INCR', KEYS[4]))
+          local raised = token .. ':' .. change .. ':' .. clock[1] .. ':' .. clock[2]
+          if place then call('HSET', KEYS[2], 'mark', raised, field, place) else call('HSET', KEYS[2], 'mark', raised) end
+          call('ZADD', KEYS[3], change, ARGV[6])
+        elseif place then
+          call('HSET', KEYS[2], field, place)
         end
-        if place then redis.call('HSET', KEYS[2], field, place .. ':' .. ARGV[4]) elseif own then redis.call('HDEL', KEYS[2], field) end
+        if own and not place then call('HDEL', KEYS[2], field) end
 
-        -- Whoever is registered below the mark is told so with every heartbeat; who waits is told when somebody there moves on.
-        local was = own and string.sub(own, 1, 19)
-        if place and place < token then
-          redis.call('ZADD', KEYS[5], 0, session .. '\n' .. ARGV[6])
-        elseif was and was < mark then
-          redis.call('ZREM', KEYS[5], session .. '\n' .. ARGV[6])
+        -- Whoever is registered below the mark hears so with every heartbeat; who waits hears when somebody there moves on.
+        local was = own and sub(own, 1, 19) < mark
+        if oldest < token then
+          call('ZADD', KEYS[5], 0, session .. '\n' .. ARGV[6])
+        elseif was then
+          call('ZREM', KEYS[5], session .. '\n' .. ARGV[6])
         end
-        told = told or (was and was < mark and (not place or place > was))
-        for _, writer in ipairs(revoked) do redis.call('ZADD', KEYS[5], 0, writer .. '\n' .. ARGV[6]) end
-        for _, writer in ipairs(gone) do
-          redis.call('HDEL', KEYS[2], 'w:' .. writer)
-          redis.call('ZREM', KEYS[5], writer .. '\n' .. ARGV[6])
-        end
-        if told or #revoked > 0 then redis.call('PUBLISH', ARGV[7], token .. ' ' .. ARGV[6]) end
+        if told or (was and (not place or sub(own, 1, 19) < oldest)) then call('PUBLISH', ARGV[7], token .. ' ' .. ARGV[6]) end
         if admitted then return false end
         return {1, token, wait, living}
         """);

@@ -36,6 +36,21 @@ internal static class RedisErrors
         _ => new($"Redis {location} could not be asked: {exception.Message}", exception),
     };
 
+    /// <summary>Why a client is without any connection, as far as the log of its connecting tells.</summary>
+    public static TokenStoreUnavailableException NotConnected(string location, string told)
+    {
+        string[] codes = ["NOAUTH", "WRONGPASS", nameof(ConnectionFailureType.AuthenticationFailure)];
+        if (codes.Any(code => told.Contains(code, StringComparison.Ordinal)))
+        {
+            return new($"Redis {location} wants a password: the configuration string has none, or a wrong one.") { NotTaken = true };
+        }
+
+        const string Mark = "faulted: ";
+        var at = told.LastIndexOf(Mark, StringComparison.Ordinal);
+        var reason = at < 0 ? "" : $" ({told[(at + Mark.Length)..].Split(' ', 2)[0]})";
+        return new($"Redis {location} cannot be reached{reason}.") { NotTaken = true };
+    }
+
     public static bool IsUnknownScript(RedisServerException exception) =>
         exception.Message.StartsWith("NOSCRIPT", StringComparison.Ordinal);
 
@@ -58,17 +73,9 @@ internal static class RedisErrors
 
     private static TokenStoreUnavailableException Lost(RedisConnectionException exception, string location)
     {
-        if (exception.ToString().Contains("NOAUTH", StringComparison.Ordinal)
-            || exception.FailureType == ConnectionFailureType.AuthenticationFailure)
-        {
-            return new($"Redis {location} wants a password: the configuration string has none, or a wrong one.", exception)
-            {
-                NotTaken = true,
-            };
-        }
-
         // No connection to send it on, as opposed to one that broke with the command on its way.
         return exception.FailureType is ConnectionFailureType.UnableToResolvePhysicalConnection or ConnectionFailureType.UnableToConnect
+            or ConnectionFailureType.AuthenticationFailure
             ? new($"Redis {location} cannot be reached.", exception) { NotTaken = true }
             : new($"The connection to Redis {location} was lost ({exception.FailureType}).", exception);
     }

@@ -17,7 +17,7 @@ internal static class RedisInspection
         if (role == "slave")
         {
             throw new TokenStoreUnavailableException(
-                $"Redis {RedisLink.Format(server.EndPoint)} is a replica of {info!.GetValueOrDefault("master_host")}:"
+                $"Redis {link.Location} is a replica of {info!.GetValueOrDefault("master_host")}:"
                 + $"{info!.GetValueOrDefault("master_port")} and takes no writes: give the master's address.")
             { NotTaken = true };
         }
@@ -41,6 +41,13 @@ internal static class RedisInspection
             .Where(server => server.IsConnected).ToArray();
         if (servers.Any(server => server.ServerType == ServerType.Cluster))
         {
+            if (link.IsRelayed)
+            {
+                throw new TokenStoreUnavailableException(
+                    $"Redis {link.Location} is a cluster, where only the user default can be used: give that one the rights, and leave "
+                    + "user= out.") { NotTaken = true };
+            }
+
             var owner = await link.AskAsync(() => link.Database.IdentifyEndpointAsync(keys.Sequence), cancellationToken);
             return owner is null
                 ? throw new TokenStoreUnavailableException($"No node of the Redis cluster {link.Location} owns the slot of the keys.")
@@ -54,26 +61,12 @@ internal static class RedisInspection
         {
             1 => masters[0],
             0 when servers.Length > 0 => servers[0],
-            0 => throw await NotConnectedAsync(link, cancellationToken),
+            0 => throw link.FirstFault ?? new TokenStoreUnavailableException($"{link.Fault}") { NotTaken = true },
             _ => throw new TokenStoreUnavailableException(
                 $"Redis {link.Location}: {masters.Length} of these are masters of their own, and a mark would be at one of them only: "
                 + "use Provider Quorum for independent servers.")
             { NotTaken = true },
         };
-    }
-
-    /// <summary>What the client says when it is asked for something: why there is no connection.</summary>
-    private static async ValueTask<TokenStoreUnavailableException> NotConnectedAsync(RedisLink link, CancellationToken cancellationToken)
-    {
-        try
-        {
-            await link.AskAsync(() => link.Database.PingAsync(), cancellationToken);
-            return new TokenStoreUnavailableException($"Redis {link.Location} was connected to only just now; try again.") { NotTaken = true };
-        }
-        catch (TokenStoreUnavailableException e)
-        {
-            return e;
-        }
     }
 
     /// <summary>null when the user may not ask.</summary>

@@ -12,12 +12,12 @@ internal sealed class RedisKeys(string prefix)
 {
     private readonly string _resource = $"{{{prefix}}}:r:";
 
-    /// <summary>Sorted set: session → when it ends or ended, in ms of the server's clock. One that is missing has ended long ago or
-    /// vouched for its silence.</summary>
+    /// <summary>Hash: session → <c>ends:time to live</c>, both in ms; when it ends or ended is of 13 digits, of the server's clock. One
+    /// that is missing has ended long ago or vouched for its silence.</summary>
     public RedisKey Sessions { get; } = $"{{{prefix}}}:sessions";
 
-    /// <summary>Hash: session → its time to live in ms.</summary>
-    public RedisKey Lifetimes { get; } = $"{{{prefix}}}:lifetimes";
+    /// <summary>Sorted set: session → when it was started, in ms; to forget sessions by.</summary>
+    public RedisKey Started { get; } = $"{{{prefix}}}:started";
 
     /// <summary>Sorted set of <c>session LF resource</c>, all with score 0: where a session is registered below the mark.</summary>
     public RedisKey Revoked { get; } = $"{{{prefix}}}:revoked";
@@ -37,7 +37,8 @@ internal sealed class RedisKeys(string prefix)
     /// <summary>The channel that changes are told on: <c>mark blank resource</c>.</summary>
     public RedisValue Channel { get; } = $"{{{prefix}}}:changed";
 
-    /// <summary>Hash of a resource: <c>mark</c>, <c>at</c>, <c>seq</c>, and <c>w:session</c> → <c>token:sequence</c> for each writer.</summary>
+    /// <summary>Hash of a resource: <c>mark</c> → <c>mark:sequence:seconds:microseconds</c> of its latest change, and for each writer
+    /// <c>w:session</c> → <c>token:sequence of the step</c>. Tokens and sequences of steps have 19 digits.</summary>
     public RedisKey Resource(ResourceKey resource) => _resource + resource.Value;
 
     /// <summary>A number as 19 digits: the numbers of Lua are exact to 2^53 only, such strings compare as the numbers do.</summary>

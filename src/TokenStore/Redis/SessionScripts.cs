@@ -9,18 +9,23 @@ internal static class SessionScripts
     /// <summary>Answers 1, or 0 when the name was used before.</summary>
     private static readonly RedisScript StartScript = new(
         """
-        -- KEYS: 1 sessions, 2 lifetimes, 3 revoked
+        -- KEYS: 1 sessions, 2 started, 3 revoked
         -- ARGV: 1 session, 2 time to live in ms, 3 for how many ms an ended session is remembered
         local clock = redis.call('TIME')
         local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
-        if redis.call('ZADD', KEYS[1], 'NX', now + tonumber(ARGV[2]), ARGV[1]) == 0 then return 0 end
-        redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
+        local life = string.format('%013.0f', now + tonumber(ARGV[2])) .. ':' .. ARGV[2]
+        if redis.call('HSETNX', KEYS[1], ARGV[1], life) == 0 then return 0 end
+        redis.call('ZADD', KEYS[2], now, ARGV[1])
 
         -- No hold is that long: what these sessions have left behind counts no more.
-        for _, old in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now - tonumber(ARGV[3]), 'LIMIT', 0, 1000)) do
-          redis.call('ZREM', KEYS[1], old)
-          redis.call('HDEL', KEYS[2], old)
-          redis.call('ZREMRANGEBYLEX', KEYS[3], '[' .. old .. '\n', '(' .. old .. '\11')
+        local forgotten = now - tonumber(ARGV[3])
+        for _, old in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', forgotten, 'LIMIT', 0, 1000)) do
+          local ended = redis.call('HGET', KEYS[1], old)
+          if not ended or tonumber(string.sub(ended, 1, 13)) <= forgotten then
+            redis.call('HDEL', KEYS[1], old)
+            redis.call('ZREM', KEYS[2], old)
+            redis.call('ZREMRANGEBYLEX', KEYS[3], '[' .. old .. '\n', '(' .. old .. '\11')
+          end
         end
         return 1
         """);
@@ -29,38 +34,39 @@ internal static class SessionScripts
     /// and the server's clock.</summary>
     private static readonly RedisScript HeartbeatScript = new(
         """
-        -- KEYS: 1 sessions, 2 lifetimes, 3 revoked, 4 sequence
+        -- KEYS: 1 sessions, 2 revoked, 3 sequence
         -- ARGV: 1 session, 2 so many resources at most
         local clock = redis.call('TIME')
         local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
-        local ends = redis.call('ZSCORE', KEYS[1], ARGV[1])
-        if not ends or tonumber(ends) <= now then return false end
-        redis.call('ZADD', KEYS[1], now + tonumber(redis.call('HGET', KEYS[2], ARGV[1])), ARGV[1])
+        local life = redis.call('HGET', KEYS[1], ARGV[1])
+        if not life or tonumber(string.sub(life, 1, 13)) <= now then return false end
+        local lives = string.sub(life, 15)
+        redis.call('HSET', KEYS[1], ARGV[1], string.format('%013.0f', now + tonumber(lives)) .. ':' .. lives)
         return {
-          redis.call('GET', KEYS[4]) or '0',
-          redis.call('ZRANGEBYLEX', KEYS[3], '[' .. ARGV[1] .. '\n', '(' .. ARGV[1] .. '\11', 'LIMIT', 0, ARGV[2]),
+          redis.call('GET', KEYS[3]) or '0',
+          redis.call('ZRANGEBYLEX', KEYS[2], '[' .. ARGV[1] .. '\n', '(' .. ARGV[1] .. '\11', 'LIMIT', 0, ARGV[2]),
           now
         }
         """);
 
     private static readonly RedisScript EndScript = new(
         """
-        -- KEYS: 1 sessions, 2 lifetimes, 3 revoked
+        -- KEYS: 1 sessions, 2 started, 3 revoked
         -- ARGV: 1 session, 2 '1' if nothing of it is on its way, 3 channel
         local clock = redis.call('TIME')
         local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
-        local ends = redis.call('ZSCORE', KEYS[1], ARGV[1])
-        if not ends then return end
+        local life = redis.call('HGET', KEYS[1], ARGV[1])
+        if not life then return end
         local from, to = '[' .. ARGV[1] .. '\n', '(' .. ARGV[1] .. '\11'
         if ARGV[2] == '1' then
           -- A session that is not known holds nobody back: the next step at each resource sweeps what is left of it there.
-          redis.call('ZREM', KEYS[1], ARGV[1])
-          redis.call('HDEL', KEYS[2], ARGV[1])
+          redis.call('HDEL', KEYS[1], ARGV[1])
+          redis.call('ZREM', KEYS[2], ARGV[1])
           for _, member in ipairs(redis.call('ZRANGEBYLEX', KEYS[3], from, to)) do
             redis.call('PUBLISH', ARGV[3], '0 ' .. string.sub(member, #ARGV[1] + 2))
           end
-        elseif tonumber(ends) > now then
-          redis.call('ZADD', KEYS[1], now, ARGV[1])
+        elseif tonumber(string.sub(life, 1, 13)) > now then
+          redis.call('HSET', KEYS[1], ARGV[1], string.format('%013.0f', now) .. string.sub(life, 14))
         end
         redis.call('ZREMRANGEBYLEX', KEYS[3], from, to)
         """);
@@ -72,7 +78,7 @@ internal static class SessionScripts
         RedisLink link, RedisKeys keys, string session, TimeSpan timeToLive, CancellationToken cancellationToken)
     {
         var reply = await link.RunAsync(
-            StartScript, [keys.Sessions, keys.Lifetimes, keys.Revoked],
+            StartScript, [keys.Sessions, keys.Started, keys.Revoked],
             [session, (long)timeToLive.TotalMilliseconds, Remembered], cancellationToken);
         if ((int)reply == 0)
         {
@@ -86,7 +92,7 @@ internal static class SessionScripts
         RedisLink link, RedisKeys keys, string session, CancellationToken cancellationToken)
     {
         var reply = await link.RunAsync(
-            HeartbeatScript, [keys.Sessions, keys.Lifetimes, keys.Revoked, keys.Sequence], [session, Heartbeat.MaxRevoked],
+            HeartbeatScript, [keys.Sessions, keys.Revoked, keys.Sequence], [session, Heartbeat.MaxRevoked],
             cancellationToken);
         if (reply.IsNull)
         {
@@ -102,7 +108,7 @@ internal static class SessionScripts
     public static async ValueTask EndAsync(
         RedisLink link, RedisKeys keys, string session, bool quiet, CancellationToken cancellationToken) =>
         await link.RunAsync(
-            EndScript, [keys.Sessions, keys.Lifetimes, keys.Revoked], [session, quiet ? "1" : "0", keys.Channel], cancellationToken);
+            EndScript, [keys.Sessions, keys.Started, keys.Revoked], [session, quiet ? "1" : "0", keys.Channel], cancellationToken);
 
     /// <summary>The marks that revoke: asked for apart, since a script may only use keys that it was given.</summary>
     private static async ValueTask<ResourceChange[]> MarksAsync(
@@ -120,6 +126,6 @@ internal static class SessionScripts
         var marks = await link.AskAsync(
             () => Task.WhenAll(resources.Select(resource => link.Database.HashGetAsync(keys.Resource(resource), "mark"))),
             cancellationToken);
-        return [.. resources.Zip(marks, (resource, mark) => new ResourceChange(resource, mark.IsNull ? 0 : RedisKeys.Number((string)mark!)))];
+        return [.. resources.Zip(marks, (resource, mark) => new ResourceChange(resource, mark.IsNull ? 0 : RedisKeys.Number(((string)mark!).AsSpan(0, 19))))];
     }
 }

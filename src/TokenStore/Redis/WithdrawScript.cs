@@ -15,9 +15,10 @@ internal static class WithdrawScript
           -- A later step of the session has made it anew: that one stays.
           if found[2] and string.sub(found[2], 21) <= sequence then
             redis.call('HDEL', KEYS[i], 'w:' .. ARGV[1])
-            if string.sub(found[2], 1, 19) < found[1] then
+            local mark = string.sub(found[1], 1, 19)
+            if string.sub(found[2], 1, 19) < mark then
               redis.call('ZREM', KEYS[1], ARGV[1] .. '\n' .. name)
-              redis.call('PUBLISH', ARGV[2], found[1] .. ' ' .. name)
+              redis.call('PUBLISH', ARGV[2], mark .. ' ' .. name)
             end
           end
         end

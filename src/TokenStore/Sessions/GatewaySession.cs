@@ -20,6 +20,10 @@ public sealed class GatewaySession : IAsyncDisposable
     private const int MarginPart = 10;
     private static readonly TimeSpan LongestCall = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan LongestOpen = TimeSpan.FromSeconds(30);
+
+    /// <summary>A gateway whose store is away listens all the same, soon, and says what it waits for.</summary>
+    private static readonly TimeSpan LongestFirstOpen = TimeSpan.FromSeconds(5);
+
     private static readonly TimeSpan FirstRetry = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan LongestRetry = TimeSpan.FromSeconds(1);
 
@@ -60,6 +64,9 @@ public sealed class GatewaySession : IAsyncDisposable
     /// <summary>What the store is and promises.</summary>
     public TokenStoreInfo Info => Store.Info;
 
+    /// <summary>What the store has to promise at least; null for anything.</summary>
+    public SafetyGrade? RequireGrade => _options.RequireGrade;
+
     /// <summary>The session; null before the first. It may have ended.</summary>
     public StoreSession? Current => _current;
 
@@ -85,7 +92,7 @@ public sealed class GatewaySession : IAsyncDisposable
     {
         try
         {
-            await StartAsync(cancellationToken);
+            await StartAsync(LongestFirstOpen, cancellationToken);
         }
         catch (TokenStoreUnavailableException e) when (_options.WaitForStore)
         {
@@ -218,7 +225,7 @@ public sealed class GatewaySession : IAsyncDisposable
                 }
                 else
                 {
-                    await StartAsync(_stop.Token);
+                    await StartAsync(LongestOpen, _stop.Token);
                 }
 
                 failures = 0;
@@ -267,7 +274,7 @@ public sealed class GatewaySession : IAsyncDisposable
         }
     }
 
-    private async ValueTask StartAsync(CancellationToken cancellationToken)
+    private async ValueTask StartAsync(TimeSpan openWithin, CancellationToken cancellationToken)
     {
         var before = _current;
         if (before is null && !_options.WaitForStore)
@@ -277,7 +284,7 @@ public sealed class GatewaySession : IAsyncDisposable
         }
         else
         {
-            await OpenSharedAsync(cancellationToken);
+            await OpenSharedAsync(openWithin, cancellationToken);
         }
 
         if (Info.Grade < _options.RequireGrade)
@@ -314,14 +321,14 @@ public sealed class GatewaySession : IAsyncDisposable
         }
     }
 
-    private async Task OpenSharedAsync(CancellationToken cancellationToken) => await _calls.ProbeAsync(
+    private async Task OpenSharedAsync(TimeSpan within, CancellationToken cancellationToken) => await _calls.ProbeAsync(
         StoreOperation.Open, 0,
         static async (store, _, token) =>
         {
             await store.OpenAsync(token);
             return true;
         },
-        cancellationToken, LongestOpen);
+        cancellationToken, within);
 
     private async Task EndAtStoreAsync(string session, bool quiet) => await _calls.ProbeAsync(
         StoreOperation.EndSession, (session, quiet),

@@ -6,10 +6,18 @@ namespace FenceGateway.Fleet.Tests.World;
 /// <summary>What is done to a fleet. Each fault is over when its task completes; whether everything healed is the world's to see.</summary>
 internal static class FleetFaults
 {
-    private static readonly TimeSpan Ttl = FleetTimes.SessionTtl;
+    private static readonly TimeSpan Ttl = FleetTimes.Short.SessionTtl;
 
     /// <summary>A stopped process has stopped by then, and a killed one's sockets are gone.</summary>
     private static readonly TimeSpan AMoment = TimeSpan.FromMilliseconds(30);
+
+    /// <summary>For a while nothing happens but what holders do, and none of it concerns anybody else.</summary>
+    public static async Task NoneAsync(FleetWorld world, Random random)
+    {
+        var from = world.Now;
+        await WaitAsync(random, 0.2 * Ttl, 0.6 * Ttl);
+        world.RecordBystanders(from, world.Gateways);
+    }
 
     /// <summary>SIGKILL of a gateway; it starts again at once, or when its session may long have ended.</summary>
     public static async Task KillGatewayAsync(FleetWorld world, Random random)
@@ -28,7 +36,7 @@ internal static class FleetFaults
         var gateway = Pick(world, random);
         var from = world.Now;
         gateway.Signal(UnixSignal.Stop);
-        await WaitAsync(random, 1.1 * Ttl, Ttl + 1.5 * FleetTimes.InDoubtHold);
+        await WaitAsync(random, 1.1 * Ttl, Ttl + 1.5 * FleetTimes.Short.InDoubtHold);
         gateway.Signal(UnixSignal.Continue);
         world.RecordBystanders(from, Others(world, gateway));
     }
@@ -83,6 +91,15 @@ internal static class FleetFaults
         await server.RestartEmptyAsync!();
         await WaitAsync(random, TimeSpan.Zero, Ttl);
         world.RecordBystanders(from, world.Gateways);
+    }
+
+    /// <summary>Everything goes down, and the store comes back with nothing: no gateway has the marks in memory either.</summary>
+    public static async Task LoseEverythingAsync(FleetWorld world, Random random)
+    {
+        await Task.WhenAll([.. world.Gateways.Select(g => g.KillAsync()), .. world.Store.Servers.Select(s => s.KillAsync())]);
+        await Task.WhenAll(world.Store.Servers.Select(s => s.RestartEmptyAsync!()));
+        await Task.WhenAll(world.Gateways.Select(g => g.StartAsync()));
+        await WaitAsync(random, 0.2 * Ttl, Ttl);
     }
 
     private static async Task LoseStoreAsync(

@@ -7,6 +7,13 @@ namespace FenceGateway.Fleet.Tests.World;
 /// <summary>One gateway of a fleet: a process that can be killed and started again, with its own way to the store.</summary>
 internal sealed class FleetGateway : IAsyncDisposable
 {
+    /// <summary>Much of what these tests cost is the start of gateways: less is measured for better code later.</summary>
+    private static readonly Dictionary<string, string?> QuickStart = new(StringComparer.Ordinal)
+    {
+        ["DOTNET_TieredPGO"] = "0",
+        ["DOTNET_gcConcurrent"] = "0",
+    };
+
     private readonly TempFolder _folder = new();
     private readonly GatewayProcessOptions _options;
     private readonly List<TcpProxy> _proxies;
@@ -17,18 +24,17 @@ internal sealed class FleetGateway : IAsyncDisposable
     /// <param name="service">The service behind it.</param>
     /// <param name="store">The fleet's store.</param>
     /// <param name="prefix">The fleet's key prefix.</param>
+    /// <param name="times">Of its session and its policy.</param>
     /// <param name="proxied">Whether it reaches the store through proxies.</param>
-    /// <param name="sessionTtl">Null for <see cref="FleetTimes.SessionTtl"/>.</param>
-    public FleetGateway(
-        string name, Uri service, StoreUnderTest store, string prefix, bool proxied = false, TimeSpan? sessionTtl = null)
+    public FleetGateway(string name, Uri service, StoreUnderTest store, string prefix, FleetTimes times, bool proxied)
     {
         Name = name;
         _proxies = proxied ? [.. store.Servers.Select(s => new TcpProxy(s.Port))] : [];
         var ports = proxied ? _proxies.Select(p => p.Port) : store.Servers.Select(s => s.Port);
-        _options = new GatewayProcessOptions { ConfigFile = _folder.File("gateway.json") };
+        _options = new GatewayProcessOptions { ConfigFile = _folder.File("gateway.json"), Environment = QuickStart };
         File.WriteAllText(
             _options.ConfigFile,
-            Configuration(service, store.Configuration(prefix, [.. ports], sessionTtl ?? FleetTimes.SessionTtl)).ToJsonString());
+            Configuration(service, times, store.Configuration(prefix, [.. ports], times.SessionTtl)).ToJsonString());
     }
 
     public string Name { get; }
@@ -80,7 +86,7 @@ internal sealed class FleetGateway : IAsyncDisposable
         _earlier.AddRange(_process!.Output.TakeLast(10));
     }
 
-    private static JsonObject Configuration(Uri service, JsonObject store)
+    private static JsonObject Configuration(Uri service, FleetTimes times, JsonObject store)
     {
         return new JsonObject
         {
@@ -112,9 +118,9 @@ internal sealed class FleetGateway : IAsyncDisposable
                     ["per-order"] = new JsonObject
                     {
                         ["Resource"] = "orders/{id}",
-                        ["DrainTimeout"] = FleetTimes.DrainTimeout.ToString(),
-                        ["InDoubtHold"] = FleetTimes.InDoubtHold.ToString(),
-                        ["WriteTimeout"] = FleetTimes.WriteTimeout.ToString(),
+                        ["DrainTimeout"] = times.DrainTimeout.ToString(),
+                        ["InDoubtHold"] = times.InDoubtHold.ToString(),
+                        ["WriteTimeout"] = times.WriteTimeout.ToString(),
                         ["ExposeMark"] = true,
                     },
                 },

@@ -1,23 +1,35 @@
 namespace FenceGateway.Fleet.Tests.World;
 
-/// <summary>The times of a fleet: short, so that a round takes about two seconds, and in the proportions that the rules need.</summary>
-internal static class FleetTimes
+/// <summary>The times of a fleet, in the proportions that the rules need.</summary>
+internal sealed record FleetTimes
 {
-    public static readonly TimeSpan SessionTtl = TimeSpan.FromSeconds(1);
+    /// <summary>So short that a round with a fault takes two seconds or so.</summary>
+    public static readonly FleetTimes Short = new()
+    {
+        SessionTtl = TimeSpan.FromSeconds(1),
+        InDoubtHold = TimeSpan.FromSeconds(1.2),
+        DrainTimeout = TimeSpan.FromSeconds(0.3),
+        WriteTimeout = TimeSpan.FromSeconds(2),
+    };
+
+    /// <summary>As in the default configuration: nothing happens in a hurry.</summary>
+    public static readonly FleetTimes Default = new()
+    {
+        SessionTtl = TimeSpan.FromSeconds(5),
+        InDoubtHold = TimeSpan.FromSeconds(10),
+        DrainTimeout = TimeSpan.FromSeconds(5),
+        WriteTimeout = TimeSpan.FromSeconds(30),
+    };
+
+    public required TimeSpan SessionTtl { get; init; }
 
     /// <summary>Not less than the session's: it may be ended behind its gateway's back (ZooKeeper).</summary>
-    public static readonly TimeSpan InDoubtHold = TimeSpan.FromSeconds(1.2);
+    public required TimeSpan InDoubtHold { get; init; }
 
-    public static readonly TimeSpan DrainTimeout = TimeSpan.FromSeconds(0.3);
+    public required TimeSpan DrainTimeout { get; init; }
 
-    public static readonly TimeSpan WriteTimeout = TimeSpan.FromSeconds(2);
-
-    /// <summary>Far less than <see cref="InDoubtHold"/>, so that a loaded machine does not turn an honest history into a violation.</summary>
-    public const int MaxServiceMs = 40;
+    public required TimeSpan WriteTimeout { get; init; }
 
     /// <summary>I7 in docs/protocol.md.</summary>
-    public static TimeSpan RecoveryBound => SessionTtl + InDoubtHold + WriteTimeout;
-
-    /// <summary>How long a client waits for an answer; a gateway that is stopped gives none.</summary>
-    public static readonly TimeSpan ClientPatience = TimeSpan.FromSeconds(1.5);
+    public TimeSpan RecoveryBound => SessionTtl + InDoubtHold + WriteTimeout;
 }

@@ -13,8 +13,13 @@ internal sealed class FleetWorld : IAsyncDisposable
     private const int Resources = 3;
     private const int Holders = 4;
 
-    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(10);
-    private static readonly TimeSpan AfterRefusal = TimeSpan.FromMilliseconds(30);
+    private static readonly FleetTimes Times = FleetTimes.Short;
+
+    /// <summary>How long a client waits for an answer; a gateway that is stopped gives none.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1.5);
+
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(15);
+    private static readonly TimeSpan AfterRefusal = TimeSpan.FromMilliseconds(40);
     private static readonly TimeSpan BystanderPause = TimeSpan.FromMilliseconds(50);
 
     private readonly SlowService _service;
@@ -23,19 +28,18 @@ internal sealed class FleetWorld : IAsyncDisposable
     private readonly ConcurrentQueue<StoreOutage> _outages = new();
     private readonly ConcurrentQueue<Recovery> _recoveries = new();
     private readonly ConcurrentQueue<Bystander> _bystanders = new();
-    private readonly List<Task> _clients = [];
-    private volatile bool _ending;
+    private volatile bool _resting = true;
 
-    private FleetWorld(SlowService service, StoreUnderTest store, int gateways, bool proxied)
+    private FleetWorld(SlowService service, StoreUnderTest store, int gateways)
     {
         _service = service;
-        _client = new RecordingClient(service.Clock, FleetTimes.ClientPatience);
+        _client = new RecordingClient(service.Clock, Patience);
         Store = store;
         var prefix = store.NewPrefix();
         Gateways =
         [
             .. Enumerable.Range(0, gateways)
-                .Select(i => new FleetGateway(((char)('A' + i)).ToString(), service.Address, store, prefix, proxied)),
+                .Select(i => new FleetGateway(((char)('A' + i)).ToString(), service.Address, store, prefix, Times, store.Servers.Count > 0)),
         ];
     }
 
@@ -52,17 +56,16 @@ internal sealed class FleetWorld : IAsyncDisposable
         Answers = _client.Answers,
         Outages = [.. _outages],
         Recoveries = [.. _recoveries],
-        RecoveryBound = FleetTimes.RecoveryBound,
+        RecoveryBound = Times.RecoveryBound,
         Bystanders = [.. _bystanders],
     };
 
     /// <param name="random">For everything that happens in it.</param>
     /// <param name="store">A running store.</param>
     /// <param name="gateways">How many.</param>
-    /// <param name="proxied">Whether each gateway reaches the store through proxies of its own.</param>
-    public static async Task<FleetWorld> StartAsync(Random random, StoreUnderTest store, int gateways, bool proxied = false)
+    public static async Task<FleetWorld> StartAsync(Random random, StoreUnderTest store, int gateways)
     {
-        var world = new FleetWorld(await SlowService.StartAsync(new Random(random.Next())), store, gateways, proxied);
+        var world = new FleetWorld(await SlowService.StartAsync(new Random(random.Next())), store, gateways);
         try
         {
             await Task.WhenAll(world.Gateways.Select(g => g.StartAsync()));
@@ -73,29 +76,32 @@ internal sealed class FleetWorld : IAsyncDisposable
             throw;
         }
 
-        world._clients.AddRange(Enumerable.Range(0, Holders).Select(_ => world.HoldAsync(new Random(random.Next()))));
-        world._clients.AddRange(world.Gateways.Select(world.StandByAsync));
         return world;
     }
 
-    /// <summary>Injects the fault again and again; each time everything has to heal before the next.</summary>
+    /// <summary>
+    /// Injects the fault again and again while holders work; each time everything has to heal before the next. Afterwards
+    /// nothing is under way, and the history is complete.
+    /// </summary>
     public async Task RunAsync(Random random, int rounds, Func<Random, Task> fault)
     {
-        await HealAsync(random);
-        for (var round = 0; round < rounds; round++)
+        _resting = false;
+        var clients = Enumerable.Range(0, Holders).Select(_ => HoldAsync(new Random(random.Next()))).Concat(Gateways.Select(StandByAsync)).ToList();
+        try
         {
-            await Task.Delay(TimeSpan.FromMilliseconds(random.Next(100, 400)), TimeProvider.System);
-            await fault(random);
             await HealAsync(random);
+            for (var round = 0; round < rounds; round++)
+            {
+                await Task.Delay(TimeSpan.FromMilliseconds(random.Next(100, 400)), TimeProvider.System);
+                await fault(random);
+                await HealAsync(random);
+            }
         }
-    }
-
-    /// <summary>Lets everything end in peace; the history is complete then.</summary>
-    public async Task EndAsync()
-    {
-        _ending = true;
-        await Task.WhenAll(_clients);
-        await _service.EndAsync();
+        finally
+        {
+            _resting = true;
+            await Task.WhenAll(clients);
+        }
     }
 
     public void Record(StoreOutage outage) => _outages.Enqueue(outage);
@@ -112,8 +118,6 @@ internal sealed class FleetWorld : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        _ending = true;
-        await Task.WhenAll(_clients);
         foreach (var gateway in Gateways)
         {
             await gateway.DisposeAsync();
@@ -139,7 +143,7 @@ internal sealed class FleetWorld : IAsyncDisposable
         {
             var answer = await SendAsync(gateway, HttpMethod.Put, path, token);
             var took = TimeProvider.System.GetElapsedTime(start);
-            if (answer.Status == 200 || took > FleetTimes.RecoveryBound + TimeSpan.FromSeconds(5))
+            if (answer.Status == 200 || took > Times.RecoveryBound + TimeSpan.FromSeconds(5))
             {
                 _recoveries.Enqueue(new Recovery(path, token, gateway.Name, took));
                 return;
@@ -149,13 +153,13 @@ internal sealed class FleetWorld : IAsyncDisposable
         }
     }
 
-    /// <summary>One holder; its client sends one request after the other until the world ends.</summary>
+    /// <summary>One holder; its client sends one request after the other until the world rests.</summary>
     private async Task HoldAsync(Random random)
     {
         var mine = new long[Resources];
         var (resource, gateway) = (0, Gateways[0]);
         GatewayAnswer? answer = null;
-        while (!_ending)
+        while (!_resting)
         {
             // After a 503 most try again as they are, be it at another gateway.
             if (answer?.Status != 503 || random.Next(3) == 0)
@@ -181,7 +185,7 @@ internal sealed class FleetWorld : IAsyncDisposable
 
     private async Task StandByAsync(FleetGateway gateway)
     {
-        while (!_ending)
+        while (!_resting)
         {
             _ = await SendAsync(gateway, HttpMethod.Put, gateway.Bystander, 1);
             await Task.Delay(BystanderPause, TimeProvider.System);

@@ -14,7 +14,7 @@ public sealed class ConfigurationProblemTests
     [InlineData("\"FencingPolicies\": \"x\"", "$.FenceGateway.FencingPolicies", "where an object is expected")]
     [InlineData("\"FencingPolicies\": { \"a.b\": {} }", "$.FenceGateway.FencingPolicies['a.b'].Resource", "is required")]
     [InlineData("\"TokenStore\": { \"Provider\": \"Memry\" }", "$.FenceGateway.TokenStore.Provider", "did you mean 'Memory'?")]
-    [InlineData("\"TokenStore\": { \"Provider\": \"1\" }", "$.FenceGateway.TokenStore.Provider", "one of Embedded, Memory")]
+    [InlineData("\"TokenStore\": { \"Provider\": \"1\" }", "$.FenceGateway.TokenStore.Provider", "one of Memory, Embedded, Redis")]
     [InlineData("\"TokenStore\": { \"MaxActiveResources\": 1 }", "$.FenceGateway.TokenStore.MaxActiveResources", "16 to 16777216")]
     [InlineData("\"TokenStore\": { \"MaxActiveResources\": 2.5 }", "$.FenceGateway.TokenStore.MaxActiveResources", "a whole number")]
     [InlineData("\"TokenStore\": { \"Embedded\": { \"Path\": \"\" } }", "$.FenceGateway.TokenStore.Embedded.Path", "is required")]

@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
@@ -45,6 +46,10 @@ public sealed class ConfigurationSchemaTests
     [InlineData("""{ "FenceGateway": { "FencingPolicies": { "a": { "Resource": "x", "DrainTimeout": "5" } } } }""")]
     [InlineData("""{ "FenceGateway": { "TokenStore": { "MaxActiveResources": 1 } } }""")]
     [InlineData("""{ "FenceGateway": { "TokenStore": "Memory" } }""")]
+    [InlineData("""{ "FenceGateway": { "TokenStore": { "RequireGrade": "Volatile" } } }""")]
+    [InlineData("""{ "FenceGateway": { "TokenStore": { "Provider": "Redis", "Redis": "127.0.0.1:6379" } } }""")]
+    [InlineData("""{ "FenceGateway": { "TokenStore": { "Provider": "Etcd", "Etcd": { "Endpoints": "http://127.0.0.1:2379" } } } }""")]
+    [InlineData("""{ "FenceGateway": { "TokenStore": { "Replicate": { "Regions": { "eu": {} } } } } }""")]
     [InlineData("""{ "FenceGateway": { "ResiliencePolicies": { "a": { "CircuitBreaker": { "FailureRatio": 1.5 } } } } }""")]
     [InlineData("""{ "FenceGateway": { "ResiliencePolicies": { "a": { "CircuitBreaker": { "FailureStatuses": [ "x" ] } } } } }""")]
     [InlineData("""{ "FenceGateway": { "ResiliencePolicies": { "a": { "CircuitBreaker": { "FailureStatuses": [ 200 ] } } } } }""")]
@@ -78,6 +83,7 @@ public sealed class ConfigurationSchemaTests
                 { IsGenericType: true } map when map.GetGenericTypeDefinition() == typeof(Dictionary<,>)
                     => Keys(map.GetGenericArguments()[1], $"{at}:name"),
                 { IsClass: true } nested when nested != typeof(string) && nested != typeof(List<string>) && nested != typeof(List<int>) => Keys(nested, at),
+                _ when property.GetValue(options) is null && property.IsDefined(typeof(RequiredAttribute), inherit: true) => [$"{at}="],
                 _ => [$"{at}={Text(property.GetValue(options))}"],
             };
             foreach (var key in keys)
@@ -119,7 +125,7 @@ public sealed class ConfigurationSchemaTests
             return errors;
         }
 
-        if (schema["enum"] is JsonArray names && !names.Any(n => n!.ToString() == value?.ToString()))
+        if (schema["enum"] is JsonArray names && !names.Any(n => n?.ToString() == value?.ToString()))
         {
             errors.Add($"{path}: not in enum");
         }

@@ -27,6 +27,7 @@ public sealed class GatewayConfigurationTests
         policy.WriteTimeout.ShouldBe(TimeSpan.FromSeconds(30));
         policy.Reads.ShouldBe(FencedReads.Advance);
         policy.AdvanceOn.ShouldBe(AdvanceOn.Admission);
+        policy.StoreUnavailable.ShouldBe(StoreUnavailableAction.Reject);
         policy.ExposeMark.ShouldBeFalse();
         configuration.Current.Options.TokenStore.Provider.ShouldBe(TokenStoreProvider.Embedded);
         (configuration.Current.Routes.Count, configuration.Current.Clusters.Count).ShouldBe((1, 1));

@@ -18,7 +18,7 @@ public sealed class AttemptResultTests
                 _ => ForwardEnd.InDoubt,
             };
             Classify(error).End.ShouldBe(end, error.ToString());
-            Classify(error, new IOException("reset"), timedOut: true).End.ShouldBe(end, error.ToString());
+            Classify(error, new IOException("reset"), AttemptFault.TimedOut).End.ShouldBe(end, error.ToString());
         }
 
         Classify((ForwarderError)12345).End.ShouldBe(ForwardEnd.InDoubt);
@@ -64,7 +64,7 @@ public sealed class AttemptResultTests
         Classify(ForwarderError.Request, exception).End.ShouldBe(ForwardEnd.InDoubt);
         var result = Classify(ForwarderError.RequestTimedOut, new TaskCanceledException());
         (result.End, result.Fault).ShouldBe((ForwardEnd.InDoubt, AttemptFault.TimedOut));
-        result = Classify(ForwarderError.RequestCanceled, new TaskCanceledException(), timedOut: true);
+        result = Classify(ForwarderError.RequestCanceled, new TaskCanceledException(), AttemptFault.TimedOut);
         (result.End, result.Fault).ShouldBe((ForwardEnd.InDoubt, AttemptFault.TimedOut));
     }
 
@@ -75,6 +75,13 @@ public sealed class AttemptResultTests
         (result.End, result.Fault).ShouldBe((ForwardEnd.InDoubt, AttemptFault.Client));
     }
 
-    private static AttemptResult Classify(ForwarderError error, Exception? exception = null, bool timedOut = false) =>
-        AttemptResult.Classify(error, exception, timedOut, status: 0, TimeSpan.Zero);
+    [Fact]
+    public void Classify_CutAtTheEndOfTheSession_IsInDoubtAndNobodysFault()
+    {
+        var result = Classify(ForwarderError.RequestCanceled, new TaskCanceledException(), AttemptFault.SessionEnded);
+        (result.End, result.Fault).ShouldBe((ForwardEnd.InDoubt, AttemptFault.SessionEnded));
+    }
+
+    private static AttemptResult Classify(ForwarderError error, Exception? exception = null, AttemptFault cut = AttemptFault.None) =>
+        AttemptResult.Classify(error, exception, cut, status: 0, TimeSpan.Zero);
 }

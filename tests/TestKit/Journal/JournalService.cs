@@ -89,8 +89,8 @@ public sealed class JournalService : IAsyncDisposable
     /// The next request that arrives, held or not; each is handed out once, in the order of arrival, also those that came
     /// before the call.
     /// </summary>
-    public Task<ServiceArrival> NextArrivalAsync() =>
-        _arrivals.Reader.ReadAsync().AsTask().WithinLimit("a request to arrive at the service");
+    public Task<ServiceArrival> NextArrivalAsync(TimeSpan? limit = null) =>
+        _arrivals.Reader.ReadAsync().AsTask().WithinLimit("a request to arrive at the service", limit);
 
     public async ValueTask DisposeAsync()
     {

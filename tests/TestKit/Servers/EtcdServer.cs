@@ -11,12 +11,14 @@ public sealed class EtcdServer : IAsyncDisposable
 {
     private readonly TempFolder _folder = new();
     private readonly string _name;
+    private readonly string[] _arguments;
     private string _cluster;
     private ChildProcess? _process;
 
-    internal EtcdServer(string name)
+    internal EtcdServer(string name, params string[] arguments)
     {
         _name = name;
+        _arguments = arguments;
         _cluster = $"{name}={PeerAddress}";
     }
 
@@ -33,10 +35,11 @@ public sealed class EtcdServer : IAsyncDisposable
 
     private ChildProcess Process => _process ?? throw new InvalidOperationException("It was not started.");
 
+    /// <param name="arguments">Further arguments: <c>--election-timeout=500</c>.</param>
     /// <exception cref="FileNotFoundException">etcd is not installed.</exception>
-    public static async Task<EtcdServer> StartAsync()
+    public static async Task<EtcdServer> StartAsync(params string[] arguments)
     {
-        var server = new EtcdServer("m1");
+        var server = new EtcdServer("m1", arguments);
         try
         {
             server.Launch(server._cluster);
@@ -118,6 +121,7 @@ public sealed class EtcdServer : IAsyncDisposable
             "--logger", "zap",
             "--log-outputs", "stderr",
             "--log-level", "error",
+            .. _arguments,
         ]);
     }
 

@@ -104,6 +104,29 @@ public sealed class FenceRegistrationTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task Changed_MarkLoweredByAnOperatorElsewhere_IsNotAnsweredFromMemory()
+    {
+        var first = Admit(33);
+        await _store.ReplyAsync(EnterStatus.Stale, 50);
+        (await first).Status.ShouldBe(AdmissionStatus.Stale);
+        FenceTable.TryAdmit(_fence, new(33), isWrite: true, out _).ShouldBeTrue();
+        Tell(7);
+        var again = _table.Get("orders/1");
+        FenceTable.TryAdmit(again, new(33), isWrite: true, out _).ShouldBeFalse("the store has to say");
+        again.Mark.ShouldBe(0);
+    }
+
+    [Fact]
+    public async Task Idle_FenceWithNothingToLose_IsForgotten()
+    {
+        var first = Admit(33);
+        await _store.ReplyAsync(EnterStatus.Stale, 50);
+        await first;
+        _time.Advance(3 * Idle);
+        _table.Get("orders/1").ShouldNotBeSameAs(_fence);
+    }
+
+    [Fact]
     public async Task AdmitAsync_HeldElsewhere_AsksAgainWhenTold()
     {
         var newer = Admit(34);

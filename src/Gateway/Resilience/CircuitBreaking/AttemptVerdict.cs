@@ -20,7 +20,7 @@ internal static class AttemptVerdicts
 {
     public static AttemptVerdict Judge(this CircuitBreakerPolicy policy, in AttemptResult result) => result.Fault switch
     {
-        AttemptFault.Client or AttemptFault.Gateway => AttemptVerdict.Neutral,
+        AttemptFault.Client or AttemptFault.Gateway or AttemptFault.SessionEnded => AttemptVerdict.Neutral,
         not AttemptFault.None => AttemptVerdict.Failed,
         _ when policy.FailureStatuses.Contains(result.Status) => AttemptVerdict.Failed,
         // An upgraded connection lasts as long as its two ends want it to.

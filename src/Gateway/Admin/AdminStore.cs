@@ -1,0 +1,36 @@
+using System.Text.Json.Nodes;
+using FenceGateway.Gateway.Configuration;
+using FenceGateway.TokenStore;
+
+namespace FenceGateway.Gateway.Admin;
+
+/// <summary>The token store and this gateway's session in it: <c>/admin/v1/store</c>. From memory, so that it answers while the store is away.</summary>
+internal sealed class AdminStore(GatewaySession session, FenceTable table)
+{
+    public Task ShowAsync(HttpContext context) => AdminJson.WriteAsync(context, 200, Describe());
+
+    private JsonObject Describe()
+    {
+        var info = session.Info;
+        return new JsonObject
+        {
+            ["provider"] = info.Provider,
+            ["location"] = info.Location,
+            ["grade"] = info.Grade.ToString(),
+            ["gradeReasons"] = new JsonArray([.. info.GradeReasons.Select(reason => JsonValue.Create(reason))]),
+            ["requireGrade"] = session.RequireGrade?.ToString(),
+            ["fault"] = session.Fault,
+            ["session"] = Describe(session.Current),
+            ["calls"] = session.CallCount,
+            ["registrations"] = table.CountRegistered(),
+        };
+    }
+
+    /// <summary>A session without an end has no time left: it lives as long as the process.</summary>
+    private static JsonObject? Describe(StoreSession? current) => current is null ? null : new JsonObject
+    {
+        ["id"] = current.Id,
+        ["alive"] = current.IsAlive,
+        ["remaining"] = current.Remaining is { } left ? Durations.Write(TimeSpan.FromMilliseconds(Math.Floor(left.TotalMilliseconds))) : null,
+    };
+}

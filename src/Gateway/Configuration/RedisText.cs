@@ -1,0 +1,80 @@
+using System.Net;
+
+namespace FenceGateway.Gateway.Configuration;
+
+/// <summary>A StackExchange.Redis configuration string, as far as it can be told right from wrong without a server.</summary>
+internal static class RedisText
+{
+    /// <summary>The options whose values are no secrets.</summary>
+    public static readonly string[] PlainOptions =
+    [
+        "abortConnect", "allowAdmin", "channelPrefix", "configChannel", "configCheckSeconds", "connectRetry", "connectTimeout",
+        "defaultDatabase", "highPriorityThreads", "keepAlive", "name", "proxy", "resolveDns", "responseTimeout", "serviceName", "ssl",
+        "sslHost", "sslProtocols", "syncTimeout", "tiebreaker", "version", "writeBuffer",
+    ];
+
+    public static readonly string[] Options = [.. PlainOptions, "password"];
+
+    private static readonly string[] Flags = ["abortConnect", "allowAdmin", "resolveDns", "ssl"];
+
+    private static readonly string[] Numbers =
+    [
+        "configCheckSeconds", "connectRetry", "connectTimeout", "defaultDatabase", "keepAlive", "responseTimeout", "syncTimeout", "writeBuffer",
+    ];
+
+    /// <summary>The servers it names, in lower case.</summary>
+    public static IEnumerable<string> Servers(string text) =>
+        Parts(text).Where(part => !part.Contains('=', StringComparison.Ordinal)).Select(part => WithPort(part.ToLowerInvariant()));
+
+    /// <summary>The number of the database; 0 when it names none.</summary>
+    public static string Database(string text) => Parts(text)
+        .Where(part => part.StartsWith("defaultDatabase=", StringComparison.OrdinalIgnoreCase))
+        .Select(part => part["defaultDatabase=".Length..].Trim())
+        .LastOrDefault("0");
+
+    /// <summary>What is wrong with it, without its words: they may be secret. Null when nothing is.</summary>
+    public static string? Fault(string text)
+    {
+        var parts = Parts(text);
+        for (var i = 0; i < parts.Length; i++)
+        {
+            if (PartFault(parts[i]) is { } fault)
+            {
+                return $"has {fault}, in its part {i + 1} (parts are separated by commas; a password with a comma cannot be given)";
+            }
+        }
+
+        return Servers(text).Any() ? null : "names no server; begin with host:port, such as 127.0.0.1:6379";
+    }
+
+    private static string? PartFault(string part)
+    {
+        var equals = part.IndexOf('=', StringComparison.Ordinal);
+        if (equals < 0)
+        {
+            return IsServer(part) ? null : "no host:port";
+        }
+
+        var (name, value) = (part[..equals].Trim(), part[(equals + 1)..].Trim());
+        if (!Options.Contains(name, StringComparer.OrdinalIgnoreCase))
+        {
+            var hint = NearestName.Of(name, Options) is { } nearest ? $"; did you mean '{nearest}'?" : "";
+            return $"an option that StackExchange.Redis does not know{hint}";
+        }
+
+        return Flags.Contains(name, StringComparer.OrdinalIgnoreCase) && !bool.TryParse(value, out _) ? $"a {name} that is neither true nor false"
+            : Numbers.Contains(name, StringComparer.OrdinalIgnoreCase) && !int.TryParse(value, out _) ? $"a {name} that is no whole number"
+            : name.Equals("version", StringComparison.OrdinalIgnoreCase) && !Version.TryParse(value, out _) ? "a version that is none"
+            : null;
+    }
+
+    /// <summary><c>host</c>, <c>host:port</c>, <c>[::1]:port</c>.</summary>
+    public static bool IsServer(string text) =>
+        IPEndPoint.TryParse(text, out _)
+        || (Uri.TryCreate("redis://" + text, UriKind.Absolute, out var uri)
+            && uri is { PathAndQuery: "/" or "", UserInfo: "", Fragment: "", Host.Length: > 0, Port: -1 or > 0 });
+
+    private static string WithPort(string server) => server.LastIndexOf(':') > server.LastIndexOf(']') ? server : server + ":6379";
+
+    private static string[] Parts(string text) => text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+}

@@ -1,0 +1,58 @@
+using FenceGateway.Gateway.Configuration;
+using FenceGateway.Gateway.Hosting;
+using FenceGateway.TokenStore;
+using FenceGateway.TokenStore.Replication;
+
+namespace FenceGateway.Gateway.Replication;
+
+/// <summary>Takes over the marks of every other region of the configuration while the gateway runs.</summary>
+internal sealed class ReplicationService(
+    TokenStoreOptions options,
+    ReplicateOptions replicate,
+    FencingPolicyRegistry policies,
+    GatewaySession session,
+    FenceTable fences,
+    ReplicationMetrics metrics,
+    TimeProvider time,
+    ILogger<MarkReplicator> logger,
+    IServiceProvider services) : IHostedService, IAsyncDisposable
+{
+    private readonly CancellationTokenSource _stop = new();
+    private readonly List<MarkReplicator> _replicators = [];
+    private Task _running = Task.CompletedTask;
+
+    public Task StartAsync(CancellationToken cancellationToken)
+    {
+        _replicators.AddRange(replicate.Regions.Select(region => Make(region.Key, region.Value)));
+        _running = Task.WhenAll(_replicators.Select(r => Task.Run(() => r.RunAsync(_stop.Token), CancellationToken.None)));
+        return Task.CompletedTask;
+    }
+
+    public async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await _stop.CancelAsync();
+        await _running;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        await _running;
+        foreach (var replicator in _replicators)
+        {
+            await replicator.DisposeAsync();
+        }
+
+        _stop.Dispose();
+    }
+
+    private MarkReplicator Make(string name, RegionOptions region) => new(
+        name,
+        TokenStores.Create(region, region.Provider!.Value, region.KeyPrefix ?? options.KeyPrefix, services),
+        fences,
+        session,
+        new MarkReplicatorOptions { Interval = replicate.Interval, InDoubtHold = () => policies.LongestInDoubtHold },
+        time,
+        logger,
+        metrics);
+}

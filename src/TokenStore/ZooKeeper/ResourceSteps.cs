@@ -1,0 +1,298 @@
+using FenceGateway.Fencing;
+
+namespace FenceGateway.TokenStore.ZooKeeper;
+
+/// <summary>What a step decided: the data to write, if any, and the answer once that is done.</summary>
+/// <param name="Next">The new data; null when nothing changes.</param>
+/// <param name="Answer">What the caller gets.</param>
+/// <param name="Waits">Whether the gateway wants to be told of the next change.</param>
+internal readonly record struct Decision<T>(ResourceNode? Next, T Answer, bool Waits = false);
+
+/// <summary>
+/// The atomic steps at a resource. Each reads, decides purely, and has the decision confirmed in one change of the ensemble that holds only
+/// if the node still has the version that was read:
+/// <code>
+/// multi [ check SESSION NODE,                 the session lives (Enter only)
+///         setData NODE, version | create NODE | check NODE, version ]
+/// getData NODE, watch                         pipelined behind it: the data for another attempt, or the watch
+/// </code>
+/// A step that loses a race begins again with the data that won. One that is carried out late, after a lost connection, finds another
+/// version. The data that is read may be old: then the version is.
+/// </summary>
+internal sealed class ResourceSteps(ZooKeeperLink link, TimeProvider time)
+{
+    /// <summary>Each lost race is somebody else's step that was taken.</summary>
+    private const int MaxAttempts = 64;
+
+    /// <summary>A node with more data would come near to what ZooKeeper takes in one frame: some 5,000 registered gateways.</summary>
+    private const int MaxData = 512 * 1024;
+
+    private readonly ZooKeeperClient _client = link.Client;
+
+    public ValueTask<EnterReply> EnterAsync(ZooKeeperSession session, EnterRequest request, CancellationToken cancellationToken) => RunAsync(
+        request.Resource, session, StepKind.Enter,
+        (stored, _) => DecideEnterAsync(stored, request, cancellationToken), cancellationToken);
+
+    public async ValueTask WithdrawAsync(string session, Registration registration, CancellationToken cancellationToken) => _ = await RunAsync(
+        registration.Resource, null, StepKind.Withdraw,
+        (stored, unsettled) => ValueTask.FromResult(DecideWithdraw(stored, session, registration, unsettled)), cancellationToken);
+
+    public async ValueTask<bool> SetMarkAsync(SetMarkRequest request, CancellationToken cancellationToken)
+    {
+        long? before = null;
+        return await RunAsync(
+            request.Resource, null, StepKind.Operator,
+            (stored, _) => DecideSetMarkAsync(stored, request, before ??= stored.Mark, cancellationToken), cancellationToken);
+    }
+
+    public ValueTask<int> ResolveAsync(ResourceKey resource, CancellationToken cancellationToken) => RunAsync(
+        resource, null, StepKind.Operator,
+        async (stored, _) =>
+        {
+            var state = await RestoreAsync(stored, "", cancellationToken);
+            var resolved = state.Resolve();
+            return new Decision<int>(resolved > 0 ? Next(stored, resource, state) : null, resolved);
+        },
+        cancellationToken);
+
+    /// <summary>The node, as new as the leader's is now; what is registered there with whether it lives.</summary>
+    public async ValueTask<(StoredResource Stored, ResourceState State)> ReadAsync(ResourceKey resource, CancellationToken cancellationToken)
+    {
+        var stored = await ReadAsync(link.Paths.Resource(resource.Value), resource, synced: true, cancellationToken);
+        return (stored, await RestoreAsync(stored, "", cancellationToken));
+    }
+
+    private async ValueTask<T> RunAsync<T>(
+        ResourceKey key, ZooKeeperSession? session, StepKind kind,
+        Func<StoredResource, bool, ValueTask<Decision<T>>> decide, CancellationToken cancellationToken)
+    {
+        var resource = link.Resources.Take(key);
+        try
+        {
+            await resource.Turn.WaitAsync(cancellationToken);
+            try
+            {
+                return await RunAsync(resource, session, kind, decide, cancellationToken);
+            }
+            finally
+            {
+                resource.Turn.Release();
+            }
+        }
+        catch (ZooKeeperProtocolException e)
+        {
+            throw new TokenStoreUnavailableException(e.Message, e) { NotTaken = true };
+        }
+        finally
+        {
+            link.Resources.Return(resource);
+        }
+    }
+
+    private async ValueTask<T> RunAsync<T>(
+        WatchedResource resource, ZooKeeperSession? session, StepKind kind,
+        Func<StoredResource, bool, ValueTask<Decision<T>>> decide, CancellationToken cancellationToken)
+    {
+        var stored = kind == StepKind.Operator ? null : resource.Latest;
+        stored ??= await ReadAsync(resource.Path, resource.Key, synced: kind != StepKind.Enter, cancellationToken);
+        for (var attempt = 0; attempt < MaxAttempts; attempt++)
+        {
+            var decision = await decide(stored, resource.IsUnsettled);
+            if (decision.Next is null && kind != StepKind.Enter)
+            {
+                return decision.Answer;
+            }
+
+            cancellationToken.ThrowIfCancellationRequested();
+            if (kind == StepKind.Enter)
+            {
+                resource.IsWaiting = decision.Waits;
+            }
+
+            var written = await WriteAsync(resource, session, kind, stored, decision.Next, cancellationToken);
+            if (written.Done)
+            {
+                return decision.Answer;
+            }
+
+            stored = written.Fresh ?? await ReadAsync(resource.Path, resource.Key, synced: true, cancellationToken);
+        }
+
+        throw new TokenStoreUnavailableException($"Other gateways changed {resource.Key} {MaxAttempts} times meanwhile.") { NotTaken = true };
+    }
+
+    /// <summary>Done, or the race is lost and this is the data that won, if it could be read.</summary>
+    private async ValueTask<(bool Done, StoredResource? Fresh)> WriteAsync(
+        WatchedResource resource, ZooKeeperSession? session, StepKind kind, StoredResource stored, ResourceNode? next,
+        CancellationToken cancellationToken)
+    {
+        var request = Request(resource, session, stored, next);
+        var before = resource.BeginWrite(stored.Version);
+        var writing = _client.SendAsync(request, cancellationToken).AsTask();
+        var reading = kind == StepKind.Enter
+            ? _client.SendAsync(ZooKeeperRequest.GetData(resource.Path, watch: true), CancellationToken.None).AsTask()
+            : null;
+        var reply = await writing;
+        var (error, failed) = reply.IsOk ? FirstError(reply.Value) : (reply.Error, -1);
+        if (error != ZooKeeperError.Ok && !error.IsNotTaken())
+        {
+            throw ZooKeeperFailure.Of(_client, error);
+        }
+
+        resource.EndWrite(before);
+        if (error == ZooKeeperError.Ok)
+        {
+            // An operator's step is learnt as if somebody else had taken it, so that this gateway is told as well.
+            if (next is not null && kind != StepKind.Operator)
+            {
+                var stat = reply.Value[^1].Stat;
+                _ = resource.Learn(stored.Node is null
+                    ? new StoredResource(next, 0, reply.Zxid)
+                    : new StoredResource(next, stat.Version, stat.ModifiedZxid));
+            }
+
+            _ = await LearnAsync(resource, reading);
+            return (true, null);
+        }
+
+        if (session is not null && (error == ZooKeeperError.SessionExpired || (error == ZooKeeperError.NoNode && failed == 0)))
+        {
+            link.Ended(session);
+            throw TokenStoreUnavailableException.ForEndedSession(session.Id);
+        }
+
+        return error is ZooKeeperError.BadVersion or ZooKeeperError.NodeExists
+            ? (false, await LearnAsync(resource, reading))
+            : throw ZooKeeperFailure.Of(_client, error);
+    }
+
+    /// <summary>What was read behind a step; tells the gateway when somebody has changed it since.</summary>
+    private async ValueTask<StoredResource?> LearnAsync(WatchedResource resource, Task<ZooKeeperReply<NodeData>>? reading)
+    {
+        if (reading is null || Check(WatchedResources.ToStored(await reading), resource.Key) is not { } fresh)
+        {
+            return null;
+        }
+
+        if (resource.Learn(fresh))
+        {
+            link.Resources.TellIfConcerned(resource);
+        }
+
+        return fresh;
+    }
+
+    private ZooKeeperRequest<MultiResult[]> Request(
+        WatchedResource resource, ZooKeeperSession? session, StoredResource stored, ResourceNode? next)
+    {
+        var data = next?.ToData() ?? [];
+        if (data.Length > MaxData)
+        {
+            throw new TokenStoreUnavailableException($"Too many gateways are registered at {resource.Key}: the limit of a node in ZooKeeper.")
+            {
+                NotTaken = true,
+            };
+        }
+
+        var operation = next is null ? MultiOperation.Check(resource.Path, stored.Version)
+            : stored.Node is null ? MultiOperation.Create(resource.Path, data, link.IsRestricted)
+            : MultiOperation.SetData(resource.Path, data, stored.Version);
+        return session is null
+            ? ZooKeeperRequest.Multi(operation)
+            : ZooKeeperRequest.Multi(MultiOperation.Check(link.Paths.Session(session.Id), -1), operation);
+    }
+
+    private async ValueTask<Decision<EnterReply>> DecideEnterAsync(
+        StoredResource stored, EnterRequest request, CancellationToken cancellationToken)
+    {
+        var state = await RestoreAsync(stored, request.Session, cancellationToken);
+        var step = state.Enter(
+            request.Session, request.Token.Value, request.Oldest.Value, request.Sequence, ToTicks(request.InDoubtHold), time.GetTimestamp());
+        var reply = new EnterReply(
+            step.Status, new FencingToken(state.Mark), time.GetElapsedTime(0, step.HeldFor), step.HeldElsewhere);
+        var changes = state.Mark != stored.Mark
+            || !state.Writers.Select(w => w with { EndedAt = null }).SequenceEqual(stored.Writers);
+        return new Decision<EnterReply>(
+            changes ? Next(stored, request.Resource, state) : null, reply, step.Status == EnterStatus.Draining);
+    }
+
+    private Decision<bool> DecideWithdraw(StoredResource stored, string session, Registration registration, bool unsettled)
+    {
+        var rest = stored.Writers.Where(w => w.Session != session || w.Sequence > registration.Sequence).ToList();
+        // A step that may be carried out yet finds another version then.
+        var changes = stored.Node is not null && (rest.Count < stored.Writers.Count || unsettled);
+        return new(changes ? stored.With(registration.Resource.Value, stored.Mark, rest, NowMilliseconds) : null, true);
+    }
+
+    private async ValueTask<Decision<bool>> DecideSetMarkAsync(
+        StoredResource stored, SetMarkRequest request, long before, CancellationToken cancellationToken)
+    {
+        var state = await RestoreAsync(stored, request.Session, cancellationToken);
+        if (stored.Mark != before || !state.TrySetMark(request.Session, request.Mark, ToTicks(request.InDoubtHold), time.GetTimestamp()))
+        {
+            return new(null, false);
+        }
+
+        var note = new OperatorNote(request.Actor, request.Reason, NowMilliseconds);
+        return new(stored.With(request.Resource.Value, request.Mark, state.Writers, NowMilliseconds, note), true);
+    }
+
+    /// <summary>The state of a resource, with the end of every session but one's own. Nobody else is registered, mostly: no round trip.</summary>
+    private async ValueTask<ResourceState> RestoreAsync(StoredResource stored, string session, CancellationToken cancellationToken)
+    {
+        if (stored.Writers.All(w => w.Session == session))
+        {
+            return ResourceState.Restore(stored.Mark, stored.Writers);
+        }
+
+        var writers = await Task.WhenAll(stored.Writers.Select(async w => w.Session != session
+            ? w with { EndedAt = await link.Sessions.EndedAtAsync(w.Session, cancellationToken) }
+            : w));
+        return ResourceState.Restore(stored.Mark, writers);
+    }
+
+    private ResourceNode Next(StoredResource stored, ResourceKey key, ResourceState state) => stored.With(
+        key.Value, state.Mark, [.. state.Writers.Select(w => w with { EndedAt = null })], NowMilliseconds);
+
+    private async ValueTask<StoredResource> ReadAsync(string path, ResourceKey key, bool synced, CancellationToken cancellationToken)
+    {
+        // In order on the connection: what is read after it is as new as the leader was.
+        var syncing = synced ? _client.SendAsync(ZooKeeperRequest.Sync(link.Paths.Root), cancellationToken).AsTask() : null;
+        var reply = await _client.SendAsync(ZooKeeperRequest.GetData(path, watch: false), cancellationToken);
+        if (syncing is not null && await syncing is { IsOk: false, Error: var error })
+        {
+            throw ZooKeeperFailure.NotTaken(_client, error);
+        }
+
+        return Check(WatchedResources.ToStored(reply), key) ?? throw ZooKeeperFailure.NotTaken(_client, reply.Error);
+    }
+
+    private long NowMilliseconds => time.GetUtcNow().ToUnixTimeMilliseconds();
+
+    private long ToTicks(TimeSpan span) => (long)Math.Ceiling(span.TotalSeconds * time.TimestampFrequency);
+
+    private static StoredResource? Check(StoredResource? stored, ResourceKey key) => stored?.Node is null || stored.Node.Key == key.Value
+        ? stored
+        : throw new ZooKeeperProtocolException($"The node of {key} in ZooKeeper holds another resource.");
+
+    /// <summary>The operation that failed has its own error, those around it a neutral one.</summary>
+    private static (ZooKeeperError Error, int Operation) FirstError(MultiResult[] results)
+    {
+        var failed = Array.FindIndex(results, r => r.Error is not (ZooKeeperError.Ok or ZooKeeperError.RuntimeInconsistency));
+        return failed >= 0 ? (results[failed].Error, failed)
+            : (results.Any(r => r.Error != ZooKeeperError.Ok) ? ZooKeeperError.RuntimeInconsistency : ZooKeeperError.Ok, -1);
+    }
+
+    private enum StepKind
+    {
+        /// <summary>Begins with what is known, else with what this server has: the version tells whether that is old. Every answer, a
+        /// refusal included, is confirmed by the ensemble, and a watch is left.</summary>
+        Enter,
+
+        /// <summary>Begins with what is known, else with what the leader has. Nothing to change needs no confirmation.</summary>
+        Withdraw,
+
+        /// <summary>Begins with what the leader has.</summary>
+        Operator,
+    }
+}

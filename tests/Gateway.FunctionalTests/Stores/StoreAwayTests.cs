@@ -1,0 +1,111 @@
+using System.Net;
+using FenceGateway.TestKit;
+
+namespace FenceGateway.Gateway.FunctionalTests.Stores;
+
+/// <summary>A gateway whose shared store is away: it says so, refuses what it cannot tell, and comes back by itself.</summary>
+public sealed class StoreAwayTests
+{
+    [Fact]
+    public async Task Start_StoreAway_ListensSaysWhyAndRecoversWithoutARestart()
+    {
+        await using var world = await StoreWorld.StartAsync();
+        await world.Redis.KillAsync();
+
+        var gateway = world.LaunchGateway();
+
+        var notReady = await world.WaitForReadinessAsync(HttpStatusCode.ServiceUnavailable, "Redis");
+        notReady.Json.GetProperty("checks").GetProperty("started").GetString().ShouldNotBeNull();
+        (await world.AdminAsync("/livez")).ShouldBeServices(200);
+        var refused = await world.PutAsync(33);
+        refused.ShouldBeProblem(503, "token-store-unavailable");
+        refused.RetryAfter!.Value.ShouldBeInRange(1, 3);
+        (await world.AdminAsync("/admin/v1/store")).Json.GetProperty("session").ValueKind.ShouldBe(System.Text.Json.JsonValueKind.Null);
+
+        await world.Redis.RestartAsync();
+
+        await world.WaitForReadinessAsync(HttpStatusCode.OK);
+        (await world.PutAsync(33)).ShouldBeServices(200);
+        gateway.HasExited.ShouldBeFalse();
+    }
+
+    [Fact]
+    public async Task Store_GoesAway_StaleIsStill409AndNothingIsAdmitted()
+    {
+        await using var world = await StoreWorld.StartAsync();
+        await world.StartGatewayAsync();
+        (await world.PutAsync(34)).ShouldBeServices(200);
+        await world.Redis.KillAsync();
+        await world.WaitForSessionEndAsync();
+
+        (await world.AdminAsync("/readyz")).Status.ShouldBe(503);
+        (await world.PutAsync(33)).ShouldBeProblem(409, "fencing-token-stale");
+        (await world.PutAsync(34)).ShouldBeProblem(503, "token-store-unavailable");
+        (await world.PutAsync(1, "/orders/2")).ShouldBeProblem(503, "token-store-unavailable");
+
+        await world.Redis.RestartAsync();
+        await world.WaitForReadinessAsync(HttpStatusCode.OK);
+        (await world.PutAsync(34)).ShouldBeServices(200);
+        (await world.PutAsync(33)).ShouldBeProblem(409, "fencing-token-stale");
+    }
+
+    [Fact]
+    public async Task StoreUnavailableAllow_StoreAway_ForwardsUnfencedLoudlyAndStaleIsStill409()
+    {
+        await using var world = await StoreWorld.StartAsync(policy: policy => policy["StoreUnavailable"] = "Allow");
+        await world.StartGatewayAsync();
+        (await world.PutAsync(34)).ShouldBeServices(200);
+        await world.Redis.KillAsync();
+        await world.WaitForSessionEndAsync();
+
+        (await world.PutAsync(34)).ShouldBeServices(200);
+        (await world.PutAsync(35)).ShouldBeServices(200);
+        (await world.PutAsync(33)).ShouldBeProblem(409, "fencing-token-stale");
+
+        world.Service.Entries.Select(e => e.Token).ShouldBe([34, 34, 35]);
+        await world.Gateway.WaitForLineAsync(line => line.Contains("\"fencing_token_stale\"", StringComparison.Ordinal)
+            || line.Contains("\"outcome\":\"stale\"", StringComparison.Ordinal));
+        world.CountEvents(1680).ShouldBe(1);
+        world.Gateway.Log.Count(l => l.TryGetProperty("outcome", out var o) && o.GetString() == "store_bypassed").ShouldBe(2);
+    }
+
+    [Fact]
+    public async Task Session_EndsDuringAWrite_TheWriteIsCutOffAndInDoubt()
+    {
+        await using var world = await StoreWorld.StartAsync(policy: policy => policy["DrainTimeout"] = "00:00:20");
+        await world.StartGatewayAsync();
+        world.Service.Script = e => e.Token == 33 ? ServiceAction.Hold : ServiceAction.Apply();
+        var answering = world.PutAsync(33);
+        var arrival = await world.Service.NextArrivalAsync();
+
+        world.Redis.Pause();
+
+        var cut = await answering.WithinLimit("the write to be cut off");
+        cut.ShouldBeProblem(502, "upstream-unreachable");
+        cut.Text.ShouldContain("lost its session in the token store");
+        cut.Text.ShouldContain("may have been applied");
+        await arrival.WaitForClientGoneAsync();
+        (await world.WaitForReadinessAsync(HttpStatusCode.ServiceUnavailable)).Text.ShouldContain("tokenStore");
+
+        world.Redis.Continue();
+        await world.WaitForReadinessAsync(HttpStatusCode.OK);
+        (await world.PutAsync(34)).ShouldBeServices(200);
+        world.CountEvents(1002).ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task Password_Wrong_IsNowhereInWhatTheGatewaySays()
+    {
+        await using var world = await StoreWorld.StartAsync(
+            new RedisServerOptions { Password = "right" },
+            store => store["Redis"]!["Configuration"] = store["Redis"]!["Configuration"]!.ToString().Replace("right", "s3cret", StringComparison.Ordinal));
+        world.LaunchGateway();
+
+        await world.WaitForReadinessAsync(HttpStatusCode.ServiceUnavailable, "password");
+
+        string.Concat((await world.AdminAsync("/readyz")).Text, (await world.AdminAsync("/admin/v1/config")).Text,
+                (await world.AdminAsync("/admin/v1/store")).Text, (await world.PutAsync(1)).Text,
+                string.Join('\n', world.Gateway.Output), string.Join('\n', world.Gateway.Errors))
+            .ShouldNotContain("s3cret");
+    }
+}

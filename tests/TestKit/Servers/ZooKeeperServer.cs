@@ -1,0 +1,163 @@
+using System.Net.Sockets;
+using System.Text;
+
+namespace FenceGateway.TestKit;
+
+/// <summary>
+/// Debian's ZooKeeper on free loopback ports with a data folder of its own: one server, alone or of a <see cref="ZooKeeperEnsemble"/>.
+/// Its tick is short, so that sessions of half a second can be had. Disposing kills it.
+/// </summary>
+public sealed class ZooKeeperServer : IAsyncDisposable
+{
+    private const string Jar = "/usr/share/java/zookeeper.jar";
+    private static readonly TimeSpan PollEvery = TimeSpan.FromMilliseconds(10);
+    private static readonly TimeSpan AnswerLimit = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(90);
+
+    private readonly TempFolder _folder = new();
+    private readonly int _number;
+    private ChildProcess? _process;
+
+    internal ZooKeeperServer(int number) => _number = number;
+
+    public int Port { get; } = FreePorts.Next();
+
+    public int Id => Process.Id;
+
+    public string ConnectionString => $"127.0.0.1:{Port}";
+
+    /// <summary>How an ensemble lists it.</summary>
+    internal string Member { get; } = $"127.0.0.1:{FreePorts.Next()}:{FreePorts.Next()}";
+
+    private ChildProcess Process => _process ?? throw new InvalidOperationException("It was not started.");
+
+    /// <exception cref="FileNotFoundException">ZooKeeper or Java is not installed.</exception>
+    public static async Task<ZooKeeperServer> StartAsync()
+    {
+        var server = new ZooKeeperServer(number: 0);
+        try
+        {
+            server.Launch([]);
+            await server.WaitUntilServingAsync();
+            return server;
+        }
+        catch
+        {
+            await server.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>SIGKILL, and waits until the process is gone.</summary>
+    public async Task KillAsync()
+    {
+        Process.Signal(UnixSignal.Kill);
+        _ = await Process.WaitForExitAsync();
+    }
+
+    /// <summary>Starts it again on the same ports and with the same data, and waits until it serves.</summary>
+    public async Task RestartAsync()
+    {
+        await LaunchAgainAsync();
+        await WaitUntilServingAsync();
+    }
+
+    /// <summary>Kills it and starts it without any data.</summary>
+    public async Task RestartEmptyAsync()
+    {
+        await KillAsync();
+        Directory.Delete(_folder.File("data"), recursive: true);
+        await RestartAsync();
+    }
+
+    /// <summary>SIGSTOP.</summary>
+    public void Pause() => Process.Signal(UnixSignal.Stop);
+
+    /// <summary>SIGCONT.</summary>
+    public void Continue() => Process.Signal(UnixSignal.Continue);
+
+    /// <summary>The answer to a four-letter word, <c>srvr</c> or <c>ruok</c>; empty while it does not listen.</summary>
+    public async Task<string> AskAsync(string word)
+    {
+        using var limit = new CancellationTokenSource(AnswerLimit, TimeProvider.System);
+        try
+        {
+            using var client = new TcpClient();
+            await client.ConnectAsync("127.0.0.1", Port, limit.Token);
+            var stream = client.GetStream();
+            await stream.WriteAsync(Encoding.ASCII.GetBytes(word), limit.Token);
+            using var reader = new StreamReader(stream);
+            return await reader.ReadToEndAsync(limit.Token);
+        }
+        catch (Exception e) when (e is SocketException or IOException or OperationCanceledException)
+        {
+            return "";
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_process is not null)
+        {
+            await _process.DisposeAsync();
+        }
+
+        _folder.Dispose();
+    }
+
+    internal async Task LaunchAgainAsync()
+    {
+        await Process.DisposeAsync();
+        _process = Run();
+    }
+
+    /// <summary>Starts the process, without waiting; alone unless there are members.</summary>
+    internal void Launch(IReadOnlyList<string> members)
+    {
+        var data = Directory.CreateDirectory(_folder.File("data")).FullName;
+        if (members.Count > 0)
+        {
+            File.WriteAllText(Path.Combine(data, "myid"), $"{_number}");
+        }
+
+        File.WriteAllLines(_folder.File("zoo.cfg"),
+        [
+            "tickTime=100",
+            "initLimit=100",
+            "syncLimit=20",
+            "minSessionTimeout=200",
+            "maxSessionTimeout=120000",
+            $"dataDir={data}",
+            $"clientPort={Port}",
+            "clientPortAddress=127.0.0.1",
+            "maxClientCnxns=0",
+            "admin.enableServer=false",
+            "4lw.commands.whitelist=srvr,ruok",
+            .. members,
+        ]);
+        _process = Run();
+    }
+
+    /// <summary>It says that it serves only when it does: in an ensemble, once there is a leader.</summary>
+    internal async Task WaitUntilServingAsync()
+    {
+        using var limit = new CancellationTokenSource(StartLimit, TimeProvider.System);
+        while (!(await AskAsync("srvr")).Contains("Mode:", StringComparison.Ordinal))
+        {
+            if (Process.HasExited || limit.IsCancellationRequested)
+            {
+                throw new InvalidOperationException($"ZooKeeper does not serve.\n{Process.Tail()}");
+            }
+
+            await Task.Delay(PollEvery, TimeProvider.System);
+        }
+    }
+
+    private ChildProcess Run() => File.Exists(Jar)
+        ? ChildProcess.Start("java",
+        [
+            "-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-Dzookeeper.preAllocSize=1024",
+            "-cp", Jar, "org.apache.zookeeper.server.quorum.QuorumPeerMain", _folder.File("zoo.cfg"),
+        ])
+        : throw new FileNotFoundException("ZooKeeper is missing: install Debian's zookeeper", Jar);
+}

@@ -1,0 +1,12 @@
+using FenceGateway.TokenStore.Conformance;
+using FenceGateway.TokenStore.Redis;
+
+namespace FenceGateway.TokenStore.Tests.Redis;
+
+public sealed class RedisTokenStoreConformance(RedisFixture redis)
+    : SharedTokenStoreConformance<RedisTokenStore>, IClassFixture<RedisFixture>
+{
+    private readonly string _prefix = RedisFixture.NextPrefix();
+
+    protected override RedisTokenStore CreateStore() => redis.Make(_prefix);
+}

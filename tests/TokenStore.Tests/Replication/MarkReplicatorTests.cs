@@ -1,0 +1,265 @@
+using System.Diagnostics.Metrics;
+using FenceGateway.Fencing;
+using FenceGateway.TestKit;
+using FenceGateway.TokenStore.Memory;
+using FenceGateway.TokenStore.Replication;
+using FenceGateway.TokenStore.Tests.Sessions;
+
+namespace FenceGateway.TokenStore.Tests.Replication;
+
+public sealed class MarkReplicatorTests : IAsyncDisposable
+{
+    private readonly ManualTimeProvider _time = new();
+    private readonly RegionScript _region = new();
+    private readonly TestLogger<MarkReplicator> _logger = new();
+    private readonly TestMeters _meters = new();
+    private readonly CancellationTokenSource _stop = new();
+    private readonly MemoryTokenStore _own;
+    private readonly GatewaySession _session;
+    private readonly FenceTable _fences;
+    private Task _running = Task.CompletedTask;
+
+    public MarkReplicatorTests()
+    {
+        _own = new MemoryTokenStore(_time, new TestLogger<MemoryTokenStore>());
+        _session = TestSession.Open(_own, _time);
+        _fences = new FenceTable(_session, _time, 1_000, registrationIdle: TimeSpan.FromDays(1));
+    }
+
+    [Fact]
+    public async Task RunAsync_MarksOfAnotherRegion_AreRaisedHere()
+    {
+        _region.Put("a", 7, 1);
+        _region.Put("b", long.MaxValue, 2);
+        Start();
+        await UntilAsync(() => Mark("a") == 7 && Mark("b") == long.MaxValue);
+
+        _region.Put("a", 9, 3);
+        await UntilAsync(() => Mark("a") == 9);
+        var stale = await _fences.AdmitAsync(
+            _fences.Get("a"), new FencingToken(8), isWrite: true, new AdmissionRules(true, TimeSpan.Zero, TimeSpan.Zero), default);
+        stale.Status.ShouldBe(AdmissionStatus.Stale);
+    }
+
+    [Fact]
+    public async Task RunAsync_LowerOrResetMarkElsewhere_ChangesNothingHere()
+    {
+        await EnterAsync("a", 5);
+        _region.Put("a", 4, 1);
+        _region.Put("b", 0, 2);
+        _region.Put("c", 1, 3);
+        Start();
+        await UntilAsync(() => Mark("c") == 1);
+        Mark("a").ShouldBe(5);
+        (await _own.FindAsync(Key("b"), default)).ShouldBeNull();
+    }
+
+    [Fact]
+    public async Task RunAsync_RegionAway_IsToldOnceAndTakenUpWhenItIsBack()
+    {
+        _region.Away = new TokenStoreUnavailableException("the cable was cut");
+        Start();
+        await UntilAsync(() => _logger.Entries.Any(e => e.Id == 2331));
+        await StepAsync(20);
+        (await EnterAsync("a", 1)).Status.ShouldBe(AdmissionStatus.Admitted);
+        _logger.Entries.Count(e => e.Id == 2331).ShouldBe(1);
+        _logger.Entries.Single(e => e.Id == 2331).Text.ShouldContain("the cable was cut");
+
+        _region.Put("a", 3, 1);
+        _region.Away = null;
+        await UntilAsync(() => Mark("a") == 3);
+        _logger.Entries.Count(e => e.Id == 2330).ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task RunAsync_LowerNumberCommitsLater_IsReadAllTheSame()
+    {
+        _region.Put("a", 1, 1);
+        Start();
+        await UntilAsync(() => Mark("a") == 1);
+        await StepAsync(60);
+        _region.Put("c", 1, 1_003);
+        await UntilAsync(() => Mark("c") == 1);
+        await StepAsync(5);
+        _region.Put("b", 1, 1_002);
+        await UntilAsync(() => Mark("b") == 1, seconds: 5);
+    }
+
+    [Fact]
+    public async Task RunAsync_NumberCommitsLaterThanTheOverlap_IsFoundByTheNextSweep()
+    {
+        _region.Put("a", 1, 1_000);
+        Start();
+        await UntilAsync(() => Mark("a") == 1);
+        await StepAsync(120);
+        _region.Put("b", 1, 5);
+        await StepAsync(30);
+        Mark("b").ShouldBe(0);
+        await UntilAsync(() => Mark("b") == 1, seconds: 800);
+    }
+
+    [Fact]
+    public async Task RunAsync_MoreThanARoundTakes_IsTakenInBoundedPagesAndAllOfIt()
+    {
+        Start(new MarkReplicatorOptions { InDoubtHold = () => TimeSpan.Zero, PageSize = 10, MaxPages = 2 });
+        _region.Put("first", 1, 1);
+        await UntilAsync(() => Mark("first") == 1);
+        await StepAsync(30);
+        for (var i = 0; i < 500; i++)
+        {
+            _region.Put($"r/{i}", i + 1, 1_000 + i);
+        }
+
+        await UntilAsync(() => Enumerable.Range(0, 500).All(i => Mark($"r/{i}") == i + 1));
+        _logger.Entries.ShouldContain(e => e.Id == 2333);
+        _region.LongestPage.ShouldBeLessThanOrEqualTo(10);
+        Lag().ShouldBeLessThan(5);
+    }
+
+    [Fact]
+    public async Task RunAsync_ManyMarksAtTheStart_AreAllTaken()
+    {
+        for (var i = 0; i < 3_000; i++)
+        {
+            _region.Put($"r/{i}", 7, i + 1);
+        }
+
+        Start();
+        await UntilAsync(() => Enumerable.Range(0, 3_000).All(i => Mark($"r/{i}") == 7));
+        await UntilAsync(() => _logger.Entries.Any(e => e.Id == 2332));
+        Merged().ShouldBe(3_000);
+    }
+
+    [Fact]
+    public async Task RunAsync_SeveralMarksWithTheSameNumber_AreAllTaken()
+    {
+        for (var i = 0; i < 300; i++)
+        {
+            _region.Put($"r/{i}", 7, 1 + i / 3);
+        }
+
+        Start(new MarkReplicatorOptions { InDoubtHold = () => TimeSpan.Zero, PageSize = 10 });
+        await UntilAsync(() => Enumerable.Range(0, 300).All(i => Mark($"r/{i}") == 7));
+    }
+
+    [Fact]
+    public async Task RunAsync_RegionLostItsData_IsToldAndReadAnew()
+    {
+        _region.Put("a", 5, 1_000);
+        Start();
+        await UntilAsync(() => Mark("a") == 5);
+        await StepAsync(60);
+        _region.Clear();
+        _region.Put("b", 2, 1);
+        await UntilAsync(() => Mark("b") == 2, seconds: 5);
+        _logger.Entries.Count(e => e.Id == 2334).ShouldBe(1);
+        Mark("a").ShouldBe(5);
+    }
+
+    [Fact]
+    public async Task RunAsync_NothingNew_CostsOneShortPageARound()
+    {
+        for (var i = 0; i < 2_000; i++)
+        {
+            _region.Put($"r/{i}", 7, i + 1);
+        }
+
+        Start();
+        await UntilAsync(() => Mark("r/0") == 7);
+        await StepAsync(120);
+        var (before, calls) = (_region.Lists, _session.CallCount);
+        await StepAsync(100);
+        (_region.Lists - before).ShouldBeInRange(60, 140);
+        (_session.CallCount - calls).ShouldBe(0);
+        Lag().ShouldBeLessThan(3);
+    }
+
+    [Fact]
+    public async Task Lag_RegionAway_GrowsUntilItIsBack()
+    {
+        Start();
+        await UntilAsync(() => _region.Lists > 3);
+        _region.Away = new TokenStoreUnavailableException("away");
+        await StepAsync(100);
+        Lag().ShouldBeGreaterThan(95);
+        _region.Away = null;
+        await UntilAsync(() => Lag() < 3);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        await _running.WithinLimit("replication to stop");
+        await _session.DisposeAsync();
+        _stop.Dispose();
+    }
+
+    private void Start(MarkReplicatorOptions? options = null)
+    {
+        var replicator = new MarkReplicator(
+            "eu", _region, _fences, _session, options ?? new MarkReplicatorOptions { InDoubtHold = () => TimeSpan.FromSeconds(10) },
+            _time, _logger, new ReplicationMetrics(_meters));
+        _running = replicator.RunAsync(_stop.Token);
+    }
+
+    private async Task<Admission> EnterAsync(string resource, long token) => await _fences.AdmitAsync(
+        _fences.Get(resource), new FencingToken(token), isWrite: false, new AdmissionRules(true, TimeSpan.Zero, TimeSpan.Zero), default);
+
+    private long Mark(string resource) => _own.PeekMark(Key(resource));
+
+    /// <summary>Lets so many seconds pass, with a round in each.</summary>
+    private async Task StepAsync(int seconds)
+    {
+        for (var i = 0; i < seconds; i++)
+        {
+            // The one of idle registrations, and the pause between two rounds.
+            await _time.WaitForTimersAsync(2);
+            _time.Advance(TimeSpan.FromSeconds(1));
+        }
+    }
+
+    private async Task UntilAsync(Func<bool> condition, int seconds = 200)
+    {
+        for (var i = 0; i < seconds && !condition(); i++)
+        {
+            await StepAsync(1);
+        }
+
+        await SharedScript.EventuallyAsync(condition, $"within {seconds} s");
+    }
+
+    private double Lag() => Read<double>("fencegateway.replication.lag");
+
+    private long Merged()
+    {
+        // A counter is heard of only while it counts: what was told in the log is the same number.
+        var text = _logger.Entries.Last(e => e.Id == 2332).Text;
+        return long.Parse(text.Split(", ")[1].Split(' ')[0]);
+    }
+
+    private T Read<T>(string instrument)
+        where T : struct
+    {
+        T? last = null;
+        using var listener = new MeterListener
+        {
+            InstrumentPublished = (i, l) =>
+            {
+                if (i.Name == instrument && _meters.Created.Contains(i.Meter))
+                {
+                    l.EnableMeasurementEvents(i);
+                }
+            },
+        };
+        listener.SetMeasurementEventCallback<T>((_, value, tags, _) =>
+        {
+            tags.ToArray().ShouldBe([new KeyValuePair<string, object?>("fencegateway.region", "eu")]);
+            last = value;
+        });
+        listener.Start();
+        listener.RecordObservableInstruments();
+        return last!.Value;
+    }
+
+    private static ResourceKey Key(string text) => ResourceKey.TryCreate(text, out var key) ? key : throw new ArgumentException("Not a key.", nameof(text));
+}

@@ -1,0 +1,70 @@
+using FenceGateway.TestKit;
+using FenceGateway.TokenStore.ZooKeeper;
+
+namespace FenceGateway.TokenStore.Tests.ZooKeeper;
+
+/// <summary>A server for the tests of a class; each test has a root of its own.</summary>
+public sealed class ZooKeeperFixture : IAsyncLifetime
+{
+    private ZooKeeperServer? _server;
+
+    public ZooKeeperServer Server => _server ?? throw new InvalidOperationException("Not started.");
+
+    public string ConnectionString => Server.ConnectionString;
+
+    public static string NewRoot() => $"/test/t{Guid.NewGuid():N}";
+
+    internal ZooKeeperTokenStore CreateStore(string root, string? auth = null) => CreateStore(ConnectionString, root, auth);
+
+    internal static ZooKeeperTokenStore CreateStore(
+        string connectionString, string root, string? auth = null, TestLogger<ZooKeeperTokenStore>? logger = null) => new(
+        new ZooKeeperTokenStoreOptions { ConnectionString = connectionString, Root = root, Auth = auth },
+        TimeProvider.System, logger ?? new TestLogger<ZooKeeperTokenStore>());
+
+    /// <summary>A client of the test itself, connected.</summary>
+    internal async Task<ZooKeeperClient> ConnectAsync(TimeSpan? timeout = null, byte[]? auth = null)
+    {
+        var client = new ZooKeeperClient(
+            ServerList.Parse(ConnectionString), timeout ?? TimeSpan.FromSeconds(10), auth, TimeProvider.System,
+            new TestLogger<ZooKeeperClient>());
+        await client.ConnectAsync(default).WithinLimit("a connection to ZooKeeper");
+        return client;
+    }
+
+    /// <summary>Ends the session of a client as an administrator would: another connection with its id and password closes it.</summary>
+    internal async Task ExpireAsync(ZooKeeperClient client)
+    {
+        // The client comes back at once and takes the session over again: who is quicker?
+        using var limit = new CancellationTokenSource(TimeLimit.Default, TimeProvider.System);
+        while (client.IsAlive)
+        {
+            var handshake = SessionHandshake.Request(client.Session, client.LastZxid, client.Session.Timeout);
+            await using var connection = await ZooKeeperConnection.OpenAsync(
+                ("127.0.0.1", Server.Port), handshake, TimeProvider.System, _ => { }, _ => { }, limit.Token);
+            var closing = new PendingRequest<bool>(ZooKeeperRequest.CloseSession(), (_, _, _) => { });
+            _ = connection.TrySend(closing);
+            await connection.RunAsync(client.Session.Timeout, limit.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            limit.Token.ThrowIfCancellationRequested();
+            await Task.Delay(TimeSpan.FromMilliseconds(100), TimeProvider.System, limit.Token);
+        }
+    }
+
+    internal static Task UntilAsync(Func<bool> condition, string what) => UntilAsync(() => Task.FromResult(condition()), what);
+
+    internal static async Task UntilAsync(Func<Task<bool>> condition, string what, TimeSpan? limit = null)
+    {
+        async Task PollAsync()
+        {
+            while (!await condition())
+            {
+                await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System);
+            }
+        }
+
+        await PollAsync().WithinLimit(what, limit);
+    }
+
+    public async ValueTask InitializeAsync() => _server = await ZooKeeperServer.StartAsync();
+
+    public ValueTask DisposeAsync() => Server.DisposeAsync();
+}
