@@ -119,6 +119,21 @@ public sealed class MySqlTokenStoreTests(MariaDbFixture fixture) : SqlStoreTests
     }
 
     [Fact]
+    public async Task SetMarkAsync_CarriedOutAfterANewStepOfItsOwnSession_ChangesNothing()
+    {
+        await using var store = CreateStore();
+        var gateway = await store.StartGatewayAsync();
+        await gateway.EnterAsync("r", 5);
+
+        // As if the call had read before that step: no registration, the same mark.
+        var read = (await store.FindAsync(gateway.Request("r", 1).Resource, default))!.Value.Sequence;
+        (await fixture.Server.QueryAsync($"CALL `{Prefix}_set_mark`('r', '{gateway.Session}', 3, 0, {read}, 0, 'me', 'why')")).ShouldBe("0");
+        var record = (await store.FindAsync(gateway.Request("r", 1).Resource, default))!.Value;
+        record.Mark.ShouldBe(5);
+        record.Writers.ShouldHaveSingleItem().Session.ShouldBe(gateway.Session);
+    }
+
+    [Fact]
     public async Task ListAsync_PrefixWithCharactersOfPatterns_IsPlainText()
     {
         await using var store = CreateStore();

@@ -137,6 +137,24 @@ public sealed class PostgresTokenStoreTests(PostgresFixture fixture) : SqlStoreT
     }
 
     [Fact]
+    public async Task SetMarkAsync_CarriedOutAfterANewStepOfItsOwnSession_ChangesNothing()
+    {
+        await using var store = CreateStore();
+        var gateway = await store.StartGatewayAsync();
+        await gateway.EnterAsync("r", 5);
+
+        // As if the call had read before that step: no registration, the same mark.
+        (await fixture.Server.QueryAsync(
+            $"""
+            SELECT "{Prefix}_set_mark"('r', '{gateway.Session}', 3, interval '0', r.sequence, 0, 'me', 'why')
+              FROM "{Prefix}_resources" r WHERE key = 'r'
+            """)).ShouldBe("f");
+        var record = (await store.FindAsync(gateway.Request("r", 1).Resource, default))!.Value;
+        record.Mark.ShouldBe(5);
+        record.Writers.ShouldHaveSingleItem().Session.ShouldBe(gateway.Session);
+    }
+
+    [Fact]
     public async Task ListAsync_PrefixWithCharactersOfPatterns_IsPlainText()
     {
         await using var store = CreateStore();
