@@ -4,10 +4,16 @@ using BenchmarkDotNet.Jobs;
 using BenchmarkDotNet.Running;
 using BenchmarkDotNet.Toolchains.InProcess.NoEmit;
 using FenceGateway.Benchmarks.Allocations;
+using FenceGateway.Benchmarks.Redis;
 
 if (args is ["allocations", .. var rest])
 {
     return await AllocationComparison.RunAsync(rest, Console.Out);
+}
+
+if (args is ["redis", .. var counts])
+{
+    return await RedisComparison.RunAsync(counts, Console.Out);
 }
 
 // In this process: a generated project of BenchmarkDotNet's would not know this repository's package versions.

@@ -1,4 +1,6 @@
 using System.Data.Common;
+using MySql.Data.MySqlClient;
+using Npgsql;
 
 namespace FenceGateway.Gateway.Configuration;
 
@@ -6,6 +8,7 @@ namespace FenceGateway.Gateway.Configuration;
 internal static class StoreSectionRules
 {
     private const int LeastNodes = 3;
+    private const int MostNodes = 9;
     private const int MostServers = 16;
 
     public static void Check(StoreSections sections, TokenStoreProvider provider, string path, List<ConfigProblem> problems)
@@ -13,10 +16,10 @@ internal static class StoreSectionRules
         CheckText(sections.Redis.Configuration, provider == TokenStoreProvider.Redis, $"{path}.Redis.Configuration", "127.0.0.1:6379",
             RedisText.Fault, problems);
         CheckText(sections.Postgres.ConnectionString, provider == TokenStoreProvider.Postgres, $"{path}.Postgres.ConnectionString",
-            "Host=127.0.0.1;Database=fence;Username=fence", text => PairsFault(text, "Host", "Server"), problems);
+            "Host=127.0.0.1;Database=fence;Username=fence", text => PairsFault(text, new NpgsqlConnectionStringBuilder(), "Host", "Server"), problems);
         CheckText(sections.MySql.ConnectionString, provider == TokenStoreProvider.MySql, $"{path}.MySql.ConnectionString",
             "Server=127.0.0.1;Database=fence;User Id=fence",
-            text => PairsFault(text, "Server", "Host", "Data Source", "DataSource"), problems);
+            text => PairsFault(text, new MySqlConnectionStringBuilder(), "Server", "Host", "Data Source", "DataSource"), problems);
         CheckText(sections.ZooKeeper.ConnectionString, provider == TokenStoreProvider.ZooKeeper, $"{path}.ZooKeeper.ConnectionString",
             "127.0.0.1:2181", ServersFault, problems);
         CheckRoot(sections.ZooKeeper.Root, $"{path}.ZooKeeper.Root", problems);
@@ -47,9 +50,9 @@ internal static class StoreSectionRules
 
     private static void CheckNodes(List<string> nodes, bool isChosen, string path, List<ConfigProblem> problems)
     {
-        if ((isChosen || nodes.Count > 0) && nodes.Count is < LeastNodes or > MostServers)
+        if ((isChosen || nodes.Count > 0) && nodes.Count is < LeastNodes or > MostNodes)
         {
-            problems.Add(new(path, $"names {nodes.Count} masters; {LeastNodes} to {MostServers} independent ones make a quorum"));
+            problems.Add(new(path, $"names {nodes.Count} masters; {LeastNodes} to {MostNodes} independent ones make a quorum"));
         }
 
         var seen = new Dictionary<string, int>(StringComparer.OrdinalIgnoreCase);
@@ -128,17 +131,35 @@ internal static class StoreSectionRules
             : $"has '{wrong}' in it where host:port is expected";
     }
 
-    /// <summary>The form only; the driver knows its keywords.</summary>
-    private static string? PairsFault(string text, params string[] host)
+    /// <summary>What is wrong with a connection string, without its words: what looks like a keyword may be the rest of a password.</summary>
+    private static string? PairsFault(string text, DbConnectionStringBuilder driver, params string[] host)
     {
         try
         {
             var pairs = new DbConnectionStringBuilder { ConnectionString = text };
-            return host.Any(pairs.ContainsKey) ? null : $"names no {host[0]}";
+            var keys = pairs.Keys.Cast<string>().ToList();
+            var wrong = keys.FindIndex(key => !Takes(driver, key, pairs[key]));
+            return wrong >= 0 ? $"has an option that the driver does not know, or a value that it does not take: the one at place {wrong + 1}"
+                : host.Any(pairs.ContainsKey) ? null
+                : $"names no {host[0]}";
         }
         catch (ArgumentException)
         {
             return "is no connection string: Key=value;Key=value, with quotes around a value that has a ';' in it";
+        }
+    }
+
+    private static bool Takes(DbConnectionStringBuilder driver, string key, object value)
+    {
+        try
+        {
+            driver[key] = value;
+            return true;
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            // The drivers throw whatever their parsers throw.
+            return false;
         }
     }
 }

@@ -40,10 +40,16 @@ internal sealed class RedisStoreOptions
 
 internal sealed class QuorumStoreOptions
 {
-    [Description("A StackExchange.Redis configuration string for each master; at least 3, none of which replicates another. Always all of "
+    [Description("A StackExchange.Redis configuration string for each master; 3 to 9, none of which replicates another. Always all of "
         + "them: a majority is one of those named here. Required with this provider.")]
     [Secret(SecretForm.RedisConfiguration)]
     public List<string> Nodes { get; set; } = [];
+
+    [Description("With ssl=true: a PEM file of the authorities that may have signed the masters' certificates. null: those that the system trusts.")]
+    public string? CertificateAuthority { get; set; }
+
+    [Description("A PEM file with the certificate and the private key for a master that asks for one. null: none.")]
+    public string? ClientCertificate { get; set; }
 }
 
 internal sealed class PostgresStoreOptions

@@ -3,6 +3,7 @@ using FenceGateway.TokenStore;
 using FenceGateway.TokenStore.Embedded;
 using FenceGateway.TokenStore.Etcd;
 using FenceGateway.TokenStore.Memory;
+using FenceGateway.TokenStore.MySql;
 using FenceGateway.TokenStore.Postgres;
 using FenceGateway.TokenStore.Redis;
 using FenceGateway.TokenStore.ZooKeeper;
@@ -24,6 +25,8 @@ internal static class TokenStores
         TokenStoreProvider.Redis => Make<RedisTokenStore>(services, Redis(sections.Redis, prefix)),
         TokenStoreProvider.Postgres => Make<PostgresTokenStore>(
             services, new PostgresTokenStoreOptions { ConnectionString = sections.Postgres.ConnectionString, KeyPrefix = prefix }),
+        TokenStoreProvider.MySql => Make<MySqlTokenStore>(
+            services, new MySqlTokenStoreOptions { ConnectionString = sections.MySql.ConnectionString, KeyPrefix = prefix }),
         TokenStoreProvider.ZooKeeper => Make<ZooKeeperTokenStore>(services, ZooKeeper(sections.ZooKeeper)),
         TokenStoreProvider.Etcd => Make<EtcdTokenStore>(services, Etcd(sections.Etcd, prefix)),
         _ => throw new ArgumentOutOfRangeException(nameof(provider), provider, null),

@@ -17,7 +17,7 @@ internal static class RedisInspection
         if (role == "slave")
         {
             throw new TokenStoreUnavailableException(
-                $"Redis {RedisLink.Format(server.EndPoint)} is a replica of {info!.GetValueOrDefault("master_host")}:"
+                $"Redis {link.Location} is a replica of {info!.GetValueOrDefault("master_host")}:"
                 + $"{info!.GetValueOrDefault("master_port")} and takes no writes: give the master's address.")
             { NotTaken = true };
         }
@@ -41,6 +41,13 @@ internal static class RedisInspection
             .Where(server => server.IsConnected).ToArray();
         if (servers.Any(server => server.ServerType == ServerType.Cluster))
         {
+            if (link.IsRelayed)
+            {
+                throw new TokenStoreUnavailableException(
+                    $"Redis {link.Location} is a cluster, where only the user default can be used: give that one the rights, and leave "
+                    + "user= out.") { NotTaken = true };
+            }
+
             var owner = await link.AskAsync(() => link.Database.IdentifyEndpointAsync(keys.Sequence), cancellationToken);
             return owner is null
                 ? throw new TokenStoreUnavailableException($"No node of the Redis cluster {link.Location} owns the slot of the keys.")

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Security.Cryptography;
 using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
 
@@ -12,10 +13,12 @@ internal sealed class RedisLink : IAsyncDisposable
     private readonly ConnectionMultiplexer _client;
     private readonly IDatabase _database;
     private readonly ILogger _logger;
+    private readonly UserRelay[] _relays;
     private volatile bool _closing;
 
-    private RedisLink(ConnectionMultiplexer client, string location, string told, ILogger logger)
+    private RedisLink(ConnectionMultiplexer client, UserRelay[] relays, string location, string told, ILogger logger)
     {
+        _relays = relays;
         _client = client;
         _database = client.GetDatabase();
         _logger = logger;
@@ -32,6 +35,9 @@ internal sealed class RedisLink : IAsyncDisposable
 
     public IDatabase Database => _database;
 
+    /// <summary>Whether the client's addresses are not the servers', since a named user signs in.</summary>
+    public bool IsRelayed => _relays.Length > 0;
+
     /// <summary>Why there was no connection at first; null when there was one.</summary>
     public TokenStoreUnavailableException? FirstFault { get; }
 
@@ -43,21 +49,23 @@ internal sealed class RedisLink : IAsyncDisposable
     public static async Task<RedisLink> ConnectAsync(RedisLinkSettings settings, ILogger logger, CancellationToken cancellationToken)
     {
         var location = settings.Location;
+        var relays = Relays(settings, out var options);
         var told = new StringWriter();
-        var connecting = ConnectionMultiplexer.ConnectAsync(settings.Options, told);
+        var connecting = ConnectionMultiplexer.ConnectAsync(options, told);
         try
         {
             var client = await connecting.WaitAsync(cancellationToken);
-            return new RedisLink(client, location, $"{told}", logger);
+            return new RedisLink(client, relays, location, $"{told}", logger);
         }
         catch (OperationCanceledException e)
         {
             // Nobody waits for it any more.
-            _ = DiscardAsync(connecting);
+            _ = DiscardAsync(connecting, relays);
             throw new TokenStoreUnavailableException($"Redis {location} could not be connected to in time.", e) { NotTaken = true };
         }
         catch (Exception e) when (e is RedisException or ArgumentException or InvalidOperationException)
         {
+            await DiscardAsync(connecting, relays);
             throw RedisErrors.Map(e, location);
         }
     }
@@ -119,6 +127,10 @@ internal sealed class RedisLink : IAsyncDisposable
         _closing = true;
         await _client.CloseAsync(allowCommandsToComplete: false);
         _client.Dispose();
+        foreach (var relay in _relays)
+        {
+            await relay.DisposeAsync();
+        }
     }
 
     /// <summary>host:port, as in the configuration.</summary>
@@ -129,12 +141,44 @@ internal sealed class RedisLink : IAsyncDisposable
         _ => $"{endpoint}",
     };
 
-    private static async Task DiscardAsync(Task<ConnectionMultiplexer> connecting)
+    /// <summary>One relay for each server if a named user signs in, and what the client is told then.</summary>
+    private static UserRelay[] Relays(RedisLinkSettings settings, out ConfigurationOptions options)
+    {
+        options = settings.Options;
+        if (settings.User is not { } user)
+        {
+            return [];
+        }
+
+        var secret = RandomNumberGenerator.GetHexString(32);
+        UserRelay[] relays =
+        [
+            .. options.EndPoints.Select(
+                server => new UserRelay(server, user, settings.Options.Password ?? "", secret, settings.Encryption(server))),
+        ];
+        options = options.Clone();
+        options.Password = secret;
+        options.Ssl = false;
+        options.EndPoints.Clear();
+        foreach (var relay in relays)
+        {
+            options.EndPoints.Add(relay.Address);
+        }
+
+        return relays;
+    }
+
+    private static async Task DiscardAsync(Task<ConnectionMultiplexer> connecting, UserRelay[] relays)
     {
         await ((Task)connecting).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         if (connecting.IsCompletedSuccessfully)
         {
             (await connecting).Dispose();
+        }
+
+        foreach (var relay in relays)
+        {
+            await relay.DisposeAsync();
         }
     }
 
@@ -164,12 +208,14 @@ internal sealed class RedisLink : IAsyncDisposable
     {
         if (!_closing)
         {
-            RedisLog.ConnectionLost(_logger, Format(e.EndPoint), Name(e.ConnectionType), $"{e.FailureType}");
+            RedisLog.ConnectionLost(_logger, Address(e.EndPoint), Name(e.ConnectionType), $"{e.FailureType}");
         }
     }
 
     private void OnConnectionRestored(object? sender, ConnectionFailedEventArgs e) =>
-        RedisLog.ConnectionBack(_logger, Format(e.EndPoint), Name(e.ConnectionType));
+        RedisLog.ConnectionBack(_logger, Address(e.EndPoint), Name(e.ConnectionType));
+
+    private string Address(EndPoint endpoint) => _relays.Length > 0 ? Location : Format(endpoint);
 
     private static string Name(ConnectionType type) => type == ConnectionType.Subscription ? "subscription" : "command";
 }

@@ -1,4 +1,6 @@
+using System.Net;
 using System.Net.Security;
+using System.Security.Authentication;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using StackExchange.Redis;
@@ -8,19 +10,37 @@ namespace FenceGateway.TokenStore.Redis;
 /// <summary>How a Redis is reached: a configuration string, read, with what a store must have in it.</summary>
 internal sealed class RedisLinkSettings
 {
+    private const string UserOption = "user=";
+
     /// <summary>Assumed of a server that does not tell, since its user may not run INFO.</summary>
     private static readonly Version AssumedVersion = new(6, 0);
 
-    private const int ReconnectMs = 100;
-    private const int ConnectMs = 1000;
+    private readonly X509Certificate2Collection? _authorities;
+    private readonly X509Certificate2? _certificate;
 
-    private RedisLinkSettings(ConfigurationOptions options)
+    private RedisLinkSettings(ConfigurationOptions options, string? user, string? authorities, string? certificate)
     {
         Options = options;
+        User = user;
         Location = string.Join(',', options.EndPoints.Select(RedisLink.Format));
+        if (authorities is not null)
+        {
+            _authorities = [];
+            _authorities.ImportFromPemFile(authorities);
+            options.CertificateValidation += (_, shown, _, errors) => Trusts(shown, errors);
+        }
+
+        if (certificate is not null)
+        {
+            _certificate = X509Certificate2.CreateFromPemFile(certificate);
+            options.CertificateSelection += (_, _, _, _, _) => _certificate;
+        }
     }
 
     public ConfigurationOptions Options { get; }
+
+    /// <summary>Who signs in; null for the user that a password alone stands for, <c>default</c>.</summary>
+    public string? User { get; }
 
     /// <summary>The addresses, for people; no secret.</summary>
     public string Location { get; }
@@ -30,7 +50,10 @@ internal sealed class RedisLinkSettings
     {
         try
         {
-            var options = ConfigurationOptions.Parse(configuration);
+            // The client knows no users.
+            var parts = configuration.Split(',', StringSplitOptions.TrimEntries);
+            var user = parts.LastOrDefault(IsUser)?[UserOption.Length..];
+            var options = ConfigurationOptions.Parse(string.Join(',', parts.Where(part => !IsUser(part))));
             if (options.EndPoints.Count == 0)
             {
                 throw new FormatException("it names no server");
@@ -44,11 +67,9 @@ internal sealed class RedisLinkSettings
             // Conveniences of the client that need keys and channels of their own.
             options.TieBreaker = "";
             options.ConfigurationChannel = "";
-            Hurry(options, configuration);
             options.ClientName ??= "fencegateway";
-            Trust(options, certificateAuthority);
-            Show(options, clientCertificate);
-            return new RedisLinkSettings(options);
+            return new RedisLinkSettings(
+                options, user is null or "" or "default" ? null : user, certificateAuthority, clientCertificate);
         }
         catch (Exception e) when (e is ArgumentException or FormatException or IOException or CryptographicException
             or UnauthorizedAccessException)
@@ -57,47 +78,30 @@ internal sealed class RedisLinkSettings
         }
     }
 
-    /// <summary>The client waits for its connect time-out, 5 s, before it tries again, however soon the server is back.</summary>
-    private static void Hurry(ConfigurationOptions options, string configuration)
+    /// <summary>How the connection to <paramref name="server"/> is encrypted; null for not at all.</summary>
+    public SslClientAuthenticationOptions? Encryption(EndPoint server) => !Options.Ssl ? null : new SslClientAuthenticationOptions
     {
-        options.ReconnectRetryPolicy = new LinearRetry(ReconnectMs);
-        if (!configuration.Contains("connectTimeout", StringComparison.OrdinalIgnoreCase))
-        {
-            options.ConnectTimeout = ConnectMs;
-        }
-    }
+        TargetHost = Options.SslHost ?? RedisLink.Format(server).Split(':')[0],
+        EnabledSslProtocols = Options.SslProtocols ?? SslProtocols.None,
+        ClientCertificates = _certificate is null ? null : [_certificate],
+        RemoteCertificateValidationCallback =
+            (_, shown, _, errors) => _authorities is null ? errors == SslPolicyErrors.None : Trusts(shown, errors),
+    };
 
-    private static void Trust(ConfigurationOptions options, string? authority)
+    private static bool IsUser(string part) => part.StartsWith(UserOption, StringComparison.OrdinalIgnoreCase);
+
+    private bool Trusts(X509Certificate? shown, SslPolicyErrors errors)
     {
-        if (authority is null)
+        if (shown is null || (errors & ~SslPolicyErrors.RemoteCertificateChainErrors) != SslPolicyErrors.None)
         {
-            return;
+            return false;
         }
 
-        var roots = new X509Certificate2Collection();
-        roots.ImportFromPemFile(authority);
-        options.CertificateValidation += (_, certificate, _, errors) =>
-        {
-            if (certificate is null || (errors & ~SslPolicyErrors.RemoteCertificateChainErrors) != SslPolicyErrors.None)
-            {
-                return false;
-            }
-
-            using var chain = new X509Chain();
-            chain.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
-            chain.ChainPolicy.CustomTrustStore.AddRange(roots);
-            chain.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
-            using var server = X509CertificateLoader.LoadCertificate(certificate.GetRawCertData());
-            return chain.Build(server);
-        };
-    }
-
-    private static void Show(ConfigurationOptions options, string? client)
-    {
-        if (client is not null)
-        {
-            var certificate = X509Certificate2.CreateFromPemFile(client);
-            options.CertificateSelection += (_, _, _, _, _) => certificate;
-        }
+        using var chain = new X509Chain();
+        chain.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
+        chain.ChainPolicy.CustomTrustStore.AddRange(_authorities!);
+        chain.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
+        using var server = X509CertificateLoader.LoadCertificate(shown.GetRawCertData());
+        return chain.Build(server);
     }
 }

@@ -11,7 +11,7 @@ public sealed class RedisAccessTests
     /// <summary>All that a gateway needs; docs/stores.md holds the same.</summary>
     private const string Rights =
         "resetkeys ~{fg}:* resetchannels &{fg}:* -@all +@connection +evalsha +eval +subscribe +publish +info +config|get +time "
-        + "+get +set +incr +hget +hmget +hgetall +hset +hdel +zadd +zrem +zcard +zscore +zrangebyscore +zrevrangebyscore "
+        + "+get +set +incr +hget +hmget +hgetall +hset +hsetnx +hdel +zadd +zrem +zcard +zrangebyscore +zrevrangebyscore "
         + "+zrangebylex +zremrangebylex +lpush +ltrim";
 
     [Fact]
@@ -39,6 +39,39 @@ public sealed class RedisAccessTests
         (await store.ListAsync(new MarkQuery("", long.MaxValue, 10), default)).Count.ShouldBe(1);
         await store.EndSessionAsync(one.Session, quiet: true, default);
         store.Info.Grade.ShouldBe(SafetyGrade.Single);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task OpenAsync_AsANamedUser_SignsInAsThatUser(bool encrypted)
+    {
+        using var certificates = new TestCertificates();
+        await using var server = await RedisServer.StartAsync(new RedisServerOptions
+        {
+            Users = [$"user fence on >secret {Rights}", "user default off"],
+            Certificates = encrypted ? certificates : null,
+        });
+        await using var store = Make($"{server.Configuration},user=fence,password=secret", certificates.AuthorityFile, null);
+        await using var other = Make($"user=fence,password=secret,{server.Configuration}", certificates.AuthorityFile, null);
+        await using var wrong = Make($"{server.Configuration},user=fence,password=wrong", certificates.AuthorityFile, null);
+        await using var nobody = Make($"{server.Configuration},password=secret", certificates.AuthorityFile, null);
+        var told = new TaskCompletionSource();
+        store.Changed = _ => told.TrySetResult();
+        var one = await RedisGateway.StartAsync(store);
+        var two = await RedisGateway.StartAsync(other);
+
+        (await one.EnterAsync("a", 1)).Status.ShouldBe(EnterStatus.Admitted);
+        (await two.EnterAsync("a", 2)).Status.ShouldBe(EnterStatus.Draining);
+        await told.Task.WithinLimit("a revocation");
+        store.Info.Location.ShouldBe($"127.0.0.1:{server.Port}");
+        foreach (var refused in new[] { wrong, nobody })
+        {
+            (await refused.OpenAsync(default).AsTask().ShouldThrowAsync<TokenStoreUnavailableException>()).Message.ShouldContain("password");
+        }
+
+        await server.RestartAsync();
+        await RedisFixture.UntilAsync(async () => (await one.BeatAsync()).Alive);
     }
 
     [Theory]
@@ -119,7 +152,7 @@ public sealed class RedisAccessTests
         using var certificates = new TestCertificates();
         await using var server = await RedisServer.StartAsync(
             new RedisServerOptions { Certificates = certificates, AskForClientCertificate = clientCertificate });
-        await using var store = Make(server, certificates.AuthorityFile, clientCertificate ? certificates.ClientFile : null);
+        await using var store = Make(server.Configuration, certificates.AuthorityFile, clientCertificate ? certificates.ClientFile : null);
 
         var gateway = await RedisGateway.StartAsync(store);
 
@@ -134,17 +167,17 @@ public sealed class RedisAccessTests
         await using var server = await RedisServer.StartAsync(new RedisServerOptions { Certificates = certificates });
         foreach (var authority in new[] { others.AuthorityFile, null })
         {
-            await using var store = Make(server, authority, null);
+            await using var store = Make(server.Configuration, authority, null);
             using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(10));
 
             await store.OpenAsync(limit.Token).AsTask().ShouldThrowAsync<TokenStoreUnavailableException>();
         }
     }
 
-    private static RedisTokenStore Make(RedisServer server, string? authority, string? client) => new(
+    private static RedisTokenStore Make(string configuration, string? authority, string? client) => new(
         new RedisTokenStoreOptions
         {
-            Configuration = server.Configuration,
+            Configuration = configuration,
             CertificateAuthority = authority,
             ClientCertificate = client,
         },

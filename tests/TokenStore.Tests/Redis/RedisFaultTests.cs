@@ -33,11 +33,11 @@ public sealed class RedisFaultTests
         await gateway.EnterAsync("a", 7);
 
         await server.KillAsync();
-        await UntilAsync(() => Task.FromResult(store.Fault is not null));
+        await RedisFixture.UntilAsync(() => Task.FromResult(store.Fault is not null));
         (await gateway.EnterAsync("a", 8).AsTask().ShouldThrowAsync<TokenStoreUnavailableException>()).NotTaken.ShouldBeTrue();
 
         await server.RestartAsync();
-        await UntilAsync(async () => (await gateway.EnterAsync("a", 6)).Status == EnterStatus.Stale);
+        await RedisFixture.UntilAsync(async () => (await gateway.EnterAsync("a", 6)).Status == EnterStatus.Stale);
         store.Fault.ShouldBeNull();
         (await gateway.BeatAsync()).Alive.ShouldBeTrue();
         (await gateway.EnterAsync("a", 8)).Status.ShouldBe(EnterStatus.Admitted);
@@ -58,10 +58,10 @@ public sealed class RedisFaultTests
         var two = await RedisGateway.StartAsync(second);
 
         await server.RestartAsync();
-        await UntilAsync(async () => (await one.EnterAsync("a", 1)).Status == EnterStatus.Admitted);
-        await UntilAsync(async () => (await two.BeatAsync()).Alive);
+        await RedisFixture.UntilAsync(async () => (await one.EnterAsync("a", 1)).Status == EnterStatus.Admitted);
+        await RedisFixture.UntilAsync(async () => (await two.BeatAsync()).Alive);
         var token = 2;
-        await UntilAsync(async () =>
+        await RedisFixture.UntilAsync(async () =>
         {
             await two.EnterAsync("a", token++, oldest: 1);
             await Task.WhenAny(told.Task, Task.Delay(TimeSpan.FromMilliseconds(200), TimeProvider.System));
@@ -86,7 +86,7 @@ public sealed class RedisFaultTests
         server.Continue();
 
         // Carried out late all the same: the mark has risen, and the gateway that gave it up goes on from there.
-        await UntilAsync(async () => (await store.FindAsync(RedisGateway.Key("a"), default))!.Value.Mark == 2);
+        await RedisFixture.UntilAsync(async () => (await store.FindAsync(RedisGateway.Key("a"), default))!.Value.Mark == 2);
         (await gateway.EnterAsync("a", 1, sequence: 3)).Status.ShouldBe(EnterStatus.Stale);
         await gateway.WithdrawAsync("a", sequence: 2);
         (await store.FindAsync(RedisGateway.Key("a"), default))!.Value.Writers.ShouldBeEmpty();
@@ -155,7 +155,7 @@ public sealed class RedisFaultTests
         await gateway.EnterAsync("a", 7);
 
         await server.RestartEmptyAsync();
-        await UntilAsync(async () => !(await gateway.BeatAsync()).Alive);
+        await RedisFixture.UntilAsync(async () => !(await gateway.BeatAsync()).Alive);
         await store.OpenAsync(default);
 
         _log.Entries.ShouldContain(entry => entry.Id == 2203 && entry.Level == LogLevel.Error);
@@ -169,7 +169,7 @@ public sealed class RedisFaultTests
         var gateway = await RedisGateway.StartAsync(store);
         await gateway.EnterAsync("a", 7);
         await server.RestartAsync(static folder => CopyFolder(folder, folder + ".old"));
-        await UntilAsync(async () => (await gateway.EnterAsync("a", 8)).Status == EnterStatus.Admitted);
+        await RedisFixture.UntilAsync(async () => (await gateway.EnterAsync("a", 8)).Status == EnterStatus.Admitted);
         await gateway.BeatAsync();
 
         await server.RestartAsync(static folder =>
@@ -177,7 +177,7 @@ public sealed class RedisFaultTests
             Directory.Delete(folder, recursive: true);
             CopyFolder(folder + ".old", folder);
         });
-        await UntilAsync(async () => (await gateway.BeatAsync()).Alive);
+        await RedisFixture.UntilAsync(async () => (await gateway.BeatAsync()).Alive);
 
         _log.Entries.ShouldContain(entry => entry.Id == 2204 && entry.Level == LogLevel.Error);
     }
@@ -247,28 +247,6 @@ public sealed class RedisFaultTests
             var copy = Path.Combine(to, Path.GetRelativePath(from, file));
             _ = Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
             File.Copy(file, copy);
-        }
-    }
-
-    /// <summary>Asks until the store is back; a store that is away is asked again.</summary>
-    private static async Task UntilAsync(Func<Task<bool>> condition)
-    {
-        using var end = new CancellationTokenSource(TimeLimit.Default);
-        while (true)
-        {
-            try
-            {
-                if (await condition())
-                {
-                    return;
-                }
-            }
-            catch (TokenStoreUnavailableException) when (!end.IsCancellationRequested)
-            {
-                // Not yet.
-            }
-
-            await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System, end.Token);
         }
     }
 }

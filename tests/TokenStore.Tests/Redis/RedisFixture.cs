@@ -23,4 +23,26 @@ public sealed class RedisFixture : IAsyncLifetime
     internal static RedisTokenStore Make(string configuration, string? prefix = null, TestLogger<RedisTokenStore>? logger = null) => new(
         new RedisTokenStoreOptions { Configuration = configuration, KeyPrefix = prefix ?? NextPrefix() },
         TimeProvider.System, (Microsoft.Extensions.Logging.ILogger<RedisTokenStore>?)logger ?? NullLogger<RedisTokenStore>.Instance);
+
+    /// <summary>Asks until the store is back; a store that is away is asked again.</summary>
+    internal static async Task UntilAsync(Func<Task<bool>> condition)
+    {
+        using var end = new CancellationTokenSource(TimeLimit.Default);
+        while (true)
+        {
+            try
+            {
+                if (await condition())
+                {
+                    return;
+                }
+            }
+            catch (TokenStoreUnavailableException) when (!end.IsCancellationRequested)
+            {
+                // Not yet.
+            }
+
+            await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System, end.Token);
+        }
+    }
 }

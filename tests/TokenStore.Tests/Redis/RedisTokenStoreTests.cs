@@ -147,7 +147,7 @@ public sealed class RedisTokenStoreTests(RedisFixture redis) : IClassFixture<Red
         (await two.EnterAsync("a", 2)).Status.ShouldBe(EnterStatus.Admitted);
         (await redis.Server.CommandAsync("ZCARD", $"{{{prefix}}}:revoked")).ShouldBe("0");
         (await redis.Server.CommandAsync("HKEYS", $"{{{prefix}}}:r:a")).ShouldNotContain(one.Session);
-        (await redis.Server.CommandAsync("HLEN", $"{{{prefix}}}:lifetimes")).ShouldBe("1");
+        (await redis.Server.CommandAsync("ZCARD", $"{{{prefix}}}:started")).ShouldBe("1");
     }
 
     [Fact]
