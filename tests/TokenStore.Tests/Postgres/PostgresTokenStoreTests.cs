@@ -119,21 +119,21 @@ public sealed class PostgresTokenStoreTests(PostgresFixture fixture) : SqlStoreT
     }
 
     [Fact]
-    public async Task OpenAsync_SessionsThatEndedLongAgo_AreForgottenWithWhatTheyLeft()
+    public async Task StartSessionAsync_SessionsThatEndedLongAgo_AreForgottenWithWhatTheyLeft()
     {
         await using var store = CreateStore();
         var gateway = await store.StartGatewayAsync();
         await gateway.EnterAsync("r", 5);
         await gateway.EndSessionAsync(quiet: false);
-        await store.OpenAsync(default);
+        await gateway.StartSessionAsync();
         (await store.FindAsync(gateway.Request("r", 1).Resource, default))!.Value.Writers.ShouldNotBeEmpty();
 
-        await fixture.Server.QueryAsync($"""UPDATE "{Prefix}_sessions" SET ended_at = ended_at - interval '26 hours'""");
-        await store.OpenAsync(default);
+        await fixture.Server.QueryAsync($"""UPDATE "{Prefix}_sessions" SET ended_at = clock_timestamp() - interval '26 hours'""");
+        await gateway.StartSessionAsync();
         var record = (await store.FindAsync(gateway.Request("r", 1).Resource, default))!.Value;
         record.Writers.ShouldBeEmpty();
         record.Mark.ShouldBe(5);
-        (await fixture.Server.QueryAsync($"""SELECT count(*) FROM "{Prefix}_sessions" """)).ShouldBe("0");
+        (await fixture.Server.QueryAsync($"""SELECT count(*) FROM "{Prefix}_sessions" """)).ShouldBe("1");
     }
 
     [Fact]
