@@ -36,7 +36,7 @@ public sealed class CheckerProofTests(ITestOutputHelper output)
                     violations = HistoryChecker.Check(world.History);
                 }
 
-                output.WriteLine(string.Join('\n', violations));
+                output.WriteLine($"{seed}: {FleetReport.Summary(world.History)}\n{string.Join('\n', violations)}");
                 Caught(violations).ShouldBeTrue();
             });
         }

@@ -32,11 +32,12 @@ internal static class FleetReport
         history.Answers.Where(a => a.Status == 200).Select(a => a.Gateway).Distinct().Count().ShouldBeGreaterThan(1);
     }
 
-    private static string Summary(FleetHistory history)
+    /// <summary>How much happened.</summary>
+    public static string Summary(FleetHistory history)
     {
         var answers = history.Answers;
         var applied = history.Writes.Where(w => w.AppliedAt is not null).ToList();
-        var slowest = history.Recoveries.Max(r => r.Took);
+        var slowest = history.Recoveries.Select(r => r.Took).DefaultIfEmpty().Max();
         return $"{applied.Count} writes applied with {applied.Select(w => (w.Resource, w.Token)).Distinct().Count()} tokens, "
             + $"{answers.Count(a => a.Problem == "fencing-token-stale")} stale, {answers.Count(a => a.Problem == "fence-draining")} draining, "
             + $"{answers.Count(a => a.Problem == "token-store-unavailable")} without a store, {answers.Count(a => a.Status is null)} "

@@ -23,3 +23,16 @@ public sealed class PostgresFleetTests(PostgresFleet fleet, ITestOutputHelper ou
 public sealed class EtcdFleet() : FleetFixture(() => new EtcdUnderTest());
 
 public sealed class EtcdFleetTests(EtcdFleet fleet, ITestOutputHelper output) : FleetTests(fleet, output), IClassFixture<EtcdFleet>;
+
+public sealed class MySqlFleet() : FleetFixture(() => new MySqlUnderTest());
+
+public sealed class MySqlFleetTests(MySqlFleet fleet, ITestOutputHelper output) : FleetTests(fleet, output), IClassFixture<MySqlFleet>;
+
+public sealed class ZooKeeperFleet() : FleetFixture(() => new ZooKeeperUnderTest());
+
+public sealed class ZooKeeperFleetTests(ZooKeeperFleet fleet, ITestOutputHelper output)
+    : FleetTests(fleet, output), IClassFixture<ZooKeeperFleet>
+{
+    [Fact]
+    public Task Fleet_SessionExpired_NothingOldGetsThrough() => RunAsync(FleetFaults.ExpireSessionAsync);
+}

@@ -16,7 +16,7 @@ internal sealed class QuorumEnter(
         {
             var stamp = stamps.Next();
             var replies = await nodes.AskAsync(
-                (node, view) => EnterScript.SendAsync(node, view, request, stamp, gone), Decided, cancellationToken);
+                (node, view) => NodeEnterScript.SendAsync(node, view, request, stamp, gone), Decided, cancellationToken);
             var answers = Read(replies);
             var verdict = QuorumDecision.Enter(nodes.Count, request.Token.Value, [.. answers.Values]);
             foreach (var (node, answer) in answers)
@@ -128,7 +128,7 @@ internal sealed class QuorumEnter(
             }
             else if (reply.IsDone)
             {
-                answers[reply.Node] = EnterScript.Read(reply.Parts);
+                answers[reply.Node] = NodeEnterScript.Read(reply.Parts);
             }
         }
 

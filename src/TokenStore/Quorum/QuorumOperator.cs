@@ -67,7 +67,7 @@ internal sealed class QuorumOperator(
         var stamp = stamps.Next();
         var replies = await nodes.AskAsync(
             (node, view) => found.Sequences[node.Index] is { } read
-                ? MarkScripts.SetAsync(node, view, request, read, stamp, gone)
+                ? NodeMarkScripts.SetAsync(node, view, request, read, stamp, gone)
                 : throw new TokenStoreUnavailableException("Not asked: what is there is not known.") { NotTaken = true },
             null, cancellationToken);
         var set = replies.Count(static r => r.IsDone && r.Code == 0);

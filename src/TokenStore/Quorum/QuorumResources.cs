@@ -21,19 +21,19 @@ internal sealed class QuorumResources(QuorumNodes nodes, SessionWatch watch, Cha
     {
         var stamp = stamps.Next();
         nodes.Require(await nodes.AskAsync(
-            (node, view) => MarkScripts.RaiseAsync(node, view, resource, mark, stamp, always), null, cancellationToken));
+            (node, view) => NodeMarkScripts.RaiseAsync(node, view, resource, mark, stamp, always), null, cancellationToken));
     }
 
     public async ValueTask WithdrawAsync(
         string session, IReadOnlyList<Registration> registrations, CancellationToken cancellationToken) =>
         nodes.Require(await nodes.AskAsync(
-            (node, view) => MarkScripts.WithdrawAsync(node, view, session, registrations), null, cancellationToken));
+            (node, view) => NodeMarkScripts.WithdrawAsync(node, view, session, registrations), null, cancellationToken));
 
     /// <summary>Takes registrations back where a step left them although it was not admitted.</summary>
     public async ValueTask RemoveAsync(
         ResourceKey resource, IReadOnlyList<(string Session, long Sequence)> registrations, CancellationToken cancellationToken) =>
         nodes.Require(await nodes.AskAsync(
-            (node, view) => MarkScripts.RemoveAsync(node, view, resource, registrations), null, cancellationToken));
+            (node, view) => NodeMarkScripts.RemoveAsync(node, view, resource, registrations), null, cancellationToken));
 
     public async ValueTask<MarkRecord?> FindAsync(ResourceKey resource, CancellationToken cancellationToken)
     {
@@ -61,7 +61,7 @@ internal sealed class QuorumResources(QuorumNodes nodes, SessionWatch watch, Cha
     public async ValueTask<FoundResource> ReadAsync(ResourceKey resource, CancellationToken cancellationToken)
     {
         var replies = nodes.Require(await nodes.AskAsync(
-            (node, view) => MarkScripts.FindAsync(node, view, resource), null, cancellationToken));
+            (node, view) => NodeMarkScripts.FindAsync(node, view, resource), null, cancellationToken));
         var (mark, atMark, changed) = (0L, 0, default(ChangeStamp?));
         List<IReadOnlyList<NodeWriter>> writers = [];
         var sequences = new string?[nodes.Count];
@@ -108,7 +108,7 @@ internal sealed class QuorumResources(QuorumNodes nodes, SessionWatch watch, Cha
         {
             var at = below;
             var replies = nodes.Require(await nodes.AskAsync(
-                (node, view) => MarkScripts.NamesAsync(node, view, at, Part), null, cancellationToken));
+                (node, view) => NodeMarkScripts.NamesAsync(node, view, at, Part), null, cancellationToken));
             readTo = 0;
             foreach (var page in replies.Where(static r => r.IsDone).Select(static r => (string[])r.Parts[2]!))
             {
@@ -145,7 +145,7 @@ internal sealed class QuorumResources(QuorumNodes nodes, SessionWatch watch, Cha
 
     /// <summary>As many as the node that knows most.</summary>
     public async ValueTask<long> CountAsync(CancellationToken cancellationToken) => nodes.Require(
-            await nodes.AskAsync(static (node, view) => MarkScripts.NamesAsync(node, view, "+inf", 0), null, cancellationToken))
+            await nodes.AskAsync(static (node, view) => NodeMarkScripts.NamesAsync(node, view, "+inf", 0), null, cancellationToken))
         .Where(static r => r.IsDone).Max(static r => (long)r.Parts[1]);
 }
 

@@ -6,10 +6,13 @@ namespace FenceGateway.TokenStore.Quorum;
 /// <summary>Sessions at a majority: begun, kept alive, and ended there, by their owner or by whoever saw them stand still.</summary>
 internal sealed class QuorumSessions(QuorumNodes nodes, QuorumResources resources, SessionWatch watch)
 {
+    /// <summary>So many marks that too few nodes have told are raised with one heartbeat; the rest with the next.</summary>
+    private const int MaxRaised = 64;
+
     public async ValueTask StartAsync(string session, TimeSpan timeToLive, CancellationToken cancellationToken)
     {
         var replies = nodes.Require(await nodes.AskAsync(
-            (node, view) => SessionScripts.StartAsync(node, view, session, timeToLive), null, cancellationToken));
+            (node, view) => NodeSessionScripts.StartAsync(node, view, session, timeToLive), null, cancellationToken));
         if (replies.Exists(static r => r.Code == 1))
         {
             throw new TokenStoreUnavailableException($"The session {session} was started before.") { NotTaken = true };
@@ -19,7 +22,7 @@ internal sealed class QuorumSessions(QuorumNodes nodes, QuorumResources resource
     public async ValueTask<Heartbeat> BeatAsync(string session, CancellationToken cancellationToken)
     {
         // The sight is of the moment after the answer: a beat before that is no longer waited for.
-        var replies = await nodes.AskAsync((node, view) => SessionScripts.BeatAsync(node, view, session), null, cancellationToken);
+        var replies = await nodes.AskAsync((node, view) => NodeSessionScripts.BeatAsync(node, view, session), null, cancellationToken);
         Learn(replies);
         if (replies.Count(static r => r.Code == NodeScript.SessionLost) > QuorumDecision.MayMiss(nodes.Count))
         {
@@ -37,7 +40,7 @@ internal sealed class QuorumSessions(QuorumNodes nodes, QuorumResources resource
     public async ValueTask EndAsync(string session, bool quiet, CancellationToken cancellationToken)
     {
         var replies = await nodes.AskAsync(
-            (node, view) => SessionScripts.EndAsync(node, view, session, quiet, null), null, cancellationToken);
+            (node, view) => NodeSessionScripts.EndAsync(node, view, session, quiet, null), null, cancellationToken);
         See(nodes.Require(replies), session, quiet ? SessionLife.Quiet : SessionLife.Ended);
     }
 
@@ -51,7 +54,7 @@ internal sealed class QuorumSessions(QuorumNodes nodes, QuorumResources resource
 
         var replies = await nodes.AskAsync(
             (node, view) => sights[node.Index] is { } sight
-                ? SessionScripts.EndAsync(node, view, session, quiet: false, sight)
+                ? NodeSessionScripts.EndAsync(node, view, session, quiet: false, sight)
                 : throw new TokenStoreUnavailableException("Not asked: the session moves there.") { NotTaken = true },
             null, cancellationToken);
         foreach (var reply in replies.Where(r => r.IsDone && sights[r.Node] is not null))
@@ -120,7 +123,7 @@ internal sealed class QuorumSessions(QuorumNodes nodes, QuorumResources resource
     {
         try
         {
-            await SessionScripts.StartAsync(node, nodes.View, session, timeToLive);
+            await NodeSessionScripts.StartAsync(node, nodes.View, session, timeToLive);
         }
         catch (TokenStoreUnavailableException)
         {
@@ -158,17 +161,12 @@ internal sealed class QuorumSessions(QuorumNodes nodes, QuorumResources resource
             }
         }
 
-        List<ResourceChange> revoked = [];
-        foreach (var (resource, (mark, count)) in found.Take(Heartbeat.MaxRevoked))
-        {
-            if (count < nodes.Majority)
-            {
-                await resources.RaiseAsync(resource, mark, cancellationToken);
-            }
-
-            revoked.Add(new ResourceChange(resource, mark));
-        }
-
-        return revoked;
+        var unconfirmed = found.Where(f => f.Value.Count < nodes.Majority).Take(MaxRaised).ToArray();
+        await Task.WhenAll(unconfirmed.Select(f => resources.RaiseAsync(f.Key, f.Value.Mark, cancellationToken).AsTask()));
+        return
+        [
+            .. found.Where(f => f.Value.Count >= nodes.Majority).Concat(unconfirmed).Take(Heartbeat.MaxRevoked)
+                .Select(static f => new ResourceChange(f.Key, f.Value.Mark)),
+        ];
     }
 }

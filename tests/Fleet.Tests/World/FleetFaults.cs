@@ -93,6 +93,15 @@ internal static class FleetFaults
         world.RecordBystanders(from, world.Gateways);
     }
 
+    /// <summary>ZooKeeper ends the session of a gateway that thinks it alive.</summary>
+    public static async Task ExpireSessionAsync(FleetWorld world, Random random)
+    {
+        var server = ((ZooKeeperUnderTest)world.Store).Server;
+        var sessions = await ZooKeeperSessions.FindAsync(server);
+        sessions.Count.ShouldBe(world.Gateways.Count);
+        await ZooKeeperSessions.ExpireAsync(server, sessions[random.Next(sessions.Count)]);
+    }
+
     /// <summary>Everything goes down, and the store comes back with nothing: no gateway has the marks in memory either.</summary>
     public static async Task LoseEverythingAsync(FleetWorld world, Random random)
     {

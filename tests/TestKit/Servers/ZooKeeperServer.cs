@@ -132,7 +132,7 @@ public sealed class ZooKeeperServer : IAsyncDisposable
             "clientPortAddress=127.0.0.1",
             "maxClientCnxns=0",
             "admin.enableServer=false",
-            "4lw.commands.whitelist=srvr,ruok",
+            "4lw.commands.whitelist=srvr,ruok,dump",
             .. members,
         ]);
         _process = Run();

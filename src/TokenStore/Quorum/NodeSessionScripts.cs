@@ -4,7 +4,7 @@ using StackExchange.Redis;
 namespace FenceGateway.TokenStore.Quorum;
 
 /// <summary>The life of a session at one node. No clock decides anything: a heartbeat is a number that grows.</summary>
-internal static class SessionScripts
+internal static class NodeSessionScripts
 {
     /// <summary>Answers 0; 1 when the name was used before.</summary>
     private static readonly RedisScript StartScript = NodeScript.Guarded(

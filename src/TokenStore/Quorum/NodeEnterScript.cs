@@ -4,7 +4,7 @@ using StackExchange.Redis;
 namespace FenceGateway.TokenStore.Quorum;
 
 /// <summary>The step of one node (R6): check, seal and registration at once.</summary>
-internal static class EnterScript
+internal static class NodeEnterScript
 {
     /// <summary>
     /// Answers 0 registered at the token, 1 an older writer is here or on its way from the asking session, 2 stale, 3 overtaken; then the

@@ -5,7 +5,7 @@ using StackExchange.Redis;
 namespace FenceGateway.TokenStore.Quorum;
 
 /// <summary>What one node keeps of a resource, and what else changes it.</summary>
-internal static class MarkScripts
+internal static class NodeMarkScripts
 {
     /// <summary>Answers 0, and for a resource that is known mark, time and sequence of its change, and its writers.</summary>
     private static readonly RedisScript FindScript = NodeScript.Guarded(
