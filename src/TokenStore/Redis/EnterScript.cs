@@ -59,9 +59,11 @@ internal static class EnterScript
           end
         end
 
-        -- The session's registration never stands above what it still has in flight.
+        -- The session's registration never stands above what it still has in flight. With nothing older in flight there may still be
+        -- writes with this very token: one that stands at it stays.
+        local stands = own and sub(own, 1, 19)
         local admitted = oldest == token and living == 0 and wait == 0
-        local place = (admitted or oldest < token) and oldest .. ':' .. ARGV[4]
+        local place = (admitted or oldest < token or stands == token) and oldest .. ':' .. ARGV[4]
         if rises then
           local change = tostring(call('INCR', KEYS[4]))
           local raised = token .. ':' .. change .. ':' .. clock[1] .. ':' .. clock[2]
@@ -73,13 +75,13 @@ internal static class EnterScript
         if own and not place then call('HDEL', KEYS[2], field) end
 
         -- Whoever is registered below the mark hears so with every heartbeat; who waits hears when somebody there moves on.
-        local was = own and sub(own, 1, 19) < mark
+        local was = stands and stands < mark
         if oldest < token then
           call('ZADD', KEYS[5], 0, session .. '\n' .. ARGV[6])
         elseif was then
           call('ZREM', KEYS[5], session .. '\n' .. ARGV[6])
         end
-        if told or (was and (not place or sub(own, 1, 19) < oldest)) then call('PUBLISH', ARGV[7], token .. ' ' .. ARGV[6]) end
+        if told or (was and (not place or stands < oldest)) then call('PUBLISH', ARGV[7], token .. ' ' .. ARGV[6]) end
         if admitted then return false end
         return {1, token, wait, living}
         """);
