@@ -72,7 +72,8 @@ internal static class RedisInspection
             {
                 throw new TokenStoreUnavailableException(
                     $"Redis {link.Location} is a cluster, where only the user default can be used: give that one the rights, and leave "
-                    + "user= out.") { NotTaken = true };
+                    + "user= out.")
+                { NotTaken = true };
             }
 
             var owner = await link.AskAsync(() => link.Database.IdentifyEndpointAsync(keys.Sequence), cancellationToken);
