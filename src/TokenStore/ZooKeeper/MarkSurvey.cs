@@ -14,7 +14,7 @@ internal sealed class MarkSurvey(ZooKeeperLink link, TimeProvider time, ILogger 
 
     public async ValueTask<long> CountAsync(CancellationToken cancellationToken)
     {
-        await SyncAsync(cancellationToken);
+        await CatchUpAsync(cancellationToken);
         var folders = await Task.WhenAll(Enumerable.Range(0, ZooKeeperPaths.Folders).Select(n =>
             link.Client.SendAsync(ZooKeeperRequest.Exists(link.Paths.Folder(n)), cancellationToken).AsTask()));
         return folders.Sum(reply => reply.IsOk ? (long)reply.Value.Children : throw ZooKeeperFailure.NotTaken(link.Client, reply.Error));
@@ -22,7 +22,7 @@ internal sealed class MarkSurvey(ZooKeeperLink link, TimeProvider time, ILogger 
 
     public async ValueTask<IReadOnlyList<MarkRecord>> ListAsync(MarkQuery query, CancellationToken cancellationToken)
     {
-        await SyncAsync(cancellationToken);
+        await CatchUpAsync(cancellationToken);
         var folders = await Task.WhenAll(Enumerable.Range(0, ZooKeeperPaths.Folders).Select(n => NamesAsync(n, query.Prefix, cancellationToken)));
         var paths = folders.SelectMany(names => names).ToList();
         if (paths.Count > MaxRead)
@@ -79,12 +79,11 @@ internal sealed class MarkSurvey(ZooKeeperLink link, TimeProvider time, ILogger 
         return ToRecord(stored, writer => link.Sessions.Peek(writer.Session));
     }
 
-    private async ValueTask SyncAsync(CancellationToken cancellationToken)
+    private async ValueTask CatchUpAsync(CancellationToken cancellationToken)
     {
-        var reply = await link.Client.SendAsync(ZooKeeperRequest.Sync(link.Paths.Root), cancellationToken);
-        if (!reply.IsOk)
+        if (await link.CatchUpAsync(cancellationToken) is var error && error != ZooKeeperError.Ok)
         {
-            throw ZooKeeperFailure.NotTaken(link.Client, reply.Error);
+            throw ZooKeeperFailure.NotTaken(link.Client, error);
         }
     }
 }

@@ -55,10 +55,10 @@ internal sealed class ResourceSteps(ZooKeeperLink link, TimeProvider time)
         },
         cancellationToken);
 
-    /// <summary>The node, as new as the leader's is now; what is registered there with whether it lives.</summary>
+    /// <summary>The node, with every change that was committed before; what is registered there with whether it lives.</summary>
     public async ValueTask<(StoredResource Stored, ResourceState State)> ReadAsync(ResourceKey resource, CancellationToken cancellationToken)
     {
-        var stored = await ReadAsync(link.Paths.Resource(resource.Value), resource, synced: true, cancellationToken);
+        var stored = await ReadAsync(link.Paths.Resource(resource.Value), resource, caughtUp: true, cancellationToken);
         return (stored, await RestoreAsync(stored, "", cancellationToken));
     }
 
@@ -94,7 +94,7 @@ internal sealed class ResourceSteps(ZooKeeperLink link, TimeProvider time)
         Func<StoredResource, bool, ValueTask<Decision<T>>> decide, CancellationToken cancellationToken)
     {
         var stored = kind == StepKind.Operator ? null : resource.Latest;
-        stored ??= await ReadAsync(resource.Path, resource.Key, synced: kind != StepKind.Enter, cancellationToken);
+        stored ??= await ReadAsync(resource.Path, resource.Key, caughtUp: kind != StepKind.Enter, cancellationToken);
         for (var attempt = 0; attempt < MaxAttempts; attempt++)
         {
             var decision = await decide(stored, resource.IsUnsettled);
@@ -115,7 +115,7 @@ internal sealed class ResourceSteps(ZooKeeperLink link, TimeProvider time)
                 return decision.Answer;
             }
 
-            stored = written.Fresh ?? await ReadAsync(resource.Path, resource.Key, synced: true, cancellationToken);
+            stored = written.Fresh ?? await ReadAsync(resource.Path, resource.Key, caughtUp: true, cancellationToken);
         }
 
         throw new TokenStoreUnavailableException($"Other gateways changed {resource.Key} {MaxAttempts} times meanwhile.") { NotTaken = true };
@@ -263,12 +263,11 @@ internal sealed class ResourceSteps(ZooKeeperLink link, TimeProvider time)
     private ResourceNode Next(StoredResource stored, ResourceKey key, ResourceState state) => stored.With(
         key.Value, state.Mark, [.. state.Writers.Select(w => w with { EndedAt = null })], NowMilliseconds);
 
-    private async ValueTask<StoredResource> ReadAsync(string path, ResourceKey key, bool synced, CancellationToken cancellationToken)
+    private async ValueTask<StoredResource> ReadAsync(string path, ResourceKey key, bool caughtUp, CancellationToken cancellationToken)
     {
-        // In order on the connection: what is read after it is as new as the leader was.
-        var syncing = synced ? _client.SendAsync(ZooKeeperRequest.Sync(link.Paths.Root), cancellationToken).AsTask() : null;
+        var catchingUp = caughtUp ? link.CatchUpAsync(cancellationToken) : null;
         var reply = await _client.SendAsync(ZooKeeperRequest.GetData(path, watch: false), cancellationToken);
-        if (syncing is not null && await syncing is { IsOk: false, Error: var error })
+        if (catchingUp is not null && await catchingUp is var error && error != ZooKeeperError.Ok)
         {
             throw ZooKeeperFailure.NotTaken(_client, error);
         }
@@ -298,10 +297,10 @@ internal sealed class ResourceSteps(ZooKeeperLink link, TimeProvider time)
         /// refusal included, is confirmed by the ensemble, and a watch is left.</summary>
         Enter,
 
-        /// <summary>Begins with what is known, else with what the leader has. Nothing to change needs no confirmation.</summary>
+        /// <summary>Begins with what is known, else with what is committed. Nothing to change needs no confirmation.</summary>
         Withdraw,
 
-        /// <summary>Begins with what the leader has.</summary>
+        /// <summary>Begins with what is committed.</summary>
         Operator,
     }
 }

@@ -39,6 +39,17 @@ internal sealed class ZooKeeperLink
 
     public ResourceSteps Steps { get; }
 
+    /// <summary>
+    /// Lets this server catch up: what is sent on the connection after this call has begun is answered from a state that has every change which
+    /// was committed before. It is a change of nothing, agreed on by a majority. The protocol's own sync is less: at the leader it waits for
+    /// nothing, and a follower can have answered a change that the leader has committed and not yet made in its own tree.
+    /// </summary>
+    public async Task<ZooKeeperError> CatchUpAsync(CancellationToken cancellationToken)
+    {
+        var reply = await Client.SendAsync(ZooKeeperRequest.Multi(MultiOperation.Check(Paths.Root, -1)), cancellationToken);
+        return reply.IsOk ? reply.Value[0].Error : reply.Error;
+    }
+
     /// <summary>A session has turned out to have ended.</summary>
     public void Ended(ZooKeeperSession session)
     {

@@ -8,6 +8,8 @@ public sealed class ZooKeeperConnectionTests
 {
     private static readonly TimeSpan Short = TimeSpan.FromSeconds(1);
 
+    private static ZooKeeperRequest<string> Request => ZooKeeperRequest.Create("/a", [], ephemeral: false, restricted: false);
+
     public static TheoryData<string> HostileReplies => ["huge frame", "negative frame", "short frame", "other xid", "unasked", "cut body", "no utf8"];
 
     [Theory]
@@ -21,7 +23,7 @@ public sealed class ZooKeeperConnectionTests
                 : ScriptedZooKeeper.Reply(ScriptedZooKeeper.Xid(frame), ZooKeeperError.Ok, w => w.Text("/a")),
             TimeSpan.FromSeconds(10));
         await using var client = await ConnectAsync(server);
-        var lost = await client.SendAsync(ZooKeeperRequest.Sync("/a"), default).AsTask().WithinLimit("an end");
+        var lost = await client.SendAsync(Request, default).AsTask().WithinLimit("an end");
         lost.Error.ShouldBe(ZooKeeperError.ConnectionLoss);
         (await UntilAnsweredAsync(client)).Value.ShouldBe("/a");
         server.Connections.ShouldBe(2);
@@ -34,7 +36,7 @@ public sealed class ZooKeeperConnectionTests
         await using var server = new ScriptedZooKeeper(_ => null, Short);
         await using var client = await ConnectAsync(server, Short);
         var began = TimeProvider.System.GetTimestamp();
-        var lost = await client.SendAsync(ZooKeeperRequest.Sync("/a"), default).AsTask().WithinLimit("an end");
+        var lost = await client.SendAsync(Request, default).AsTask().WithinLimit("an end");
         lost.Error.ShouldBe(ZooKeeperError.ConnectionLoss);
         TimeProvider.System.GetElapsedTime(began).ShouldBeGreaterThan(Short / 3 - TimeSpan.FromMilliseconds(20));
         client.IsAlive.ShouldBeTrue("the session is not lost with the connection");
@@ -82,16 +84,16 @@ public sealed class ZooKeeperConnectionTests
             TimeSpan.FromMinutes(5));
         await using var client = await ConnectAsync(server, TimeSpan.FromMinutes(5));
         var underWay = Enumerable.Range(0, ZooKeeperClient.MaxOutstanding)
-            .Select(_ => client.SendAsync(ZooKeeperRequest.Sync("/a"), default).AsTask()).ToList();
+            .Select(_ => client.SendAsync(Request, default).AsTask()).ToList();
         using var cancelled = new CancellationTokenSource();
-        var waiting = client.SendAsync(ZooKeeperRequest.Sync("/a"), cancelled.Token).AsTask();
+        var waiting = client.SendAsync(Request, cancelled.Token).AsTask();
         waiting.IsCompleted.ShouldBeFalse();
         await cancelled.CancelAsync();
         await Should.ThrowAsync<OperationCanceledException>(() => waiting);
 
         await client.DisposeAsync();
         (await Task.WhenAll(underWay)).ShouldAllBe(r => r.Error == ZooKeeperError.ConnectionLoss || r.Error == ZooKeeperError.NotSent);
-        (await client.SendAsync(ZooKeeperRequest.Sync("/a"), default)).Error.ShouldBe(ZooKeeperError.NotSent);
+        (await client.SendAsync(Request, default)).Error.ShouldBe(ZooKeeperError.NotSent);
     }
 
     [Fact]
@@ -128,7 +130,7 @@ public sealed class ZooKeeperConnectionTests
     {
         while (true)
         {
-            var reply = await client.SendAsync(ZooKeeperRequest.Sync("/a"), default).AsTask().WithinLimit("a reply");
+            var reply = await client.SendAsync(Request, default).AsTask().WithinLimit("a reply");
             if (reply.Error != ZooKeeperError.NotSent)
             {
                 return reply;

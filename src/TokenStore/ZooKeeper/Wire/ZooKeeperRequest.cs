@@ -7,7 +7,6 @@ internal enum OperationCode
     Exists = 3,
     GetData = 4,
     SetData = 5,
-    Sync = 9,
     GetChildren = 8,
     Ping = 11,
     Check = 13,
@@ -52,10 +51,6 @@ internal static class ZooKeeperRequest
     public static ZooKeeperRequest<string[]> GetChildren(string path, bool watch) => new(
         Begin(OperationCode.GetChildren).Text(path).Bool(watch).ToFrame(), static (ref r) => r.Texts(),
         watch ? WatchKind.Children : WatchKind.None, path);
-
-    /// <summary>Lets this server catch up with the leader; what is read on this connection afterwards is as new as that.</summary>
-    public static ZooKeeperRequest<string> Sync(string path) =>
-        new(Begin(OperationCode.Sync).Text(path).ToFrame(), static (ref r) => r.Text());
 
     public static ZooKeeperRequest<string> Create(string path, byte[] data, bool ephemeral, bool restricted)
     {
