@@ -166,8 +166,9 @@ internal sealed class FleetWorld : IAsyncDisposable
         GatewayAnswer? answer = null;
         while (!_resting)
         {
-            // After a 503 most try again as they are, be it at another gateway.
-            if (answer?.Status != 503 || random.Next(3) == 0)
+            // After a 503 most try again as they are, be it at another gateway; without an answer all do, so that old tokens are
+            // still about when everything comes back.
+            if (answer is null || (answer.Status is not null && (answer.Status != 503 || random.Next(3) == 0)))
             {
                 resource = random.Next(Resources);
                 mine[resource] = Choose(random, resource, mine[resource]);
