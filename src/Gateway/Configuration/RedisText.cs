@@ -10,7 +10,7 @@ internal static class RedisText
     [
         "abortConnect", "allowAdmin", "channelPrefix", "configChannel", "configCheckSeconds", "connectRetry", "connectTimeout",
         "defaultDatabase", "highPriorityThreads", "keepAlive", "name", "proxy", "resolveDns", "responseTimeout", "serviceName", "ssl",
-        "sslHost", "sslProtocols", "syncTimeout", "tiebreaker", "version", "writeBuffer",
+        "sslHost", "sslProtocols", "syncTimeout", "tiebreaker", "user", "version", "writeBuffer",
     ];
 
     public static readonly string[] Options = [.. PlainOptions, "password"];

@@ -27,7 +27,7 @@ internal abstract class StoreSections
 internal sealed class RedisStoreOptions
 {
     [Description("A StackExchange.Redis configuration string: host:port, several of them for a master with its replicas or for a cluster, and "
-        + "options such as password=, ssl=true, defaultDatabase=. Required with this provider.")]
+        + "options such as user=, password=, ssl=true, defaultDatabase=. Required with this provider.")]
     [Secret(SecretForm.RedisConfiguration)]
     public string Configuration { get; set; } = "";
 

@@ -42,6 +42,12 @@ internal sealed class Attempts(ForwardDeadline.Pool deadlines, TimeProvider time
         state.Client = outlives ? CancellationToken.None : lifetime.RequestAborted;
         var session = request is { InFlight: true, Session: { } admittedIn } ? admittedIn.Ended : CancellationToken.None;
         state.Deadline = deadlines.Start(times?.FirstByte, Remaining(request, times, now), state.Client, session);
+        if (request is { InFlight: true, Session.IsAlive: false })
+        {
+            // The process stood still between admission and here, and nobody has been told yet that the session is over.
+            state.Deadline.EndSession();
+        }
+
         lifetime.RequestAborted = state.Deadline.Token;
     }
 

@@ -27,6 +27,13 @@ internal sealed class ForwardDeadline(TimeProvider time) : CancellationTokenSour
     /// <summary>The session in which the attempt was admitted has ended, and the attempt with it.</summary>
     public bool IsSessionOver => _sessionOver;
 
+    /// <summary>The session in which the attempt was admitted is over.</summary>
+    public void EndSession()
+    {
+        _sessionOver = true;
+        Cancel();
+    }
+
     /// <summary>The head of the answer is there: from now on only the end of all attempts counts.</summary>
     /// <param name="isUpgrade">It makes a tunnel of the connection, which is no answer that could come to its end.</param>
     public void HeadArrived(bool isUpgrade)
@@ -57,7 +64,7 @@ internal sealed class ForwardDeadline(TimeProvider time) : CancellationTokenSour
 
         if (session.CanBeCanceled)
         {
-            _session = session.UnsafeRegister(static state => ((ForwardDeadline)state!).LoseSession(), this);
+            _session = session.UnsafeRegister(static state => ((ForwardDeadline)state!).EndSession(), this);
         }
     }
 
@@ -67,12 +74,6 @@ internal sealed class ForwardDeadline(TimeProvider time) : CancellationTokenSour
     private void LoseClient()
     {
         _clientGone = true;
-        Cancel();
-    }
-
-    private void LoseSession()
-    {
-        _sessionOver = true;
         Cancel();
     }
 

@@ -5,6 +5,7 @@ using FenceGateway.TokenStore.Etcd;
 using FenceGateway.TokenStore.Memory;
 using FenceGateway.TokenStore.MySql;
 using FenceGateway.TokenStore.Postgres;
+using FenceGateway.TokenStore.Quorum;
 using FenceGateway.TokenStore.Redis;
 using FenceGateway.TokenStore.ZooKeeper;
 
@@ -23,6 +24,7 @@ internal static class TokenStores
         TokenStoreProvider.Memory => ActivatorUtilities.CreateInstance<MemoryTokenStore>(services),
         TokenStoreProvider.Embedded => Make<EmbeddedTokenStore>(services, Embedded(((TokenStoreOptions)sections).Embedded)),
         TokenStoreProvider.Redis => Make<RedisTokenStore>(services, Redis(sections.Redis, prefix)),
+        TokenStoreProvider.Quorum => Make<QuorumTokenStore>(services, Quorum(sections.Quorum, prefix)),
         TokenStoreProvider.Postgres => Make<PostgresTokenStore>(
             services, new PostgresTokenStoreOptions { ConnectionString = sections.Postgres.ConnectionString, KeyPrefix = prefix }),
         TokenStoreProvider.MySql => Make<MySqlTokenStore>(
@@ -41,6 +43,14 @@ internal static class TokenStores
     private static RedisTokenStoreOptions Redis(RedisStoreOptions options, string prefix) => new()
     {
         Configuration = options.Configuration,
+        KeyPrefix = prefix,
+        CertificateAuthority = options.CertificateAuthority,
+        ClientCertificate = options.ClientCertificate,
+    };
+
+    private static QuorumTokenStoreOptions Quorum(QuorumStoreOptions options, string prefix) => new()
+    {
+        Nodes = options.Nodes,
         KeyPrefix = prefix,
         CertificateAuthority = options.CertificateAuthority,
         ClientCertificate = options.ClientCertificate,

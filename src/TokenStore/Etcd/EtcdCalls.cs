@@ -6,7 +6,10 @@ internal sealed class EtcdCalls(EtcdClient client, EtcdKeys keys)
     public EtcdKeys Keys => keys;
 
     public async Task<EtcdTransactionReply> TransactAsync(
-        IEnumerable<EtcdCompare> compare, IEnumerable<EtcdOperation> success, IEnumerable<EtcdOperation> failure, CancellationToken cancellationToken)
+        IEnumerable<EtcdCompare> compare,
+        IEnumerable<EtcdOperation> success,
+        IEnumerable<EtcdOperation> failure,
+        CancellationToken cancellationToken)
     {
         var transaction = new EtcdTransaction([.. compare], [.. success], [.. failure]);
         var reply = await client.CallAsync(
@@ -19,7 +22,8 @@ internal sealed class EtcdCalls(EtcdClient client, EtcdKeys keys)
 
     public async Task<EtcdRangeReply> RangeAsync(EtcdRange range, CancellationToken cancellationToken)
     {
-        var reply = await client.CallAsync("/v3/kv/range", range, EtcdJson.Default.EtcdRange, EtcdJson.Default.EtcdRangeReply, cancellationToken);
+        var reply = await client.CallAsync(
+            "/v3/kv/range", range, EtcdJson.Default.EtcdRange, EtcdJson.Default.EtcdRangeReply, cancellationToken);
         return reply.Header is { Revision: > 0 } ? reply : throw Malformed("a read");
     }
 
@@ -73,7 +77,8 @@ internal sealed class EtcdCalls(EtcdClient client, EtcdKeys keys)
     }
 
     /// <summary>Reads a resource and the sessions; the operations of a transaction's failure branch, or of one without conditions.</summary>
-    public IEnumerable<EtcdOperation> Reads(string resource) => [Read(keys.Mark(resource)), Read(keys.Writers(resource)), ReadSessions()];
+    public IEnumerable<EtcdOperation> Reads(string resource) =>
+        [Read(keys.Mark(resource)), Read(keys.Writers(resource)), ReadSessions()];
 
     public static EtcdOperation Read(byte[] key) => new(RequestRange: new EtcdRange(key));
 
@@ -96,5 +101,6 @@ internal sealed class EtcdCalls(EtcdClient client, EtcdKeys keys)
         .WithMark(Found(reply, first), reply.Header!.Revision)
         .WithWriters(Found(reply, first + 1), reply.Header.Revision);
 
-    public static EtcdException Malformed(string what) => new($"etcd answered {what} with something that makes no sense.", 0, notTaken: false);
+    public static EtcdException Malformed(string what) =>
+        new($"etcd answered {what} with something that makes no sense.", 0, notTaken: false);
 }

@@ -26,7 +26,13 @@ internal static class EtcdChange
     public static EtcdCompare IsAbsent(byte[] key) => new(key, "CREATE", "EQUAL", CreateRevision: 0);
 
     /// <summary>The writes from <paramref name="before"/>, which is known to be the present state, to <paramref name="after"/>.</summary>
-    public static List<EtcdOperation> Between(EtcdKeys keys, EtcdResource before, EtcdResource after, bool rewriteMark = false)
+    /// <param name="keys">The names.</param>
+    /// <param name="before">As it is.</param>
+    /// <param name="after">As it is to be.</param>
+    /// <param name="by">The session that wants it so.</param>
+    /// <param name="rewriteMark">Writes the mark even if it stays: an operator has said it.</param>
+    public static List<EtcdOperation> Between(
+        EtcdKeys keys, EtcdResource before, EtcdResource after, string by, bool rewriteMark = false)
     {
         List<EtcdOperation> operations = [];
         if (after.Mark != before.Mark || rewriteMark)
@@ -39,7 +45,7 @@ internal static class EtcdChange
             operations.Add(Writers(keys, after));
         }
 
-        var notices = Notices(keys, before, after).Take(MaxNotices);
+        var notices = Notices(keys, before, after, by).Take(MaxNotices);
         operations.AddRange(notices);
         return operations;
     }
@@ -59,7 +65,7 @@ internal static class EtcdChange
     /// A notice stands where a session is registered below the mark. Putting one tells that session to drain; deleting one tells
     /// everybody who waits that a lower registration went away.
     /// </summary>
-    private static IEnumerable<EtcdOperation> Notices(EtcdKeys keys, EtcdResource before, EtcdResource after)
+    private static IEnumerable<EtcdOperation> Notices(EtcdKeys keys, EtcdResource before, EtcdResource after, string by)
     {
         foreach (var writer in before.Writers)
         {
@@ -74,7 +80,8 @@ internal static class EtcdChange
             var told = before.WriterOf(writer.Session)?.Token < before.Mark;
             if (writer.Token < after.Mark && !told)
             {
-                yield return Put(keys.Revoked(writer.Session, after.Name), after.Mark, EtcdStoredJson.Default.Int64);
+                var notice = new EtcdNotice(after.Mark, by);
+                yield return Put(keys.Revoked(writer.Session, after.Name), notice, EtcdStoredJson.Default.EtcdNotice);
             }
         }
     }

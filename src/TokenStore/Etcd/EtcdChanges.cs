@@ -47,10 +47,12 @@ internal sealed class EtcdChanges(
             case EtcdKeyKind.Writers:
                 _ = cache.Update(name, known => known.WithWriters(kv, revision));
                 break;
-            case EtcdKeyKind.Revoked or EtcdKeyKind.Operator:
+            case EtcdKeyKind.Operator:
+            case EtcdKeyKind.Revoked when !IsOwn(change.Kv, kv):
                 Tell(name);
                 break;
             case EtcdKeyKind.Live when change.IsDeletion:
+                leases.Forget(name);
                 sessions.IsGone(name, quiet: false);
                 break;
             case EtcdKeyKind.Ended when !change.IsDeletion:
@@ -58,6 +60,11 @@ internal sealed class EtcdChanges(
                 break;
         }
     }
+
+    /// <summary>A gateway knows what it did itself: told of it, it would only ask again. A notice was put by a session, and is taken
+    /// away by the session that it is for, as a rule.</summary>
+    private bool IsOwn(EtcdKeyValue key, EtcdKeyValue? put) => leases.IsOwn(
+        put is null ? etcd.Keys.SessionOfRevoked(key.Key) : EtcdStored.Read(put, EtcdStoredJson.Default.EtcdNotice).By);
 
     private void Tell(string name)
     {

@@ -43,7 +43,11 @@ internal sealed class EtcdClient : IDisposable
     /// <summary>Calls <paramref name="path"/>.</summary>
     /// <exception cref="EtcdException">It failed; <see cref="EtcdException.NotTaken"/> says whether that is certain.</exception>
     public async Task<TReply> CallAsync<TRequest, TReply>(
-        string path, TRequest request, JsonTypeInfo<TRequest> requestType, JsonTypeInfo<TReply> replyType, CancellationToken cancellationToken)
+        string path,
+        TRequest request,
+        JsonTypeInfo<TRequest> requestType,
+        JsonTypeInfo<TReply> replyType,
+        CancellationToken cancellationToken)
     {
         var body = JsonSerializer.SerializeToUtf8Bytes(request, requestType);
         for (var failovers = 0; ; failovers++)
@@ -52,7 +56,8 @@ internal sealed class EtcdClient : IDisposable
             _ = Interlocked.Increment(ref _calls);
             try
             {
-                using var response = await SendAsync(_http, current, path, body, HttpCompletionOption.ResponseContentRead, cancellationToken);
+                using var response = await SendAsync(
+                    _http, current, path, body, HttpCompletionOption.ResponseContentRead, cancellationToken);
                 return await response.Content.ReadFromJsonAsync(replyType, cancellationToken)
                     ?? throw new JsonException("The answer is null.");
             }
@@ -72,7 +77,8 @@ internal sealed class EtcdClient : IDisposable
             catch (JsonException e)
             {
                 MoveOn(current);
-                throw new EtcdException($"{_endpoints[current].Authority} answered {path} with something that is not etcd's: {e.Message}", 0, notTaken: false, e);
+                throw new EtcdException(
+                    $"{_endpoints[current].Authority} answered {path} with something that is not etcd's: {e.Message}", 0, notTaken: false, e);
             }
         }
     }
@@ -163,7 +169,13 @@ internal sealed class EtcdClient : IDisposable
     }
 
     private async Task<HttpResponseMessage> SendOnceAsync(
-        HttpClient http, int endpoint, string path, byte[] body, string? token, HttpCompletionOption completion, CancellationToken cancellationToken)
+        HttpClient http,
+        int endpoint,
+        string path,
+        byte[] body,
+        string? token,
+        HttpCompletionOption completion,
+        CancellationToken cancellationToken)
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(_endpoints[endpoint], path));
         request.Content = new ByteArrayContent(body) { Headers = { ContentType = new MediaTypeHeaderValue("application/json") } };
@@ -187,7 +199,8 @@ internal sealed class EtcdClient : IDisposable
         }
         catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
         {
-            throw new EtcdException($"{_endpoints[endpoint].Authority} cannot be connected to within {ConnectTimeout}.", 0, notTaken: true, e);
+            throw new EtcdException(
+                $"{_endpoints[endpoint].Authority} cannot be connected to within {ConnectTimeout}.", 0, notTaken: true, e);
         }
         catch (OperationCanceledException e)
         {
@@ -205,7 +218,8 @@ internal sealed class EtcdClient : IDisposable
         }
     }
 
-    private async Task<EtcdException> ReadErrorAsync(HttpResponseMessage response, int endpoint, string path, CancellationToken cancellationToken)
+    private async Task<EtcdException> ReadErrorAsync(
+        HttpResponseMessage response, int endpoint, string path, CancellationToken cancellationToken)
     {
         EtcdError? error = null;
         try
@@ -220,7 +234,8 @@ internal sealed class EtcdClient : IDisposable
         var from = _endpoints[endpoint].Authority;
         return error is { Code: not 0 }
             ? new EtcdException($"{from} refused: {error.Message ?? error.Error}", error.Code, EtcdException.IsRefusal(error.Code))
-            : new EtcdException($"{from} answered {path} with status {(int)response.StatusCode}; etcd 3.4 or newer is needed.", 0, notTaken: false);
+            : new EtcdException(
+                $"{from} answered {path} with status {(int)response.StatusCode}; etcd 3.4 or newer is needed.", 0, notTaken: false);
     }
 
     private void MoveOn(int from) => _ = Interlocked.CompareExchange(ref _current, (from + 1) % _endpoints.Length, from);

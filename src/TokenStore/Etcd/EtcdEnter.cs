@@ -60,6 +60,11 @@ internal static class EtcdEnter
         {
             writers.Add(new EtcdWriter(request.Session, request.Oldest.Value, request.Sequence));
         }
+        else if (own?.Token == request.Token.Value)
+        {
+            // With nothing older on its way, the session may still have writes with this very token.
+            writers.Add(own with { Sequence = request.Sequence });
+        }
 
         var after = before with
         {

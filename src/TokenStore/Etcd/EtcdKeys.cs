@@ -75,10 +75,19 @@ internal sealed class EtcdKeys
             : text.StartsWith(_operator, StringComparison.Ordinal) ? (EtcdKeyKind.Operator, text[_operator.Length..])
             : text.StartsWith(_live, StringComparison.Ordinal) ? (EtcdKeyKind.Live, Uri.UnescapeDataString(text[_live.Length..]))
             : text.StartsWith(_ended, StringComparison.Ordinal) ? (EtcdKeyKind.Ended, Uri.UnescapeDataString(text[_ended.Length..]))
-            : text.StartsWith(_revoked, StringComparison.Ordinal) && text.IndexOf('/', _revoked.Length) is > 0 and var slash
-                ? (EtcdKeyKind.Revoked, text[(slash + 1)..])
+            : SlashOfRevoked(text) is > 0 and var slash ? (EtcdKeyKind.Revoked, text[(slash + 1)..])
             : (EtcdKeyKind.Other, "");
     }
+
+    /// <summary>Whose notice it is, of a key of that kind.</summary>
+    public string SessionOfRevoked(byte[] key)
+    {
+        var text = Encoding.UTF8.GetString(key);
+        return Uri.UnescapeDataString(text[_revoked.Length..SlashOfRevoked(text)]);
+    }
+
+    private int SlashOfRevoked(string text) =>
+        text.StartsWith(_revoked, StringComparison.Ordinal) ? text.IndexOf('/', _revoked.Length) : -1;
 }
 
 internal enum EtcdKeyKind

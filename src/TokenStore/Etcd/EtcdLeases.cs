@@ -20,7 +20,8 @@ internal sealed class EtcdLeases(EtcdCalls etcd)
     private readonly ConcurrentDictionary<string, long> _leases = new(StringComparer.Ordinal);
 
     /// <summary>Starts a session; what etcd granted, and the revision it began at.</summary>
-    public async Task<(TimeSpan TimeToLive, long Revision)> StartAsync(string session, TimeSpan timeToLive, CancellationToken cancellationToken)
+    public async Task<(TimeSpan TimeToLive, long Revision)> StartAsync(
+        string session, TimeSpan timeToLive, CancellationToken cancellationToken)
     {
         var lease = await etcd.GrantLeaseAsync(timeToLive, cancellationToken);
         var key = etcd.Keys.Live(session);
@@ -38,6 +39,12 @@ internal sealed class EtcdLeases(EtcdCalls etcd)
         _leases[session] = lease.Id;
         return (lease.TimeToLive, reply.Header!.Revision);
     }
+
+    /// <summary>Whether the session was started here and has not been ended yet.</summary>
+    public bool IsOwn(string session) => _leases.ContainsKey(session);
+
+    /// <summary>The session is known to have ended.</summary>
+    public void Forget(string session) => _ = _leases.TryRemove(session, out _);
 
     /// <summary>
     /// Prolongs a session. A leader that was replaced without knowing it may still answer "prolonged" for a lease that the new
@@ -63,7 +70,7 @@ internal sealed class EtcdLeases(EtcdCalls etcd)
                 cancellationToken);
             if (EtcdCalls.Found(reply, 0) is null)
             {
-                _ = _leases.TryRemove(session, out _);
+                Forget(session);
                 return new EtcdBeat(Heartbeat.Ended, reply.Header!.Revision, EtcdCalls.Found(reply, 2));
             }
 
@@ -102,7 +109,7 @@ internal sealed class EtcdLeases(EtcdCalls etcd)
             await etcd.RevokeLeaseAsync(id, cancellationToken);
         }
 
-        _ = _leases.TryRemove(session, out _);
+        Forget(session);
     }
 
     public IReadOnlyList<ResourceChange> ReadRevoked(IEnumerable<EtcdKeyValue> kvs)
@@ -112,7 +119,7 @@ internal sealed class EtcdLeases(EtcdCalls etcd)
         {
             if (etcd.Keys.Parse(kv.Key) is (EtcdKeyKind.Revoked, var name) && ResourceKey.TryCreate(name, out var resource))
             {
-                changes.Add(new ResourceChange(resource, EtcdStored.Read(kv, EtcdStoredJson.Default.Int64)));
+                changes.Add(new ResourceChange(resource, EtcdStored.Read(kv, EtcdStoredJson.Default.EtcdNotice).Mark));
             }
         }
 

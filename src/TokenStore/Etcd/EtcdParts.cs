@@ -28,6 +28,7 @@ internal sealed class EtcdParts : IAsyncDisposable
         _calls = new EtcdCalls(_client, new EtcdKeys(options.KeyPrefix));
         _sessions = new EtcdSessions(clock);
         Leases = new EtcdLeases(_calls);
+        Steps = new EtcdSteps(_calls, _sessions, _cache, clock);
         Resources = new EtcdResources(_calls, _sessions, _cache, clock);
         var changes = new EtcdChanges(_calls, Leases, _sessions, _cache, changed);
         _watcher = new EtcdWatcher(_client, _calls, changes, Location, clock, logger);
@@ -40,6 +41,8 @@ internal sealed class EtcdParts : IAsyncDisposable
     public long Calls => _client.Calls;
 
     public EtcdLeases Leases { get; }
+
+    public EtcdSteps Steps { get; }
 
     public EtcdResources Resources { get; }
 
@@ -124,7 +127,8 @@ internal sealed class EtcdParts : IAsyncDisposable
     {
         if (options.Endpoints is not { Count: > 0 } endpoints || !endpoints.All(IsEndpoint))
         {
-            throw new EtcdException("TokenStore:Etcd:Endpoints needs addresses such as http://host:2379, without user or path.", 0, notTaken: true);
+            throw new EtcdException(
+                "TokenStore:Etcd:Endpoints needs addresses such as http://host:2379, without user or path.", 0, notTaken: true);
         }
 
         if (options.KeyPrefix is not { Length: > 0 and <= 32 } prefix || prefix.AsSpan().ContainsAnyExcept(PrefixLetters))

@@ -11,6 +11,11 @@ internal sealed record EtcdMark(long Mark, DateTimeOffset At);
 /// <summary>One registration: the lowest token that the session may still have in flight.</summary>
 internal sealed record EtcdWriter(string Session, long Token, long Sequence);
 
+/// <summary>What stands where a session is registered below the mark.</summary>
+/// <param name="Mark">The mark.</param>
+/// <param name="By">The session whose step put it there: it need not be told of what it did.</param>
+internal sealed record EtcdNotice(long Mark, string By);
+
 /// <summary>An operator's change, kept beside the mark.</summary>
 internal sealed record EtcdOperatorMark(long Mark, string Reason, string Actor, DateTimeOffset At);
 
@@ -111,5 +116,5 @@ internal static class EtcdStored
 [JsonSerializable(typeof(EtcdMark))]
 [JsonSerializable(typeof(EtcdWriter[]))]
 [JsonSerializable(typeof(EtcdOperatorMark))]
-[JsonSerializable(typeof(long))]
+[JsonSerializable(typeof(EtcdNotice))]
 internal sealed partial class EtcdStoredJson : JsonSerializerContext;

@@ -3,36 +3,16 @@ using FenceGateway.Fencing;
 namespace FenceGateway.TokenStore.Etcd;
 
 /// <summary>
-/// Marks and registrations. Each change is one transaction: it compares the revisions of the state that it was decided on and
+/// Marks and registrations, but for the step itself (<see cref="EtcdSteps"/>). Each change is one transaction: it compares the revisions of the state that it was decided on and
 /// writes the next state, or reads the present one for another try.
 /// </summary>
 internal sealed class EtcdResources(EtcdCalls etcd, EtcdSessions sessions, EtcdResourceCache cache, TimeProvider clock)
 {
     /// <summary>Lost races in a row before a call gives up.</summary>
-    private const int MaxAttempts = 16;
-
-    /// <summary>After so many lost races the callers of this process wait for each other, so that each gets its turn.</summary>
-    private const int FreeAttempts = 2;
+    public const int MaxAttempts = 16;
 
     /// <summary>Registrations withdrawn in one transaction: what it reads and writes stays below etcd's bound.</summary>
     private const int WithdrawBatch = 40;
-
-    private readonly SemaphoreSlim[] _lines = [.. Enumerable.Range(0, 64).Select(_ => new SemaphoreSlim(1, 1))];
-
-    public async Task<EnterReply> EnterAsync(EnterRequest request, CancellationToken cancellationToken)
-    {
-        EnterReply? applied = null;
-        try
-        {
-            return await TryEnterAsync(request, 0, FreeAttempts, reply => applied = reply, cancellationToken)
-                ?? await EnterInLineAsync(request, reply => applied = reply, cancellationToken);
-        }
-        catch (Exception e) when (applied is not null && e is EtcdException or TokenStoreUnavailableException)
-        {
-            // The first step was taken and its answer is still true; only a better one could not be had.
-            return applied!.Value;
-        }
-    }
 
     public async Task WithdrawAsync(string session, IReadOnlyList<Registration> registrations, CancellationToken cancellationToken)
     {
@@ -120,7 +100,7 @@ internal sealed class EtcdResources(EtcdCalls etcd, EtcdSessions sessions, EtcdR
             var reply = await etcd.TransactAsync(
                 EtcdChange.Unchanged(etcd.Keys, before),
                 [
-                    .. EtcdChange.Between(etcd.Keys, before, after, rewriteMark: true),
+                    .. EtcdChange.Between(etcd.Keys, before, after, request.Session, rewriteMark: true),
                     EtcdChange.Put(etcd.Keys.Operator(before.Name), note, EtcdStoredJson.Default.EtcdOperatorMark),
                 ],
                 etcd.Reads(before.Name),
@@ -141,11 +121,13 @@ internal sealed class EtcdResources(EtcdCalls etcd, EtcdSessions sessions, EtcdR
 
     public async Task<int> ResolveAsync(ResourceKey resource, CancellationToken cancellationToken)
     {
+        // The operator spoke of those who had ended by now: one that ends while this call tries again stays.
         var before = await ReadAsync(resource.Value, cancellationToken);
+        var ended = before.Writers.Where(w => sessions.GoneFor(w.Session) is not null).ToHashSet();
+        var resolved = ended.Count(w => sessions.GoneFor(w.Session) != TimeSpan.MaxValue);
         for (var attempt = 0; attempt < MaxAttempts; attempt++)
         {
-            var kept = before.Writers.Where(w => sessions.GoneFor(w.Session) is null).ToArray();
-            var resolved = before.Writers.Count(w => sessions.GoneFor(w.Session) is { } gone && gone != TimeSpan.MaxValue);
+            var kept = before.Writers.Where(w => !ended.Contains(w)).ToArray();
             if (kept.Length == before.Writers.Count)
             {
                 return 0;
@@ -154,7 +136,7 @@ internal sealed class EtcdResources(EtcdCalls etcd, EtcdSessions sessions, EtcdR
             var after = before with { Writers = kept };
             var reply = await etcd.TransactAsync(
                 EtcdChange.Unchanged(etcd.Keys, before),
-                EtcdChange.Between(etcd.Keys, before, after),
+                EtcdChange.Between(etcd.Keys, before, after, by: ""),
                 etcd.Reads(before.Name),
                 cancellationToken);
             if (reply.Succeeded)
@@ -170,67 +152,8 @@ internal sealed class EtcdResources(EtcdCalls etcd, EtcdSessions sessions, EtcdR
         throw TooManyRaces(resource.Value);
     }
 
-    private async Task<EnterReply> EnterInLineAsync(EnterRequest request, Action<EnterReply> applied, CancellationToken cancellationToken)
-    {
-        var line = _lines[(uint)request.Resource.GetHashCode() % (uint)_lines.Length];
-        await line.WaitAsync(cancellationToken);
-        try
-        {
-            return await TryEnterAsync(request, FreeAttempts, MaxAttempts, applied, cancellationToken) ?? throw TooManyRaces(request.Resource.Value);
-        }
-        finally
-        {
-            _ = line.Release();
-        }
-    }
-
-    /// <summary>Tries until it is done; null when it lost too many races.</summary>
-    private async Task<EnterReply?> TryEnterAsync(
-        EnterRequest request, int attempt, int attempts, Action<EnterReply> applied, CancellationToken cancellationToken)
-    {
-        var before = cache.Get(request.Resource.Value);
-        for (; attempt < attempts; attempt++)
-        {
-            var step = EtcdEnter.Decide(before, request, sessions.GoneFor, clock.GetUtcNow());
-            var writes = EtcdChange.Between(etcd.Keys, before, step.After);
-            var reply = await etcd.TransactAsync(
-                [EtcdChange.Exists(etcd.Keys.Live(request.Session)), .. EtcdChange.Unchanged(etcd.Keys, before)],
-                step.AsksSessions ? [etcd.ReadSessions(), .. writes] : writes,
-                etcd.Reads(before.Name),
-                cancellationToken);
-            if (reply.Succeeded)
-            {
-                applied(step.Reply);
-                before = step.After.AppliedAt(reply.Header!.Revision, before);
-                cache.Learn(before);
-                if (!step.AsksSessions)
-                {
-                    return step.Reply;
-                }
-
-                // Somebody who was taken for living may be gone: then there may be something to take away, and the answer another one.
-                sessions.Observe(before.Writers, etcd.Sessions(reply, 0));
-                var again = EtcdEnter.Decide(before, request, sessions.GoneFor, clock.GetUtcNow());
-                if (ReferenceEquals(again.After.Writers, before.Writers))
-                {
-                    return again.Reply;
-                }
-
-                continue;
-            }
-
-            before = EtcdCalls.Refresh(before.Name, reply);
-            cache.Learn(before);
-            var list = etcd.Sessions(reply, 2);
-            sessions.Observe(before.Writers, list);
-            if (!list.Live.Contains(request.Session))
-            {
-                throw TokenStoreUnavailableException.ForEndedSession(request.Session);
-            }
-        }
-
-        return null;
-    }
+    public static EtcdException TooManyRaces(string resource) =>
+        new($"Others changed {resource} {MaxAttempts} times while this call went on.", 0, notTaken: true);
 
     private async Task WithdrawBatchAsync(string session, Registration[] batch, CancellationToken cancellationToken)
     {
@@ -250,7 +173,8 @@ internal sealed class EtcdResources(EtcdCalls etcd, EtcdSessions sessions, EtcdR
                 }
             }
 
-            var reads = known.SelectMany(r => new[] { EtcdCalls.Read(etcd.Keys.Mark(r.Name)), EtcdCalls.Read(etcd.Keys.Writers(r.Name)) });
+            EtcdOperation[] reads =
+                [.. known.SelectMany(r => new[] { etcd.Keys.Mark(r.Name), etcd.Keys.Writers(r.Name) }).Select(EtcdCalls.Read)];
             var reply = await etcd.TransactAsync(compare, writes, reads, cancellationToken);
             var revision = reply.Header!.Revision;
             for (var i = 0; i < batch.Length; i++)
@@ -283,7 +207,4 @@ internal sealed class EtcdResources(EtcdCalls etcd, EtcdSessions sessions, EtcdR
             .Where(w => w.EndedFor != TimeSpan.MaxValue);
         return new MarkRecord(key, resource.Mark, resource.AdvancedAt, resource.MarkRevision, [.. writers]);
     }
-
-    private static EtcdException TooManyRaces(string resource) =>
-        new($"Others changed {resource} {MaxAttempts} times while this call went on.", 0, notTaken: true);
 }

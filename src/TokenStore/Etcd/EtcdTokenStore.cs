@@ -73,7 +73,8 @@ public sealed class EtcdTokenStore : ITokenStore
 
     /// <inheritdoc/>
     public ValueTask<TimeSpan> StartSessionAsync(string session, TimeSpan timeToLive, CancellationToken cancellationToken) =>
-        CallAsync((session, timeToLive), static (parts, a, token) => parts.StartSessionAsync(a.session, a.timeToLive, token), cancellationToken);
+        CallAsync(
+            (session, timeToLive), static (parts, a, token) => parts.StartSessionAsync(a.session, a.timeToLive, token), cancellationToken);
 
     /// <inheritdoc/>
     public ValueTask<Heartbeat> HeartbeatAsync(string session, CancellationToken cancellationToken) =>
@@ -81,7 +82,8 @@ public sealed class EtcdTokenStore : ITokenStore
 
     /// <inheritdoc/>
     public async ValueTask EndSessionAsync(string session, bool quiet, CancellationToken cancellationToken) =>
-        await CallAsync((session, quiet), static (parts, a, token) => Done(parts.Leases.EndAsync(a.session, a.quiet, token)), cancellationToken);
+        await CallAsync(
+            (session, quiet), static (parts, a, token) => Done(parts.Leases.EndAsync(a.session, a.quiet, token)), cancellationToken);
 
     /// <summary>0: what this process remembers of marks is not kept as an answer.</summary>
     public long PeekMark(ResourceKey resource) => 0;
@@ -90,7 +92,7 @@ public sealed class EtcdTokenStore : ITokenStore
     public ValueTask<EnterReply> EnterAsync(EnterRequest request, CancellationToken cancellationToken)
     {
         EnterRequest.ThrowIfInvalid(request);
-        return CallAsync(request, static (parts, r, token) => parts.Resources.EnterAsync(r, token), cancellationToken);
+        return CallAsync(request, static (parts, r, token) => parts.Steps.EnterAsync(r, token), cancellationToken);
     }
 
     /// <inheritdoc/>

@@ -74,7 +74,8 @@ internal sealed class EtcdWatcher(
 
             if (broken)
             {
-                await Task.Delay(pause * (0.5 + Random.Shared.NextDouble()), clock, end).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                await Task.Delay(pause * (0.5 + Random.Shared.NextDouble()), clock, end)
+                    .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                 pause = pause * 2 < MaxPause ? pause * 2 : MaxPause;
             }
         }
@@ -113,7 +114,8 @@ internal sealed class EtcdWatcher(
 
             throw new EtcdException("The watch's connection was closed.", 0, notTaken: true);
         }
-        catch (Exception e) when (e is OperationCanceledException or EtcdException && idle.IsCancellationRequested && !end.IsCancellationRequested)
+        catch (Exception e) when (
+            e is OperationCanceledException or EtcdException && idle.IsCancellationRequested && !end.IsCancellationRequested)
         {
             // Silence: begin again, from where it was.
         }

@@ -45,15 +45,15 @@ internal static class MySqlCalls
         MySqlConnection? connection = null;
         try
         {
-            connection = await places.RentAsync();
+            var rented = connection = await places.RentAsync();
             for (var attempt = 1; ; attempt++)
             {
                 try
                 {
                     sent = true;
-                    var answer = await call(connection);
-                    await places.ReturnAsync(connection);
+                    var answer = await call(rented);
                     connection = null;
+                    await places.ReturnAsync(rented);
                     return answer;
                 }
                 catch (MySqlException e) when (e.Number == (int)MySqlErrorCode.LockDeadlock && attempt < Attempts)

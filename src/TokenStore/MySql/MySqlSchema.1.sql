@@ -179,9 +179,9 @@ step: BEGIN
         END IF;
     END IF;
 
-    -- A registration never stands above what is still on its way.
+    -- A registration never stands above what is still on its way; one at this very token stays, its writes may be under way.
     SET v_status = IF(p_oldest < p_token OR v_lowest IS NOT NULL, 1, 0);
-    SET v_register = CASE WHEN v_status = 0 THEN p_token WHEN p_oldest < p_token THEN p_oldest END;
+    SET v_register = CASE WHEN v_status = 0 THEN p_token WHEN p_oldest < p_token THEN p_oldest WHEN v_own = p_token THEN p_token END;
     IF v_register IS NOT NULL THEN
         INSERT INTO `{prefix}_writers` (resource, session, token, sequence, revoked)
           VALUES (p_resource, p_session, v_register, p_sequence, v_register < p_token)
@@ -260,16 +260,17 @@ BEGIN
       WHERE id = p_session AND ended_at IS NULL;
 END
 $$
--- An operator's mark. Answers 0, and the mark is as it was: a writer holds newer tokens back, or the mark is not the one that was
--- read (p_read: its sequence, 0 when there was none).
+-- An operator's mark. Answers 0, and the mark is as it was: a writer holds newer tokens back, or the mark or the caller's own
+-- registration is not the one that was read (p_read, p_own: their sequences, 0 when there was none). Carried out late, it would take
+-- away what was promised since.
 DROP PROCEDURE IF EXISTS `{prefix}_set_mark`
 $$
 CREATE PROCEDURE `{prefix}_set_mark`(
-    p_resource VARBINARY(1024), p_session VARCHAR(200) CHARACTER SET utf8mb4, p_mark BIGINT, p_hold BIGINT, p_read BIGINT,
+    p_resource VARBINARY(1024), p_session VARCHAR(200) CHARACTER SET utf8mb4, p_mark BIGINT, p_hold BIGINT, p_read BIGINT, p_own BIGINT,
     p_actor TEXT CHARACTER SET utf8mb4, p_reason TEXT CHARACTER SET utf8mb4)
 SQL SECURITY INVOKER
 step: BEGIN
-    DECLARE v_before, v_sequence, v_next, v_now BIGINT;
+    DECLARE v_before, v_sequence, v_own, v_next, v_now BIGINT;
     DECLARE v_count INT DEFAULT 0;
     DECLARE EXIT HANDLER FOR SQLEXCEPTION
     BEGIN
@@ -297,7 +298,8 @@ step: BEGIN
         CALL `{prefix}_expire`(p_resource, p_session, v_now);
         SELECT COUNT(*) INTO v_count FROM `{prefix}_writers` w JOIN `{prefix}_sessions` s ON s.id = w.session
           WHERE w.resource = p_resource AND w.session <> p_session AND (s.ended_at IS NULL OR s.ended_at + p_hold > v_now);
-        IF v_count > 0 THEN
+        SELECT sequence INTO v_own FROM `{prefix}_writers` WHERE resource = p_resource AND session = p_session;
+        IF v_count > 0 OR COALESCE(v_own, 0) <> p_own THEN
             COMMIT;
             SELECT 0;
             LEAVE step;
@@ -314,13 +316,12 @@ step: BEGIN
     SELECT 1;
 END
 $$
--- Removes what ended sessions have registered at a resource. Answers how many.
-DROP PROCEDURE IF EXISTS `{prefix}_resolve`
+-- What sessions that have ended for good have registered at a resource: rows of session and sequence.
+DROP PROCEDURE IF EXISTS `{prefix}_ended`
 $$
-CREATE PROCEDURE `{prefix}_resolve`(p_resource VARBINARY(1024)) SQL SECURITY INVOKER
+CREATE PROCEDURE `{prefix}_ended`(p_resource VARBINARY(1024)) SQL SECURITY INVOKER
 BEGIN
-    DECLARE v_mark, v_now BIGINT;
-    DECLARE v_removed INT DEFAULT 0;
+    DECLARE v_mark BIGINT;
     DECLARE EXIT HANDLER FOR SQLEXCEPTION
     BEGIN
         ROLLBACK;
@@ -330,14 +331,10 @@ BEGIN
     SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
     START TRANSACTION;
     SELECT mark INTO v_mark FROM `{prefix}_resources` WHERE resource = p_resource FOR UPDATE;
-    SET v_now = TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6));
-    CALL `{prefix}_expire`(p_resource, '', v_now);
-    CALL `{prefix}_settle`(p_resource, '', 0, v_now, v_removed);
-    IF v_removed > 0 THEN
-        INSERT INTO `{prefix}_changes` (resource, mark) VALUES (p_resource, v_mark);
-    END IF;
+    CALL `{prefix}_expire`(p_resource, '', TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)));
     COMMIT;
-    SELECT v_removed;
+    SELECT w.session, w.sequence FROM `{prefix}_writers` w LEFT JOIN `{prefix}_sessions` s ON s.id = w.session
+      WHERE w.resource = p_resource AND (s.id IS NULL OR s.ended_at IS NOT NULL);
 END
 $$
 INSERT INTO `{prefix}_schema` (version, epoch) VALUES (1, UUID())

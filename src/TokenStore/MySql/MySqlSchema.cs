@@ -54,7 +54,7 @@ internal static class MySqlSchema
         await using (var wait = new MySqlCommand("SELECT GET_LOCK(@turn, 20)", connection))
         {
             wait.Parameters.AddWithValue("@turn", turn);
-            if (await wait.ExecuteScalarAsync() is not (long or int) and not 1UL)
+            if (Convert.ToInt64(await wait.ExecuteScalarAsync(), null) != 1)
             {
                 throw new TokenStoreUnavailableException($"Another gateway is making the tables {prefix}_* in {location}.") { NotTaken = true };
             }

@@ -15,9 +15,17 @@ internal sealed class MySqlStatements(string prefix)
 
     public string Enter { get; } = $"CALL `{prefix}_enter`(@resource, @session, @token, @oldest, @sequence, @hold)";
 
-    public string SetMark { get; } = $"CALL `{prefix}_set_mark`(@resource, @session, @mark, @hold, @read, @actor, @reason)";
+    /// <summary>The sequences of the mark and of the session's registration.</summary>
+    public string ReadMark { get; } = $"""
+        SELECT r.sequence, COALESCE(w.sequence, 0)
+          FROM `{prefix}_resources` r LEFT JOIN `{prefix}_writers` w ON w.resource = r.resource AND w.session = @session
+          WHERE r.resource = @resource
+        """;
 
-    public string Resolve { get; } = $"CALL `{prefix}_resolve`(@resource)";
+    public string SetMark { get; } = $"CALL `{prefix}_set_mark`(@resource, @session, @mark, @hold, @read, @own, @actor, @reason)";
+
+    /// <summary>Sessions and sequences.</summary>
+    public string Ended { get; } = $"CALL `{prefix}_ended`(@resource)";
 
     public string Count { get; } = $"SELECT COUNT(*) FROM `{prefix}_resources`";
 

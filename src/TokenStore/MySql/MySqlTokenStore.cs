@@ -64,13 +64,13 @@ public sealed class MySqlTokenStore : ITokenStore
             await connections.DisposeAsync();
             throw;
         }
-
-        await ForgetLongEndedAsync(cancellationToken);
     }
 
     /// <inheritdoc/>
-    public ValueTask<TimeSpan> StartSessionAsync(string session, TimeSpan timeToLive, CancellationToken cancellationToken) =>
-        OfSessionAsync(
+    public async ValueTask<TimeSpan> StartSessionAsync(string session, TimeSpan timeToLive, CancellationToken cancellationToken)
+    {
+        await ForgetLongEndedAsync(cancellationToken);
+        return await OfSessionAsync(
             async connection =>
             {
                 await using var command = Command(
@@ -79,6 +79,7 @@ public sealed class MySqlTokenStore : ITokenStore
                 return timeToLive;
             },
             cancellationToken);
+    }
 
     /// <inheritdoc/>
     public ValueTask<Heartbeat> HeartbeatAsync(string session, CancellationToken cancellationToken) => OfSessionAsync(
@@ -183,19 +184,49 @@ public sealed class MySqlTokenStore : ITokenStore
     {
         SetMarkRequest.ThrowIfInvalid(request);
 
-        // The mark as it is now: a step that is carried out late finds another one, and leaves that alone.
-        var read = await FindAsync(request.Resource, cancellationToken);
+        // The mark and the own registration as they are now: a step that is carried out late finds others, and leaves them alone.
+        var (mark, own) = await StepAsync(
+            async connection =>
+            {
+                await using var command = Command(
+                    connection, _sql.ReadMark, ("@resource", SqlKey.Encode(request.Resource)), ("@session", request.Session));
+                await using var reader = await command.ExecuteReaderAsync();
+                return await reader.ReadAsync() ? (reader.GetInt64(0), reader.GetInt64(1)) : (0, 0);
+            },
+            cancellationToken);
         return await StepAsync(
             connection => ScalarAsync(
                 connection, _sql.SetMark, ("@resource", SqlKey.Encode(request.Resource)), ("@session", request.Session),
-                ("@mark", request.Mark), ("@hold", Microseconds(request.InDoubtHold)), ("@read", read?.Sequence ?? 0),
+                ("@mark", request.Mark), ("@hold", Microseconds(request.InDoubtHold)), ("@read", mark), ("@own", own),
                 ("@actor", request.Actor), ("@reason", request.Reason)),
             cancellationToken) != 0;
     }
 
     /// <inheritdoc/>
-    public async ValueTask<int> ResolveAsync(ResourceKey resource, CancellationToken cancellationToken) => (int)await StepAsync(
-        connection => ScalarAsync(connection, _sql.Resolve, ("@resource", SqlKey.Encode(resource))), cancellationToken);
+    public async ValueTask<int> ResolveAsync(ResourceKey resource, CancellationToken cancellationToken)
+    {
+        // What there is now, and nothing else: a step that is carried out late leaves alone what came after the operator's word.
+        var ended = await StepAsync(
+            async connection =>
+            {
+                await using var command = Command(connection, _sql.Ended, ("@resource", SqlKey.Encode(resource)));
+                await using var reader = await command.ExecuteReaderAsync();
+                List<(string Session, long Sequence)> found = [];
+                while (await reader.ReadAsync())
+                {
+                    found.Add((reader.GetString(0), reader.GetInt64(1)));
+                }
+
+                return found;
+            },
+            cancellationToken);
+        foreach (var (session, sequence) in ended)
+        {
+            await WithdrawAsync(session, [new Registration(resource, sequence)], cancellationToken);
+        }
+
+        return ended.Count;
+    }
 
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => CloseAsync("The token store is closed.");
@@ -268,7 +299,7 @@ public sealed class MySqlTokenStore : ITokenStore
         }
     }
 
-    /// <summary>Sessions that nothing can depend on any more: one or two at a time, as many as are started.</summary>
+    /// <summary>Sessions that nothing can depend on any more: as many go as come, and whoever only reads leaves them alone.</summary>
     private async ValueTask ForgetLongEndedAsync(CancellationToken cancellationToken)
     {
         var sessions = await OfSessionAsync(

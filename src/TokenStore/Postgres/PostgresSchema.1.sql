@@ -147,9 +147,9 @@ BEGIN
         END IF;
     END IF;
 
-    -- A registration never stands above what is still on its way.
+    -- A registration never stands above what is still on its way; one at this very token stays, its writes may be under way.
     o_status := CASE WHEN p_oldest < p_token OR v_lowest IS NOT NULL THEN 1 ELSE 0 END;
-    v_register := CASE WHEN o_status = 0 THEN p_token WHEN p_oldest < p_token THEN p_oldest END;
+    v_register := CASE WHEN o_status = 0 THEN p_token WHEN p_oldest < p_token THEN p_oldest WHEN v_own = p_token THEN p_token END;
     IF v_register IS NOT NULL THEN
         INSERT INTO "{prefix}_writers" (key, session, token, sequence, revoked)
           VALUES (p_key, p_session, v_register, p_sequence, v_register < p_token)
@@ -190,10 +190,12 @@ BEGIN
     UPDATE "{prefix}_sessions" s SET ended_at = least(s.expires_at, clock_timestamp()) WHERE s.id = p_session AND s.ended_at IS NULL;
 END $$;
 
--- An operator's mark. False, and the mark is as it was: a writer holds newer tokens back, or the mark is not the one that was read.
+-- An operator's mark. False, and the mark is as it was: a writer holds newer tokens back, or the mark or the caller's own registration
+-- is not the one that was read (carried out late, it would take away what was promised since).
 CREATE FUNCTION "{prefix}_set_mark"(
     p_key bytea, p_session text, p_mark bigint, p_hold interval,
     p_read bigint,               -- the sequence of the mark as it was read; 0: there was none
+    p_own bigint,                -- the sequence of the caller's registration as it was read; 0: there was none
     p_actor text, p_reason text) RETURNS boolean
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -221,6 +223,10 @@ BEGIN
             RETURN false;
         END IF;
 
+        IF p_own <> coalesce((SELECT w.sequence FROM "{prefix}_writers" w WHERE w.key = p_key AND w.session = p_session), 0) THEN
+            RETURN false;
+        END IF;
+
         DELETE FROM "{prefix}_writers" WHERE key = p_key;
         UPDATE "{prefix}_resources" SET mark = p_mark, sequence = nextval('"{prefix}_sequence"'), advanced_at = clock_timestamp()
           WHERE key = p_key AND mark <> p_mark;
@@ -231,22 +237,13 @@ BEGIN
     RETURN true;
 END $$;
 
--- Removes what ended sessions have registered at a resource; how many.
-CREATE FUNCTION "{prefix}_resolve"(p_key bytea) RETURNS integer LANGUAGE plpgsql AS $$
-DECLARE
-    v_mark    bigint;
-    v_now     timestamptz;
-    v_removed integer;
+-- What sessions that have ended for good have registered at a resource.
+CREATE FUNCTION "{prefix}_ended"(p_key bytea) RETURNS TABLE (o_session text, o_sequence bigint) LANGUAGE plpgsql AS $$
 BEGIN
-    SELECT r.mark INTO v_mark FROM "{prefix}_resources" r WHERE r.key = p_key FOR NO KEY UPDATE;
-    v_now := clock_timestamp();
-    PERFORM "{prefix}_expire"(p_key, '', v_now);
-    DELETE FROM "{prefix}_writers" w WHERE w.key = p_key AND NOT "{prefix}_counts"(w.session, interval '0', v_now);
-    GET DIAGNOSTICS v_removed = ROW_COUNT;
-    IF v_removed > 0 THEN
-        PERFORM "{prefix}_notify"(p_key, v_mark);
-    END IF;
-    RETURN v_removed;
+    PERFORM 1 FROM "{prefix}_resources" r WHERE r.key = p_key FOR NO KEY UPDATE;
+    PERFORM "{prefix}_expire"(p_key, '', clock_timestamp());
+    RETURN QUERY SELECT w.session::text, w.sequence FROM "{prefix}_writers" w
+      WHERE w.key = p_key AND NOT EXISTS (SELECT 1 FROM "{prefix}_sessions" s WHERE s.id = w.session AND s.ended_at IS NULL);
 END $$;
 
 INSERT INTO "{prefix}_schema" (version, epoch) VALUES (1, gen_random_uuid());

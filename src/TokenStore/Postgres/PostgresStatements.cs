@@ -32,11 +32,17 @@ internal sealed class PostgresStatements(string prefix)
     /// <summary>$1 session, $2 keys, $3 sequences.</summary>
     public string Withdraw { get; } = $"""SELECT "{prefix}_withdraw"($1, $2, $3)""";
 
-    /// <summary>$1 key, $2 session, $3 mark, $4 hold, $5 sequence of the mark read, $6 actor, $7 reason.</summary>
-    public string SetMark { get; } = $"""SELECT "{prefix}_set_mark"($1, $2, $3, $4, $5, $6, $7)""";
+    /// <summary>$1 key, $2 session. The sequences of the mark and of the session's registration.</summary>
+    public string ReadMark { get; } = $"""
+        SELECT r.sequence, coalesce(w.sequence, 0)
+          FROM "{prefix}_resources" r LEFT JOIN "{prefix}_writers" w ON w.key = r.key AND w.session = $2 WHERE r.key = $1
+        """;
 
-    /// <summary>$1 key.</summary>
-    public string Resolve { get; } = $"""SELECT "{prefix}_resolve"($1)""";
+    /// <summary>$1 key, $2 session, $3 mark, $4 hold, $5 and $6 the sequences as they were read, $7 actor, $8 reason.</summary>
+    public string SetMark { get; } = $"""SELECT "{prefix}_set_mark"($1, $2, $3, $4, $5, $6, $7, $8)""";
+
+    /// <summary>$1 key. Sessions and sequences.</summary>
+    public string Ended { get; } = $"""SELECT * FROM "{prefix}_ended"($1)""";
 
     public string Count { get; } = $"""SELECT count(*) FROM "{prefix}_resources" """;
 

@@ -75,13 +75,13 @@ public sealed class PostgresTokenStore : ITokenStore
             await connections.DisposeAsync();
             throw;
         }
-
-        await ForgetLongEndedAsync(cancellationToken);
     }
 
     /// <inheritdoc/>
-    public ValueTask<TimeSpan> StartSessionAsync(string session, TimeSpan timeToLive, CancellationToken cancellationToken) =>
-        OfSessionAsync(
+    public async ValueTask<TimeSpan> StartSessionAsync(string session, TimeSpan timeToLive, CancellationToken cancellationToken)
+    {
+        await ForgetLongEndedAsync(cancellationToken);
+        return await OfSessionAsync(
             async connection =>
             {
                 await using var command = Command(connection, _sql.StartSession, session, timeToLive);
@@ -89,6 +89,7 @@ public sealed class PostgresTokenStore : ITokenStore
                 return timeToLive;
             },
             cancellationToken);
+    }
 
     /// <inheritdoc/>
     public ValueTask<Heartbeat> HeartbeatAsync(string session, CancellationToken cancellationToken) => OfSessionAsync(
@@ -193,27 +194,52 @@ public sealed class PostgresTokenStore : ITokenStore
     {
         SetMarkRequest.ThrowIfInvalid(request);
 
-        // The mark as it is now: a step that is carried out late finds another one, and leaves that alone.
-        var read = await FindAsync(request.Resource, cancellationToken);
+        // The mark and the own registration as they are now: a step that is carried out late finds others, and leaves them alone.
+        var (mark, own) = await StepAsync(
+            async connection =>
+            {
+                await using var command = Command(
+                    connection, _sql.ReadMark, SqlKey.Encode(request.Resource), request.Session);
+                await using var reader = await command.ExecuteReaderAsync();
+                return await reader.ReadAsync() ? (reader.GetInt64(0), reader.GetInt64(1)) : (0, 0);
+            },
+            cancellationToken);
         return await StepAsync(
             async connection =>
             {
                 await using var command = Command(
                     connection, _sql.SetMark, SqlKey.Encode(request.Resource), request.Session, request.Mark, request.InDoubtHold,
-                    read?.Sequence ?? 0, request.Actor, request.Reason);
+                    mark, own, request.Actor, request.Reason);
                 return (bool)(await command.ExecuteScalarAsync())!;
             },
             cancellationToken);
     }
 
     /// <inheritdoc/>
-    public ValueTask<int> ResolveAsync(ResourceKey resource, CancellationToken cancellationToken) => StepAsync(
-        async connection =>
+    public async ValueTask<int> ResolveAsync(ResourceKey resource, CancellationToken cancellationToken)
+    {
+        // What there is now, and nothing else: a step that is carried out late leaves alone what came after the operator's word.
+        var ended = await StepAsync(
+            async connection =>
+            {
+                await using var command = Command(connection, _sql.Ended, SqlKey.Encode(resource));
+                await using var reader = await command.ExecuteReaderAsync();
+                List<(string Session, long Sequence)> found = [];
+                while (await reader.ReadAsync())
+                {
+                    found.Add((reader.GetString(0), reader.GetInt64(1)));
+                }
+
+                return found;
+            },
+            cancellationToken);
+        foreach (var (session, sequence) in ended)
         {
-            await using var command = Command(connection, _sql.Resolve, SqlKey.Encode(resource));
-            return (int)(await command.ExecuteScalarAsync())!;
-        },
-        cancellationToken);
+            await WithdrawAsync(session, [new Registration(resource, sequence)], cancellationToken);
+        }
+
+        return ended.Count;
+    }
 
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => CloseAsync("The token store is closed.");
@@ -274,7 +300,7 @@ public sealed class PostgresTokenStore : ITokenStore
         }
     }
 
-    /// <summary>Sessions that nothing can depend on any more: one or two at a time, as many as are started.</summary>
+    /// <summary>Sessions that nothing can depend on any more: as many go as come, and whoever only reads leaves them alone.</summary>
     private async ValueTask ForgetLongEndedAsync(CancellationToken cancellationToken)
     {
         var sessions = await OfSessionAsync(

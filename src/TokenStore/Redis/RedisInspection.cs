@@ -5,6 +5,13 @@ namespace FenceGateway.TokenStore.Redis;
 /// <summary>Finds the server that keeps the marks and asks it what it promises.</summary>
 internal static class RedisInspection
 {
+    /// <summary>What scripts write, with arguments enough to be understood.</summary>
+    private static readonly string[][] Writes =
+    [
+        ["SET", "x"], ["INCR"], ["HSET", "x", "x"], ["HSETNX", "x", "x"], ["HDEL", "x"], ["ZADD", "0", "x"], ["ZREM", "x"],
+        ["ZREMRANGEBYLEX", "-", "+"], ["LPUSH", "x"], ["LTRIM", "0", "1"],
+    ];
+
     private static readonly string[] Sections = ["append*", "no-appendfsync-on-rewrite", "maxmemory-policy"];
 
     /// <exception cref="TokenStoreUnavailableException">There is no server, or none that takes writes.</exception>
@@ -32,7 +39,27 @@ internal static class RedisInspection
         }
 
         _ = int.TryParse(info?.GetValueOrDefault("connected_slaves"), out var replicas);
-        return new RedisServerFacts(role, replicas, settings.Count == 0 ? null : settings);
+        return new RedisServerFacts(
+            role, replicas, settings.Count == 0 ? null : settings, await ReadsItsLogAsync(link, keys, cancellationToken));
+    }
+
+    /// <summary>
+    /// Redis keeps the writes of a script as a transaction, and when it starts it checks each against the rights of the user
+    /// <c>default</c>, whoever wrote it: what that user may not do is left out, with no more than a line in the server's log.
+    /// </summary>
+    private static async ValueTask<bool?> ReadsItsLogAsync(RedisLink link, RedisKeys keys, CancellationToken cancellationToken)
+    {
+        if (!link.IsRelayed)
+        {
+            // Signed in as default.
+            return true;
+        }
+
+        var key = (string)keys.Sessions!;
+        var answers = await TryAsync(() => link.AskAsync(
+            () => Task.WhenAll(Writes.Select(write => link.Database.ExecuteAsync("ACL", ["DRYRUN", "default", write[0], key, .. write[1..]]))),
+            cancellationToken));
+        return answers?.All(answer => (string?)answer == "OK");
     }
 
     private static async ValueTask<IServer> FindAsync(RedisLink link, RedisKeys keys, CancellationToken cancellationToken)

@@ -4,7 +4,10 @@ namespace FenceGateway.TokenStore.Redis;
 /// <param name="Role"><c>master</c> or <c>slave</c>; null when INFO is forbidden.</param>
 /// <param name="Replicas">How many replicas are connected.</param>
 /// <param name="Settings">Of CONFIG GET; null when that is forbidden.</param>
-internal sealed record RedisServerFacts(string? Role, int Replicas, IReadOnlyDictionary<string, string>? Settings)
+/// <param name="ReadsItsLog">Whether the user <c>default</c>, as whom Redis carries its log out again after a restart, may do what
+/// the scripts did; null when ACL DRYRUN is forbidden.</param>
+internal sealed record RedisServerFacts(
+    string? Role, int Replicas, IReadOnlyDictionary<string, string>? Settings, bool? ReadsItsLog)
 {
     /// <summary>What the server promises, and why not more: a sentence each.</summary>
     public (SafetyGrade Grade, IReadOnlyList<string> Reasons) Grade()
@@ -32,14 +35,25 @@ internal sealed record RedisServerFacts(string? Role, int Replicas, IReadOnlyDic
                 + "use a Redis without replicas, or Provider Quorum over independent ones.");
         }
 
+        if (ReadsItsLog is null)
+        {
+            reasons.Add("ACL DRYRUN is forbidden, so nobody knows whether Redis can read its log again, which it does as the user default: "
+                + "give the user +acl|dryrun.");
+        }
+        else if (ReadsItsLog is false)
+        {
+            reasons.Add("Redis reads its log as the user default, who lacks rights of this one: after a restart every step is missing. "
+                + "Give default these rights, also when nobody may sign in as default: user default off ~* &* +@all.");
+        }
+
         return (reasons.Count == 0 ? SafetyGrade.Single : SafetyGrade.BestEffort, reasons);
     }
 
     private void Want(List<string> reasons, string setting, string value, string otherwise)
     {
-        if (Settings!.TryGetValue(setting, out var is_) && is_ != value)
+        if (Settings!.TryGetValue(setting, out var set) && set != value)
         {
-            reasons.Add($"{setting} is {is_}, so {otherwise}: set it to {value}.");
+            reasons.Add($"{setting} is {set}, so {otherwise}: set it to {value}.");
         }
     }
 }

@@ -9,7 +9,7 @@ namespace FenceGateway.TokenStore.ZooKeeper;
 /// </summary>
 internal sealed class MarkSurvey(ZooKeeperLink link, TimeProvider time, ILogger logger)
 {
-    public const int MaxRead = 5000;
+    public const int MaxRead = 100_000;
     private const int ReadTogether = 200;
 
     public async ValueTask<long> CountAsync(CancellationToken cancellationToken)

@@ -194,6 +194,15 @@ internal sealed class ResourceSteps(ZooKeeperLink link, TimeProvider time)
             };
         }
 
+        if (stored.Node is not null && stored.Version < 0)
+        {
+            // The protocol counts versions in 32 bits, and −1 means any.
+            throw new TokenStoreUnavailableException($"The node of {resource.Key} in ZooKeeper was written 2^31 times: its versions are used up.")
+            {
+                NotTaken = true,
+            };
+        }
+
         var operation = next is null ? MultiOperation.Check(resource.Path, stored.Version)
             : stored.Node is null ? MultiOperation.Create(resource.Path, data, link.IsRestricted)
             : MultiOperation.SetData(resource.Path, data, stored.Version);

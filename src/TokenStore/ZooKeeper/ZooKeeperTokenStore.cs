@@ -21,6 +21,9 @@ public sealed class ZooKeeperTokenStore : ITokenStore
     private const double TimeoutPerTimeToLive = 1.5;
     private static readonly TimeSpan UsualTimeToLive = TimeSpan.FromSeconds(5);
 
+    /// <summary>How long a connection is waited for when the store is opened, at most.</summary>
+    private static readonly TimeSpan LongestConnect = TimeSpan.FromSeconds(10);
+
     private readonly ZooKeeperTokenStoreOptions _options;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
@@ -30,6 +33,7 @@ public sealed class ZooKeeperTokenStore : ITokenStore
     private volatile ZooKeeperLink? _link;
     private TimeSpan _timeToLive = UsualTimeToLive;
     private string? _epoch;
+    private volatile string _notOpen = "The token store is not open.";
     private volatile bool _disposed;
 
     /// <summary>Makes a store; nothing is asked of ZooKeeper before <see cref="OpenAsync"/>.</summary>
@@ -50,7 +54,7 @@ public sealed class ZooKeeperTokenStore : ITokenStore
     public string? Fault =>
         _disposed ? "The token store is closed."
         : _link is { } link ? link.Client.Fault
-        : "The token store is not open.";
+        : _notOpen;
 
     /// <inheritdoc/>
     public Action<ResourceChange>? Changed { get; set; }
@@ -109,14 +113,15 @@ public sealed class ZooKeeperTokenStore : ITokenStore
     /// <inheritdoc/>
     public async ValueTask<Heartbeat> HeartbeatAsync(string session, CancellationToken cancellationToken)
     {
-        var link = Link();
+        _ = Link();
         if (_sessions.Find(session) is not { IsAlive: true } living)
         {
             return Heartbeat.Ended;
         }
 
         // Through the leader, in the order of changes: the node is there, so the session had not ended by then.
-        var beating = living.Link.Client.SendAsync(
+        var link = living.Link;
+        var beating = link.Client.SendAsync(
             ZooKeeperRequest.Multi(MultiOperation.Check(link.Paths.Session(session), -1)), cancellationToken);
         link.Resources.RefreshUnwatched();
         if (!link.Sessions.IsWatched)
@@ -134,7 +139,7 @@ public sealed class ZooKeeperTokenStore : ITokenStore
                 await link.Resources.CaughtUpAsync(cancellationToken);
                 return new Heartbeat(Alive: living.IsAlive, link.Resources.Revoked(session));
             case ZooKeeperError.NoNode or ZooKeeperError.SessionExpired:
-                living.Link.Ended(living);
+                link.Ended(living);
                 return Heartbeat.Ended;
             default:
                 throw ZooKeeperFailure.Of(link.Client, error);
@@ -295,6 +300,8 @@ public sealed class ZooKeeperTokenStore : ITokenStore
             await old.CloseAsync(farewell: true);
         }
 
+        using var limit = new CancellationTokenSource(LongestConnect, _time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
         var auth = _options.Auth is { } user ? Encoding.UTF8.GetBytes(user) : null;
         ZooKeeperClient? client = null;
         try
@@ -303,18 +310,16 @@ public sealed class ZooKeeperTokenStore : ITokenStore
             client = new ZooKeeperClient(
                 ServerList.Parse(_options.ConnectionString), _timeToLive * TimeoutPerTimeToLive, auth, _time, _logger);
             var link = new ZooKeeperLink(client, paths, auth is not null, _sessions, _ended, Tell, _time, _logger);
-            await client.ConnectAsync(cancellationToken);
-            await PrepareAsync(link, cancellationToken);
+            await client.ConnectAsync(either.Token);
+            await PrepareAsync(link, either.Token);
             _link = link;
             client = null;
         }
-        catch (FormatException e)
+        catch (Exception e) when (e is FormatException or TokenStoreUnavailableException or OperationCanceledException)
         {
-            throw new TokenStoreUnavailableException(e.Message, e) { NotTaken = true };
-        }
-        catch (OperationCanceledException e) when (client?.Fault is { } fault)
-        {
-            throw new TokenStoreUnavailableException(fault, e) { NotTaken = true };
+            // Of a connection that did not come about in time, the client knows why.
+            _notOpen = e is OperationCanceledException ? client?.Fault ?? "ZooKeeper did not answer in time." : e.Message;
+            throw new TokenStoreUnavailableException(_notOpen, e) { NotTaken = true };
         }
         finally
         {

@@ -128,7 +128,7 @@ public sealed class MariaDbServer : IAsyncDisposable
                 AppDomain.CurrentDomain.ProcessExit += (_, _) => folder.Dispose();
                 _ = await RunAsync(
                     "mariadb-install-db", ["--no-defaults", .. AsRoot(), $"--datadir={folder.File("data")}", "--innodb-log-file-size=4M",
-                        "--auth-root-authentication-method=normal"]);
+                        "--auth-root-authentication-method=normal", "--skip-test-db"]);
                 _ = Directory.CreateDirectory(folder.File("data/test"));
                 _template = folder;
             }

@@ -117,7 +117,7 @@ public sealed class PostgresServer : IAsyncDisposable
         string[] settings =
         [
             "listen_addresses=127.0.0.1", $"port={Port}", $"unix_socket_directories={_folder.Path}", "shared_buffers=16MB",
-            "max_connections=100", "max_wal_senders=4", "logging_collector=off", "log_min_messages=warning", .. _settings,
+            "max_connections=300", "max_wal_senders=4", "logging_collector=off", "log_min_messages=warning", .. _settings,
         ];
         var (file, arguments) = AsOwner(Tool("postgres"), ["-D", Data, .. settings.SelectMany(setting => new[] { "-c", setting })]);
         var process = ChildProcess.Start(file, arguments);

@@ -11,6 +11,7 @@ public sealed class ZooKeeperServer : IAsyncDisposable
 {
     private const string Jar = "/usr/share/java/zookeeper.jar";
     private static readonly TimeSpan PollEvery = TimeSpan.FromMilliseconds(10);
+    private static readonly TimeSpan AnswerLimit = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(90);
 
     private readonly TempFolder _folder = new();
@@ -78,16 +79,17 @@ public sealed class ZooKeeperServer : IAsyncDisposable
     /// <summary>The answer to a four-letter word, <c>srvr</c> or <c>ruok</c>; empty while it does not listen.</summary>
     public async Task<string> AskAsync(string word)
     {
+        using var limit = new CancellationTokenSource(AnswerLimit, TimeProvider.System);
         try
         {
             using var client = new TcpClient();
-            await client.ConnectAsync("127.0.0.1", Port);
+            await client.ConnectAsync("127.0.0.1", Port, limit.Token);
             var stream = client.GetStream();
-            await stream.WriteAsync(Encoding.ASCII.GetBytes(word));
+            await stream.WriteAsync(Encoding.ASCII.GetBytes(word), limit.Token);
             using var reader = new StreamReader(stream);
-            return await reader.ReadToEndAsync();
+            return await reader.ReadToEndAsync(limit.Token);
         }
-        catch (Exception e) when (e is SocketException or IOException)
+        catch (Exception e) when (e is SocketException or IOException or OperationCanceledException)
         {
             return "";
         }

@@ -79,6 +79,30 @@ public sealed class EtcdHostileTests : IAsyncDisposable
         (await Should.ThrowAsync<TokenStoreUnavailableException>(() => EnterAsync())).NotTaken.ShouldBe(notTaken);
     }
 
+    [Theory]
+    [InlineData(2, true)]
+    [InlineData(3, false)]
+    public async Task HeartbeatAsync_LeaderChangedMeanwhile_IsNotTakenForProlonged(int termAtRead, bool certain)
+    {
+        await OpenAsync();
+        _answer = Ok($$$"""{"header":{{{Header}}},"ID":"5","TTL":"5","succeeded":true,"responses":[{}]}""");
+        await _store.StartSessionAsync("s", TimeSpan.FromSeconds(5), default);
+        _answer = Ok($$$"""
+            {"result":{"header":{"revision":"7","raft_term":"2"},"ID":"5","TTL":"5"},
+             "header":{"revision":"7","raft_term":"{{{termAtRead}}}"},"succeeded":true,
+             "responses":[{"response_range":{"kvs":[{"key":"cw==","mod_revision":"6","lease":"5"}]}},{"response_range":{}},{"response_range":{}}]}
+            """);
+        var beat = async () => await _store.HeartbeatAsync("s", default);
+        if (certain)
+        {
+            (await beat()).Alive.ShouldBeTrue();
+        }
+        else
+        {
+            (await Should.ThrowAsync<TokenStoreUnavailableException>(beat)).Message.ShouldContain("leader");
+        }
+    }
+
     [Fact]
     public async Task OpenAsync_EndpointWithAPassword_IsRefusedWithoutRepeatingIt()
     {

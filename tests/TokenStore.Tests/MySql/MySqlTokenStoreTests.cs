@@ -101,21 +101,36 @@ public sealed class MySqlTokenStoreTests(MariaDbFixture fixture) : SqlStoreTests
     }
 
     [Fact]
-    public async Task OpenAsync_SessionsThatEndedLongAgo_AreForgottenWithWhatTheyLeft()
+    public async Task StartSessionAsync_SessionsThatEndedLongAgo_AreForgottenWithWhatTheyLeft()
     {
         await using var store = CreateStore();
         var gateway = await store.StartGatewayAsync();
         await gateway.EnterAsync("r", 5);
         await gateway.EndSessionAsync(quiet: false);
-        await store.OpenAsync(default);
+        await gateway.StartSessionAsync();
         (await store.FindAsync(gateway.Request("r", 1).Resource, default))!.Value.Writers.ShouldNotBeEmpty();
 
         await fixture.Server.QueryAsync($"UPDATE `{Prefix}_sessions` SET ended_at = ended_at - 26 * 3600000000");
-        await store.OpenAsync(default);
+        await gateway.StartSessionAsync();
         var record = (await store.FindAsync(gateway.Request("r", 1).Resource, default))!.Value;
         record.Writers.ShouldBeEmpty();
         record.Mark.ShouldBe(5);
-        (await fixture.Server.QueryAsync($"SELECT COUNT(*) FROM `{Prefix}_sessions`")).ShouldBe("0");
+        (await fixture.Server.QueryAsync($"SELECT COUNT(*) FROM `{Prefix}_sessions`")).ShouldBe("1");
+    }
+
+    [Fact]
+    public async Task SetMarkAsync_CarriedOutAfterANewStepOfItsOwnSession_ChangesNothing()
+    {
+        await using var store = CreateStore();
+        var gateway = await store.StartGatewayAsync();
+        await gateway.EnterAsync("r", 5);
+
+        // As if the call had read before that step: no registration, the same mark.
+        var read = (await store.FindAsync(gateway.Request("r", 1).Resource, default))!.Value.Sequence;
+        (await fixture.Server.QueryAsync($"CALL `{Prefix}_set_mark`('r', '{gateway.Session}', 3, 0, {read}, 0, 'me', 'why')")).ShouldBe("0");
+        var record = (await store.FindAsync(gateway.Request("r", 1).Resource, default))!.Value;
+        record.Mark.ShouldBe(5);
+        record.Writers.ShouldHaveSingleItem().Session.ShouldBe(gateway.Session);
     }
 
     [Fact]
@@ -172,5 +187,5 @@ public sealed class MySqlTokenStoreTests(MariaDbFixture fixture) : SqlStoreTests
     }
 
     private Task EventuallyWaitingAsync(int count) => EventuallyAsync(async () =>
-        await fixture.Server.QueryAsync("SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'") == $"{count}");
+        (await fixture.Server.QueryAsync("SHOW GLOBAL STATUS LIKE 'Innodb_row_lock_current_waits'")).EndsWith($"\t{count}", StringComparison.Ordinal));
 }

@@ -3,14 +3,14 @@ using FenceGateway.TokenStore.Postgres;
 
 namespace FenceGateway.TokenStore.Tests.Postgres;
 
-/// <summary>One server for the tests of a class.</summary>
+/// <summary>One server for the tests of a class. It leaves the disk to the operating system, which no test crashes.</summary>
 public sealed class PostgresFixture : IAsyncLifetime
 {
     private PostgresServer? _server;
 
     internal PostgresServer Server => _server ?? throw new InvalidOperationException("Not started.");
 
-    public async ValueTask InitializeAsync() => _server = await PostgresServer.StartAsync();
+    public async ValueTask InitializeAsync() => _server = await PostgresServer.StartAsync("fsync=off");
 
     public ValueTask DisposeAsync() => Server.DisposeAsync();
 

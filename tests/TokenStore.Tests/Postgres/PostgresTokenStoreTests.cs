@@ -119,21 +119,39 @@ public sealed class PostgresTokenStoreTests(PostgresFixture fixture) : SqlStoreT
     }
 
     [Fact]
-    public async Task OpenAsync_SessionsThatEndedLongAgo_AreForgottenWithWhatTheyLeft()
+    public async Task StartSessionAsync_SessionsThatEndedLongAgo_AreForgottenWithWhatTheyLeft()
     {
         await using var store = CreateStore();
         var gateway = await store.StartGatewayAsync();
         await gateway.EnterAsync("r", 5);
         await gateway.EndSessionAsync(quiet: false);
-        await store.OpenAsync(default);
+        await gateway.StartSessionAsync();
         (await store.FindAsync(gateway.Request("r", 1).Resource, default))!.Value.Writers.ShouldNotBeEmpty();
 
-        await fixture.Server.QueryAsync($"""UPDATE "{Prefix}_sessions" SET ended_at = ended_at - interval '26 hours'""");
-        await store.OpenAsync(default);
+        await fixture.Server.QueryAsync($"""UPDATE "{Prefix}_sessions" SET ended_at = clock_timestamp() - interval '26 hours'""");
+        await gateway.StartSessionAsync();
         var record = (await store.FindAsync(gateway.Request("r", 1).Resource, default))!.Value;
         record.Writers.ShouldBeEmpty();
         record.Mark.ShouldBe(5);
-        (await fixture.Server.QueryAsync($"""SELECT count(*) FROM "{Prefix}_sessions" """)).ShouldBe("0");
+        (await fixture.Server.QueryAsync($"""SELECT count(*) FROM "{Prefix}_sessions" """)).ShouldBe("1");
+    }
+
+    [Fact]
+    public async Task SetMarkAsync_CarriedOutAfterANewStepOfItsOwnSession_ChangesNothing()
+    {
+        await using var store = CreateStore();
+        var gateway = await store.StartGatewayAsync();
+        await gateway.EnterAsync("r", 5);
+
+        // As if the call had read before that step: no registration, the same mark.
+        (await fixture.Server.QueryAsync(
+            $"""
+            SELECT "{Prefix}_set_mark"('r', '{gateway.Session}', 3, interval '0', r.sequence, 0, 'me', 'why')
+              FROM "{Prefix}_resources" r WHERE key = 'r'
+            """)).ShouldBe("f");
+        var record = (await store.FindAsync(gateway.Request("r", 1).Resource, default))!.Value;
+        record.Mark.ShouldBe(5);
+        record.Writers.ShouldHaveSingleItem().Session.ShouldBe(gateway.Session);
     }
 
     [Fact]

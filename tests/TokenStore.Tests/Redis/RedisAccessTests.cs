@@ -10,7 +10,7 @@ public sealed class RedisAccessTests
 {
     /// <summary>All that a gateway needs; docs/stores.md holds the same.</summary>
     private const string Rights =
-        "resetkeys ~{fg}:* resetchannels &{fg}:* -@all +@connection +evalsha +eval +subscribe +publish +info +config|get +time "
+        "resetkeys ~{fg}:* resetchannels &{fg}:* -@all +@connection +evalsha +eval +subscribe +publish +info +config|get +acl|dryrun +time "
         + "+get +set +incr +hget +hmget +hgetall +hset +hsetnx +hdel +zadd +zrem +zcard +zrangebyscore +zrevrangebyscore "
         + "+zrangebylex +zremrangebylex +lpush +ltrim";
 
@@ -49,7 +49,7 @@ public sealed class RedisAccessTests
         using var certificates = new TestCertificates();
         await using var server = await RedisServer.StartAsync(new RedisServerOptions
         {
-            Users = [$"user fence on >secret {Rights}", "user default off"],
+            Users = [$"user fence on >secret {Rights}", "user default off ~* &* +@all"],
             Certificates = encrypted ? certificates : null,
         });
         await using var store = Make($"{server.Configuration},user=fence,password=secret", certificates.AuthorityFile, null);
@@ -65,6 +65,7 @@ public sealed class RedisAccessTests
         (await two.EnterAsync("a", 2)).Status.ShouldBe(EnterStatus.Draining);
         await told.Task.WithinLimit("a revocation");
         store.Info.Location.ShouldBe($"127.0.0.1:{server.Port}");
+        store.Info.Grade.ShouldBe(SafetyGrade.Single);
         foreach (var refused in new[] { wrong, nobody })
         {
             (await refused.OpenAsync(default).AsTask().ShouldThrowAsync<TokenStoreUnavailableException>()).Message.ShouldContain("password");
@@ -72,6 +73,37 @@ public sealed class RedisAccessTests
 
         await server.RestartAsync();
         await RedisFixture.UntilAsync(async () => (await one.BeatAsync()).Alive);
+        (await one.EnterAsync("a", 1)).Status.ShouldBe(EnterStatus.Stale);
+    }
+
+    [Theory]
+    [InlineData("user default off", "", "user default off ~* &* +@all")]
+    [InlineData("user default off ~* &* +@all", "+acl|dryrun", "give the user +acl|dryrun")]
+    public async Task Grade_WhereTheUserDefaultMayNotReadTheLog_IsBestEffortAndSaysWhatToChange(
+        string defaultUser, string withheld, string expected)
+    {
+        var rights = withheld.Length == 0 ? Rights : Rights.Replace(withheld, "", StringComparison.Ordinal);
+        await using var server = await RedisServer.StartAsync(
+            new RedisServerOptions { Users = [$"user fence on >secret {rights}", defaultUser] });
+        await using var store = Make($"{server.Configuration},user=fence,password=secret", null, null);
+
+        await store.OpenAsync(default);
+
+        store.Info.Grade.ShouldBe(SafetyGrade.BestEffort);
+        store.Info.GradeReasons.ShouldHaveSingleItem().ShouldContain(expected);
+    }
+
+    [Fact]
+    public async Task RestartOfTheServer_WithALimitedUserDefault_KeepsTheMarks()
+    {
+        await using var server = await RedisServer.StartAsync(new RedisServerOptions { Users = [$"user default on >secret {Rights}"] });
+        await using var store = RedisFixture.Make($"127.0.0.1:{server.Port},password=secret", "fg");
+        var gateway = await RedisGateway.StartAsync(store);
+        await gateway.EnterAsync("a", 7);
+
+        await server.RestartAsync();
+
+        await RedisFixture.UntilAsync(async () => (await gateway.EnterAsync("a", 6)).Status == EnterStatus.Stale);
     }
 
     [Theory]

@@ -28,7 +28,8 @@ public sealed class RedisFixture : IAsyncLifetime
     internal static async Task UntilAsync(Func<Task<bool>> condition)
     {
         using var end = new CancellationTokenSource(TimeLimit.Default);
-        while (true)
+        Exception? last = null;
+        while (!end.IsCancellationRequested)
         {
             try
             {
@@ -37,12 +38,14 @@ public sealed class RedisFixture : IAsyncLifetime
                     return;
                 }
             }
-            catch (TokenStoreUnavailableException) when (!end.IsCancellationRequested)
+            catch (TokenStoreUnavailableException e)
             {
-                // Not yet.
+                last = e;
             }
 
-            await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System, end.Token);
+            await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System);
         }
+
+        throw new TimeoutException("The store did not come to what was awaited", last);
     }
 }

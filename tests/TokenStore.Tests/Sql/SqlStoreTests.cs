@@ -20,7 +20,7 @@ public abstract class SqlStoreTests
             async () =>
             {
                 var token = (i * stores.Count) + index + 1;
-                return (Token: token, Reply: await gateway.EnterAsync("r", token));
+                return (Token: token, Reply: await gateway.EnterAsync("r", token, sequence: token));
             }))));
         (await stores[0].MarkAsync("r")).ShouldBe(stores.Count * 40);
         foreach (var (token, reply) in replies)

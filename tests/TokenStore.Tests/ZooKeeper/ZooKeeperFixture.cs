@@ -31,6 +31,39 @@ public sealed class ZooKeeperFixture : IAsyncLifetime
         return client;
     }
 
+    /// <summary>Ends the session of a client as an administrator would: another connection with its id and password closes it.</summary>
+    internal async Task ExpireAsync(ZooKeeperClient client)
+    {
+        // The client comes back at once and takes the session over again: who is quicker?
+        using var limit = new CancellationTokenSource(TimeLimit.Default, TimeProvider.System);
+        while (client.IsAlive)
+        {
+            var handshake = SessionHandshake.Request(client.Session, client.LastZxid, client.Session.Timeout);
+            await using var connection = await ZooKeeperConnection.OpenAsync(
+                ("127.0.0.1", Server.Port), handshake, TimeProvider.System, _ => { }, _ => { }, limit.Token);
+            var closing = new PendingRequest<bool>(ZooKeeperRequest.CloseSession(), (_, _, _) => { });
+            _ = connection.TrySend(closing);
+            await connection.RunAsync(client.Session.Timeout, limit.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            limit.Token.ThrowIfCancellationRequested();
+            await Task.Delay(TimeSpan.FromMilliseconds(100), TimeProvider.System, limit.Token);
+        }
+    }
+
+    internal static Task UntilAsync(Func<bool> condition, string what) => UntilAsync(() => Task.FromResult(condition()), what);
+
+    internal static async Task UntilAsync(Func<Task<bool>> condition, string what, TimeSpan? limit = null)
+    {
+        async Task PollAsync()
+        {
+            while (!await condition())
+            {
+                await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System);
+            }
+        }
+
+        await PollAsync().WithinLimit(what, limit);
+    }
+
     public async ValueTask InitializeAsync() => _server = await ZooKeeperServer.StartAsync();
 
     public ValueTask DisposeAsync() => Server.DisposeAsync();

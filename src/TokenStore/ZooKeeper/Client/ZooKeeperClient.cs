@@ -51,6 +51,7 @@ internal sealed class ZooKeeperClient : IAsyncDisposable
     private ZooKeeperState _state = ZooKeeperState.Connecting;
     private long _lastZxid;
     private Task? _running;
+    private volatile bool _closing;
 
     /// <summary>Makes a client; it does nothing before <see cref="ConnectAsync"/>.</summary>
     /// <param name="servers">Of the ensemble.</param>
@@ -134,6 +135,7 @@ internal sealed class ZooKeeperClient : IAsyncDisposable
     {
         if (State == ZooKeeperState.Connected)
         {
+            _closing = true;
             using var limit = new CancellationTokenSource(Farewell, _time);
             try
             {
@@ -243,7 +245,7 @@ internal sealed class ZooKeeperClient : IAsyncDisposable
     private void Detach(string why, (string Host, int Port) server)
     {
         _connection = null;
-        if (_stop.IsCancellationRequested)
+        if (_closing || _stop.IsCancellationRequested)
         {
             return;
         }
@@ -260,7 +262,7 @@ internal sealed class ZooKeeperClient : IAsyncDisposable
     {
         _connection = null;
         _fault = "The ZooKeeper session has expired.";
-        if (Become(ZooKeeperState.Expired))
+        if (Become(ZooKeeperState.Expired) && !_closing)
         {
             ZooKeeperLog.Expired(_logger, _session.Id);
             Changed?.Invoke(ZooKeeperState.Expired);

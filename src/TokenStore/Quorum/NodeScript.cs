@@ -1,0 +1,30 @@
+using FenceGateway.TokenStore.Redis;
+
+namespace FenceGateway.TokenStore.Quorum;
+
+/// <summary>Makes the scripts of a node. All begin with the same lines: whether this node counts at all.</summary>
+internal static class NodeScript
+{
+    /// <summary>The session does not live at this node.</summary>
+    public const int SessionLost = -1;
+
+    /// <summary>A node was resynchronised since: what was counted together with this answer may be gone.</summary>
+    public const int Outdated = -3;
+
+    /// <summary>The node lost its data, was never made part of this store, or belongs to another one.</summary>
+    public const int Abstains = -4;
+
+    /// <summary>KEYS[1] is the meta key, ARGV[1] the store's name, ARGV[2] the generation.</summary>
+    private const string Guard =
+        """
+        local meta = redis.call('HMGET', KEYS[1], 'serving', 'generation')
+        if meta[1] ~= ARGV[1] then return {-4} end
+        if meta[2] ~= ARGV[2] then
+          if tonumber(ARGV[2]) < tonumber(meta[2]) then return {-3, meta[2]} end
+          redis.call('HSET', KEYS[1], 'generation', ARGV[2])
+        end
+
+        """;
+
+    public static RedisScript Guarded(string body) => new(Guard + body);
+}

@@ -1,0 +1,292 @@
+using FenceGateway.Fencing;
+using FenceGateway.TokenStore.Redis;
+using Microsoft.Extensions.Logging;
+using StackExchange.Redis;
+
+namespace FenceGateway.TokenStore.Quorum;
+
+/// <summary>Connects to the nodes, looks at each whenever it is back, and makes one that lost its data whole again.</summary>
+internal sealed class QuorumConnections : IAsyncDisposable
+{
+    private readonly QuorumNode[] _nodes;
+    private readonly QuorumKeys _keys;
+    private readonly RedisKeys _inspected;
+    private readonly QuorumMembership _membership;
+    private readonly ChangeTally _tally;
+    private readonly TimeProvider _clock;
+    private readonly ILogger _logger;
+    private readonly Action<ResourceChange> _changed;
+    private readonly CancellationTokenSource _stop = new();
+    private readonly RedisLink?[] _heard;
+    private QuorumNodes? _open;
+    private QuorumResync? _resync;
+    private int _tending;
+    private Task _tended = Task.CompletedTask;
+
+    private QuorumConnections(
+        QuorumNode[] nodes, QuorumTokenStoreOptions options, QuorumKeys keys, TimeProvider clock, ILogger logger,
+        Action<ResourceChange> changed)
+    {
+        (_nodes, _keys, _clock, _logger, _changed) = (nodes, keys, clock, logger, changed);
+        _inspected = new RedisKeys(options.KeyPrefix);
+        _membership = new QuorumMembership(nodes, keys, options.KeyPrefix, logger);
+        _tally = new ChangeTally(nodes.Length);
+        _heard = new RedisLink?[nodes.Length];
+        Info = new TokenStoreInfo("Quorum", SafetyGrade.BestEffort, Location);
+    }
+
+    public TokenStoreInfo Info { get; private set; }
+
+    public string? Fault
+    {
+        get
+        {
+            var away = _nodes.Where(static node => !node.IsReachable).Select(static node => node.Location).ToArray();
+            return _nodes.Length - away.Length >= QuorumDecision.Majority(_nodes.Length)
+                ? null
+                : $"No majority of the {_nodes.Length} nodes can be reached: {string.Join(", ", away)} cannot.";
+        }
+    }
+
+    private string Location => string.Join(',', _nodes.Select(static node => node.Location));
+
+    /// <exception cref="TokenStoreUnavailableException">The settings are none.</exception>
+    public static QuorumConnections Make(
+        QuorumTokenStoreOptions options, QuorumKeys keys, TimeProvider clock, ILogger logger, Action<ResourceChange> changed)
+    {
+        if (options.Nodes.Count is < QuorumTokenStoreOptions.MinNodes or > QuorumTokenStoreOptions.MaxNodes)
+        {
+            throw new TokenStoreUnavailableException(
+                $"A quorum has {QuorumTokenStoreOptions.MinNodes} to {QuorumTokenStoreOptions.MaxNodes} nodes, and {options.Nodes.Count} "
+                + "are configured.")
+            { NotTaken = true };
+        }
+
+        var settings = options.Nodes
+            .Select(node => RedisLinkSettings.Read(node, options.CertificateAuthority, options.ClientCertificate)).ToArray();
+        if (settings.DistinctBy(static s => s.Location, StringComparer.Ordinal).Count() < settings.Length
+            || Array.Exists(settings, static s => s.Options.EndPoints.Count != 1))
+        {
+            throw new TokenStoreUnavailableException("Each node of a quorum is one address, and no two are the same.") { NotTaken = true };
+        }
+
+        return new QuorumConnections(
+            [.. settings.Select((s, i) => new QuorumNode(i, s, logger))], options, keys, clock, logger, changed);
+    }
+
+    public async Task<QuorumNodes> OpenAsync(CancellationToken cancellationToken)
+    {
+        await ConnectAsync(cancellationToken);
+        await Task.WhenAll(_nodes.Where(static node => node.IsReachable).Select(node => InspectAsync(node, cancellationToken)));
+        var view = await _membership.FindAsync(cancellationToken);
+        if (_open is null || _open.View.Name != view.Name)
+        {
+            if (_open is not null)
+            {
+                QuorumLog.DataLost(_logger, _open.View.Name, view.Name);
+            }
+
+            _open = new QuorumNodes(_nodes, view, _clock);
+            _resync = new QuorumResync(_open, _logger);
+        }
+
+        _open.Learn(view.Generation);
+        Grade();
+        Tend();
+        return _open;
+    }
+
+    /// <summary>Looks after nodes that came back, in the background, one round at a time.</summary>
+    public void Tend()
+    {
+        if (_open is not null && Array.Exists(_nodes, static node => !node.IsChecked || node.Link is null || node.IsDeaf)
+            && Interlocked.Exchange(ref _tending, 1) == 0)
+        {
+            _tended = Task.Run(RunTendingAsync, CancellationToken.None);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        await _tended.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        foreach (var node in _nodes)
+        {
+            await node.DisposeAsync();
+        }
+
+        _stop.Dispose();
+    }
+
+    /// <summary>Waits for all nodes, but for one that is away not much longer than for a majority.</summary>
+    private async Task ConnectAsync(CancellationToken cancellationToken)
+    {
+        var connecting = _nodes.Select(static node => node.ConnectAsync()).ToList();
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _stop.Token);
+        var waiting = connecting.ToList();
+        try
+        {
+            while (waiting.Count > 0)
+            {
+                waiting.Remove(await Task.WhenAny(waiting).WaitAsync(patience.Token));
+                if (_nodes.Count(static node => node.IsReachable) >= QuorumDecision.Majority(_nodes.Length) && waiting.Count > 0)
+                {
+                    await Task.WhenAll(waiting).WaitAsync(QuorumNodes.Patience * 2, _clock, patience.Token)
+                        .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                    return;
+                }
+            }
+        }
+        catch (OperationCanceledException e)
+        {
+            throw new TokenStoreUnavailableException("The nodes could not be connected to in time.", e) { NotTaken = true };
+        }
+    }
+
+    private async Task RunTendingAsync()
+    {
+        try
+        {
+            foreach (var node in _nodes)
+            {
+                await TendNodeAsync(node);
+            }
+
+            Grade();
+        }
+        catch (OperationCanceledException)
+        {
+            // Closed.
+        }
+        finally
+        {
+            Interlocked.Exchange(ref _tending, 0);
+        }
+    }
+
+    private async Task TendNodeAsync(QuorumNode node)
+    {
+        try
+        {
+            if (node.Link is null || node.IsDeaf)
+            {
+                await node.ConnectAsync().WaitAsync(_stop.Token);
+            }
+
+            if (!node.IsChecked && node.IsReachable)
+            {
+                await InspectAsync(node, _stop.Token);
+                node.IsChecked = await HealAsync(node, node.Link!, _stop.Token);
+            }
+        }
+        catch (TokenStoreUnavailableException e)
+        {
+            if (node.Abstention != e.Message)
+            {
+                node.Abstention = e.Message;
+                QuorumLog.NotHealed(_logger, node.Location, e.Message);
+            }
+        }
+    }
+
+    /// <summary>Makes a node part of the store that should be; whether it is.</summary>
+    private async Task<bool> HealAsync(QuorumNode node, RedisLink link, CancellationToken cancellationToken)
+    {
+        var view = _open!.View;
+        var membership = await MembershipScripts.ReadAsync(link, _keys, cancellationToken);
+        if (membership.Serving is { } serving && serving != view.Name)
+        {
+            if (node.Abstention != serving)
+            {
+                node.Abstention = serving;
+                QuorumLog.Foreign(_logger, node.Location, serving, view.Name);
+            }
+
+            return false;
+        }
+
+        if (membership.Serving is null && !await _membership.TryServeAsync(node, membership, view.Name, view.Generation, cancellationToken))
+        {
+            if (node.Abstention is null)
+            {
+                node.Abstention = $"Redis {node.Location} has lost its data and abstains until it is resynchronised.";
+                QuorumLog.NodeAbstains(_logger, node.Location);
+            }
+
+            if (!await _resync!.RunAsync(node, cancellationToken))
+            {
+                return false;
+            }
+        }
+
+        node.Abstention = null;
+        return true;
+    }
+
+    private async Task InspectAsync(QuorumNode node, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var link = node.Link!;
+            node.Facts = await RedisInspection.InspectAsync(link, _inspected, cancellationToken);
+            await ListenAsync(node, link, cancellationToken);
+        }
+        catch (TokenStoreUnavailableException e)
+        {
+            QuorumLog.NotHealed(_logger, node.Location, e.Message);
+        }
+    }
+
+    /// <summary>Listens for changes; the client subscribes again by itself whenever its connection is back.</summary>
+    private async Task ListenAsync(QuorumNode node, RedisLink link, CancellationToken cancellationToken)
+    {
+        if (Interlocked.Exchange(ref _heard[node.Index], link) == link)
+        {
+            return;
+        }
+
+        var channel = new RedisChannel((string)_keys.Channel!, RedisChannel.PatternMode.Literal);
+        try
+        {
+            await link.SendAsync(
+                () => link.Client.GetSubscriber().SubscribeAsync(channel, (_, message) => Hear(node.Index, message)), cancellationToken);
+        }
+        catch (TokenStoreUnavailableException e)
+        {
+            _heard[node.Index] = null;
+            QuorumLog.NotSubscribed(_logger, node.Location, e.Message);
+        }
+    }
+
+    private void Hear(int node, string? message)
+    {
+        var blank = message?.IndexOf(' ') ?? -1;
+        if (blank > 0 && ResourceKey.TryCreate(message![(blank + 1)..], out var resource))
+        {
+            var mark = RedisKeys.Number(message.AsSpan(0, blank));
+            if (_tally.Tell(node, resource, mark))
+            {
+                _changed(new ResourceChange(resource, mark));
+            }
+        }
+    }
+
+    /// <summary>Strict when no node that could be asked can lose what it has answered.</summary>
+    private void Grade()
+    {
+        List<string> reasons = [];
+        foreach (var node in _nodes)
+        {
+            reasons.AddRange(node.Facts?.Grade().Reasons.Select(reason => $"Node {node.Location}: {reason}") ?? []);
+        }
+
+        var asked = _nodes.Count(static node => node.Facts is not null);
+        var grade = reasons.Count == 0 && asked >= QuorumDecision.Majority(_nodes.Length) ? SafetyGrade.Strict : SafetyGrade.BestEffort;
+        if (Info.Grade == SafetyGrade.Strict && grade < Info.Grade)
+        {
+            QuorumLog.GradeChanged(_logger, grade, string.Join(' ', reasons));
+        }
+
+        Info = new TokenStoreInfo("Quorum", grade, Location, reasons);
+    }
+}

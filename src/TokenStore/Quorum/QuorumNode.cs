@@ -1,0 +1,118 @@
+using FenceGateway.TokenStore.Redis;
+using Microsoft.Extensions.Logging;
+using StackExchange.Redis;
+
+namespace FenceGateway.TokenStore.Quorum;
+
+/// <summary>One of the Redis masters, as this gateway reaches it.</summary>
+/// <remarks>
+/// A node that leaves calls unanswered is silent: it is asked nothing but heartbeats until it answers again, so that nobody waits for it
+/// and nothing heaps up. What it misses meanwhile it has honestly never promised.
+/// </remarks>
+internal sealed class QuorumNode(int index, RedisLinkSettings settings, ILogger logger) : IAsyncDisposable
+{
+    /// <summary>Calls that may wait for an answer at once.</summary>
+    private const int MaxOutstanding = 4096;
+
+    /// <summary>Heartbeats that a silent node may leave unanswered.</summary>
+    private const int MaxProbes = 8;
+
+    private readonly Lock _gate = new();
+    private Task _connecting = Task.CompletedTask;
+    private volatile RedisLink? _link;
+    private volatile bool _disposed;
+    private volatile bool _silent;
+    private int _outstanding;
+    private int _unanswered;
+
+    public int Index => index;
+
+    /// <summary>The address, for people; no secret.</summary>
+    public string Location => settings.Location;
+
+    /// <summary>The connection; null while there is none yet.</summary>
+    public RedisLink? Link => _link;
+
+    /// <summary>Whether the settings and the part of this node in the store have been looked at since it was connected to.</summary>
+    public bool IsChecked { get; set; }
+
+    /// <summary>Why the node does not count although it answers; null when it does, as far as known.</summary>
+    public string? Abstention { get; set; }
+
+    /// <summary>What the node said of its settings; null when it could not be asked yet.</summary>
+    public RedisServerFacts? Facts { get; set; }
+
+    /// <summary>Whether even heartbeats are left unanswered, so that only another connection can help.</summary>
+    public bool IsDeaf => _silent && Volatile.Read(ref _unanswered) >= MaxProbes;
+
+    /// <summary>Whether there is any use in asking it.</summary>
+    public bool IsReachable => Link is { Fault: null } && !_silent;
+
+    /// <summary>Connects, unless a connection that is of use is there or comes. Goes on when nobody waits any more.</summary>
+    public Task ConnectAsync()
+    {
+        lock (_gate)
+        {
+            return _connecting.IsCompleted && (_link is null || IsDeaf) ? _connecting = AttachAsync() : _connecting;
+        }
+    }
+
+    /// <summary>Runs a script, to the end whoever still waits: the answer tells that the node is back. A silent node is asked only with
+    /// <paramref name="probe"/>.</summary>
+    public async ValueTask<RedisResult> RunAsync(
+        RedisScript script, RedisKey[] keys, RedisValue[] arguments, bool probe = false)
+    {
+        if (Link is not { } link)
+        {
+            throw new TokenStoreUnavailableException($"Redis {Location} is not connected.") { NotTaken = true };
+        }
+
+        if (_silent ? !probe || Volatile.Read(ref _unanswered) >= MaxProbes : Volatile.Read(ref _outstanding) >= MaxOutstanding)
+        {
+            throw new TokenStoreUnavailableException($"Redis {Location} leaves calls unanswered.") { NotTaken = true };
+        }
+
+        Interlocked.Increment(ref _outstanding);
+        Interlocked.Increment(ref _unanswered);
+        try
+        {
+            var result = await link.RunAsync(script, keys, arguments, CancellationToken.None);
+            _silent = false;
+            Volatile.Write(ref _unanswered, 0);
+            return result;
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _outstanding);
+        }
+    }
+
+    /// <summary>It was waited for long enough.</summary>
+    public void FallSilent() => _silent = true;
+
+    public async ValueTask DisposeAsync()
+    {
+        _disposed = true;
+        if (Interlocked.Exchange(ref _link, null) is { } link)
+        {
+            await link.DisposeAsync();
+        }
+    }
+
+    private async Task AttachAsync()
+    {
+        var link = await RedisLink.ConnectAsync(settings, logger, CancellationToken.None);
+        IsChecked = false;
+        _silent = false;
+        Volatile.Write(ref _unanswered, 0);
+        if (Interlocked.Exchange(ref _link, link) is { } before)
+        {
+            await before.DisposeAsync();
+        }
+
+        if (_disposed)
+        {
+            await DisposeAsync();
+        }
+    }
+}

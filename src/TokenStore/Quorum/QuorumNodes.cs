@@ -1,0 +1,183 @@
+using System.Threading.Channels;
+using FenceGateway.TokenStore.Redis;
+using StackExchange.Redis;
+
+namespace FenceGateway.TokenStore.Quorum;
+
+/// <summary>One node's answer to anything.</summary>
+/// <param name="Node">Which.</param>
+/// <param name="Code">The first part of the answer; at least 0 when the script did its work.</param>
+/// <param name="Parts">The whole answer; empty when there was none.</param>
+/// <param name="Failure">Why there was none.</param>
+internal readonly record struct NodeReply(int Node, int Code, RedisResult[] Parts, TokenStoreUnavailableException? Failure)
+{
+    public bool IsDone => Failure is null && Code >= 0;
+}
+
+/// <summary>Asks all nodes at once.</summary>
+internal sealed class QuorumNodes(IReadOnlyList<QuorumNode> nodes, QuorumView view, TimeProvider clock)
+{
+    /// <summary>So long the slower nodes are waited for once a majority has answered, where the majority alone does not decide.</summary>
+    public static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(250);
+
+    /// <summary>Resynchronisations that may happen in the middle of a call.</summary>
+    private const int MaxRounds = 3;
+
+    private volatile QuorumView _view = view;
+
+    public int Count => nodes.Count;
+
+    public int Majority => QuorumDecision.Majority(nodes.Count);
+
+    public QuorumView View => _view;
+
+    public QuorumNode this[int index] => nodes[index];
+
+    /// <summary>Takes note of a resynchronisation.</summary>
+    public void Learn(long generation)
+    {
+        for (var seen = _view; generation > seen.Generation; seen = _view)
+        {
+            Interlocked.CompareExchange(ref _view, seen with { Generation = generation }, seen);
+        }
+    }
+
+    /// <summary>
+    /// Asks all nodes in parallel, until <paramref name="enough"/> or until all that can be expected have answered. All answers returned
+    /// are of one generation: when a node was resynchronised in between, all are asked again.
+    /// </summary>
+    /// <exception cref="TokenStoreUnavailableException">A majority cannot be reached; nothing was sent.</exception>
+    public async ValueTask<List<NodeReply>> AskAsync(
+        Func<QuorumNode, QuorumView, ValueTask<RedisResult>> ask, Func<List<NodeReply>, bool>? enough,
+        CancellationToken cancellationToken)
+    {
+        if (cancellationToken.IsCancellationRequested)
+        {
+            throw new TokenStoreUnavailableException("There was no time left to ask the nodes.") { NotTaken = true };
+        }
+
+        if (nodes.Count(static node => node.IsReachable) < Majority)
+        {
+            throw new TokenStoreUnavailableException(
+                $"No majority of the {nodes.Count} nodes can be reached: "
+                + $"{string.Join(", ", nodes.Where(static node => !node.IsReachable).Select(static node => node.Location))} cannot.")
+            {
+                NotTaken = true,
+            };
+        }
+
+        for (var round = 1; ; round++)
+        {
+            var asked = _view;
+            var replies = await AskOnceAsync(node => ask(node, asked), enough, cancellationToken);
+            if (_view.Generation == asked.Generation || round == MaxRounds)
+            {
+                return replies;
+            }
+        }
+    }
+
+    /// <summary>Throws unless a majority did it.</summary>
+    public List<NodeReply> Require(List<NodeReply> replies) =>
+        replies.Count(static r => r.IsDone) >= Majority ? replies : throw NoMajority(replies);
+
+    /// <summary>Why there is no majority.</summary>
+    public TokenStoreUnavailableException NoMajority(List<NodeReply> replies)
+    {
+        var reasons = nodes.Select(node => replies.Where(r => r.Node == node.Index).Select(Describe).FirstOrDefault()
+            ?? $"Redis {node.Location} did not answer in time.").Where(static reason => reason.Length > 0);
+        return new TokenStoreUnavailableException(
+            $"No majority of the {nodes.Count} nodes can tell. {string.Join(' ', reasons)}")
+        {
+            NotTaken = replies.Count == nodes.Count && replies.TrueForAll(static r => r.Failure is { NotTaken: true } || r.Code < 0),
+        };
+    }
+
+    private string Describe(NodeReply reply) => reply switch
+    {
+        { Failure: { } failure } => failure.Message,
+        { Code: NodeScript.Abstains } => nodes[reply.Node].Abstention ?? $"Redis {nodes[reply.Node].Location} abstains until it is resynchronised.",
+        { Code: NodeScript.Outdated } => $"Redis {nodes[reply.Node].Location} was resynchronised just now.",
+        _ => "",
+    };
+
+    private async Task<List<NodeReply>> AskOnceAsync(
+        Func<QuorumNode, ValueTask<RedisResult>> ask, Func<List<NodeReply>, bool>? enough,
+        CancellationToken cancellationToken)
+    {
+        var answers = Channel.CreateUnbounded<NodeReply>(new UnboundedChannelOptions { SingleReader = true });
+        foreach (var node in nodes)
+        {
+            _ = AnswerAsync(node, ask, answers.Writer);
+        }
+
+        List<NodeReply> replies = [];
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var (majority, waiting) = (Majority, false);
+        while (replies.Count < nodes.Count && !(enough is not null && enough(replies)))
+        {
+            if (!waiting && replies.Count(static r => r.IsDone) >= majority)
+            {
+                waiting = true;
+                _ = EndAsync(patience);
+            }
+
+            try
+            {
+                replies.Add(await answers.Reader.ReadAsync(patience.Token));
+            }
+            catch (OperationCanceledException)
+            {
+                foreach (var node in nodes.Where(n => replies.TrueForAll(r => r.Node != n.Index)))
+                {
+                    node.FallSilent();
+                }
+
+                break;
+            }
+        }
+
+        await patience.CancelAsync();
+        return replies;
+    }
+
+    private async Task EndAsync(CancellationTokenSource patience)
+    {
+        var token = patience.Token;
+        await Task.Delay(Patience, clock, token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (!token.IsCancellationRequested)
+        {
+            await patience.CancelAsync();
+        }
+    }
+
+    private async Task AnswerAsync(
+        QuorumNode node, Func<QuorumNode, ValueTask<RedisResult>> ask, ChannelWriter<NodeReply> answers)
+    {
+        NodeReply reply;
+        try
+        {
+            var parts = (RedisResult[])(await ask(node))!;
+            reply = new NodeReply(node.Index, (int)parts[0], parts, null);
+            if (reply.Code == NodeScript.Outdated)
+            {
+                Learn((long)parts[1]);
+            }
+            else if (reply.Code == NodeScript.Abstains)
+            {
+                node.IsChecked = false;
+            }
+        }
+        catch (TokenStoreUnavailableException e)
+        {
+            reply = new NodeReply(node.Index, 0, [], e);
+        }
+        catch (Exception e)
+        {
+            // Whatever it was, this node did not tell.
+            reply = new NodeReply(node.Index, 0, [], RedisErrors.Map(e, node.Location));
+        }
+
+        answers.TryWrite(reply);
+    }
+}

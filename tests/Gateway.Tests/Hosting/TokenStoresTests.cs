@@ -1,0 +1,36 @@
+using FenceGateway.Gateway.Configuration;
+using FenceGateway.Gateway.Hosting;
+using FenceGateway.TestKit;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace FenceGateway.Gateway.Tests.Hosting;
+
+public sealed class TokenStoresTests
+{
+    public static TheoryData<string> Providers => [.. Enum.GetNames<TokenStoreProvider>()];
+
+    [Theory]
+    [MemberData(nameof(Providers))]
+    public async Task Create_EveryProvider_MakesItsStoreWithoutAskingAnybody(string name)
+    {
+        using var folder = new TempFolder();
+        var options = new TokenStoreOptions
+        {
+            Embedded = { Path = folder.File("tokens") },
+            Redis = { Configuration = "127.0.0.1:1" },
+            Quorum = { Nodes = ["127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"] },
+            Postgres = { ConnectionString = "Host=127.0.0.1;Port=1;Password=s3cret" },
+            MySql = { ConnectionString = "Server=127.0.0.1;Port=1;Password=s3cret" },
+            ZooKeeper = { ConnectionString = "127.0.0.1:1", Auth = "user:s3cret" },
+            Etcd = { Endpoints = ["http://127.0.0.1:1"], UserName = "user", Password = "s3cret" },
+        };
+        var services = new ServiceCollection().AddLogging().AddMetrics().AddSingleton(TimeProvider.System);
+        await using var provider = services.BuildServiceProvider();
+
+        await using var store = TokenStores.Create(options, Enum.Parse<TokenStoreProvider>(name), options.KeyPrefix, provider);
+
+        store.Info.Provider.ShouldBe(name);
+        store.Info.Location.ShouldNotContain("s3cret");
+        store.Fault.ShouldNotBeNull();
+    }
+}

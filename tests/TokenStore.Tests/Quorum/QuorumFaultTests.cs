@@ -1,0 +1,317 @@
+using FenceGateway.Fencing;
+using FenceGateway.TestKit;
+using FenceGateway.TokenStore.Conformance;
+using FenceGateway.TokenStore.Quorum;
+using Microsoft.Extensions.Logging;
+
+namespace FenceGateway.TokenStore.Tests.Quorum;
+
+/// <summary>Real servers that die, stand still and forget.</summary>
+public sealed class QuorumFaultTests : IAsyncLifetime
+{
+    private readonly TestLogger<QuorumTokenStore> _log = new();
+    private readonly List<QuorumTokenStore> _stores = [];
+    private RedisServer[] _servers = [];
+
+    public async ValueTask InitializeAsync() => _servers = await QuorumFixture.StartAsync();
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var store in _stores)
+        {
+            await store.DisposeAsync();
+        }
+
+        foreach (var server in _servers)
+        {
+            await server.DisposeAsync();
+        }
+    }
+
+    [Fact]
+    public async Task AllSteps_WithOneNodeDown_Work()
+    {
+        var (a, b) = (await OpenAsync(), await OpenAsync());
+        await _servers[2].KillAsync();
+
+        (await a.EnterAsync("r", 5)).Status.ShouldBe(EnterStatus.Admitted);
+        (await b.EnterAsync("r", 6)).HeldElsewhere.ShouldBeTrue();
+        await a.ChangedAsync("r");
+        (await a.HeartbeatAsync()).Revoked.ShouldHaveSingleItem().Mark.ShouldBe(6);
+        await a.WithdrawAsync("r");
+        (await b.EnterAsync("r", 6)).Status.ShouldBe(EnterStatus.Admitted);
+        (await b.Store.ListAsync(new MarkQuery("", long.MaxValue, 10), default)).ShouldHaveSingleItem().Mark.ShouldBe(6);
+        var c = await OpenAsync();
+        (await c.EnterAsync("r", 5)).Status.ShouldBe(EnterStatus.Stale);
+    }
+
+    [Fact]
+    public async Task EnterAsync_WithTwoNodesDown_IsNeverAdmitted()
+    {
+        var a = await OpenAsync();
+        await a.EnterAsync("r", 5);
+        await _servers[1].KillAsync();
+        await _servers[2].KillAsync();
+
+        for (var i = 0; i < 5; i++)
+        {
+            await Should.ThrowAsync<TokenStoreUnavailableException>(() => a.EnterAsync("r", 6));
+            await Should.ThrowAsync<TokenStoreUnavailableException>(() => a.HeartbeatAsync());
+            await Should.ThrowAsync<TokenStoreUnavailableException>(() => a.FindAsync("r"));
+        }
+
+        a.Store.Fault.ShouldNotBeNull().ShouldContain("No majority");
+        await _servers[1].RestartAsync();
+        await UntilAsync(async () => (await a.EnterAsync("r", 6)).Status == EnterStatus.Admitted);
+        (await a.HeartbeatAsync()).Alive.ShouldBeTrue();
+        a.Store.Fault.ShouldBeNull();
+    }
+
+    [Fact]
+    public async Task OpenAsync_TheFirstTimeWithANodeAway_IsRefusedAndLaterWorks()
+    {
+        await _servers[2].KillAsync();
+        var store = Make();
+        (await Should.ThrowAsync<TokenStoreUnavailableException>(async () => await store.OpenAsync(default)))
+            .Message.ShouldContain("all 3 have to be reachable once");
+
+        await _servers[2].RestartAsync();
+        await UntilAsync(async () =>
+        {
+            await store.OpenAsync(default);
+            return true;
+        });
+        store.Info.Grade.ShouldBe(SafetyGrade.Strict);
+    }
+
+    [Fact]
+    public async Task OpenAsync_OfSeveralGatewaysAtOnceOnEmptyNodes_BeginsOneStore()
+    {
+        var stores = Enumerable.Range(0, 4).Select(_ => Make()).ToArray();
+        await Task.WhenAll(stores.Select(store => UntilAsync(async () =>
+        {
+            await store.OpenAsync(default);
+            return true;
+        })));
+
+        var names = await Task.WhenAll(_servers.Select(s => s.CommandAsync("HGET", "{fg}:q:meta", "serving")));
+        names.Distinct().ShouldHaveSingleItem().Split('.').Length.ShouldBe(3);
+    }
+
+    /// <summary>Node 3 took part in promising 7 and forgot it, node 1 never heard of it. Together they are a majority that would admit 6,
+    /// if node 3 counted.</summary>
+    [Fact]
+    public async Task NodeThatLostItsData_Abstains_AndIsResynchronisedFromTheOthers()
+    {
+        var a = await OpenAsync();
+        await a.EnterAsync("r", 5);
+        await _servers[0].KillAsync();
+        (await a.EnterAsync("r", 7)).Status.ShouldBe(EnterStatus.Admitted);
+        await _servers[2].RestartEmptyAsync();
+        await _servers[1].KillAsync();
+        await _servers[0].RestartAsync();
+
+        (await MarkAtAsync(0, "r")).ShouldBe(5);
+        (await MarkAtAsync(2, "r")).ShouldBe(0);
+        var other = Make();
+        await Should.ThrowAsync<TokenStoreUnavailableException>(async () => await other.OpenAsync(default));
+        for (var i = 0; i < 5; i++)
+        {
+            await Should.ThrowAsync<TokenStoreUnavailableException>(() => a.EnterAsync("r", 6));
+            await Should.ThrowAsync<TokenStoreUnavailableException>(() => a.HeartbeatAsync());
+        }
+
+        await _servers[1].RestartAsync();
+        await UntilAsync(async () =>
+        {
+            _ = await a.HeartbeatAsync();
+            return await MarkAtAsync(2, "r") == 7 && await ServesAsync(2);
+        });
+        _log.Entries.ShouldContain(e => e.Id == 2221 && e.Level == LogLevel.Error);
+        _log.Entries.ShouldContain(e => e.Id == 2224);
+
+        await _servers[1].KillAsync();
+        var b = await OpenAsync();
+        await UntilAsync(async () => (await b.EnterAsync("r", 6)).Status == EnterStatus.Stale);
+        (await b.EnterAsync("r", 8)).HeldElsewhere.ShouldBeTrue("the registration of the living session was copied too");
+    }
+
+    [Fact]
+    public async Task NodeThatIsBeingResynchronisedBySomebodyWhoDies_GoesOnAbstainingUntilTheNext()
+    {
+        var a = await OpenAsync();
+        await a.EnterAsync("r", 5);
+        await _servers[2].RestartEmptyAsync();
+        await _servers[2].CommandAsync("SET", "{fg}:q:resync", "somebody", "PX", "1500");
+
+        _ = await a.HeartbeatAsync();
+        (await ServesAsync(2)).ShouldBeFalse();
+        await UntilAsync(async () =>
+        {
+            _ = await a.HeartbeatAsync();
+            return await ServesAsync(2);
+        });
+        (await MarkAtAsync(2, "r")).ShouldBe(5);
+    }
+
+    [Fact]
+    public async Task EnterAsync_WhileOneNodeStandsStill_IsNotHeldUpForLong()
+    {
+        var (a, b) = (await OpenAsync(), await OpenAsync());
+        _servers[1].Pause();
+        (await a.EnterAsync("r", 5)).Status.ShouldBe(EnterStatus.Admitted);
+        (await b.EnterAsync("r", 6)).Status.ShouldBe(EnterStatus.Draining);
+        (await a.HeartbeatAsync()).Alive.ShouldBeTrue();
+        await a.WithdrawAsync("r");
+        (await b.EnterAsync("r", 6)).Status.ShouldBe(EnterStatus.Admitted);
+        _servers[1].Continue();
+
+        await UntilAsync(async () =>
+        {
+            await a.HeartbeatAsync();
+            await b.EnterAsync("s", 1);
+            return await MarkAtAsync(1, "s") == 1;
+        });
+        (await a.EnterAsync("r", 5)).Status.ShouldBe(EnterStatus.Stale);
+    }
+
+    [Fact]
+    public async Task EnterAsync_TakenByAMinorityOnly_IsNotAdmitted()
+    {
+        var a = await OpenAsync();
+        _servers[0].Pause();
+        _servers[1].Pause();
+        using var limit = new CancellationTokenSource(TimeSpan.FromMilliseconds(400));
+        var e = await Should.ThrowAsync<TokenStoreUnavailableException>(async () => await a.Store.EnterAsync(a.Request("r", 5), limit.Token));
+        e.NotTaken.ShouldBeFalse();
+        (await MarkAtAsync(2, "r")).ShouldBe(5);
+        _servers[0].Continue();
+        _servers[1].Continue();
+
+        // What it may have been counts for the next one, which has to be as high.
+        await UntilAsync(async () => (await a.EnterAsync("r", 4)) is { Status: EnterStatus.Stale, Mark.Value: 5 });
+        (await MarkAtAsync(0, "r")).ShouldBe(5);
+    }
+
+    [Fact]
+    public async Task EnterAsync_HigherMarkAtOneNodeOnly_IsAtAMajorityBeforeAnybodyIsTold()
+    {
+        var a = await OpenAsync();
+        await a.EnterAsync("r", 5);
+        await a.WithdrawAsync("r");
+        await _servers[2].CommandAsync("HSET", "{fg}:q:r:r", "mark", "0000000000000000009");
+        await _servers[0].KillAsync();
+
+        var reply = await a.EnterAsync("r", 8);
+
+        (reply.Status, reply.Mark.Value).ShouldBe((EnterStatus.Stale, 9));
+        (await MarkAtAsync(1, "r")).ShouldBe(9);
+        await _servers[2].KillAsync();
+        await _servers[0].RestartAsync();
+        await UntilAsync(async () => (await a.EnterAsync("r", 8)).Status == EnterStatus.Stale);
+    }
+
+    [Fact]
+    public async Task HeartbeatAsync_SessionLostAtOneNode_LivesOnAndJoinsItAgain()
+    {
+        var (a, b) = (await OpenAsync(), await OpenAsync());
+        await a.EnterAsync("r", 5);
+        await _servers[2].CommandAsync("HDEL", "{fg}:q:sessions", a.Session);
+
+        (await a.HeartbeatAsync()).Alive.ShouldBeTrue();
+        await UntilAsync(async () => (await _servers[2].CommandAsync("HGET", "{fg}:q:sessions", a.Session)).StartsWith('a'));
+
+        // The node that forgot it, with one other, still sees the writer: no majority says that it has ended.
+        await _servers[0].KillAsync();
+        (await b.EnterAsync("r", 6, hold: TimeSpan.Zero)).ShouldBe(
+            new EnterReply(EnterStatus.Draining, new FencingToken(6), HeldElsewhere: true));
+    }
+
+    [Fact]
+    public async Task HeartbeatAsync_SessionLostAtTwoNodes_HasEndedForGood()
+    {
+        var (a, b) = (await OpenAsync(TimeSpan.FromSeconds(1)), await OpenAsync());
+        await a.EnterAsync("r", 5);
+        await _servers[1].CommandAsync("HDEL", "{fg}:q:sessions", a.Session);
+        await _servers[2].CommandAsync("HDEL", "{fg}:q:sessions", a.Session);
+
+        // Its gateway may not know yet: nobody else takes it for ended before it must.
+        (await b.EnterAsync("r", 6, hold: TimeSpan.Zero)).HeldElsewhere.ShouldBeTrue();
+        (await a.HeartbeatAsync()).Alive.ShouldBeFalse();
+        (await a.HeartbeatAsync()).Alive.ShouldBeFalse();
+        (await Should.ThrowAsync<TokenStoreUnavailableException>(() => a.EnterAsync("r", 7))).SessionEnded.ShouldBeTrue();
+        (await b.EnterAsync("r", 6, hold: TimeSpan.Zero)).Status.ShouldBe(EnterStatus.Admitted);
+    }
+
+    [Fact]
+    public async Task SetMarkAsync_LowerWithANodeDown_IsRefusedAndChangesNothing()
+    {
+        var a = await OpenAsync();
+        await a.EnterAsync("r", 5);
+        await _servers[2].KillAsync();
+
+        var e = await Should.ThrowAsync<TokenStoreUnavailableException>(() => a.SetMarkAsync("r", 3));
+        (e.NotTaken, await a.MarkAsync("r")).ShouldBe((true, 5));
+        (await a.SetMarkAsync("r", 9)).ShouldBeTrue("a higher one needs a majority only");
+        await _servers[2].RestartAsync();
+        await UntilAsync(async () => await a.SetMarkAsync("r", 3));
+        (await a.MarkAsync("r")).ShouldBe(3);
+    }
+
+    [Fact]
+    public async Task Info_Grade_IsStrictUntilANodeCanForget()
+    {
+        var a = await OpenAsync();
+        (a.Store.Info.Grade, a.Store.Info.GradeReasons.Count).ShouldBe((SafetyGrade.Strict, 0));
+        (await _servers[1].CommandAsync("CONFIG", "SET", "appendfsync", "everysec")).ShouldBe("OK");
+
+        await a.Store.OpenAsync(default);
+
+        a.Store.Info.Grade.ShouldBe(SafetyGrade.BestEffort);
+        a.Store.Info.GradeReasons.ShouldHaveSingleItem().ShouldContain("appendfsync is everysec");
+        a.Store.Info.GradeReasons[0].ShouldContain($"{_servers[1].Port}");
+    }
+
+    private QuorumTokenStore Make()
+    {
+        var store = QuorumFixture.Make(_servers, logger: _log);
+        _stores.Add(store);
+        return store;
+    }
+
+    private async Task<ConformanceGateway> OpenAsync(TimeSpan? timeToLive = null)
+    {
+        var gateway = new ConformanceGateway(Make());
+        await gateway.Store.OpenAsync(default);
+        await gateway.StartSessionAsync(timeToLive);
+        return gateway;
+    }
+
+    private async Task<long> MarkAtAsync(int server, string key) =>
+        long.TryParse(await _servers[server].CommandAsync("HGET", "{fg}:q:r:" + key, "mark"), out var mark) ? mark : 0;
+
+    private async Task<bool> ServesAsync(int server) =>
+        await _servers[server].CommandAsync("HEXISTS", "{fg}:q:meta", "serving") == "1";
+
+    /// <summary>Asks until it is so; a store that is away is asked again.</summary>
+    private static async Task UntilAsync(Func<Task<bool>> condition)
+    {
+        using var end = new CancellationTokenSource(TimeLimit.Default);
+        while (true)
+        {
+            try
+            {
+                if (await condition())
+                {
+                    return;
+                }
+            }
+            catch (TokenStoreUnavailableException) when (!end.IsCancellationRequested)
+            {
+                // Not yet.
+            }
+
+            await Task.Delay(TimeSpan.FromMilliseconds(50), TimeProvider.System, end.Token);
+        }
+    }
+}

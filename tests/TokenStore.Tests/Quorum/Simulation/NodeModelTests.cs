@@ -1,0 +1,114 @@
+using FenceGateway.Fencing;
+using FenceGateway.TestKit;
+using FenceGateway.TokenStore.Quorum;
+using FenceGateway.TokenStore.Redis;
+using Microsoft.Extensions.Logging.Abstractions;
+using StackExchange.Redis;
+
+namespace FenceGateway.TokenStore.Tests.Quorum.Simulation;
+
+/// <summary>The simulation is worth what its node is worth: the same as the scripts on a real Redis.</summary>
+public sealed class NodeModelTests(QuorumFixture servers) : IClassFixture<QuorumFixture>
+{
+    private const int Steps = 3000;
+    private static readonly ResourceKey Resource = Redis.RedisGateway.Key("r");
+
+    [Fact]
+    public async Task Scripts_RandomSteps_AnswerAsTheModel() => await new RandomSeed().RunAsync(async random =>
+    {
+        var settings = RedisLinkSettings.Read(servers.Servers[0].Configuration, null, null);
+        await using var node = new QuorumNode(0, settings, NullLogger.Instance);
+        await node.ConnectAsync();
+        var view = await ServeAsync(node, $"t{Guid.NewGuid():N}"[..32]);
+        var model = new NodeModel();
+        string[] sessions = ["a", "b", "c"];
+        var sequence = 0L;
+        for (var i = 0; i < Steps; i++)
+        {
+            var session = sessions[random.Next(sessions.Length)];
+            var step = random.Next(100);
+            if (step < 50)
+            {
+                var token = Math.Max(1, model.Mark + random.Next(-1, 3));
+                var oldest = Math.Max(1, token - Math.Max(0, random.Next(-2, 3)));
+                var number = random.Next(5) == 0 ? Math.Max(1, sequence - random.Next(4)) : ++sequence;
+                HashSet<string> gone = random.Next(5) == 0 ? [sessions[random.Next(sessions.Length)]] : [];
+                var request = new EnterRequest(
+                    session, Resource, new FencingToken(token), new FencingToken(oldest), number, TimeSpan.Zero);
+                var parts = await RunAsync(NodeEnterScript.SendAsync(node, view, request, new ChangeStamp(i + 1, i), gone));
+                var expected = model.Enter(session, token, oldest, number, gone);
+                var answer = (int)parts[0] == NodeScript.SessionLost ? NodeEnter.Lost : NodeEnterScript.Read(parts);
+                (answer.Status, answer.Mark).ShouldBe((expected.Status, expected.Mark), $"step {i}");
+                Plain(answer).ShouldBe(Plain(expected), ignoreOrder: true, $"step {i}");
+            }
+            else if (step < 65)
+            {
+                var number = Math.Max(1, sequence - random.Next(3));
+                await RunAsync(random.Next(2) == 0
+                    ? NodeMarkScripts.WithdrawAsync(node, view, session, [new Registration(Resource, number)])
+                    : NodeMarkScripts.RemoveAsync(node, view, Resource, [(session, number)]));
+                model.Withdraw(session, number);
+            }
+            else if (step < 70)
+            {
+                var mark = Math.Max(1, model.Mark + random.Next(-1, 2));
+                await RunAsync(NodeMarkScripts.RaiseAsync(node, view, Resource, mark, new ChangeStamp(i + 1, i), random.Next(2) == 0));
+                model.Raise(mark);
+            }
+            else if (step < 80)
+            {
+                ((int)(await RunAsync(NodeSessionScripts.StartAsync(node, view, session, NodeModel.TimeToLive)))[0] == 0)
+                    .ShouldBe(model.Start(session), $"step {i}");
+            }
+            else if (step < 95)
+            {
+                ((int)(await RunAsync(NodeSessionScripts.BeatAsync(node, view, session)))[0] == 0).ShouldBe(model.Beat(session), $"step {i}");
+            }
+            else if (random.Next(2) == 0)
+            {
+                var expected = random.Next(2) == 0 ? model.Sight(session) : new SessionSight(SessionLife.Alive, 0);
+                ((int)(await RunAsync(NodeSessionScripts.EndAsync(node, view, session, quiet: false, expected)))[0] == 0)
+                    .ShouldBe(model.End(session, expected), $"step {i}");
+                if (random.Next(2) == 0)
+                {
+                    // A new one under the place of the old.
+                    sessions[Array.IndexOf(sessions, session)] = $"{session[0]}{i}";
+                }
+            }
+            else
+            {
+                var generation = view.Generation + random.Next(-1, 2);
+                var code = (int)(await RunAsync(NodeMarkScripts.FindAsync(node, view with { Generation = generation }, Resource)))[0];
+                code.ShouldBe(model.Refusal(generation) ?? 0, $"step {i}");
+                view = view with { Generation = Math.Max(view.Generation, generation) };
+            }
+        }
+    });
+
+    [Fact]
+    public async Task Scripts_AtANodeThatServesNothingOrAnother_Abstain()
+    {
+        await using var node = new QuorumNode(
+            0, RedisLinkSettings.Read(servers.Servers[0].Configuration, null, null), NullLogger.Instance);
+        await node.ConnectAsync();
+        var keys = new QuorumKeys($"t{Guid.NewGuid():N}"[..32]);
+        var view = new QuorumView(keys, "a.b.c", 1);
+        ((int)(await RunAsync(NodeMarkScripts.FindAsync(node, view, Resource)))[0]).ShouldBe(NodeScript.Abstains);
+        ((int)(await RunAsync(NodeSessionScripts.StartAsync(node, view, "s", NodeModel.TimeToLive)))[0]).ShouldBe(NodeScript.Abstains);
+        (await node.Link!.Database.KeyExistsAsync(keys.Sessions)).ShouldBeFalse();
+    }
+
+    private static async Task<QuorumView> ServeAsync(QuorumNode node, string prefix)
+    {
+        var keys = new QuorumKeys(prefix);
+        var name = await MembershipScripts.SeatAsync(node.Link!, keys, "seat", default);
+        await MembershipScripts.NoteAsync(node.Link!, keys, name, default);
+        (await MembershipScripts.ServeAsync(node.Link!, keys, name, 1, default)).ShouldBe(name);
+        return new QuorumView(keys, name, 1);
+    }
+
+    private static async Task<RedisResult[]> RunAsync(ValueTask<RedisResult> sent) => (RedisResult[])(await sent)!;
+
+    private static IEnumerable<(string, long, long, SessionSight)> Plain(NodeEnter answer) =>
+        answer.Writers.Select(w => (w.Session, w.Token, w.Sequence, w.Sight));
+}

@@ -1,0 +1,361 @@
+using FenceGateway.TokenStore.Quorum;
+
+namespace FenceGateway.TokenStore.Tests.Quorum.Simulation;
+
+/// <summary>A gateway that follows the protocol, on the store's own decisions: one operation at a time, in rounds that others interrupt.</summary>
+internal sealed class SimulatedGateway(QuorumWorld world, string name)
+{
+    private readonly SessionWatch _watch = new(world.Nodes.Length, world.Clock);
+    private readonly List<long> _writes = [];
+    private IEnumerator<SimulatedRound>? _operation;
+    private IEnumerator<SimulatedRound>? _beating;
+    private string _session = "";
+    private long _aliveUntil = -1;
+    private long _generation = 1;
+    private long _sequence;
+    private long _sealed;
+    private long _entered;
+    private bool _registered;
+    private int _sessions;
+
+    public IReadOnlyList<long> Writes => _writes;
+
+    private int Count => world.Nodes.Length;
+
+    private IEnumerable<int> All => Enumerable.Range(0, Count);
+
+    public void Step()
+    {
+        if (_aliveUntil >= 0 && world.Clock.Now >= _aliveUntil)
+        {
+            EndSession();
+        }
+
+        var choice = world.Random.Next(100);
+        if (choice < 35 && _beating is not null)
+        {
+            Advance(ref _beating);
+        }
+        else if (choice < 85 && _operation is not null)
+        {
+            Advance(ref _operation);
+        }
+        else if (_aliveUntil < 0)
+        {
+            _beating ??= Start().GetEnumerator();
+        }
+        else if (choice < 88)
+        {
+            _beating ??= Beat().GetEnumerator();
+        }
+        else if (choice < 93 && _writes.Count > 0)
+        {
+            _writes.RemoveAt(world.Random.Next(_writes.Count));
+        }
+        else if (choice < 95 && _entered > 0 && _writes.Count < 3)
+        {
+            Write();
+        }
+        else if (choice == 95 && world.Random.Next(20) == 0)
+        {
+            // The process dies.
+            EndSession();
+            (_operation, _sealed, _registered) = (null, 0, false);
+        }
+        else if (choice == 96 && Array.FindIndex(world.Nodes, static n => !n.Serves) is var lost and >= 0)
+        {
+            _operation ??= Resync(lost).GetEnumerator();
+        }
+        else if (choice > 96)
+        {
+            _operation ??= (_registered && _writes.Count == 0 && world.Random.Next(3) == 0 ? Withdraw() : Enter()).GetEnumerator();
+        }
+    }
+
+    private static void Advance(ref IEnumerator<SimulatedRound>? operation)
+    {
+        if (operation!.Current is { IsOver: false } round)
+        {
+            round.Step();
+        }
+        else if (!operation.MoveNext())
+        {
+            operation = null;
+        }
+    }
+
+    private void EndSession()
+    {
+        world.Doubt(_writes, _aliveUntil + QuorumWorld.Hold);
+        _writes.Clear();
+        (_aliveUntil, _entered, _registered) = (-1, 0, false);
+        _beating = null;
+    }
+
+    private void Write()
+    {
+        world.Begin(_entered);
+        _writes.Add(_entered);
+    }
+
+    private SimulatedRound Ask(IEnumerable<int> nodes, Func<NodeModel, object?> ask) => new(world, _generation, nodes, ask);
+
+    /// <summary>Whether the answers count; otherwise the generation is learnt.</summary>
+    private bool Counts(SimulatedRound round)
+    {
+        _generation = Math.Max(_generation, round.LaterGeneration);
+        return round.LaterGeneration == 0;
+    }
+
+    private IEnumerable<SimulatedRound> Start()
+    {
+        var session = $"{name}.{_sessions++}";
+        var sent = world.Clock.Now;
+        var round = Ask(All, node => node.Start(session));
+        yield return round;
+        if (Counts(round) && round.Answers.Values.Count(static a => a is true) >= world.Majority && sent + 36 > world.Clock.Now)
+        {
+            (_session, _aliveUntil) = (session, sent + 36);
+        }
+    }
+
+    private IEnumerable<SimulatedRound> Beat()
+    {
+        var (session, sent) = (_session, world.Clock.Now);
+        var round = Ask(All, node => node.Beat(session) ? node.Sessions.ToArray() : node.Sessions.ContainsKey(session));
+        yield return round;
+        var beaten = round.Answers.Where(static a => a.Value is KeyValuePair<string, SessionSight>[]).ToArray();
+        foreach (var (node, answer) in beaten)
+        {
+            foreach (var (other, sight) in (KeyValuePair<string, SessionSight>[])answer!)
+            {
+                _watch.See(node, other, sight, NodeModel.TimeToLive);
+            }
+        }
+
+        var counts = Counts(round);
+        if (counts && beaten.Length >= world.Majority && session == _session && world.Clock.Now < _aliveUntil)
+        {
+            _aliveUntil = sent + 36;
+            var unknown = round.Answers.Where(static a => a.Value is false).Select(static a => a.Key).ToArray();
+            if (unknown.Length > 0)
+            {
+                yield return Ask(unknown, node => node.Start(session));
+            }
+        }
+        else if (counts && round.Answers.Values.Count(static a => a is bool) > Count - world.Majority && session == _session)
+        {
+            EndSession();
+        }
+    }
+
+    private IEnumerable<SimulatedRound> Withdraw()
+    {
+        var (session, sequence) = (_session, _sequence);
+        _entered = 0;
+        var round = Ask(All, node =>
+        {
+            node.Withdraw(session, sequence);
+            return true;
+        });
+        yield return round;
+        if (session == _session && Counts(round) && round.Answers.Values.Count(static a => a is true) >= world.Majority)
+        {
+            _registered = false;
+        }
+    }
+
+    private IEnumerable<SimulatedRound> Enter()
+    {
+        var session = _session;
+        var token = Math.Max(1, _sealed + (world.Random.Next(4) == 0 ? 1 : 0));
+        if (token == _entered)
+        {
+            yield break;
+        }
+
+        var (oldest, sequence, known) = (_writes.Append(token).Min(), ++_sequence, world.Answered);
+        (_sealed, _entered, _registered) = (token, 0, true);
+        HashSet<string> gone = new(StringComparer.Ordinal);
+        for (var rounds = 0; rounds < 3; rounds++)
+        {
+            var round = Ask(All, node => node.Enter(session, token, oldest, sequence, gone));
+            yield return round;
+            if (!Counts(round))
+            {
+                continue;
+            }
+
+            var answers = round.Answers.Where(static a => a.Value is NodeEnter)
+                .ToDictionary(static a => a.Key, static a => (NodeEnter)a.Value!);
+            var verdict = Decide(token, [.. answers.Values]);
+            foreach (var (node, writer) in answers.SelectMany(static a => a.Value.Writers.Select(w => (a.Key, w))))
+            {
+                _watch.See(node, writer.Session, writer.Sight, writer.TimeToLive);
+            }
+
+            var before = gone.Count;
+            if (verdict.Outcome is QuorumOutcome.Admitted or QuorumOutcome.Draining && rounds < 2)
+            {
+                foreach (var other in answers.Values.SelectMany(static a => a.Writers).Select(static w => w.Session).Distinct().ToArray())
+                {
+                    foreach (var end in EndIfStanding(other))
+                    {
+                        yield return end;
+                    }
+
+                    if (HasEndedFor(other, answers.Values))
+                    {
+                        gone.Add(other);
+                    }
+                }
+            }
+
+            if (gone.Count > before)
+            {
+                continue;
+            }
+
+            foreach (var rest in Conclude(session, token, oldest, sequence, known, verdict, answers))
+            {
+                yield return rest;
+            }
+
+            yield break;
+        }
+    }
+
+    private QuorumVerdict Decide(long token, IReadOnlyCollection<NodeEnter> answers)
+    {
+        var verdict = QuorumDecision.Enter(Count, token, answers);
+        return world.Flaw == Flaw.Minority && verdict.Outcome == QuorumOutcome.Unknown
+            && answers.Count(static a => a.Status == NodeEnterStatus.Accepted) >= world.Majority - 1
+            ? new QuorumVerdict(QuorumOutcome.Admitted, token, true)
+            : verdict;
+    }
+
+    private bool HasEndedFor(string session, IEnumerable<NodeEnter> answers) => world.Flaw == Flaw.EndedAtOneNode
+        ? answers.SelectMany(static a => a.Writers).Any(w => w.Session == session && w.Sight.Life != SessionLife.Alive)
+        : _watch.EndedFor(session) >= TimeSpan.FromTicks(QuorumWorld.Hold);
+
+    private IEnumerable<SimulatedRound> Conclude(
+        string session, long token, long oldest, long sequence, long known, QuorumVerdict verdict, Dictionary<int, NodeEnter> answers)
+    {
+        if (verdict.Outcome is QuorumOutcome.Unknown)
+        {
+            yield break;
+        }
+
+        if (verdict.Outcome == QuorumOutcome.SessionEnded)
+        {
+            if (session == _session)
+            {
+                EndSession();
+            }
+
+            yield break;
+        }
+
+        if (!verdict.Confirmed && world.Flaw != Flaw.NoWriteBack)
+        {
+            var raise = Ask(All, node =>
+            {
+                node.Raise(verdict.Mark);
+                return true;
+            });
+            yield return raise;
+            if (!Counts(raise) || raise.Answers.Values.Count(static a => a is true) < world.Majority)
+            {
+                yield break;
+            }
+        }
+
+        if (verdict.Mark < known)
+        {
+            throw new InvalidOperationException($"I9: the mark {verdict.Mark} is answered after {known}");
+        }
+
+        world.Answered = Math.Max(world.Answered, verdict.Mark);
+        _sealed = Math.Max(_sealed, verdict.Mark);
+        if (verdict.Outcome == QuorumOutcome.Admitted && session == _session && world.Clock.Now < _aliveUntil && _sealed == token)
+        {
+            _entered = token;
+        }
+        else if (verdict.Outcome == QuorumOutcome.Draining && oldest == token)
+        {
+            yield return Ask(answers.Where(static a => a.Value.Status == NodeEnterStatus.Accepted).Select(static a => a.Key), node =>
+            {
+                node.Withdraw(session, sequence);
+                return true;
+            });
+        }
+    }
+
+    private IEnumerable<SimulatedRound> EndIfStanding(string session)
+    {
+        var stands = _watch.StandsStill(session, out var sights);
+        if (world.Flaw == Flaw.NoWaitForSession)
+        {
+            (stands, sights) = (true, [.. world.Nodes.Select(n => (SessionSight?)n.Sight(session))]);
+        }
+
+        if (!stands || session == _session)
+        {
+            yield break;
+        }
+
+        var round = Ask(All.Where(node => sights[node] is not null), node => node.End(session, sights[Array.IndexOf(world.Nodes, node)]));
+        yield return round;
+        if (Counts(round))
+        {
+            foreach (var node in round.Answers.Where(static a => a.Value is true).Select(static a => a.Key))
+            {
+                _watch.See(node, session, sights[node]!.Value with { Life = SessionLife.Ended }, TimeSpan.Zero);
+            }
+        }
+    }
+
+    /// <summary>As <see cref="QuorumResync"/>; the steps at the lost node are bound to the claim and not guarded.</summary>
+    private IEnumerable<SimulatedRound> Resync(int lost)
+    {
+        var (node, token) = (world.Nodes[lost], $"{name}.{world.Random.Next()}");
+        if (node.Serves)
+        {
+            yield break;
+        }
+
+        // A claim runs out; here it is simply taken over.
+        node.Claim = token;
+        var generation = 1 + world.Nodes.Where(static n => n.Serves).Select(static n => n.Generation).Append(_generation).Max();
+        var advance = new SimulatedRound(world, 0, [], static _ => null);
+        List<NodeModel> sources = [];
+        foreach (var other in world.Nodes.Where(n => n != node))
+        {
+            yield return new SimulatedRound(world, 0, [], static _ => null);
+            if (other.Serves && other.Generation < generation)
+            {
+                other.Generation = generation;
+                sources.Add(other);
+            }
+        }
+
+        foreach (var source in sources)
+        {
+            yield return advance;
+            if (!source.Serves || source.Generation > generation || node.Claim != token || sources.Count < world.Majority)
+            {
+                yield break;
+            }
+
+            node.Merge(source);
+        }
+
+        yield return advance;
+        if (node.Claim == token && sources.Count >= world.Majority)
+        {
+            (node.Serves, node.Generation, node.Claim) = (true, generation, null);
+            _generation = Math.Max(_generation, generation);
+            world.Resyncs++;
+        }
+    }
+}
