@@ -215,7 +215,7 @@ internal sealed class RedisLink : IAsyncDisposable
     private void OnConnectionRestored(object? sender, ConnectionFailedEventArgs e) =>
         RedisLog.ConnectionBack(_logger, Address(e.EndPoint), Name(e.ConnectionType));
 
-    private string Address(EndPoint endpoint) => _relays.Length > 0 ? Location : Format(endpoint);
+    private string Address(EndPoint? endpoint) => _relays.Length > 0 ? Location : Format(endpoint);
 
     private static string Name(ConnectionType type) => type == ConnectionType.Subscription ? "subscription" : "command";
 }

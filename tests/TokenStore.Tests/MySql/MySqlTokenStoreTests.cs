@@ -16,9 +16,9 @@ public sealed class MySqlTokenStoreTests(MariaDbFixture fixture) : SqlStoreTests
         await using var store = CreateStore();
         var gateway = await store.StartGatewayAsync();
         await using var other = CreateStore();
-        var gone = await other.StartGatewayAsync(TimeSpan.FromMilliseconds(100));
+        var gone = await other.StartGatewayAsync(TimeSpan.FromSeconds(1));
         await gone.EnterAsync("r", 5);
-        await Task.Delay(TimeSpan.FromMilliseconds(150), TimeProvider.System);
+        await EventuallyAsync(async () => (await gateway.FindAsync("r"))!.Value.Writers[0].EndedFor is not null);
 
         // The step wants to note that the other session has expired; its own session is locked by then.
         Task<EnterReply> step;
@@ -110,7 +110,7 @@ public sealed class MySqlTokenStoreTests(MariaDbFixture fixture) : SqlStoreTests
         await gateway.StartSessionAsync();
         (await store.FindAsync(gateway.Request("r", 1).Resource, default))!.Value.Writers.ShouldNotBeEmpty();
 
-        await fixture.Server.QueryAsync($"UPDATE `{Prefix}_sessions` SET ended_at = ended_at - 26 * 3600000000");
+        await fixture.Server.QueryAsync($"UPDATE `{Prefix}_sessions` SET ended_at = expires_at - 26 * 3600000000");
         await gateway.StartSessionAsync();
         var record = (await store.FindAsync(gateway.Request("r", 1).Resource, default))!.Value;
         record.Writers.ShouldBeEmpty();
@@ -186,6 +186,15 @@ public sealed class MySqlTokenStoreTests(MariaDbFixture fixture) : SqlStoreTests
         return connection;
     }
 
-    private Task EventuallyWaitingAsync(int count) => EventuallyAsync(async () =>
-        (await fixture.Server.QueryAsync("SHOW GLOBAL STATUS LIKE 'Innodb_row_lock_current_waits'")).EndsWith($"\t{count}", StringComparison.Ordinal));
+    private async Task EventuallyWaitingAsync(int count)
+    {
+        await using var connection = new MySqlConnection(fixture.Server.ConnectionString());
+        await connection.OpenAsync();
+        await using var command = new MySqlCommand("SHOW GLOBAL STATUS LIKE 'Innodb_row_lock_current_waits'", connection);
+        await EventuallyAsync(async () =>
+        {
+            await using var reader = await command.ExecuteReaderAsync();
+            return await reader.ReadAsync() && reader.GetString(1) == $"{count}";
+        });
+    }
 }

@@ -17,9 +17,9 @@ public sealed class PostgresTokenStoreTests(PostgresFixture fixture) : SqlStoreT
         await using var store = CreateStore();
         var gateway = await store.StartGatewayAsync();
         await using var other = CreateStore();
-        var gone = await other.StartGatewayAsync(TimeSpan.FromMilliseconds(100));
+        var gone = await other.StartGatewayAsync(TimeSpan.FromSeconds(1));
         await gone.EnterAsync("r", 5);
-        await Task.Delay(TimeSpan.FromMilliseconds(150), TimeProvider.System);
+        await EventuallyAsync(async () => (await gateway.FindAsync("r"))!.Value.Writers[0].EndedFor is not null);
 
         // The step wants to note that the other session has expired; its own session is locked by then.
         Task<EnterReply> step;
@@ -224,6 +224,13 @@ public sealed class PostgresTokenStoreTests(PostgresFixture fixture) : SqlStoreT
         return connection;
     }
 
-    private Task EventuallyWaitingAsync(int count) => EventuallyAsync(async () =>
-        await fixture.Server.QueryAsync("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'") == $"{count}");
+    private async Task EventuallyWaitingAsync(int count)
+    {
+        await using var connection = new NpgsqlConnection(fixture.Server.ConnectionString());
+        await connection.OpenAsync();
+        await using var command = new NpgsqlCommand(
+            "SELECT count(*) = $1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'", connection);
+        command.Parameters.Add(new() { Value = count });
+        await EventuallyAsync(async () => (bool)(await command.ExecuteScalarAsync())!);
+    }
 }

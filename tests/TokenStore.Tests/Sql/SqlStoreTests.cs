@@ -48,13 +48,13 @@ public abstract class SqlStoreTests
     public async Task EnterAsync_SessionExpiresWhileTheStepWaits_IsRefused()
     {
         await using var store = CreateStore();
-        var gateway = await store.StartGatewayAsync(TimeSpan.FromMilliseconds(500));
+        var gateway = await store.StartGatewayAsync(TimeSpan.FromSeconds(1));
         await gateway.EnterAsync("r", 5);
         Task<EnterReply> waiting;
         await using (await LockResourceAsync("r"))
         {
             waiting = gateway.EnterAsync("r", 6);
-            await Task.Delay(TimeSpan.FromMilliseconds(700), TimeProvider.System);
+            await Task.Delay(TimeSpan.FromMilliseconds(1200), TimeProvider.System);
             waiting.IsCompleted.ShouldBeFalse();
         }
 
