@@ -148,8 +148,8 @@ if [[ $store == Redis ]]; then
         END {
             most = NR * (seconds * 3 / 5 + 1)
             printf "Redis during %d s of fenced writes: %d calls (%s %d heartbeats), %d microseconds of CPU\n", \
-                NR * seconds, calls, calls > most ? "MISSED" : "within", most, used
-            exit calls > most
+                NR * seconds, calls, (calls > most ? "MISSED" : "within"), most, used
+            exit (calls > most)
         }' "$work/redis.steady" || code=1
 fi
 exit "$code"

@@ -37,6 +37,11 @@ public sealed class CheckerProofTests(ITestOutputHelper output)
                 }
 
                 output.WriteLine($"{seed}: {FleetReport.Summary(world.History)}\n{string.Join('\n', violations)}");
+                if (!Caught(violations))
+                {
+                    FleetReport.WriteTrace(world, "/orders/0", seed, output);
+                }
+
                 Caught(violations).ShouldBeTrue();
             });
         }

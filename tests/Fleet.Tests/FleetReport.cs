@@ -14,13 +14,19 @@ internal static class FleetReport
         if (violations.Count > 0)
         {
             output.WriteLine(string.Join('\n', world.Gateways.SelectMany(g => g.Log.Prepend($"=== Gateway {g.Name}"))));
-            var file = Path.Combine(AppContext.BaseDirectory, $"trace-{world.Store.Provider}-{seed.Value}.txt");
-            File.WriteAllText(file, Trace(history, violations[0].Resource));
-            output.WriteLine($"{violations[0].Resource}, event by event: {file}");
+            WriteTrace(world, violations[0].Resource, seed, output);
         }
 
         violations.ShouldBeEmpty();
         HadToDoWithEachOther(history);
+    }
+
+    /// <summary>What happened to the resource, event by event, in a file.</summary>
+    public static void WriteTrace(FleetWorld world, string resource, RandomSeed seed, ITestOutputHelper output)
+    {
+        var file = Path.Combine(AppContext.BaseDirectory, $"trace-{world.Store.Provider}-{seed.Value}.txt");
+        File.WriteAllText(file, Trace(world.History, resource));
+        output.WriteLine($"{resource}, event by event: {file}");
     }
 
     /// <summary>A history in which nothing happened proves nothing.</summary>
@@ -44,7 +50,6 @@ internal static class FleetReport
             + $"without an answer; {history.Outages.Count} outages; healed within {slowest.TotalMilliseconds:0} ms at most";
     }
 
-    /// <summary>What happened to the resource, event by event.</summary>
     private static string Trace(FleetHistory history, string resource)
     {
         var sent = history.Answers.Where(a => a.Resource == resource).Select(a => (a.Sent, $"{a.RequestId}: {a.Token} -> {a.Gateway}"));

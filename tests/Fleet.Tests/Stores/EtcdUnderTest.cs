@@ -3,10 +3,12 @@ using FenceGateway.TestKit;
 
 namespace FenceGateway.Fleet.Tests.Stores;
 
-/// <summary>An etcd of one member. Its shortest lease is one and a half times the election time-out, in whole seconds.</summary>
+/// <summary>An etcd of one member. Its leases last whole seconds, and at least one and a half times the election time-out.</summary>
 internal sealed class EtcdUnderTest : StoreUnderTest
 {
     public override string Provider => "Etcd";
+
+    public override TimeSpan Grants(TimeSpan asked) => TimeSpan.FromSeconds(Math.Ceiling(asked.TotalSeconds));
 
     protected override async Task<IReadOnlyList<StoreServer>> StartServersAsync()
     {

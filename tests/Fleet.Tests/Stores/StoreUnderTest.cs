@@ -22,6 +22,9 @@ internal abstract class StoreUnderTest : IAsyncDisposable
 
     public async Task StartAsync() => Servers = await StartServersAsync();
 
+    /// <summary>How long a session lives when a gateway asks for <paramref name="asked"/>.</summary>
+    public virtual TimeSpan Grants(TimeSpan asked) => asked;
+
     /// <summary>A prefix that no other fleet has.</summary>
     public string NewPrefix() => "fleet" + Interlocked.Increment(ref _lastFleet).ToString(CultureInfo.InvariantCulture);
 

@@ -6,8 +6,6 @@ namespace FenceGateway.Fleet.Tests.World;
 /// <summary>What is done to a fleet. Each fault is over when its task completes; whether everything healed is the world's to see.</summary>
 internal static class FleetFaults
 {
-    private static readonly TimeSpan Ttl = FleetTimes.Short.SessionTtl;
-
     /// <summary>A stopped process has stopped by then, and a killed one's sockets are gone.</summary>
     private static readonly TimeSpan AMoment = TimeSpan.FromMilliseconds(30);
 
@@ -15,7 +13,7 @@ internal static class FleetFaults
     public static async Task NoneAsync(FleetWorld world, Random random)
     {
         var from = world.Now;
-        await WaitAsync(random, 0.2 * Ttl, 0.6 * Ttl);
+        await WaitAsync(random, 0.2 * world.Ttl, 0.6 * world.Ttl);
         world.RecordBystanders(from, world.Gateways);
     }
 
@@ -25,7 +23,7 @@ internal static class FleetFaults
         var gateway = Pick(world, random);
         var from = world.Now;
         await gateway.KillAsync();
-        await WaitAsync(random, TimeSpan.Zero, 1.5 * Ttl);
+        await WaitAsync(random, TimeSpan.Zero, 1.5 * world.Ttl);
         await gateway.StartAsync();
         world.RecordBystanders(from, Others(world, gateway));
     }
@@ -36,7 +34,7 @@ internal static class FleetFaults
         var gateway = Pick(world, random);
         var from = world.Now;
         gateway.Signal(UnixSignal.Stop);
-        await WaitAsync(random, 1.1 * Ttl, Ttl + 1.5 * FleetTimes.Short.InDoubtHold);
+        await WaitAsync(random, 1.1 * world.Ttl, world.Ttl + 1.5 * FleetTimes.Short.InDoubtHold);
         gateway.Signal(UnixSignal.Continue);
         world.RecordBystanders(from, Others(world, gateway));
     }
@@ -47,7 +45,7 @@ internal static class FleetFaults
 
     /// <summary>SIGSTOP of as many servers as the store cannot do without, for longer than the sessions last.</summary>
     public static Task PauseStoreAsync(FleetWorld world, Random random) =>
-        LoseStoreAsync(world, random, 1.1 * Ttl, Now(s => s.Pause()), Now(s => s.Continue()));
+        LoseStoreAsync(world, random, 1.1 * world.Ttl, Now(s => s.Pause()), Now(s => s.Continue()));
 
     /// <summary>
     /// One gateway's connections to the store are reset and stay so, or nothing gets through them any more and arrives all
@@ -71,7 +69,7 @@ internal static class FleetFaults
         }
 
         var gone = world.Now;
-        var over = await WaitForSessionsAsync(world, random, 1.1 * Ttl);
+        var over = await WaitForSessionsAsync(world, random, 1.1 * world.Ttl);
         world.Record(new StoreOutage(gone, over, world.Now, gateway.Name));
         foreach (var proxy in gateway.Proxies)
         {
@@ -87,9 +85,9 @@ internal static class FleetFaults
         var server = world.Store.Servers[random.Next(world.Store.Servers.Count)];
         var from = world.Now;
         await server.KillAsync();
-        await WaitAsync(random, TimeSpan.Zero, Ttl);
+        await WaitAsync(random, TimeSpan.Zero, world.Ttl);
         await server.RestartEmptyAsync!();
-        await WaitAsync(random, TimeSpan.Zero, Ttl);
+        await WaitAsync(random, TimeSpan.Zero, world.Ttl);
         world.RecordBystanders(from, world.Gateways);
     }
 
@@ -108,7 +106,7 @@ internal static class FleetFaults
         await Task.WhenAll([.. world.Gateways.Select(g => g.KillAsync()), .. world.Store.Servers.Select(s => s.KillAsync())]);
         await Task.WhenAll(world.Store.Servers.Select(s => s.RestartEmptyAsync!()));
         await Task.WhenAll(world.Gateways.Select(g => g.StartAsync()));
-        await WaitAsync(random, 0.2 * Ttl, Ttl);
+        await WaitAsync(random, 0.2 * world.Ttl, world.Ttl);
     }
 
     private static async Task LoseStoreAsync(
@@ -126,8 +124,8 @@ internal static class FleetFaults
     /// <summary>Waits at random; the event at which every session had ended, or a later one when it did not wait for that.</summary>
     private static async Task<long> WaitForSessionsAsync(FleetWorld world, Random random, TimeSpan least)
     {
-        var wait = least + random.NextDouble() * (least > TimeSpan.Zero ? 0.9 : 1.9) * Ttl;
-        var longest = 1.05 * Ttl;
+        var wait = least + random.NextDouble() * (least > TimeSpan.Zero ? 0.9 : 1.9) * world.Ttl;
+        var longest = 1.05 * world.Ttl;
         if (wait < longest)
         {
             await Task.Delay(wait, TimeProvider.System);

@@ -47,6 +47,9 @@ internal sealed class FleetWorld : IAsyncDisposable
 
     public IReadOnlyList<FleetGateway> Gateways { get; }
 
+    /// <summary>How long a gateway's session lives without a heartbeat.</summary>
+    public TimeSpan Ttl => Store.Grants(Times.SessionTtl);
+
     /// <summary>The number of the moment, for the history.</summary>
     public long Now => _service.Clock.Next();
 
@@ -56,7 +59,7 @@ internal sealed class FleetWorld : IAsyncDisposable
         Answers = _client.Answers,
         Outages = [.. _outages],
         Recoveries = [.. _recoveries],
-        RecoveryBound = Times.RecoveryBound,
+        RecoveryBound = Times.RecoveryBound(Ttl),
         Bystanders = [.. _bystanders],
     };
 
@@ -144,7 +147,7 @@ internal sealed class FleetWorld : IAsyncDisposable
         {
             var answer = await SendAsync(gateway, HttpMethod.Put, path, token);
             var took = TimeProvider.System.GetElapsedTime(start);
-            if (answer.Status == 200 || took > Times.RecoveryBound + TimeSpan.FromSeconds(5))
+            if (answer.Status == 200 || took > Times.RecoveryBound(Ttl) + TimeSpan.FromSeconds(5))
             {
                 if (record)
                 {
@@ -166,8 +169,9 @@ internal sealed class FleetWorld : IAsyncDisposable
         GatewayAnswer? answer = null;
         while (!_resting)
         {
-            // After a 503 most try again as they are, be it at another gateway.
-            if (answer?.Status != 503 || random.Next(3) == 0)
+            // After a 503 most try again as they are, be it at another gateway; without an answer all do, so that old tokens are
+            // still about when everything comes back.
+            if (answer is null || (answer.Status is not null && (answer.Status != 503 || random.Next(3) == 0)))
             {
                 resource = random.Next(Resources);
                 mine[resource] = Choose(random, resource, mine[resource]);
