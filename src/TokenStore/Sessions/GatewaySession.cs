@@ -20,10 +20,8 @@ public sealed class GatewaySession : IAsyncDisposable
     private const int MarginPart = 10;
     private static readonly TimeSpan LongestCall = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan LongestOpen = TimeSpan.FromSeconds(30);
-
     /// <summary>A gateway whose store is away listens all the same, soon, and says what it waits for.</summary>
     private static readonly TimeSpan LongestFirstOpen = TimeSpan.FromSeconds(5);
-
     private static readonly TimeSpan FirstRetry = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan LongestRetry = TimeSpan.FromSeconds(1);
 
