@@ -2,47 +2,8 @@ using FenceGateway.Fencing;
 
 namespace FenceGateway.Protocol.Model.Tests;
 
-/// <summary>A state: the gateways, smallest first, with the mark and the highest token ever forwarded in the first one's upper bits.</summary>
-internal readonly record struct ModelState(ulong A, ulong B, ulong C);
-
-/// <summary>A step that was taken, and what it breaks, if anything.</summary>
-internal delegate void ModelVisit(in ModelState next, int gateway, ModelStep step, int token, string? violation);
-
-/// <summary>What can happen next, and what it mirrors in the product.</summary>
-internal enum ModelStep
-{
-    StartSession,           // GatewaySession.StartAsync
-    BeginEnter,             // ResourceFence.NextLocked, BeginEnterLocked
-    Admitted,               // ITokenStore.EnterAsync: ResourceState
-    Draining,               // the same; the reply tells nothing that Told does not
-    Stale,                  // the same
-    SessionEnded,           // the same
-    AdmittedReply,          // ResourceFence.EndEnterLocked
-    LateAdmitted,           // ITokenStore.EnterAsync of a request whose gateway has given up on it
-    LateDraining,
-    LateStale,
-    LateSessionEnded,
-    LateStepLost,
-    GiveUpLost,             // ResourceFence.FailLocked; the request, or its reply, is lost
-    GiveUpLate,             // ResourceFence.FailLocked; the request is carried out later
-    NotTaken,               // ResourceFence.FailLocked with notTaken, ToldLocked with an unknown mark
-    Forward,                // FenceTable.TryAdmit, ActiveWrites.Begin
-    Answered,               // FenceTable.End
-    TimedOut,               // FenceTable.EndInDoubt
-    DoubtOver,              // the service is done with it, and ActiveWrites.Sweep
-    BeginWithdraw,          // ResourceFence.TryBeginWithdrawLocked
-    Withdrawn,              // ITokenStore.WithdrawAsync, ResourceFence.EndWithdrawLocked
-    LateWithdrawn,
-    LeaveOldSession,        // FenceRegistrations.LeaveAsync
-    Told,                   // ResourceFence.ToldLocked: a notice, a heartbeat's revocation, a poll, or a reply
-    LoseSession,            // GatewaySession.Lose; forwarded writes are cut off
-    Crash,
-    Expire,                 // the store's clock
-    HoldOver,               // the store's clock
-}
-
 /// <summary>Generates what can follow on a state.</summary>
-internal sealed class ModelSteps(ModelScope scope, bool sort = true)
+internal sealed partial class ModelSteps(ModelScope scope, bool sort = true)
 {
     private readonly ModelStore _store = new(scope.Flaw);
     private readonly GatewayView[] _gateways = new GatewayView[scope.Gateways];
@@ -441,75 +402,6 @@ internal sealed class ModelSteps(ModelScope scope, bool sort = true)
         else
         {
             g.Late1 = default;
-        }
-    }
-
-    private void Emit(int i, GatewayView changed, ModelStep step, int token = 0, string? violation = null)
-    {
-        Normalize(ref changed, _mark);
-        var before = _packed[i];
-        _packed[i] = changed.Pack();
-        _visit(Store(_packed[0], _packed[1], _packed[2], _mark, _forwarded), i, step, token, violation);
-        _packed[i] = before;
-    }
-
-    private void EmitAll(byte mark, int i, ModelStep step, int token)
-    {
-        Span<ulong> packed = stackalloc ulong[3];
-        for (var other = 0; other < _next.Length; other++)
-        {
-            Normalize(ref _next[other], mark);
-            packed[other] = _next[other].Pack();
-        }
-
-        var violation = mark < _mark ? $"I2: the mark falls from {_mark} to {mark}" : null;
-        _visit(Store(packed[0], packed[1], packed[2], mark, _forwarded), i, step, token, violation);
-    }
-
-    /// <summary>The one form of all states in which the gateways have changed places.</summary>
-    public ModelState Sort(in ModelState state)
-    {
-        Load(state);
-        return Store(_packed[0], _packed[1], _packed[2], _mark, _forwarded);
-    }
-
-    private ModelState Store(ulong a, ulong b, ulong c, byte mark, byte forwarded)
-    {
-        if (!sort)
-        {
-            return new ModelState(a | (ulong)mark << 60 | (ulong)forwarded << 62, b, c);
-        }
-
-        // The third of two is unused and stays where it is.
-        if (b < a)
-        {
-            (a, b) = (b, a);
-        }
-
-        if (scope.Gateways == 3)
-        {
-            if (c < b)
-            {
-                (b, c) = (c, b);
-            }
-
-            if (b < a)
-            {
-                (a, b) = (b, a);
-            }
-        }
-
-        return new ModelState(a | (ulong)mark << 60 | (ulong)forwarded << 62, b, c);
-    }
-
-    private void Load(in ModelState state)
-    {
-        const ulong Mask = (1UL << 60) - 1;
-        (_mark, _forwarded) = ((byte)(state.A >> 60 & 3), (byte)(state.A >> 62));
-        (_packed[0], _packed[1], _packed[2]) = (state.A & Mask, state.B, state.C);
-        for (var i = 0; i < _gateways.Length; i++)
-        {
-            _gateways[i] = GatewayView.Unpack(_packed[i]);
         }
     }
 }
