@@ -27,7 +27,8 @@ internal enum NodeEnterStatus
 /// <param name="Status">What it did.</param>
 /// <param name="Mark">Its mark.</param>
 /// <param name="Writers">The other sessions registered there.</param>
-internal sealed record NodeEnter(NodeEnterStatus Status, long Mark, IReadOnlyList<NodeWriter> Writers)
+/// <param name="Had">Whether the session was registered at this token before: it may have writes with it on their way.</param>
+internal sealed record NodeEnter(NodeEnterStatus Status, long Mark, IReadOnlyList<NodeWriter> Writers, bool Had = false)
 {
     public static NodeEnter Lost { get; } = new(NodeEnterStatus.SessionLost, 0, []);
 }
@@ -45,7 +46,7 @@ internal enum SessionLife
 
 /// <summary>A session as one node shows it.</summary>
 /// <param name="Life">Whether it lives there.</param>
-/// <param name="Beats">How many heartbeats it has had there; another number means that it was alive in between.</param>
+/// <param name="Beats">The number of its latest heartbeat there; another one means that it was alive in between.</param>
 internal readonly record struct SessionSight(SessionLife Life, long Beats)
 {
     /// <summary>Reads <c>a:ttl:beats</c>; nothing at all is a session that the node does not know.</summary>

@@ -6,9 +6,12 @@ namespace FenceGateway.TokenStore.Quorum;
 /// <summary>The step of one node (R6): check, seal and registration at once.</summary>
 internal static class NodeEnterScript
 {
+    private const int Accepted = 0;
+    private const int Had = 4;
+
     /// <summary>
-    /// Answers 0 registered at the token, 1 an older writer is here or on its way from the asking session, 2 stale, 3 overtaken; then the
-    /// mark, and for each other writer: session, registration, what is known of its session here.
+    /// Answers 0 registered at the token, 1 an older writer is here or on its way from the asking session (4 and 5 if it was registered at
+    /// the token before), 2 stale, 3 overtaken; then the mark, and for each other writer: session, registration, what is known of its session here.
     /// </summary>
     private static readonly RedisScript Script = NodeScript.Guarded(
         """
@@ -55,7 +58,9 @@ internal static class NodeEnterScript
 
         -- The session's registration never stands above what it still has in flight.
         local admitted = oldest == token and not older
-        local place = (admitted or oldest < token) and oldest or nil
+        -- With nothing older on its way it may still have writes with this very token: then it stays registered there.
+        local had = own and string.sub(own, 1, 19) == token
+        local place = (admitted or oldest < token or had) and oldest or nil
         if rises then
           redis.call('HSET', KEYS[3], 'mark', token, 'at', ARGV[10], 'seq', ARGV[9])
           redis.call('ZADD', KEYS[4], ARGV[9], name)
@@ -75,7 +80,7 @@ internal static class NodeEnterScript
         end
         told = told or (was and was < mark and (not place or place > was))
         if told then redis.call('PUBLISH', ARGV[8], token .. ' ' .. name) end
-        if not admitted then answer[1] = 1 end
+        answer[1] = (admitted and 0 or 1) + (had and 4 or 0)
         return answer
         """);
 
@@ -93,14 +98,17 @@ internal static class NodeEnterScript
             Script, [keys.Meta, keys.Sessions, keys.Resource(request.Resource), keys.Index, keys.Revoked], arguments);
     }
 
+    /// <summary>Whether the node has registered the session at the token.</summary>
+    public static bool IsAccepted(int code) => code is Accepted or Accepted + Had;
+
     /// <summary>Reads an answer that is none of those that every script may give.</summary>
     public static NodeEnter Read(RedisResult[] parts) => new(
         (int)parts[0] switch
         {
-            0 => NodeEnterStatus.Accepted,
-            1 => NodeEnterStatus.Held,
+            Accepted or Accepted + Had => NodeEnterStatus.Accepted,
+            1 or 1 + Had => NodeEnterStatus.Held,
             2 => NodeEnterStatus.Stale,
             _ => NodeEnterStatus.Overtaken,
         },
-        RedisKeys.Number((string)parts[1]!), NodeWriter.ReadAll(parts, 2));
+        RedisKeys.Number((string)parts[1]!), NodeWriter.ReadAll(parts, 2), (int)parts[0] >= Had);
 }

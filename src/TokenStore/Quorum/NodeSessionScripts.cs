@@ -10,8 +10,9 @@ internal static class NodeSessionScripts
     private static readonly RedisScript StartScript = NodeScript.Guarded(
         """
         -- KEYS: 1 meta, 2 sessions, 3 ended
-        -- ARGV: 1 store, 2 generation, 3 session, 4 time to live in ms, 5 for how many ms an ended session is remembered
-        if redis.call('HSETNX', KEYS[2], ARGV[3], 'a:' .. ARGV[4] .. ':0') == 0 then return {1} end
+        -- ARGV: 1 store, 2 generation, 3 session, 4 time to live in ms, 5 for how many ms an ended session is remembered,
+        --       6 number of its latest heartbeat
+        if redis.call('HSETNX', KEYS[2], ARGV[3], 'a:' .. ARGV[4] .. ':' .. ARGV[6]) == 0 then return {1} end
 
         -- What is forgotten too early holds newer tokens back for longer: an unknown session is watched like a living one.
         local before = redis.call('TIME')[1] * 1000 - ARGV[5]
@@ -26,12 +27,13 @@ internal static class NodeSessionScripts
     private static readonly RedisScript HeartbeatScript = NodeScript.Guarded(
         """
         -- KEYS: 1 meta, 2 sessions, 3 revoked
-        -- ARGV: 1 store, 2 generation, 3 session, 4 so many resources at most, 5 what the key of a resource begins with
+        -- ARGV: 1 store, 2 generation, 3 session, 4 so many resources at most, 5 what the key of a resource begins with,
+        --       6 number of the heartbeat: made by the session's owner, so that a node which forgot never counts up to one it had before
         local record = redis.call('HGET', KEYS[2], ARGV[3])
         if not record then return {-1, 0} end
         local life, ttl, beats = string.match(record, '^(%a):(%d+):(%d+)$')
         if life ~= 'a' then return {-1, 1} end
-        redis.call('HSET', KEYS[2], ARGV[3], 'a:' .. ttl .. ':' .. string.format('%.0f', beats + 1))
+        if tonumber(ARGV[6]) > tonumber(beats) then redis.call('HSET', KEYS[2], ARGV[3], 'a:' .. ttl .. ':' .. ARGV[6]) end
         local revoked, from = {}, ARGV[3] .. '\n'
         for _, member in ipairs(redis.call('ZRANGEBYLEX', KEYS[3], '[' .. from, '(' .. ARGV[3] .. '\11', 'LIMIT', 0, ARGV[4])) do
           local resource = string.sub(member, #from + 1)
@@ -68,14 +70,15 @@ internal static class NodeSessionScripts
     /// <summary>An hour more than the longest hold.</summary>
     private static readonly RedisValue Remembered = (long)TimeSpan.FromHours(25).TotalMilliseconds;
 
-    public static ValueTask<RedisResult> StartAsync(QuorumNode node, QuorumView view, string session, TimeSpan timeToLive) =>
+    public static ValueTask<RedisResult> StartAsync(QuorumNode node, QuorumView view, string session, TimeSpan timeToLive, long beat) =>
         node.RunAsync(
             StartScript, [view.Keys.Meta, view.Keys.Sessions, view.Keys.Ended],
-            [view.Name, view.Generation, session, (long)timeToLive.TotalMilliseconds, Remembered]);
+            [view.Name, view.Generation, session, (long)timeToLive.TotalMilliseconds, Remembered, beat]);
 
-    public static ValueTask<RedisResult> BeatAsync(QuorumNode node, QuorumView view, string session) => node.RunAsync(
+    public static ValueTask<RedisResult> BeatAsync(QuorumNode node, QuorumView view, string session, long beat) => node.RunAsync(
         HeartbeatScript, [view.Keys.Meta, view.Keys.Sessions, view.Keys.Revoked],
-        [view.Name, view.Generation, session, Heartbeat.MaxRevoked, view.Keys.ResourcePrefix], probe: true);
+        [view.Name, view.Generation, session, Heartbeat.MaxRevoked, view.Keys.ResourcePrefix, beat],
+        probe: true);
 
     /// <summary>Ends a session: unless <paramref name="expected"/> is null only where it is still as it was seen.</summary>
     public static ValueTask<RedisResult> EndAsync(

@@ -121,7 +121,7 @@ internal sealed class QuorumConnections : IAsyncDisposable
     /// <summary>Waits for all nodes, but for one that is away not much longer than for a majority.</summary>
     private async Task ConnectAsync(CancellationToken cancellationToken)
     {
-        var connecting = _nodes.Select(static node => node.ConnectAsync()).ToList();
+        var connecting = _nodes.Select(static node => node.ConnectAsync(leaveSilent: true)).ToList();
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _stop.Token);
         var waiting = connecting.ToList();
         try

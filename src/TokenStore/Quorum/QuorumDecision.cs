@@ -60,10 +60,10 @@ internal static class QuorumDecision
         var majority = Majority(nodes);
         return accepted >= majority ? new QuorumVerdict(QuorumOutcome.Admitted, token, true)
             : lost > MayMiss(nodes) ? new QuorumVerdict(QuorumOutcome.SessionEnded, 0, false)
+            : answers.Count - lost < majority ? new QuorumVerdict(QuorumOutcome.Unknown, mark, false)
             : mark > token ? new QuorumVerdict(QuorumOutcome.Stale, mark, atMark >= majority)
-            : overtaken > 0 && accepted + held + overtaken >= majority ? new QuorumVerdict(QuorumOutcome.Overtaken, mark, atMark >= majority)
-            : accepted + held >= majority ? new QuorumVerdict(QuorumOutcome.Draining, token, true)
-            : new QuorumVerdict(QuorumOutcome.Unknown, mark, false);
+            : overtaken > 0 ? new QuorumVerdict(QuorumOutcome.Overtaken, mark, atMark >= majority)
+            : new QuorumVerdict(QuorumOutcome.Draining, token, true);
     }
 
     /// <summary>

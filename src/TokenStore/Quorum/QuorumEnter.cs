@@ -90,7 +90,9 @@ internal sealed class QuorumEnter(
     private async ValueTask TakeBackAsync(
         EnterRequest request, Dictionary<int, NodeEnter> answers, CancellationToken cancellationToken)
     {
-        if (request.Oldest == request.Token && answers.Values.Any(static answer => answer.Status == NodeEnterStatus.Accepted))
+        // A registration at this token that counted before is at a majority, so one of the answers tells of it: it stays.
+        if (request.Oldest == request.Token && !answers.Values.Any(static answer => answer.Had)
+            && answers.Values.Any(static answer => answer.Status == NodeEnterStatus.Accepted))
         {
             await resources.RemoveAsync(request.Resource, [(request.Session, request.Sequence)], cancellationToken);
         }
@@ -114,7 +116,7 @@ internal sealed class QuorumEnter(
     }
 
     private bool Decided(List<NodeReply> replies) =>
-        replies.Count(static r => r.IsDone && r.Code == 0) >= nodes.Majority
+        replies.Count(static r => r.IsDone && NodeEnterScript.IsAccepted(r.Code)) >= nodes.Majority
         || replies.Count(static r => r.Code == NodeScript.SessionLost) > QuorumDecision.MayMiss(nodes.Count);
 
     private static Dictionary<int, NodeEnter> Read(List<NodeReply> replies)

@@ -12,7 +12,8 @@ internal sealed class QuorumKeys(string prefix)
     /// <c>generation</c>. A node that lost its data lacks it and abstains.</summary>
     public RedisKey Meta { get; } = $"{{{prefix}}}:q:meta";
 
-    /// <summary>Hash: session → <c>a:ttl:beats</c> (lives), <c>e:ttl:beats</c> (ended) or <c>q:ttl:beats</c> (ended with nothing on its way).</summary>
+    /// <summary>Hash: session → <c>a:ttl:beats</c> (lives), <c>e:ttl:beats</c> (ended) or <c>q:ttl:beats</c> (ended with nothing on its way);
+    /// beats is the number of its latest heartbeat.</summary>
     public RedisKey Sessions { get; } = $"{{{prefix}}}:q:sessions";
 
     /// <summary>Sorted set: ended session → when, by this node's clock; only to forget it a day later.</summary>

@@ -48,12 +48,13 @@ internal sealed class QuorumNode(int index, RedisLinkSettings settings, ILogger 
     /// <summary>Whether there is any use in asking it.</summary>
     public bool IsReachable => Link is { Fault: null } && !_silent;
 
-    /// <summary>Connects, unless a connection that is of use is there or comes. Goes on when nobody waits any more.</summary>
-    public Task ConnectAsync()
+    /// <summary>Connects, unless a connection is there or comes, or anew when nothing comes on it. Goes on when nobody waits any more.</summary>
+    /// <param name="leaveSilent">Whether silence is enough to leave the connection behind, or heartbeats have to be lost too.</param>
+    public Task ConnectAsync(bool leaveSilent = false)
     {
         lock (_gate)
         {
-            return _connecting.IsCompleted && (_link is null || IsDeaf) ? _connecting = AttachAsync() : _connecting;
+            return _connecting.IsCompleted && (_link is null || (leaveSilent ? _silent : IsDeaf)) ? _connecting = AttachAsync() : _connecting;
         }
     }
 
@@ -76,14 +77,14 @@ internal sealed class QuorumNode(int index, RedisLinkSettings settings, ILogger 
         Interlocked.Increment(ref _unanswered);
         try
         {
-            var result = await link.RunAsync(script, keys, arguments, CancellationToken.None);
-            _silent = false;
-            Volatile.Write(ref _unanswered, 0);
-            return result;
+            return await link.RunAsync(script, keys, arguments, CancellationToken.None);
         }
         finally
         {
+            // Answered, or the connection is gone: in either case nobody waits for nothing any more.
             Interlocked.Decrement(ref _outstanding);
+            _silent = false;
+            Volatile.Write(ref _unanswered, 0);
         }
     }
 

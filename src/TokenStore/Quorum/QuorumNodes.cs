@@ -49,14 +49,14 @@ internal sealed class QuorumNodes(IReadOnlyList<QuorumNode> nodes, QuorumView vi
     /// <exception cref="TokenStoreUnavailableException">A majority cannot be reached; nothing was sent.</exception>
     public async ValueTask<List<NodeReply>> AskAsync(
         Func<QuorumNode, QuorumView, ValueTask<RedisResult>> ask, Func<List<NodeReply>, bool>? enough,
-        CancellationToken cancellationToken)
+        CancellationToken cancellationToken, bool probe = false)
     {
         if (cancellationToken.IsCancellationRequested)
         {
             throw new TokenStoreUnavailableException("There was no time left to ask the nodes.") { NotTaken = true };
         }
 
-        if (nodes.Count(static node => node.IsReachable) < Majority)
+        if (!probe && nodes.Count(static node => node.IsReachable) < Majority)
         {
             throw new TokenStoreUnavailableException(
                 $"No majority of the {nodes.Count} nodes can be reached: "

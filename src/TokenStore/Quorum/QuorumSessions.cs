@@ -9,10 +9,12 @@ internal sealed class QuorumSessions(QuorumNodes nodes, QuorumResources resource
     /// <summary>So many marks that too few nodes have told are raised with one heartbeat; the rest with the next.</summary>
     private const int MaxRaised = 64;
 
+    private long _beats;
+
     public async ValueTask StartAsync(string session, TimeSpan timeToLive, CancellationToken cancellationToken)
     {
         var replies = nodes.Require(await nodes.AskAsync(
-            (node, view) => NodeSessionScripts.StartAsync(node, view, session, timeToLive), null, cancellationToken));
+            (node, view) => NodeSessionScripts.StartAsync(node, view, session, timeToLive, 0), null, cancellationToken));
         if (replies.Exists(static r => r.Code == 1))
         {
             throw new TokenStoreUnavailableException($"The session {session} was started before.") { NotTaken = true };
@@ -22,7 +24,9 @@ internal sealed class QuorumSessions(QuorumNodes nodes, QuorumResources resource
     public async ValueTask<Heartbeat> BeatAsync(string session, CancellationToken cancellationToken)
     {
         // The sight is of the moment after the answer: a beat before that is no longer waited for.
-        var replies = await nodes.AskAsync((node, view) => NodeSessionScripts.BeatAsync(node, view, session), null, cancellationToken);
+        var beat = Interlocked.Increment(ref _beats);
+        var replies = await nodes.AskAsync(
+            (node, view) => NodeSessionScripts.BeatAsync(node, view, session, beat), null, cancellationToken, probe: true);
         Learn(replies);
         if (replies.Count(static r => r.Code == NodeScript.SessionLost) > QuorumDecision.MayMiss(nodes.Count))
         {
@@ -123,7 +127,7 @@ internal sealed class QuorumSessions(QuorumNodes nodes, QuorumResources resource
     {
         try
         {
-            await NodeSessionScripts.StartAsync(node, nodes.View, session, timeToLive);
+            await NodeSessionScripts.StartAsync(node, nodes.View, session, timeToLive, Interlocked.Increment(ref _beats));
         }
         catch (TokenStoreUnavailableException)
         {

@@ -70,8 +70,9 @@ internal sealed class NodeModel
                 .Select(w => new NodeWriter(w.Key, w.Value.Token, w.Value.Sequence, TimeToLive, Sight(w.Key))),
         ];
         var admitted = oldest == token && !Array.Exists(others, w => w.Token < token);
+        var had = registered && own.Token == token;
         Mark = token;
-        if (admitted || oldest < token)
+        if (admitted || oldest < token || had)
         {
             Writers[session] = (oldest, sequence);
         }
@@ -80,7 +81,7 @@ internal sealed class NodeModel
             Writers.Remove(session);
         }
 
-        return new NodeEnter(admitted ? NodeEnterStatus.Accepted : NodeEnterStatus.Held, Mark, others);
+        return new NodeEnter(admitted ? NodeEnterStatus.Accepted : NodeEnterStatus.Held, Mark, others, had);
     }
 
     public void Withdraw(string session, long sequence)
@@ -93,9 +94,9 @@ internal sealed class NodeModel
 
     public void Raise(long mark) => Mark = Math.Max(Mark, mark);
 
-    public bool Start(string session) => Sessions.TryAdd(session, new SessionSight(SessionLife.Alive, 0));
+    public bool Start(string session, long beat) => Sessions.TryAdd(session, new SessionSight(SessionLife.Alive, beat));
 
-    public bool Beat(string session)
+    public bool Beat(string session, long beat)
     {
         var sight = Sight(session);
         if (sight.Life != SessionLife.Alive)
@@ -103,7 +104,7 @@ internal sealed class NodeModel
             return false;
         }
 
-        Sessions[session] = sight with { Beats = sight.Beats + 1 };
+        Sessions[session] = sight with { Beats = Math.Max(sight.Beats, beat) };
         return true;
     }
 

@@ -38,7 +38,7 @@ public sealed class NodeModelTests(QuorumFixture servers) : IClassFixture<Quorum
                 var parts = await RunAsync(NodeEnterScript.SendAsync(node, view, request, new ChangeStamp(i + 1, i), gone));
                 var expected = model.Enter(session, token, oldest, number, gone);
                 var answer = (int)parts[0] == NodeScript.SessionLost ? NodeEnter.Lost : NodeEnterScript.Read(parts);
-                (answer.Status, answer.Mark).ShouldBe((expected.Status, expected.Mark), $"step {i}");
+                (answer.Status, answer.Mark, answer.Had).ShouldBe((expected.Status, expected.Mark, expected.Had), $"step {i}");
                 Plain(answer).ShouldBe(Plain(expected), ignoreOrder: true, $"step {i}");
             }
             else if (step < 65)
@@ -57,12 +57,15 @@ public sealed class NodeModelTests(QuorumFixture servers) : IClassFixture<Quorum
             }
             else if (step < 80)
             {
-                ((int)(await RunAsync(NodeSessionScripts.StartAsync(node, view, session, NodeModel.TimeToLive)))[0] == 0)
-                    .ShouldBe(model.Start(session), $"step {i}");
+                ((int)(await RunAsync(NodeSessionScripts.StartAsync(node, view, session, NodeModel.TimeToLive, i)))[0] == 0)
+                    .ShouldBe(model.Start(session, i), $"step {i}");
             }
             else if (step < 95)
             {
-                ((int)(await RunAsync(NodeSessionScripts.BeatAsync(node, view, session)))[0] == 0).ShouldBe(model.Beat(session), $"step {i}");
+                // Now and then one that comes late.
+                var beat = i - random.Next(3) / 2 * 40;
+                ((int)(await RunAsync(NodeSessionScripts.BeatAsync(node, view, session, Math.Max(0, beat))))[0] == 0)
+                    .ShouldBe(model.Beat(session, Math.Max(0, beat)), $"step {i}");
             }
             else if (random.Next(2) == 0)
             {
@@ -94,7 +97,7 @@ public sealed class NodeModelTests(QuorumFixture servers) : IClassFixture<Quorum
         var keys = new QuorumKeys($"t{Guid.NewGuid():N}"[..32]);
         var view = new QuorumView(keys, "a.b.c", 1);
         ((int)(await RunAsync(NodeMarkScripts.FindAsync(node, view, Resource)))[0]).ShouldBe(NodeScript.Abstains);
-        ((int)(await RunAsync(NodeSessionScripts.StartAsync(node, view, "s", NodeModel.TimeToLive)))[0]).ShouldBe(NodeScript.Abstains);
+        ((int)(await RunAsync(NodeSessionScripts.StartAsync(node, view, "s", NodeModel.TimeToLive, 0)))[0]).ShouldBe(NodeScript.Abstains);
         (await node.Link!.Database.KeyExistsAsync(keys.Sessions)).ShouldBeFalse();
     }
 

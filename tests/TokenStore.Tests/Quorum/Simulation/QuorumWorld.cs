@@ -13,7 +13,7 @@ internal enum Flaw
     /// <summary>One node fewer than a majority is enough to admit.</summary>
     Minority,
 
-    /// <summary>A session is taken for ended when one node says so.</summary>
+    /// <summary>A session is taken for ended when it stood still at one node.</summary>
     EndedAtOneNode,
 
     /// <summary>A session is ended without waiting for its time to live.</summary>
@@ -51,6 +51,8 @@ internal sealed class QuorumWorld(int nodeCount, int gateways, Flaw flaw, Random
 
     public long Admissions { get; private set; }
 
+    public long Steps { get; private set; }
+
     public int Resyncs { get; set; }
 
     public int Losses { get; private set; }
@@ -58,7 +60,7 @@ internal sealed class QuorumWorld(int nodeCount, int gateways, Flaw flaw, Random
     public void Run(long steps)
     {
         _gateways = [.. Enumerable.Range(0, gateways).Select(i => new SimulatedGateway(this, $"g{i}"))];
-        for (var i = 0L; i < steps; i++)
+        for (Steps = 0; Steps < steps; Steps++)
         {
             Step();
         }

@@ -17,6 +17,7 @@ internal sealed class SimulatedGateway(QuorumWorld world, string name)
     private long _entered;
     private bool _registered;
     private int _sessions;
+    private long _beats;
 
     public IReadOnlyList<long> Writes => _writes;
 
@@ -111,7 +112,7 @@ internal sealed class SimulatedGateway(QuorumWorld world, string name)
     {
         var session = $"{name}.{_sessions++}";
         var sent = world.Clock.Now;
-        var round = Ask(All, node => node.Start(session));
+        var round = Ask(All, node => node.Start(session, 0));
         yield return round;
         if (Counts(round) && round.Answers.Values.Count(static a => a is true) >= world.Majority && sent + 36 > world.Clock.Now)
         {
@@ -121,8 +122,8 @@ internal sealed class SimulatedGateway(QuorumWorld world, string name)
 
     private IEnumerable<SimulatedRound> Beat()
     {
-        var (session, sent) = (_session, world.Clock.Now);
-        var round = Ask(All, node => node.Beat(session) ? node.Sessions.ToArray() : node.Sessions.ContainsKey(session));
+        var (session, sent, beat) = (_session, world.Clock.Now, ++_beats);
+        var round = Ask(All, node => node.Beat(session, beat) ? node.Sessions.ToArray() : node.Sessions.ContainsKey(session));
         yield return round;
         var beaten = round.Answers.Where(static a => a.Value is KeyValuePair<string, SessionSight>[]).ToArray();
         foreach (var (node, answer) in beaten)
@@ -140,7 +141,7 @@ internal sealed class SimulatedGateway(QuorumWorld world, string name)
             var unknown = round.Answers.Where(static a => a.Value is false).Select(static a => a.Key).ToArray();
             if (unknown.Length > 0)
             {
-                yield return Ask(unknown, node => node.Start(session));
+                yield return Ask(unknown, node => node.Start(session, beat));
             }
         }
         else if (counts && round.Answers.Values.Count(static a => a is bool) > Count - world.Majority && session == _session)
@@ -204,7 +205,7 @@ internal sealed class SimulatedGateway(QuorumWorld world, string name)
                         yield return end;
                     }
 
-                    if (HasEndedFor(other, answers.Values))
+                    if (HasEndedFor(other))
                     {
                         gone.Add(other);
                     }
@@ -234,8 +235,8 @@ internal sealed class SimulatedGateway(QuorumWorld world, string name)
             : verdict;
     }
 
-    private bool HasEndedFor(string session, IEnumerable<NodeEnter> answers) => world.Flaw == Flaw.EndedAtOneNode
-        ? answers.SelectMany(static a => a.Writers).Any(w => w.Session == session && w.Sight.Life != SessionLife.Alive)
+    private bool HasEndedFor(string session) => world.Flaw == Flaw.EndedAtOneNode && !_watch.StandsStill(session, out var sights)
+        ? Array.Exists(sights, static sight => sight is not null)
         : _watch.EndedFor(session) >= TimeSpan.FromTicks(QuorumWorld.Hold);
 
     private IEnumerable<SimulatedRound> Conclude(
@@ -281,7 +282,7 @@ internal sealed class SimulatedGateway(QuorumWorld world, string name)
         {
             _entered = token;
         }
-        else if (verdict.Outcome == QuorumOutcome.Draining && oldest == token)
+        else if (verdict.Outcome == QuorumOutcome.Draining && oldest == token && !answers.Values.Any(static a => a.Had))
         {
             yield return Ask(answers.Where(static a => a.Value.Status == NodeEnterStatus.Accepted).Select(static a => a.Key), node =>
             {
