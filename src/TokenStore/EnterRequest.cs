@@ -48,7 +48,8 @@ public readonly record struct Registration(ResourceKey Resource, long Sequence)
 /// <summary>A mark may have risen, or a writer may have gone.</summary>
 /// <param name="Resource">Where.</param>
 /// <param name="Mark">The mark, durable; 0 when it is not known.</param>
-public readonly record struct ResourceChange(ResourceKey Resource, long Mark);
+/// <param name="Risen">Whether certainly nothing but the mark has changed: nobody who knows it already need ask again.</param>
+public readonly record struct ResourceChange(ResourceKey Resource, long Mark, bool Risen = false);
 
 /// <summary>The answer to a heartbeat.</summary>
 /// <param name="Alive">Whether the session lives, from now on for its time to live.</param>

@@ -91,7 +91,7 @@ internal sealed class FenceRegistrations
                 fence.AdoptLocked(session, _session.NextSequence());
             }
 
-            revoke = fence.ToldLocked(change.Mark) && !fence.Revoking;
+            revoke = fence.ToldLocked(change.Mark, change.Risen) && !fence.Revoking;
             fence.Revoking |= revoke;
             risen = fence.Mark > before;
             signal = fence.TakeSignalLocked();

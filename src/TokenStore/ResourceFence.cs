@@ -168,10 +168,16 @@ public sealed class ResourceFence
 
     /// <summary>Something about the resource changed elsewhere: an older token is refused from now on, and whoever waits asks again.</summary>
     /// <returns>Whether the registration has to go as soon as nothing older is in flight.</returns>
-    internal bool ToldLocked(long mark)
+    internal bool ToldLocked(long mark, bool risen)
     {
+        // This gateway's own rise comes back to it: who waits for others learns nothing from it.
+        var isNews = !risen || mark > Math.Max(_mark, _sealed);
         LearnMarkLocked(mark);
-        (_holdUntil, _askAt, _told) = (0, 0, true);
+        if (isNews)
+        {
+            (_holdUntil, _askAt, _told) = (0, 0, true);
+        }
+
         if (mark == 0 || _entered < _mark)
         {
             // An unknown mark may be higher.

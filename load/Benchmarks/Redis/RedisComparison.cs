@@ -36,8 +36,7 @@ internal static class RedisComparison
         foreach (var fsync in new[] { "no", "always" })
         {
             await using var server = await RedisServer.StartAsync(new RedisServerOptions { AppendFsync = fsync });
-            await using var plain = await ConnectionMultiplexer.ConnectAsync(server.Configuration).ContinueWith(
-                static task => new Plain(task.Result), TaskScheduler.Default);
+            await using var plain = new Plain(await ConnectionMultiplexer.ConnectAsync(server.Configuration));
             await using var store = await Store.OpenAsync(server);
             await output.WriteLineAsync($"appendfsync {fsync}: {Rounds} rounds of {calls} calls each, µs a call; then {Callers} callers, calls/s");
             missed |= !await CompareAsync(calls, plain, store, output);

@@ -98,21 +98,21 @@ internal sealed class MySqlPoll(
                 await using var command = new MySqlCommand(sql.Changes, connection);
                 command.Parameters.AddWithValue("@after", _last - Overlap);
                 await using var reader = await command.ExecuteReaderAsync();
-                List<(long Id, byte[] Resource, long Mark)> read = [];
+                List<(long Id, byte[] Resource, long Mark, bool Risen)> read = [];
                 while (await reader.ReadAsync())
                 {
-                    read.Add((reader.GetInt64(0), await reader.GetFieldValueAsync<byte[]>(1), reader.GetInt64(2)));
+                    read.Add((reader.GetInt64(0), await reader.GetFieldValueAsync<byte[]>(1), reader.GetInt64(2), reader.GetBoolean(3)));
                 }
 
                 return read;
             },
             cancellationToken);
         List<ResourceChange> changes = [];
-        foreach (var (id, resource, mark) in rows)
+        foreach (var (id, resource, mark, risen) in rows)
         {
             if (_seen.Add(id) && SqlKey.TryDecode(resource, out var key))
             {
-                changes.Add(new ResourceChange(key, mark));
+                changes.Add(new ResourceChange(key, mark, risen));
             }
 
             _last = Math.Max(_last, id);

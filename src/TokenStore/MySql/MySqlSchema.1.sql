@@ -45,7 +45,8 @@ $$
 CREATE TABLE IF NOT EXISTS `{prefix}_changes` (
     id       BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY,
     resource VARBINARY(1024) NOT NULL,
-    mark     BIGINT NOT NULL
+    mark     BIGINT NOT NULL,
+    risen    BOOLEAN NOT NULL DEFAULT FALSE           -- nothing but the mark has changed
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC
 $$
 CREATE TABLE IF NOT EXISTS `{prefix}_operator_marks` (
@@ -190,9 +191,10 @@ step: BEGIN
         DELETE FROM `{prefix}_writers` WHERE resource = p_resource AND session = p_session;
     END IF;
 
-    IF (p_token > v_before AND v_held_elsewhere) OR v_removed > 0
-        OR (v_own < v_before AND (v_register IS NULL OR v_register > v_own)) THEN
+    IF v_removed > 0 OR (v_own < v_before AND (v_register IS NULL OR v_register > v_own)) THEN
         INSERT INTO `{prefix}_changes` (resource, mark) VALUES (p_resource, p_token);
+    ELSEIF p_token > v_before AND v_held_elsewhere THEN
+        INSERT INTO `{prefix}_changes` (resource, mark, risen) VALUES (p_resource, p_token, TRUE);
     END IF;
     COMMIT;
     SELECT v_status, p_token, v_retry_after, v_held_elsewhere;

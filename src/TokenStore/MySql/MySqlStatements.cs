@@ -38,7 +38,7 @@ internal sealed class MySqlStatements(string prefix)
 
     public string LastChange { get; } = $"SELECT COALESCE(MAX(id), 0) FROM `{prefix}_changes`";
 
-    public string Changes { get; } = $"SELECT id, resource, mark FROM `{prefix}_changes` WHERE id > @after ORDER BY id LIMIT 1000";
+    public string Changes { get; } = $"SELECT id, resource, mark, risen FROM `{prefix}_changes` WHERE id > @after ORDER BY id LIMIT 1000";
 
     public string ForgetChanges { get; } = $"DELETE FROM `{prefix}_changes` WHERE id < @before ORDER BY id LIMIT 1000";
 

@@ -34,11 +34,14 @@ internal sealed class PostgresListener(
         _stop.Dispose();
     }
 
-    /// <summary>Reads "mark hexadecimal-key"; null when somebody else uses the channel.</summary>
+    /// <summary>Reads "mark hexadecimal-key", with a + before it when nothing but the mark has changed; null when somebody else uses
+    /// the channel.</summary>
     internal static ResourceChange? Parse(string payload)
     {
         var space = payload.IndexOf(' ', StringComparison.Ordinal);
-        if (space <= 0 || !long.TryParse(payload.AsSpan(0, space), NumberStyles.None, CultureInfo.InvariantCulture, out var mark))
+        var risen = payload.StartsWith('+');
+        var start = risen ? 1 : 0;
+        if (space <= start || !long.TryParse(payload.AsSpan(start, space - start), NumberStyles.None, CultureInfo.InvariantCulture, out var mark))
         {
             return null;
         }
@@ -46,7 +49,7 @@ internal sealed class PostgresListener(
         try
         {
             return SqlKey.TryDecode(Convert.FromHexString(payload.AsSpan(space + 1)), out var resource)
-                ? new ResourceChange(resource, mark)
+                ? new ResourceChange(resource, mark, risen)
                 : null;
         }
         catch (FormatException)

@@ -47,9 +47,9 @@ CREATE TABLE "{prefix}_operator_marks" (
     reason  text        NOT NULL
 );
 
--- Tells every gateway that listens: "mark hexadecimal-key".
-CREATE FUNCTION "{prefix}_notify"(p_key bytea, p_mark bigint) RETURNS void LANGUAGE sql AS $$
-    SELECT pg_notify('{prefix}_changed', p_mark || ' ' || encode(p_key, 'hex'));
+-- Tells every gateway that listens: "mark hexadecimal-key", with a + before it when nothing but the mark has changed.
+CREATE FUNCTION "{prefix}_notify"(p_key bytea, p_mark bigint, p_risen boolean DEFAULT false) RETURNS void LANGUAGE sql AS $$
+    SELECT pg_notify('{prefix}_changed', CASE WHEN p_risen THEN '+' ELSE '' END || p_mark || ' ' || encode(p_key, 'hex'));
 $$;
 
 -- Under the lock of the resource: ends the sessions of other writers that have expired by p_now.
@@ -159,9 +159,10 @@ BEGIN
         DELETE FROM "{prefix}_writers" WHERE key = p_key AND session = p_session;
     END IF;
 
-    IF (p_token > v_before AND o_held_elsewhere) OR v_removed > 0
-        OR (v_own < v_before AND (v_register IS NULL OR v_register > v_own)) THEN
+    IF v_removed > 0 OR (v_own < v_before AND (v_register IS NULL OR v_register > v_own)) THEN
         PERFORM "{prefix}_notify"(p_key, o_mark);
+    ELSIF p_token > v_before AND o_held_elsewhere THEN
+        PERFORM "{prefix}_notify"(p_key, o_mark, true);
     END IF;
 END $$;
 

@@ -1,10 +1,8 @@
-using FenceGateway.Fencing;
-
 namespace FenceGateway.TokenStore.Quorum;
 
 /// <summary>
-/// Counts which nodes have told of a mark, so that it is told on once a majority has: it is durable then. What too few tell is left to
-/// the heartbeats.
+/// Counts which nodes have told of a change, so that it is told on once a majority has: its mark is durable then. What too few tell is
+/// left to the heartbeats.
 /// </summary>
 internal sealed class ChangeTally(int nodes)
 {
@@ -12,31 +10,34 @@ internal sealed class ChangeTally(int nodes)
     private const int Capacity = 8192;
 
     private readonly Lock _gate = new();
-    private readonly Dictionary<ResourceKey, (long Mark, int Nodes)> _told = [];
+    private readonly Dictionary<ResourceChange, int> _tellers = [];
 
-    /// <summary>Whether that makes a majority.</summary>
-    public bool Tell(int node, ResourceKey resource, long mark)
+    /// <summary>Whether that makes a majority, just now.</summary>
+    public bool Tell(int node, ResourceChange change)
     {
         lock (_gate)
         {
-            if (_told.Count >= Capacity)
+            if (_tellers.Count >= Capacity)
             {
-                _told.Clear();
+                _tellers.Clear();
             }
 
-            var (known, tellers) = _told.GetValueOrDefault(resource);
-            tellers = known == mark ? tellers | (1 << node) : 1 << node;
-            var confirmed = int.PopCount(tellers) >= QuorumDecision.Majority(nodes);
-            if (confirmed)
+            var before = _tellers.GetValueOrDefault(change);
+            var bit = 1 << node;
+
+            // A node that tells the same again begins another round; a round is over when all have told.
+            var tellers = (before & bit) == 0 ? before | bit : bit;
+            var count = int.PopCount(tellers);
+            if (count == nodes)
             {
-                _told.Remove(resource);
+                _tellers.Remove(change);
             }
-            else if (mark >= known)
+            else
             {
-                _told[resource] = (mark, tellers);
+                _tellers[change] = tellers;
             }
 
-            return confirmed;
+            return count == QuorumDecision.Majority(nodes);
         }
     }
 }

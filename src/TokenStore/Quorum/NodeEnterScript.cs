@@ -30,7 +30,7 @@ internal static class NodeEnterScript
         -- A later step of the session was faster: this one has been given up.
         if own and string.sub(own, 21, 39) > sequence then return {3, mark} end
 
-        local rises, older, told, gone, answer = mark < token, false, false, {}, {0, token}
+        local rises, older, risen, told, gone, answer = mark < token, false, false, false, {}, {0, token}
         for i = 11, #ARGV do gone[ARGV[i]] = true end
         for i = 1, #fields, 2 do
           local writer = string.sub(fields[i], 1, 2) == 'w:' and fields[i] ~= field and string.sub(fields[i], 3)
@@ -49,7 +49,7 @@ internal static class NodeEnterScript
                 older = true
                 if rises and string.sub(known, 1, 1) == 'a' then
                   redis.call('ZADD', KEYS[5], 0, writer .. '\n' .. name)
-                  told = true
+                  risen = true
                 end
               end
             end
@@ -79,7 +79,7 @@ internal static class NodeEnterScript
           redis.call('ZREM', KEYS[5], session .. '\n' .. name)
         end
         told = told or (was and was < mark and (not place or place > was))
-        if told then redis.call('PUBLISH', ARGV[8], token .. ' ' .. name) end
+        if told or risen then redis.call('PUBLISH', ARGV[8], (told and '' or '+') .. token .. ' ' .. name) end
         answer[1] = (admitted and 0 or 1) + (had and 4 or 0)
         return answer
         """);

@@ -1,4 +1,3 @@
-using FenceGateway.Fencing;
 using FenceGateway.TokenStore.Redis;
 using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
@@ -260,14 +259,9 @@ internal sealed class QuorumConnections : IAsyncDisposable
 
     private void Hear(int node, string? message)
     {
-        var blank = message?.IndexOf(' ') ?? -1;
-        if (blank > 0 && ResourceKey.TryCreate(message![(blank + 1)..], out var resource))
+        if (RedisKeys.TryReadChange(message, out var change) && _tally.Tell(node, change))
         {
-            var mark = RedisKeys.Number(message.AsSpan(0, blank));
-            if (_tally.Tell(node, resource, mark))
-            {
-                _changed(new ResourceChange(resource, mark));
-            }
+            _changed(change);
         }
     }
 

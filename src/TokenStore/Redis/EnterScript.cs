@@ -32,7 +32,7 @@ internal static class EnterScript
         if own and sub(own, 21) > ARGV[4] then return {1, mark, 0, 1} end
 
         -- Who else may have older writes on their way. What ended long enough ago counts no more, and is swept.
-        local rises, wait, living, told = mark < token, 0, 0, false
+        local rises, wait, living, risen, told = mark < token, 0, 0, false, false
         if others then
           for i = 1, #fields, 2 do
             local writer = fields[i] ~= 'mark' and fields[i] ~= field and sub(fields[i], 3)
@@ -44,7 +44,7 @@ internal static class EnterScript
                 if registered < token then
                   living = 1
                   if rises then
-                    told = true
+                    risen = true
                     call('ZADD', KEYS[5], 0, writer .. '\n' .. ARGV[6])
                   end
                 end
@@ -81,7 +81,8 @@ internal static class EnterScript
         elseif was then
           call('ZREM', KEYS[5], session .. '\n' .. ARGV[6])
         end
-        if told or (was and (not place or stands < oldest)) then call('PUBLISH', ARGV[7], token .. ' ' .. ARGV[6]) end
+        told = told or (was and (not place or stands < oldest))
+        if told or risen then call('PUBLISH', ARGV[7], (told and '' or '+') .. token .. ' ' .. ARGV[6]) end
         if admitted then return false end
         return {1, token, wait, living}
         """);

@@ -46,4 +46,19 @@ internal sealed class RedisKeys(string prefix)
 
     /// <summary>Reads what <see cref="Digits"/> wrote.</summary>
     public static long Number(ReadOnlySpan<char> digits) => long.Parse(digits, NumberStyles.None, CultureInfo.InvariantCulture);
+
+    /// <summary>Reads "mark name", with a + before it when nothing but the mark has changed.</summary>
+    public static bool TryReadChange(string? message, out ResourceChange change)
+    {
+        change = default;
+        var blank = message?.IndexOf(' ', StringComparison.Ordinal) ?? -1;
+        if (blank <= 0 || !ResourceKey.TryCreate(message![(blank + 1)..], out var resource))
+        {
+            return false;
+        }
+
+        var risen = message[0] == '+';
+        change = new ResourceChange(resource, Number(message.AsSpan(risen ? 1 : 0, risen ? blank - 1 : blank)), risen);
+        return true;
+    }
 }

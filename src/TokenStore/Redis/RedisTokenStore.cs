@@ -217,10 +217,9 @@ public sealed class RedisTokenStore : ITokenStore
 
     private void Hear(string? message)
     {
-        var blank = message?.IndexOf(' ') ?? -1;
-        if (blank > 0 && ResourceKey.TryCreate(message![(blank + 1)..], out var resource))
+        if (RedisKeys.TryReadChange(message, out var change))
         {
-            Changed?.Invoke(new ResourceChange(resource, RedisKeys.Number(message.AsSpan(0, blank))));
+            Changed?.Invoke(change);
         }
     }
 }

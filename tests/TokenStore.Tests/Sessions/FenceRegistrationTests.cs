@@ -138,6 +138,21 @@ public sealed class FenceRegistrationTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task AdmitAsync_ToldOfItsOwnRise_DoesNotAskAgain()
+    {
+        var newer = Admit(34);
+        await EventuallyAsync(() => _store.Entered.Count == 1, "asked");
+        _store.Changed!(new ResourceChange(_fence.Resource, 34, Risen: true));
+        await _store.ReplyAsync(EnterStatus.Draining, 34, heldElsewhere: true);
+        _store.Changed!(new ResourceChange(_fence.Resource, 34, Risen: true));
+        await _time.WaitForTimerWithinAsync(TimeSpan.FromMilliseconds(250));
+        _store.Entered.Count.ShouldBe(1);
+        Tell(34);
+        await _store.ReplyAsync(EnterStatus.Admitted, 34);
+        (await newer).Status.ShouldBe(AdmissionStatus.Admitted);
+    }
+
+    [Fact]
     public async Task AdmitAsync_HeldElsewhereAndNotTold_AsksAgainByItself()
     {
         var newer = Admit(34);
