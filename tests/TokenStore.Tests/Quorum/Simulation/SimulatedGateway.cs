@@ -235,9 +235,7 @@ internal sealed class SimulatedGateway(QuorumWorld world, string name)
             : verdict;
     }
 
-    private bool HasEndedFor(string session) => world.Flaw == Flaw.EndedAtOneNode && !_watch.StandsStill(session, out var sights)
-        ? Array.Exists(sights, static sight => sight is not null)
-        : _watch.EndedFor(session) >= TimeSpan.FromTicks(QuorumWorld.Hold);
+    private bool HasEndedFor(string session) => _watch.EndedFor(session) >= TimeSpan.FromTicks(QuorumWorld.Hold);
 
     private IEnumerable<SimulatedRound> Conclude(
         string session, long token, long oldest, long sequence, long known, QuorumVerdict verdict, Dictionary<int, NodeEnter> answers)
