@@ -130,7 +130,7 @@ internal sealed class SimulatedGateway(QuorumWorld world, string name)
         {
             foreach (var (other, sight) in (KeyValuePair<string, SessionSight>[])answer!)
             {
-                _watch.See(node, other, sight, NodeModel.TimeToLive);
+                _watch.See(node, other, sight, NodeModel.TimeToLive, round.Generation);
             }
         }
 
@@ -192,7 +192,7 @@ internal sealed class SimulatedGateway(QuorumWorld world, string name)
             var verdict = Decide(token, [.. answers.Values]);
             foreach (var (node, writer) in answers.SelectMany(static a => a.Value.Writers.Select(w => (a.Key, w))))
             {
-                _watch.See(node, writer.Session, writer.Sight, writer.TimeToLive);
+                _watch.See(node, writer.Session, writer.Sight, writer.TimeToLive, round.Generation);
             }
 
             var before = gone.Count;
@@ -309,7 +309,7 @@ internal sealed class SimulatedGateway(QuorumWorld world, string name)
         {
             foreach (var node in round.Answers.Where(static a => a.Value is true).Select(static a => a.Key))
             {
-                _watch.See(node, session, sights[node]!.Value with { Life = SessionLife.Ended }, TimeSpan.Zero);
+                _watch.See(node, session, sights[node]!.Value with { Life = SessionLife.Ended }, TimeSpan.Zero, round.Generation);
             }
         }
     }
