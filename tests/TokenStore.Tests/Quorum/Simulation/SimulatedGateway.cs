@@ -152,6 +152,12 @@ internal sealed class SimulatedGateway(QuorumWorld world, string name)
 
     private IEnumerable<SimulatedRound> Withdraw()
     {
+        if (_writes.Count > 0)
+        {
+            // One has begun since this was chosen.
+            yield break;
+        }
+
         var (session, sequence) = (_session, _sequence);
         _entered = 0;
         var round = Ask(All, node =>
