@@ -206,8 +206,9 @@ internal sealed class QuorumConnections : IAsyncDisposable
 
         if (membership.Serving is null && !await _membership.TryServeAsync(node, membership, view.Name, view.Generation, cancellationToken))
         {
-            if (node.Abstention is null)
+            if (!node.HasForgotten)
             {
+                node.HasForgotten = true;
                 node.Abstention = $"Redis {node.Location} has lost its data and abstains until it is resynchronised.";
                 QuorumLog.NodeAbstains(_logger, node.Location);
             }
@@ -218,7 +219,7 @@ internal sealed class QuorumConnections : IAsyncDisposable
             }
         }
 
-        node.Abstention = null;
+        (node.Abstention, node.HasForgotten) = (null, false);
         return true;
     }
 

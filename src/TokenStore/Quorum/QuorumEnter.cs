@@ -21,7 +21,7 @@ internal sealed class QuorumEnter(
             var verdict = QuorumDecision.Enter(nodes.Count, request.Token.Value, [.. answers.Values]);
             foreach (var (node, answer) in answers)
             {
-                resources.See(node, answer.Writers);
+                resources.See(node, answer.Writers, replies[0].Generation);
             }
 
             // Writers that no longer count are left out, and swept, in a second round: there is nobody to ask for them in the first.

@@ -39,6 +39,9 @@ internal sealed class QuorumNode(int index, RedisLinkSettings settings, ILogger 
     /// <summary>Why the node does not count although it answers; null when it does, as far as known.</summary>
     public string? Abstention { get; set; }
 
+    /// <summary>Whether it was said that the node has lost its data.</summary>
+    public bool HasForgotten { get; set; }
+
     /// <summary>What the node said of its settings; null when it could not be asked yet.</summary>
     public RedisServerFacts? Facts { get; set; }
 

@@ -9,7 +9,9 @@ namespace FenceGateway.TokenStore.Quorum;
 /// <param name="Code">The first part of the answer; at least 0 when the script did its work.</param>
 /// <param name="Parts">The whole answer; empty when there was none.</param>
 /// <param name="Failure">Why there was none.</param>
-internal readonly record struct NodeReply(int Node, int Code, RedisResult[] Parts, TokenStoreUnavailableException? Failure)
+/// <param name="Generation">In which it was asked.</param>
+internal readonly record struct NodeReply(
+    int Node, int Code, RedisResult[] Parts, TokenStoreUnavailableException? Failure, long Generation)
 {
     public bool IsDone => Failure is null && Code >= 0;
 }
@@ -69,7 +71,7 @@ internal sealed class QuorumNodes(IReadOnlyList<QuorumNode> nodes, QuorumView vi
         for (var round = 1; ; round++)
         {
             var asked = _view;
-            var replies = await AskOnceAsync(node => ask(node, asked), enough, cancellationToken);
+            var replies = await AskOnceAsync(node => ask(node, asked), asked.Generation, enough, cancellationToken);
             if (_view.Generation == asked.Generation || round == MaxRounds)
             {
                 return replies;
@@ -102,13 +104,13 @@ internal sealed class QuorumNodes(IReadOnlyList<QuorumNode> nodes, QuorumView vi
     };
 
     private async Task<List<NodeReply>> AskOnceAsync(
-        Func<QuorumNode, ValueTask<RedisResult>> ask, Func<List<NodeReply>, bool>? enough,
+        Func<QuorumNode, ValueTask<RedisResult>> ask, long generation, Func<List<NodeReply>, bool>? enough,
         CancellationToken cancellationToken)
     {
         var answers = Channel.CreateUnbounded<NodeReply>(new UnboundedChannelOptions { SingleReader = true });
         foreach (var node in nodes)
         {
-            _ = AnswerAsync(node, ask, answers.Writer);
+            _ = AnswerAsync(node, ask, generation, answers.Writer);
         }
 
         List<NodeReply> replies = [];
@@ -152,13 +154,13 @@ internal sealed class QuorumNodes(IReadOnlyList<QuorumNode> nodes, QuorumView vi
     }
 
     private async Task AnswerAsync(
-        QuorumNode node, Func<QuorumNode, ValueTask<RedisResult>> ask, ChannelWriter<NodeReply> answers)
+        QuorumNode node, Func<QuorumNode, ValueTask<RedisResult>> ask, long generation, ChannelWriter<NodeReply> answers)
     {
         NodeReply reply;
         try
         {
             var parts = (RedisResult[])(await ask(node))!;
-            reply = new NodeReply(node.Index, (int)parts[0], parts, null);
+            reply = new NodeReply(node.Index, (int)parts[0], parts, null, generation);
             if (reply.Code == NodeScript.Outdated)
             {
                 Learn((long)parts[1]);
@@ -170,12 +172,12 @@ internal sealed class QuorumNodes(IReadOnlyList<QuorumNode> nodes, QuorumView vi
         }
         catch (TokenStoreUnavailableException e)
         {
-            reply = new NodeReply(node.Index, 0, [], e);
+            reply = new NodeReply(node.Index, 0, [], e, generation);
         }
         catch (Exception e)
         {
             // Whatever it was, this node did not tell.
-            reply = new NodeReply(node.Index, 0, [], RedisErrors.Map(e, node.Location));
+            reply = new NodeReply(node.Index, 0, [], RedisErrors.Map(e, node.Location), generation);
         }
 
         answers.TryWrite(reply);

@@ -69,7 +69,7 @@ internal sealed class QuorumResources(QuorumNodes nodes, SessionWatch watch, Cha
         {
             sequences[reply.Node] = "";
             writers.Add(NodeWriter.ReadAll(reply.Parts, 4));
-            See(reply.Node, writers[^1]);
+            See(reply.Node, writers[^1], reply.Generation);
             if (reply.Parts.Length < 4)
             {
                 continue;
@@ -91,11 +91,11 @@ internal sealed class QuorumResources(QuorumNodes nodes, SessionWatch watch, Cha
         return new FoundResource(mark, atMark, changed, QuorumDecision.Writers(nodes.Count, writers), sequences);
     }
 
-    public void See(int node, IReadOnlyList<NodeWriter> writers)
+    public void See(int node, IReadOnlyList<NodeWriter> writers, long generation)
     {
         foreach (var writer in writers)
         {
-            watch.See(node, writer.Session, writer.Sight, writer.TimeToLive);
+            watch.See(node, writer.Session, writer.Sight, writer.TimeToLive, generation);
         }
     }
 

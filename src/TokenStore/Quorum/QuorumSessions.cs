@@ -66,7 +66,7 @@ internal sealed class QuorumSessions(QuorumNodes nodes, QuorumResources resource
             var (seen, timeToLive) = reply.Code == 0
                 ? (sights[reply.Node]!.Value with { Life = SessionLife.Ended }, TimeSpan.Zero)
                 : SessionSight.Read((string?)reply.Parts[1]);
-            watch.See(reply.Node, session, seen, timeToLive);
+            watch.See(reply.Node, session, seen, timeToLive, reply.Generation);
         }
 
         return watch.EndedFor(session) is not null;
@@ -88,7 +88,7 @@ internal sealed class QuorumSessions(QuorumNodes nodes, QuorumResources resource
     {
         foreach (var reply in replies.Where(static r => r.IsDone))
         {
-            watch.See(reply.Node, session, new SessionSight(life, 0), TimeSpan.Zero);
+            watch.See(reply.Node, session, new SessionSight(life, 0), TimeSpan.Zero, reply.Generation);
         }
     }
 
@@ -101,7 +101,7 @@ internal sealed class QuorumSessions(QuorumNodes nodes, QuorumResources resource
             for (var i = 0; i + 1 < all.Length; i += 2)
             {
                 var (sight, timeToLive) = SessionSight.Read(all[i + 1]);
-                watch.See(reply.Node, all[i], sight, timeToLive);
+                watch.See(reply.Node, all[i], sight, timeToLive, reply.Generation);
             }
         }
     }

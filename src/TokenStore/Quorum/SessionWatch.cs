@@ -12,12 +12,28 @@ internal sealed class SessionWatch(int nodes, TimeProvider clock)
 
     private readonly Lock _gate = new();
     private readonly Dictionary<string, Watched> _sessions = new(StringComparer.Ordinal);
+    private long _generation;
 
-    /// <summary>A node has shown a session, and when it was asked no earlier than that.</summary>
-    public void See(int node, string session, SessionSight sight, TimeSpan timeToLive)
+    /// <summary>A node has shown a session. What was seen in an earlier generation no longer counts: a node may have forgotten since that
+    /// a session had ended there.</summary>
+    public void See(int node, string session, SessionSight sight, TimeSpan timeToLive, long generation)
     {
         lock (_gate)
         {
+            if (generation < _generation)
+            {
+                return;
+            }
+
+            if (generation > _generation)
+            {
+                _generation = generation;
+                foreach (var known in _sessions.Values)
+                {
+                    Array.Clear(known.Sights);
+                }
+            }
+
             if (!_sessions.TryGetValue(session, out var watched))
             {
                 if (_sessions.Count >= Capacity)

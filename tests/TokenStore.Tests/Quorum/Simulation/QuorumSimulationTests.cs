@@ -27,7 +27,6 @@ public sealed class QuorumSimulationTests(ITestOutputHelper output)
     [Theory]
     [InlineData((int)Flaw.NoAbstaining)]
     [InlineData((int)Flaw.Minority)]
-    [InlineData((int)Flaw.EndedAtOneNode)]
     [InlineData((int)Flaw.NoWaitForSession)]
     [InlineData((int)Flaw.NoWriteBack)]
     public void Run_WithAPartLeftOut_Violates(int flaw) => new RandomSeed().Run(random =>

@@ -13,9 +13,6 @@ internal enum Flaw
     /// <summary>One node fewer than a majority is enough to admit.</summary>
     Minority,
 
-    /// <summary>A session is taken for ended when it stood still at one node.</summary>
-    EndedAtOneNode,
-
     /// <summary>A session is ended without waiting for its time to live.</summary>
     NoWaitForSession,
 

@@ -130,7 +130,7 @@ internal sealed class SimulatedGateway(QuorumWorld world, string name)
         {
             foreach (var (other, sight) in (KeyValuePair<string, SessionSight>[])answer!)
             {
-                _watch.See(node, other, sight, NodeModel.TimeToLive);
+                _watch.See(node, other, sight, NodeModel.TimeToLive, round.Generation);
             }
         }
 
@@ -152,6 +152,12 @@ internal sealed class SimulatedGateway(QuorumWorld world, string name)
 
     private IEnumerable<SimulatedRound> Withdraw()
     {
+        if (_writes.Count > 0)
+        {
+            // One has begun since this was chosen.
+            yield break;
+        }
+
         var (session, sequence) = (_session, _sequence);
         _entered = 0;
         var round = Ask(All, node =>
@@ -192,7 +198,7 @@ internal sealed class SimulatedGateway(QuorumWorld world, string name)
             var verdict = Decide(token, [.. answers.Values]);
             foreach (var (node, writer) in answers.SelectMany(static a => a.Value.Writers.Select(w => (a.Key, w))))
             {
-                _watch.See(node, writer.Session, writer.Sight, writer.TimeToLive);
+                _watch.See(node, writer.Session, writer.Sight, writer.TimeToLive, round.Generation);
             }
 
             var before = gone.Count;
@@ -235,9 +241,7 @@ internal sealed class SimulatedGateway(QuorumWorld world, string name)
             : verdict;
     }
 
-    private bool HasEndedFor(string session) => world.Flaw == Flaw.EndedAtOneNode && !_watch.StandsStill(session, out var sights)
-        ? Array.Exists(sights, static sight => sight is not null)
-        : _watch.EndedFor(session) >= TimeSpan.FromTicks(QuorumWorld.Hold);
+    private bool HasEndedFor(string session) => _watch.EndedFor(session) >= TimeSpan.FromTicks(QuorumWorld.Hold);
 
     private IEnumerable<SimulatedRound> Conclude(
         string session, long token, long oldest, long sequence, long known, QuorumVerdict verdict, Dictionary<int, NodeEnter> answers)
@@ -311,7 +315,7 @@ internal sealed class SimulatedGateway(QuorumWorld world, string name)
         {
             foreach (var node in round.Answers.Where(static a => a.Value is true).Select(static a => a.Key))
             {
-                _watch.See(node, session, sights[node]!.Value with { Life = SessionLife.Ended }, TimeSpan.Zero);
+                _watch.See(node, session, sights[node]!.Value with { Life = SessionLife.Ended }, TimeSpan.Zero, round.Generation);
             }
         }
     }

@@ -15,6 +15,8 @@ internal sealed class SimulatedRound(QuorumWorld world, long generation, IEnumer
 
     public bool IsOver { get; private set; }
 
+    public long Generation => generation;
+
     public void Step()
     {
         var choice = world.Random.Next(100);
