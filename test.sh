@@ -6,7 +6,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 readonly solution=FenceGateway.sln
 readonly results=artifacts/test-results
 readonly packages=(nginx-full libnginx-mod-http-dav-ext util-linux redis-server postgresql mariadb-server zookeeper etcd-server)
-limit=${TEST_TIMEOUT:-480}
+limit=${TEST_TIMEOUT:-600}
 
 usage() {
     cat <<'USAGE'
@@ -23,7 +23,7 @@ Options:
   --list          print the names of the test projects and stop
   --no-build      run what was built before
   --no-install    do not install missing Debian packages, go on without them
-  --timeout SEC   kill a project after this many seconds (default 480, or $TEST_TIMEOUT)
+  --timeout SEC   kill a project after this many seconds (default 600, or $TEST_TIMEOUT)
   -h, --help      this text
 
 Needs the .NET SDK of global.json. The tests start real servers of their own on free loopback ports; their Debian

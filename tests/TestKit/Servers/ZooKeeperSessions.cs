@@ -11,6 +11,7 @@ public static class ZooKeeperSessions
     private const long ServerSecret = 0xB3415C00L;
     private const int PasswordLength = 16;
     private const int CloseSession = -11;
+    private const int Attempts = 20;
 
     /// <summary>The sessions that have ephemeral nodes.</summary>
     public static async Task<IReadOnlyList<long>> FindAsync(ZooKeeperServer server)
@@ -30,6 +31,22 @@ public static class ZooKeeperSessions
     /// its ephemeral nodes go, and its owner finds it expired.
     /// </summary>
     public static async Task ExpireAsync(ZooKeeperServer server, long session)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                await CloseAsync(server, session);
+                return;
+            }
+            catch (IOException) when (attempt < Attempts)
+            {
+                // Its owner, cut off by this, was back first and took it over again.
+            }
+        }
+    }
+
+    private static async Task CloseAsync(ZooKeeperServer server, long session)
     {
         using var client = new TcpClient();
         await client.ConnectAsync(IPAddress.Loopback, server.Port);
