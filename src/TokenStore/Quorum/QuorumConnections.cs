@@ -7,6 +7,10 @@ namespace FenceGateway.TokenStore.Quorum;
 /// <summary>Connects to the nodes, looks at each whenever it is back, and makes one that lost its data whole again.</summary>
 internal sealed class QuorumConnections : IAsyncDisposable
 {
+    /// <summary>Said until it is explained: see docs/stores.md.</summary>
+    private const string Unproven =
+        "the protocol over several nodes is not proven: simulation has found an admission too many that is not explained yet (docs/stores.md)";
+
     private readonly QuorumNode[] _nodes;
     private readonly QuorumKeys _keys;
     private readonly RedisKeys _inspected;
@@ -266,22 +270,16 @@ internal sealed class QuorumConnections : IAsyncDisposable
         }
     }
 
-    /// <summary>Strict when no node that could be asked can lose what it has answered.</summary>
+    /// <summary>Never better than BestEffort while a violation that simulation has found is not explained; what nodes can lose is
+    /// named all the same.</summary>
     private void Grade()
     {
-        List<string> reasons = [];
+        List<string> reasons = [Unproven];
         foreach (var node in _nodes)
         {
             reasons.AddRange(node.Facts?.Grade().Reasons.Select(reason => $"Node {node.Location}: {reason}") ?? []);
         }
 
-        var asked = _nodes.Count(static node => node.Facts is not null);
-        var grade = reasons.Count == 0 && asked >= QuorumDecision.Majority(_nodes.Length) ? SafetyGrade.Strict : SafetyGrade.BestEffort;
-        if (Info.Grade == SafetyGrade.Strict && grade < Info.Grade)
-        {
-            QuorumLog.GradeChanged(_logger, grade, string.Join(' ', reasons));
-        }
-
-        Info = new TokenStoreInfo("Quorum", grade, Location, reasons);
+        Info = new TokenStoreInfo("Quorum", SafetyGrade.BestEffort, Location, reasons);
     }
 }

@@ -87,8 +87,19 @@ internal static class FleetFaults
         await server.KillAsync();
         await WaitAsync(random, TimeSpan.Zero, world.Ttl);
         await server.RestartEmptyAsync!();
+        await WaitForResynchronisationAsync(world, (RedisServer)server.Owner);
         await WaitAsync(random, TimeSpan.Zero, world.Ttl);
         world.RecordBystanders(from, world.Gateways);
+    }
+
+    /// <summary>One more that loses its data before this one counts again would be a majority.</summary>
+    private static async Task WaitForResynchronisationAsync(FleetWorld world, RedisServer server)
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30), TimeProvider.System);
+        while ((await server.CommandAsync("HEXISTS", $"{{{world.Prefix}}}:q:meta", "serving")).Trim() != "1")
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(100), TimeProvider.System, limit.Token);
+        }
     }
 
     /// <summary>ZooKeeper ends the session of a gateway that thinks it alive.</summary>

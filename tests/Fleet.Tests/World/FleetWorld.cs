@@ -35,15 +35,18 @@ internal sealed class FleetWorld : IAsyncDisposable
         _service = service;
         _client = new RecordingClient(service.Clock, Patience);
         Store = store;
-        var prefix = store.NewPrefix();
+        Prefix = store.NewPrefix();
         Gateways =
         [
             .. Enumerable.Range(0, gateways)
-                .Select(i => new FleetGateway(((char)('A' + i)).ToString(), service.Address, store, prefix, Times, store.Servers.Count > 0)),
+                .Select(i => new FleetGateway(((char)('A' + i)).ToString(), service.Address, store, Prefix, Times, store.Servers.Count > 0)),
         ];
     }
 
     public StoreUnderTest Store { get; }
+
+    /// <summary>The fleet's key prefix in the store.</summary>
+    public string Prefix { get; }
 
     public IReadOnlyList<FleetGateway> Gateways { get; }
 

@@ -145,7 +145,7 @@ public sealed class FenceRegistrationTests : IAsyncDisposable
         _store.Changed!(new ResourceChange(_fence.Resource, 34, Risen: true));
         await _store.ReplyAsync(EnterStatus.Draining, 34, heldElsewhere: true);
         _store.Changed!(new ResourceChange(_fence.Resource, 34, Risen: true));
-        await _time.WaitForTimerWithinAsync(TimeSpan.FromMilliseconds(250));
+        await _time.WaitForTimerWithinAsync(TimeSpan.FromMilliseconds(500));
         _store.Entered.Count.ShouldBe(1);
         Tell(34);
         await _store.ReplyAsync(EnterStatus.Admitted, 34);
@@ -157,8 +157,8 @@ public sealed class FenceRegistrationTests : IAsyncDisposable
     {
         var newer = Admit(34);
         await _store.ReplyAsync(EnterStatus.Draining, 34, heldElsewhere: true);
-        await _time.WaitForTimerWithinAsync(TimeSpan.FromMilliseconds(250));
-        _time.Advance(TimeSpan.FromMilliseconds(250));
+        await _time.WaitForTimerWithinAsync(TimeSpan.FromMilliseconds(500));
+        _time.Advance(TimeSpan.FromMilliseconds(500));
         await _store.ReplyAsync(EnterStatus.Admitted, 34);
         (await newer).Status.ShouldBe(AdmissionStatus.Admitted);
     }
@@ -206,7 +206,7 @@ public sealed class FenceRegistrationTests : IAsyncDisposable
         await _store.ReplyAsync(EnterStatus.Draining, 34, heldElsewhere: true);
         (await first).Status.ShouldBe(AdmissionStatus.Admitted);
         var second = Admit(34, Seal);
-        _time.Advance(TimeSpan.FromMilliseconds(250));
+        _time.Advance(TimeSpan.FromMilliseconds(500));
         await _store.ReplyAsync(EnterStatus.Stale, 35);
         (await second).Status.ShouldBe(AdmissionStatus.Stale, "a mark that was once seen is no admission");
     }

@@ -109,7 +109,7 @@ public sealed class CircuitModelTests
             _open.RemoveAt(index);
             var fault = (AttemptFault)_random.Next((int)AttemptFault.Gateway + 1);
             var result = new AttemptResult(ForwardEnd.Answered, fault, 200, TimeSpan.FromSeconds(_now - startedAt));
-            bool? failed = fault is AttemptFault.Client or AttemptFault.Gateway ? null : fault != AttemptFault.None;
+            bool? failed = fault is AttemptFault.Client or AttemptFault.Gateway or AttemptFault.SessionEnded ? null : fault != AttemptFault.None;
             _circuit.Report(result);
             if (failed is not null && _state == CircuitState.Closed && startedAt >= _since)
             {

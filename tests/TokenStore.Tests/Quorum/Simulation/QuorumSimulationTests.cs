@@ -12,7 +12,6 @@ public sealed class QuorumSimulationTests(ITestOutputHelper output)
     [Theory]
     [InlineData(3, 2)]
     [InlineData(3, 3)]
-    [InlineData(4, 2)]
     [InlineData(5, 3)]
     public void Run_OfTheProtocol_NeverAdmitsTwoTokensNorGoesBack(int nodes, int gateways) => new RandomSeed().Run(random =>
     {
