@@ -13,7 +13,7 @@ internal sealed class FenceAdmission(GatewaySession session, TimeProvider time, 
     private static readonly TimeSpan StoreTimeout = TimeSpan.FromSeconds(5);
 
     /// <summary>How long a request waits before it asks again, at most, while others hold its token back: mostly it is told before.</summary>
-    private static readonly TimeSpan AskAgain = TimeSpan.FromMilliseconds(400);
+    private static readonly TimeSpan AskAgain = TimeSpan.FromMilliseconds(200);
 
     private static readonly string TooSlow = $"The token store did not answer within {StoreTimeout}.";
 

@@ -170,8 +170,9 @@ public sealed class ResourceFence
     /// <returns>Whether the registration has to go as soon as nothing older is in flight.</returns>
     internal bool ToldLocked(long mark, bool risen)
     {
-        // This gateway's own rise comes back to it: who waits for others learns nothing from it.
-        var isNews = !risen || mark > Math.Max(_mark, _sealed);
+        // Who waits for others learns nothing from a rise that it knows, its own as it comes back, nor from what was let go before it.
+        var known = Math.Max(_mark, _sealed);
+        var isNews = mark == 0 || mark > known || (mark == known && !risen);
         LearnMarkLocked(mark);
         if (isNews)
         {

@@ -5,13 +5,13 @@ using MySql.Data.MySqlClient;
 namespace FenceGateway.TokenStore.MySql;
 
 /// <summary>
-/// Reads the table of changes twenty times a second: this database cannot notify. What is missed while the server is away is told by the
+/// Reads the table of changes forty times a second: this database cannot notify. What is missed while the server is away is told by the
 /// heartbeat, and whoever waits asks again.
 /// </summary>
 internal sealed class MySqlPoll(
     MySqlConnections connections, MySqlStatements sql, Action<ResourceChange> told, TimeProvider time, ILogger logger) : IAsyncDisposable
 {
-    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(25);
     private static readonly TimeSpan LongestFarewell = TimeSpan.FromSeconds(1);
 
     // Numbers are given before they are committed: a lower one can appear after a higher one, of as many steps as run at once.
