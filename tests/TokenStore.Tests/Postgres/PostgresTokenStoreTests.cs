@@ -226,7 +226,7 @@ public sealed class PostgresTokenStoreTests(PostgresFixture fixture) : SqlStoreT
 
     private async Task EventuallyWaitingAsync(int count)
     {
-        await using var connection = new NpgsqlConnection(fixture.Server.ConnectionString());
+        await using var connection = new NpgsqlConnection(fixture.Server.ConnectionString() + ";Pooling=false");
         await connection.OpenAsync();
         await using var command = new NpgsqlCommand(
             "SELECT count(*) = $1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'", connection);

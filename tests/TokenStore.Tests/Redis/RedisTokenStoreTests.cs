@@ -56,7 +56,7 @@ public sealed class RedisTokenStoreTests(RedisFixture redis) : IClassFixture<Red
         await one.EnterAsync("a", 33);
 
         (await two.EnterAsync("a", 34)).ShouldBe(new EnterReply(EnterStatus.Draining, new FencingToken(34), default, true));
-        (await atFirst.Task.WithinLimit("a revocation")).ShouldBe(new ResourceChange(RedisGateway.Key("a"), 34));
+        (await atFirst.Task.WithinLimit("a revocation")).ShouldBe(new ResourceChange(RedisGateway.Key("a"), 34, Risen: true));
         (await one.BeatAsync()).Revoked.ShouldBe([new ResourceChange(RedisGateway.Key("a"), 34)]);
 
         second.Changed = change => atSecond.TrySetResult(change);
@@ -96,7 +96,7 @@ public sealed class RedisTokenStoreTests(RedisFixture redis) : IClassFixture<Red
         await one.EnterAsync("last", 2);
 
         await last.Task.WithinLimit("a change");
-        told.ShouldBe([new ResourceChange(RedisGateway.Key("last"), 2)]);
+        told.ShouldBe([new ResourceChange(RedisGateway.Key("last"), 2, Risen: true)]);
     }
 
     [Fact]
