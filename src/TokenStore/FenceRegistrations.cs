@@ -110,7 +110,7 @@ internal sealed class FenceRegistrations
     }
 
     /// <summary>A lower mark than the one known here is an operator's, unless the message is late: what is known is forgotten, if
-    /// nothing depends on it, and the store is asked again.</summary>
+    /// nothing depends on it and nobody waits, and the store is asked again.</summary>
     private bool TryForget(ResourceFence fence, long mark)
     {
         if (mark == 0 || mark >= fence.Mark)
@@ -120,7 +120,7 @@ internal sealed class FenceRegistrations
 
         lock (fence.Gate)
         {
-            if (!fence.TryRetireLocked(_time.GetTimestamp()))
+            if (fence.IsAwaitedLocked || !fence.TryRetireLocked(_time.GetTimestamp()))
             {
                 return false;
             }

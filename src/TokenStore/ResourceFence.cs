@@ -304,6 +304,9 @@ public sealed class ResourceFence
         _sealed = Math.Max(_sealed, mark);
     }
 
+    /// <summary>Whether somebody may wait for a change.</summary>
+    internal bool IsAwaitedLocked => _changed is not null;
+
     /// <summary>Completes at the next change that somebody who waits has to look at.</summary>
     internal Task ChangedLocked() =>
         (_changed ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;

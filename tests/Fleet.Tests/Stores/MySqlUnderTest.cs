@@ -10,9 +10,6 @@ internal sealed class MySqlUnderTest : StoreUnderTest
 
     public override string Provider => "MySql";
 
-    /// <summary>Changes are polled here: some takeovers ask once more.</summary>
-    public override int TakeoverCalls => 4;
-
     protected override async Task<IReadOnlyList<StoreServer>> StartServersAsync()
     {
         var server = _server = await MariaDbServer.StartAsync();

@@ -25,9 +25,6 @@ internal abstract class StoreUnderTest : IAsyncDisposable
     /// <summary>How long a session lives when a gateway asks for <paramref name="asked"/>.</summary>
     public virtual TimeSpan Grants(TimeSpan asked) => asked;
 
-    /// <summary>Store calls that a takeover costs at most: the step that seals, the withdrawal, the step that is admitted.</summary>
-    public virtual int TakeoverCalls => 3;
-
     /// <summary>A prefix that no other fleet has.</summary>
     public string NewPrefix() => "fleet" + Interlocked.Increment(ref _lastFleet).ToString(CultureInfo.InvariantCulture);
 

@@ -153,6 +153,20 @@ public sealed class FenceRegistrationTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task AdmitAsync_ToldLateOfAnOlderMark_DoesNotAskAgain()
+    {
+        var newer = Admit(34);
+        await _store.ReplyAsync(EnterStatus.Draining, 34, heldElsewhere: true);
+        await _time.WaitForTimerWithinAsync(TimeSpan.FromMilliseconds(500));
+        Tell(33);
+        Tell(34);
+        await _store.ReplyAsync(EnterStatus.Admitted, 34);
+        (await newer).Status.ShouldBe(AdmissionStatus.Admitted);
+        _store.Entered.Count.ShouldBe(2);
+        _table.Get("orders/1").ShouldBeSameAs(_fence);
+    }
+
+    [Fact]
     public async Task AdmitAsync_HeldElsewhereAndNotTold_AsksAgainByItself()
     {
         var newer = Admit(34);
