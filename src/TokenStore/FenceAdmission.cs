@@ -21,7 +21,7 @@ internal sealed class FenceAdmission(GatewaySession session, TimeProvider time, 
         ResourceFence fence, FencingToken token, bool isWrite, AdmissionRules rules, CancellationToken cancellationToken)
     {
         var deadline = time.After(rules.DrainTimeout);
-        var storeDeadline = Math.Max(deadline, time.After(StoreTimeout));
+        var storeDeadline = 0L;
         int? failuresBefore = null;
         int? arrived = null;
         while (true)
@@ -37,7 +37,16 @@ internal sealed class FenceAdmission(GatewaySession session, TimeProvider time, 
                 failures = fence.Failures;
                 failuresBefore ??= failures.Count;
                 arrived ??= fence.EntersBegun;
-                step = GiveUp(fence.NextLocked(token.Value, rules, now, arrived.Value), failures.Count != failuresBefore, now >= deadline, now >= storeDeadline);
+                step = fence.NextLocked(token.Value, rules, now, arrived.Value);
+                if (step.Kind == FenceStepKind.AwaitDrain && now >= deadline && !fence.IsCurrentLocked(arrived.Value))
+                {
+                    // A newer token may have come elsewhere while this one waited: the last word is the store's (I9).
+                    step = new FenceStep(FenceStepKind.Enter, token.Value);
+                }
+
+                storeDeadline = step.Kind != FenceStepKind.AwaitStore ? 0
+                    : storeDeadline == 0 ? Math.Max(deadline, time.After(StoreTimeout)) : storeDeadline;
+                step = GiveUp(step, failures.Count != failuresBefore, now >= deadline, storeDeadline != 0 && now >= storeDeadline);
                 switch (step.Kind)
                 {
                     case FenceStepKind.Admit:

@@ -320,7 +320,7 @@ public sealed class ResourceFence
     }
 
     /// <summary>Whether the mark is what the store has now: it was asked since the request arrived, or nobody else can raise it.</summary>
-    private bool IsCurrentLocked(int arrived) => _alone || _enters.Answered > arrived;
+    internal bool IsCurrentLocked(int arrived) => _alone || _enters.Answered > arrived;
 
     private FenceStep DrainStepLocked(long token, long now)
     {

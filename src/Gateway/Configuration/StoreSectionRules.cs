@@ -50,9 +50,9 @@ internal static class StoreSectionRules
 
     private static void CheckNodes(List<string> nodes, bool isChosen, string path, List<ConfigProblem> problems)
     {
-        if ((isChosen || nodes.Count > 0) && (nodes.Count is < LeastNodes or > MostNodes || nodes.Count % 2 == 0))
+        if ((isChosen || nodes.Count > 0) && nodes.Count is < LeastNodes or > MostNodes)
         {
-            problems.Add(new(path, $"names {nodes.Count} masters; {LeastNodes} to {MostNodes} independent ones make a quorum, an odd number of them"));
+            problems.Add(new(path, $"names {nodes.Count} masters; {LeastNodes} to {MostNodes} independent ones make a quorum"));
         }
 
         var seen = new Dictionary<string, int>(StringComparer.OrdinalIgnoreCase);

@@ -7,10 +7,6 @@ namespace FenceGateway.TokenStore.Quorum;
 /// <summary>Connects to the nodes, looks at each whenever it is back, and makes one that lost its data whole again.</summary>
 internal sealed class QuorumConnections : IAsyncDisposable
 {
-    /// <summary>Said until it is explained: see docs/stores.md.</summary>
-    private const string Unproven =
-        "the protocol over several nodes is not proven: simulation has found an admission too many that is not explained yet (docs/stores.md)";
-
     private readonly QuorumNode[] _nodes;
     private readonly QuorumKeys _keys;
     private readonly RedisKeys _inspected;
@@ -81,7 +77,8 @@ internal sealed class QuorumConnections : IAsyncDisposable
     {
         await ConnectAsync(cancellationToken);
         await Task.WhenAll(_nodes.Where(static node => node.IsReachable).Select(node => InspectAsync(node, cancellationToken)));
-        var view = await _membership.FindAsync(cancellationToken);
+        using var limit = RedisLink.LimitOpening(cancellationToken);
+        var view = await _membership.FindAsync(limit.Token);
         if (_open is null || _open.View.Name != view.Name)
         {
             if (_open is not null)
@@ -196,7 +193,8 @@ internal sealed class QuorumConnections : IAsyncDisposable
     private async Task<bool> HealAsync(QuorumNode node, RedisLink link, CancellationToken cancellationToken)
     {
         var view = _open!.View;
-        var membership = await MembershipScripts.ReadAsync(link, _keys, cancellationToken);
+        using var limit = RedisLink.LimitOpening(cancellationToken);
+        var membership = await MembershipScripts.ReadAsync(link, _keys, limit.Token);
         if (membership.Serving is { } serving && serving != view.Name)
         {
             if (node.Abstention != serving)
@@ -208,7 +206,7 @@ internal sealed class QuorumConnections : IAsyncDisposable
             return false;
         }
 
-        if (membership.Serving is null && !await _membership.TryServeAsync(node, membership, view.Name, view.Generation, cancellationToken))
+        if (membership.Serving is null && !await _membership.TryServeAsync(node, membership, view.Name, view.Generation, limit.Token))
         {
             if (!node.HasForgotten)
             {
@@ -229,14 +227,20 @@ internal sealed class QuorumConnections : IAsyncDisposable
 
     private async Task InspectAsync(QuorumNode node, CancellationToken cancellationToken)
     {
+        using var limit = RedisLink.LimitOpening(cancellationToken);
         try
         {
             var link = node.Link!;
-            node.Facts = await RedisInspection.InspectAsync(link, _inspected, cancellationToken);
-            await ListenAsync(node, link, cancellationToken);
+            node.Facts = await RedisInspection.InspectAsync(link, _inspected, limit.Token);
+            await ListenAsync(node, link, limit.Token);
         }
         catch (TokenStoreUnavailableException e)
         {
+            if (limit.IsCancellationRequested)
+            {
+                node.FallSilent();
+            }
+
             QuorumLog.NotHealed(_logger, node.Location, e.Message);
         }
     }
@@ -270,16 +274,22 @@ internal sealed class QuorumConnections : IAsyncDisposable
         }
     }
 
-    /// <summary>Never better than BestEffort while a violation that simulation has found is not explained; what nodes can lose is
-    /// named all the same.</summary>
+    /// <summary>Strict when no node that could be asked can lose what it has answered.</summary>
     private void Grade()
     {
-        List<string> reasons = [Unproven];
+        List<string> reasons = [];
         foreach (var node in _nodes)
         {
             reasons.AddRange(node.Facts?.Grade().Reasons.Select(reason => $"Node {node.Location}: {reason}") ?? []);
         }
 
-        Info = new TokenStoreInfo("Quorum", SafetyGrade.BestEffort, Location, reasons);
+        var asked = _nodes.Count(static node => node.Facts is not null);
+        var grade = reasons.Count == 0 && asked >= QuorumDecision.Majority(_nodes.Length) ? SafetyGrade.Strict : SafetyGrade.BestEffort;
+        if (Info.Grade == SafetyGrade.Strict && grade < Info.Grade)
+        {
+            QuorumLog.GradeChanged(_logger, grade, string.Join(' ', reasons));
+        }
+
+        Info = new TokenStoreInfo("Quorum", grade, Location, reasons);
     }
 }

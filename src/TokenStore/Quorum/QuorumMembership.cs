@@ -56,7 +56,7 @@ internal sealed class QuorumMembership(IReadOnlyList<QuorumNode> nodes, QuorumKe
         {
             try
             {
-                return node.Link is { } link ? (node, await MembershipScripts.ReadAsync(link, keys, cancellationToken)) : (node, null);
+                return node is { IsReachable: true, Link: { } link } ? (node, await MembershipScripts.ReadAsync(link, keys, cancellationToken)) : (node, null);
             }
             catch (TokenStoreUnavailableException)
             {

@@ -10,6 +10,9 @@ namespace FenceGateway.TokenStore.Redis;
 /// </summary>
 internal sealed class RedisLink : IAsyncDisposable
 {
+    /// <summary>What is asked of a server when it is opened: a few quick questions.</summary>
+    private static readonly TimeSpan LongestOpening = TimeSpan.FromSeconds(1.5);
+
     private readonly ConnectionMultiplexer _client;
     private readonly IDatabase _database;
     private readonly ILogger _logger;
@@ -43,6 +46,14 @@ internal sealed class RedisLink : IAsyncDisposable
 
     /// <summary>Why calls fail now as far as is known without asking; null while there is a connection.</summary>
     public string? Fault => _client.IsConnected ? null : $"Redis {Location} cannot be reached.";
+
+    /// <summary>For the questions to a server that is connected: one that stops just then does not keep whoever waits to try anew.</summary>
+    public static CancellationTokenSource LimitOpening(CancellationToken cancellationToken)
+    {
+        var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        limit.CancelAfter(LongestOpening);
+        return limit;
+    }
 
     /// <summary>Connects; returns without a connection when there is none to be had, and goes on trying.</summary>
     /// <exception cref="TokenStoreUnavailableException">The token was cancelled first, or the settings are no settings.</exception>

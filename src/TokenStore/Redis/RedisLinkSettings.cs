@@ -12,6 +12,10 @@ internal sealed class RedisLinkSettings
 {
     private const string UserOption = "user=";
 
+    /// <summary>Unless the configuration says otherwise. Whoever waits for the store tries again: a short attempt that finds the server
+    /// back is better than one that sits out a handshake with a server that has just gone.</summary>
+    private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(2);
+
     /// <summary>Assumed of a server that does not tell, since its user may not run INFO.</summary>
     private static readonly Version AssumedVersion = new(6, 0);
 
@@ -61,6 +65,16 @@ internal sealed class RedisLinkSettings
 
             // A server that is away now may be back soon.
             options.AbortOnConnectFail = false;
+            if (!parts.Any(static part => part.StartsWith("connectTimeout=", StringComparison.OrdinalIgnoreCase)))
+            {
+                options.ConnectTimeout = (int)ConnectTimeout.TotalMilliseconds;
+            }
+
+            if (!parts.Any(static part => part.StartsWith("connectRetry=", StringComparison.OrdinalIgnoreCase)))
+            {
+                options.ConnectRetry = 1;
+            }
+
             // INFO and CONFIG GET count as administration.
             options.AllowAdmin = true;
             options.DefaultVersion = AssumedVersion;

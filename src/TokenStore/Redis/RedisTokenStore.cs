@@ -167,9 +167,10 @@ public sealed class RedisTokenStore : ITokenStore
         var link = await RedisLink.ConnectAsync(settings, _logger, cancellationToken);
         try
         {
-            var facts = await RedisInspection.InspectAsync(link, _keys, cancellationToken);
-            var (epoch, changes, created) = await OpeningScript.RunAsync(link, _keys, cancellationToken);
-            await SubscribeAsync(link, cancellationToken);
+            using var limit = RedisLink.LimitOpening(cancellationToken);
+            var facts = await RedisInspection.InspectAsync(link, _keys, limit.Token);
+            var (epoch, changes, created) = await OpeningScript.RunAsync(link, _keys, limit.Token);
+            await SubscribeAsync(link, limit.Token);
             if (created)
             {
                 RedisLog.Created(_logger, link.Location, _options.KeyPrefix);

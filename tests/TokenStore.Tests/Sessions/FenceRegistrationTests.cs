@@ -213,6 +213,22 @@ public sealed class FenceRegistrationTests : IAsyncDisposable
         _store.Withdrawn.ShouldBeEmpty("the registration has moved up");
     }
 
+    [Theory]
+    [InlineData((int)EnterStatus.Stale, 35, (int)AdmissionStatus.Stale)]
+    [InlineData((int)EnterStatus.Draining, 34, (int)AdmissionStatus.Draining)]
+    public async Task AdmitAsync_TimeIsUpAndTheMarkOnlyHeardOf_AsksTheStoreBeforeItAnswers(int status, long mark, int answer)
+    {
+        await EnterAsync(33);
+        Tell(34);
+        var newer = Admit(34, Drain with { DrainTimeout = TimeSpan.FromMilliseconds(300) });
+        _store.Entered.Count.ShouldBe(1, "nothing to ask for while its own write is in flight");
+        _time.Advance(TimeSpan.FromMilliseconds(300));
+        await _store.ReplyAsync((EnterStatus)status, mark);
+        (await newer).Status.ShouldBe((AdmissionStatus)answer);
+        _store.Entered.Last().Oldest.ShouldBe(new FencingToken(33));
+        _fence.Mark.ShouldBe(mark);
+    }
+
     [Fact]
     public async Task AdmitAsync_SealWhileOthersDrain_IsSealedByItsOwnStepEachTime()
     {

@@ -18,6 +18,9 @@ internal enum Flaw
 
     /// <summary>A higher mark that one node knows is answered without being put at a majority.</summary>
     NoWriteBack,
+
+    /// <summary>A step in the name of a session that has just ended does not tell of what the session left in doubt.</summary>
+    DoubtForgotten,
 }
 
 /// <summary>
@@ -42,6 +45,9 @@ internal sealed class QuorumWorld(int nodeCount, int gateways, Flaw flaw, Random
     public Flaw Flaw => flaw;
 
     public Random Random => random;
+
+    /// <summary>Of a hundred messages so many are lost, as many again are late, and so many answers are lost.</summary>
+    public int Loss { get; } = random.Next(1, 25);
 
     /// <summary>The highest mark that anybody was told.</summary>
     public long Answered { get; set; }

@@ -23,6 +23,9 @@ internal sealed class SimulatedGateway(QuorumWorld world, string name)
 
     private int Count => world.Nodes.Length;
 
+    /// <summary>The session has ended, and what it had on its way is in doubt: a step in its name would not know of that.</summary>
+    private bool LeavesDoubt => _aliveUntil < 0 && world.Flaw != Flaw.DoubtForgotten;
+
     private IEnumerable<int> All => Enumerable.Range(0, Count);
 
     public void Step()
@@ -91,6 +94,10 @@ internal sealed class SimulatedGateway(QuorumWorld world, string name)
         _writes.Clear();
         (_aliveUntil, _entered, _registered) = (-1, 0, false);
         _beating = null;
+        if (world.Flaw == Flaw.DoubtForgotten)
+        {
+            _operation ??= Enter().GetEnumerator();
+        }
     }
 
     private void Write()
@@ -152,9 +159,9 @@ internal sealed class SimulatedGateway(QuorumWorld world, string name)
 
     private IEnumerable<SimulatedRound> Withdraw()
     {
-        if (_writes.Count > 0)
+        if (_writes.Count > 0 || LeavesDoubt)
         {
-            // One has begun since this was chosen.
+            // Of what has begun since this was chosen, or was cut off.
             yield break;
         }
 
@@ -176,7 +183,7 @@ internal sealed class SimulatedGateway(QuorumWorld world, string name)
     {
         var session = _session;
         var token = Math.Max(1, _sealed + (world.Random.Next(4) == 0 ? 1 : 0));
-        if (token == _entered)
+        if (token == _entered || LeavesDoubt)
         {
             yield break;
         }

@@ -25,16 +25,17 @@ internal sealed class SimulatedRound(QuorumWorld world, long generation, IEnumer
             var at = world.Random.Next(_queued.Count);
             var node = _queued[at];
             _queued.RemoveAt(at);
-            if (choice >= 4)
+            var fate = world.Random.Next(100);
+            if (fate >= 2 * world.Loss)
             {
                 _answering.Add((node, Carry(node)));
-                if (choice == 5)
+                if (fate >= 98)
                 {
                     // Once more, later.
                     world.Leave(() => Carry(node));
                 }
             }
-            else if (choice >= 2)
+            else if (fate >= world.Loss)
             {
                 world.Leave(() => Carry(node));
             }
@@ -44,7 +45,7 @@ internal sealed class SimulatedRound(QuorumWorld world, long generation, IEnumer
             var at = world.Random.Next(_answering.Count);
             var (node, answer) = _answering[at];
             _answering.RemoveAt(at);
-            if (choice > 57)
+            if (world.Random.Next(100) >= world.Loss)
             {
                 Answers[node] = answer;
             }
