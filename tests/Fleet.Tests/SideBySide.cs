@@ -1,2 +1,2 @@
-// Mostly these tests wait, for sessions to end and servers to start: one class for each store side by side.
-[assembly: CollectionBehavior(MaxParallelThreads = 5)]
+// Mostly these tests wait, for sessions to end and servers to start: all stores side by side.
+[assembly: CollectionBehavior(MaxParallelThreads = 8)]

@@ -8,7 +8,7 @@ namespace FenceGateway.Fleet.Tests;
 public sealed class StoreCallTests(ITestOutputHelper output)
 {
     private const int Resources = 1000;
-    private const int Writes = 12_000;
+    private const int Writes = 6_000;
     private const int Senders = 16;
     private const double CallsPerWrite = 0.05;
 

@@ -107,6 +107,13 @@ internal static class FleetFaults
     {
         var server = ((ZooKeeperUnderTest)world.Store).Server;
         var sessions = await ZooKeeperSessions.FindAsync(server);
+        for (var i = 0; sessions.Count != world.Gateways.Count && i < 100; i++)
+        {
+            // Of gateways that were killed not long ago.
+            await Task.Delay(TimeSpan.FromMilliseconds(100), TimeProvider.System);
+            sessions = await ZooKeeperSessions.FindAsync(server);
+        }
+
         sessions.Count.ShouldBe(world.Gateways.Count);
         await ZooKeeperSessions.ExpireAsync(server, sessions[random.Next(sessions.Count)]);
     }

@@ -18,9 +18,9 @@ internal sealed class FleetWorld : IAsyncDisposable
     /// <summary>How long a client waits for an answer; a gateway that is stopped gives none.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1.5);
 
-    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(15);
-    private static readonly TimeSpan AfterRefusal = TimeSpan.FromMilliseconds(40);
-    private static readonly TimeSpan BystanderPause = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(30);
+    private static readonly TimeSpan AfterRefusal = TimeSpan.FromMilliseconds(60);
+    private static readonly TimeSpan BystanderPause = TimeSpan.FromMilliseconds(100);
 
     private readonly SlowService _service;
     private readonly RecordingClient _client;

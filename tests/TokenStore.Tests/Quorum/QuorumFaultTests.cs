@@ -105,6 +105,7 @@ public sealed class QuorumFaultTests : IAsyncLifetime
     {
         var a = await OpenAsync();
         await a.EnterAsync("r", 5);
+        await UntilAsync(async () => await MarkAtAsync(0, "r") == 5);
         await _servers[0].KillAsync();
         (await a.EnterAsync("r", 7)).Status.ShouldBe(EnterStatus.Admitted);
         await _servers[2].RestartEmptyAsync();
