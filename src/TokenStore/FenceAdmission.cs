@@ -153,12 +153,11 @@ internal sealed class FenceAdmission(GatewaySession session, TimeProvider time, 
 
     private async ValueTask WaitAsync(Task changed, long now, long until, CancellationToken cancellationToken)
     {
-        var atMost = time.GetElapsedTime(now, until);
+        var atMost = time.Until(now, until);
         if (atMost > TimeSpan.Zero)
         {
             // A time-out is an ordinary end of this wait; the loop looks at the clock again.
-            // Timers count whole milliseconds: rounded down, a wait would spin through its last one.
-            await changed.WaitAsync(TimeSpan.FromMilliseconds(Math.Ceiling(atMost.TotalMilliseconds)), time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await changed.WaitAsync(atMost, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
 
         cancellationToken.ThrowIfCancellationRequested();

@@ -173,7 +173,7 @@ internal sealed class FenceRegistrations
 
                 if (!fence.StoreBusy && fence.Active.InFlight == 0)
                 {
-                    due = _time.GetElapsedTime(now, fence.Active.InDoubt.Max(write => write.Until));
+                    due = _time.Until(now, fence.Active.InDoubt.Max(write => write.Until));
                 }
 
                 changed = fence.ChangedLocked();

@@ -7,6 +7,11 @@ internal static class MonotonicTime
     public static long After(this TimeProvider time, TimeSpan span) =>
         time.GetTimestamp() + time.ToTicks(span);
 
+    /// <summary>From <paramref name="now"/> to <paramref name="then"/>, for a timer. These count whole milliseconds: rounded down, a wait
+    /// would spin through its last one.</summary>
+    public static TimeSpan Until(this TimeProvider time, long now, long then) =>
+        TimeSpan.FromMilliseconds(Math.Ceiling(time.GetElapsedTime(now, then).TotalMilliseconds));
+
     /// <summary>A length of time in the provider's ticks, rounded up.</summary>
     public static long ToTicks(this TimeProvider time, TimeSpan span) =>
         (long)Math.Ceiling(span.TotalSeconds * time.TimestampFrequency);

@@ -18,14 +18,17 @@ public abstract class FleetFixture : IAsyncDisposable
 
     private protected FleetFixture(Func<StoreUnderTest> make) => _make = make;
 
-    private protected static async Task<StoreUnderTest> StartAsync(Func<StoreUnderTest> make)
+    internal async Task<StoreUnderTest> StoreAsync()
     {
-        var store = make();
-        await store.StartAsync();
-        return store;
-    }
+        if (_store is null)
+        {
+            var store = _make();
+            await store.StartAsync();
+            _store = store;
+        }
 
-    internal async Task<StoreUnderTest> StoreAsync() => _store ??= await StartAsync(_make);
+        return _store;
+    }
 
     internal async Task<FleetWorld> WorldAsync(Random random) =>
         _world ??= await FleetWorld.StartAsync(random, await StoreAsync(), Gateways);

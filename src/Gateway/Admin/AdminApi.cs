@@ -3,7 +3,6 @@ using System.Text.Json.Nodes;
 using FenceGateway.Gateway.Chaos;
 using FenceGateway.Gateway.Configuration;
 using FenceGateway.Gateway.RateLimiting;
-using FenceGateway.TokenStore;
 using Yarp.ReverseProxy;
 
 namespace FenceGateway.Gateway.Admin;
@@ -12,7 +11,6 @@ namespace FenceGateway.Gateway.Admin;
 internal sealed class AdminApi(
     IConfiguration configuration,
     LastGoodConfiguration lastGood,
-    GatewaySession session,
     IProxyStateLookup proxy,
     ChaosRules chaos,
     AdminStore store,
@@ -21,7 +19,7 @@ internal sealed class AdminApi(
 {
     public void Map(IEndpointRouteBuilder endpoints)
     {
-        endpoints.MapGet("/admin/v1/version", async context => await AdminJson.WriteAsync(context, 200, await VersionAsync(context)));
+        endpoints.MapGet("/admin/v1/version", context => AdminJson.WriteAsync(context, 200, Version()));
         endpoints.MapGet("/admin/v1/config", context => AdminJson.WriteAsync(context, 200, Config()));
         endpoints.MapGet("/admin/v1/routes", context => AdminJson.WriteAsync(context, 200, Routes()));
         endpoints.MapGet("/admin/v1/store", store.ShowAsync);
@@ -34,7 +32,7 @@ internal sealed class AdminApi(
         endpoints.MapPost("/admin/v1/clusters/{cluster}/destinations/{destination}/close", clusters.CloseAsync);
     }
 
-    private async Task<JsonObject> VersionAsync(HttpContext context)
+    private JsonObject Version()
     {
         var assembly = typeof(AdminApi).Assembly;
         return new JsonObject
@@ -42,29 +40,8 @@ internal sealed class AdminApi(
             ["product"] = "FenceGateway",
             ["version"] = assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion,
             ["runtime"] = System.Runtime.InteropServices.RuntimeInformation.FrameworkDescription,
-            ["tokenStore"] = new JsonObject
-            {
-                ["provider"] = session.Info.Provider,
-                ["grade"] = session.Info.Grade.ToString(),
-                ["gradeReasons"] = new JsonArray([.. session.Info.GradeReasons.Select(reason => JsonValue.Create(reason))]),
-                ["location"] = session.Info.Location,
-                ["resources"] = await CountAsync(context),
-                ["fault"] = session.Fault,
-            },
+            ["tokenStore"] = store.DescribeStore(),
         };
-    }
-
-    /// <summary>How many resources have a mark; null while the store cannot tell.</summary>
-    private async Task<long?> CountAsync(HttpContext context)
-    {
-        try
-        {
-            return await session.CountAsync(context.RequestAborted);
-        }
-        catch (TokenStoreUnavailableException)
-        {
-            return null;
-        }
     }
 
     private JsonObject Config()

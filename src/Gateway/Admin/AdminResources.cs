@@ -8,12 +8,13 @@ namespace FenceGateway.Gateway.Admin;
 
 /// <summary>Marks and what is on its way: <c>/admin/v1/resources</c>, to look at and to change.</summary>
 internal sealed class AdminResources(
-    GatewaySession session, FenceTable table, LastGoodConfiguration configuration, TimeProvider time, ILogger<AdminResources> logger)
+    GatewaySession session, FenceTable table, FencingPolicyRegistry policies, TimeProvider time, ILogger<AdminResources> logger)
 {
     private const int DefaultLimit = 50;
     private const int MaxLimit = 1000;
 
-    /// <summary><c>GET ?prefix=…&amp;limit=…&amp;cursor=…</c>: the most recently advanced first; <c>next</c> is the next page's cursor.</summary>
+    /// <summary><c>GET ?prefix=…&amp;limit=…&amp;cursor=…</c>: the most recently advanced first; <c>next</c> is the next page's cursor,
+    /// <c>total</c>, on the first page, how many there are in all.</summary>
     public async Task ListAsync(HttpContext context)
     {
         var query = context.Request.Query;
@@ -28,8 +29,14 @@ internal sealed class AdminResources(
         var page = await session.ListAsync(new MarkQuery(query["prefix"].ToString(), cursor, (int)limit), context.RequestAborted);
         var items = new JsonArray([.. page.Select(record => (JsonNode)Describe(record))]);
         var next = page.Count == limit ? page[^1].Sequence.ToString(CultureInfo.InvariantCulture) : null;
-        var total = await session.CountAsync(context.RequestAborted);
-        await AdminJson.WriteAsync(context, 200, new JsonObject { ["resources"] = items, ["next"] = next, ["total"] = total });
+        var body = new JsonObject { ["resources"] = items, ["next"] = next };
+        if (cursor == long.MaxValue)
+        {
+            // Counting may take a store longer than a page.
+            body["total"] = await session.CountAsync(context.RequestAborted);
+        }
+
+        await AdminJson.WriteAsync(context, 200, body);
     }
 
     /// <summary><c>GET …/{key}</c>: the key as it is, slashes included.</summary>
@@ -78,7 +85,7 @@ internal sealed class AdminResources(
 
         var before = await session.FindAsync(resource, context.RequestAborted);
         var changed = await table.SetMarkAsync(
-            resource, mark, LongestHold(), change.Reason, change.Actor, CancellationToken.None);
+            resource, mark, LongestHold, change.Reason, change.Actor, CancellationToken.None);
         if (changed == OperatorStatus.Busy)
         {
             await AdminJson.WriteProblemAsync(
@@ -126,7 +133,7 @@ internal sealed class AdminResources(
 
         foreach (var writer in record.Writers)
         {
-            if (writer.EndedFor is { } endedFor && LongestHold() - endedFor is { Ticks: > 0 } left)
+            if (writer.EndedFor is { } endedFor && LongestHold - endedFor is { Ticks: > 0 } left)
             {
                 inDoubt.Add(InDoubt(writer.Token.Value, left, session.Current is { IsEndless: false } ? "session_ended" : "crash"));
             }
@@ -159,8 +166,8 @@ internal sealed class AdminResources(
         ["cause"] = cause,
     };
 
-    /// <summary>How long what a gateway that is gone has left behind may be in doubt, by the longest hold in force.</summary>
-    private TimeSpan LongestHold() => configuration.Current.LongestHold;
+    /// <summary>How long what a gateway that is gone has left behind may be in doubt: policies that are gone have sent writes too.</summary>
+    private TimeSpan LongestHold => policies.LongestInDoubtHold;
 
     private static ResourceKey? ReadKey(HttpContext context, string suffix) =>
         context.Request.RouteValues["key"] is string text

@@ -9,7 +9,8 @@ internal sealed class AdminStore(GatewaySession session, FenceTable table)
 {
     public Task ShowAsync(HttpContext context) => AdminJson.WriteAsync(context, 200, Describe());
 
-    private JsonObject Describe()
+    /// <summary>What the store is and promises.</summary>
+    public JsonObject DescribeStore()
     {
         var info = session.Info;
         return new JsonObject
@@ -20,10 +21,16 @@ internal sealed class AdminStore(GatewaySession session, FenceTable table)
             ["gradeReasons"] = new JsonArray([.. info.GradeReasons.Select(reason => JsonValue.Create(reason))]),
             ["requireGrade"] = session.RequireGrade?.ToString(),
             ["fault"] = session.Fault,
-            ["session"] = Describe(session.Current),
-            ["calls"] = session.CallCount,
-            ["registrations"] = table.CountRegistered(),
         };
+    }
+
+    private JsonObject Describe()
+    {
+        var body = DescribeStore();
+        body["session"] = Describe(session.Current);
+        body["calls"] = session.CallCount;
+        body["registrations"] = table.CountRegistered();
+        return body;
     }
 
     /// <summary>A session without an end has no time left: it lives as long as the process.</summary>

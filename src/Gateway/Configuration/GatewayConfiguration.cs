@@ -19,8 +19,4 @@ internal sealed record GatewayConfiguration(
     FrozenDictionary<string, ResiliencePolicy> ResiliencePolicies,
     FrozenDictionary<string, RateLimitPolicy> RateLimitPolicies,
     IReadOnlyList<RouteConfig> Routes,
-    IReadOnlyList<ClusterConfig> Clusters)
-{
-    /// <summary>How long writes of a gateway that is gone may hold newer tokens back at most: the longest hold of all policies.</summary>
-    public TimeSpan LongestHold => FencingPolicies.Values.Select(policy => policy.InDoubtHold).DefaultIfEmpty().Max();
-}
+    IReadOnlyList<ClusterConfig> Clusters);

@@ -48,11 +48,15 @@ internal static partial class TokenStoreRules
             var at = ConfigPath.Of(
                 GatewayOptions.Section, nameof(GatewayOptions.TokenStore), nameof(own.Replicate), nameof(replicate.Regions), name);
             CheckRegion(region, at, problems);
-            if (problems.Count == before && region.Provider is { } provider
-                && !stores.TryAdd(StoreIdentity.Of(region, provider, region.KeyPrefix ?? own.KeyPrefix), $"that of the region '{name}'"))
+            if (problems.Count > before || region.Provider is not { } provider)
             {
-                problems.Add(new(
-                    at, $"is the same store as {stores[StoreIdentity.Of(region, provider, region.KeyPrefix ?? own.KeyPrefix)]}; a region has one of its own"));
+                continue;
+            }
+
+            var identity = StoreIdentity.Of(region, provider, region.KeyPrefix ?? own.KeyPrefix);
+            if (!stores.TryAdd(identity, $"that of the region '{name}'"))
+            {
+                problems.Add(new(at, $"is the same store as {stores[identity]}; a region has one of its own"));
             }
         }
     }

@@ -15,7 +15,6 @@ using FenceGateway.Gateway.Resilience.CircuitBreaking;
 using FenceGateway.Gateway.Resilience.Retries;
 using FenceGateway.Gateway.Shutdown;
 using FenceGateway.TokenStore;
-using FenceGateway.TokenStore.Replication;
 using Yarp.ReverseProxy.Forwarder;
 
 namespace FenceGateway.Gateway.Hosting;
@@ -59,7 +58,6 @@ internal static class GatewayServices
         services.AddReplication(options.TokenStore);
         services.AddIdempotency(options);
         services.AddHostedService(provider => provider.GetRequiredService<AdminServer>());
-        services.AddReplication();
         services.AddHostedService<ConfigurationWatcher>();
         services.Configure<HostOptions>(host => host.ShutdownTimeout = options.Shutdown.Delay + options.Shutdown.Timeout);
     }
@@ -76,12 +74,6 @@ internal static class GatewayServices
         services.AddSingleton(provider => new FenceTable(
             provider.GetRequiredService<GatewaySession>(), provider.GetRequiredService<TimeProvider>(), options.MaxActiveResources,
             options.RegistrationIdle));
-    }
-
-    private static void AddReplication(this IServiceCollection services)
-    {
-        services.AddSingleton<ReplicationMetrics>();
-        services.AddHostedService<RegionReplication>();
     }
 
     private static void AddFencing(this IServiceCollection services, FencingPolicyRegistry policies)

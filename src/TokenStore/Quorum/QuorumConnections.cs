@@ -1,6 +1,5 @@
 using FenceGateway.TokenStore.Redis;
 using Microsoft.Extensions.Logging;
-using StackExchange.Redis;
 
 namespace FenceGateway.TokenStore.Quorum;
 
@@ -253,11 +252,9 @@ internal sealed class QuorumConnections : IAsyncDisposable
             return;
         }
 
-        var channel = new RedisChannel((string)_keys.Channel!, RedisChannel.PatternMode.Literal);
         try
         {
-            await link.SendAsync(
-                () => link.Client.GetSubscriber().SubscribeAsync(channel, (_, message) => Hear(node.Index, message)), cancellationToken);
+            await link.SubscribeAsync(_keys.Channel, change => Hear(node.Index, change), cancellationToken);
         }
         catch (TokenStoreUnavailableException e)
         {
@@ -266,9 +263,9 @@ internal sealed class QuorumConnections : IAsyncDisposable
         }
     }
 
-    private void Hear(int node, string? message)
+    private void Hear(int node, ResourceChange change)
     {
-        if (RedisKeys.TryReadChange(message, out var change) && _tally.Tell(node, change))
+        if (_tally.Tell(node, change))
         {
             _changed(change);
         }

@@ -39,9 +39,6 @@ internal static partial class QuorumLog
         "Quorum: no messages of node {node}: {reason}. Takeovers between gateways may wait for the next poll")]
     public static partial void NotSubscribed(ILogger logger, string node, string reason);
 
-    [LoggerMessage(2229, LogLevel.Warning, "Quorum: the mark of {resource} was set to {mark} by {actor}: {reason}")]
-    public static partial void MarkSet(ILogger logger, string resource, long mark, string actor, string reason);
-
     [LoggerMessage(2230, LogLevel.Warning, "Quorum: the grade is {grade} now: {reasons}")]
     public static partial void GradeChanged(ILogger logger, SafetyGrade grade, string reasons);
 }

@@ -137,16 +137,10 @@ public sealed class QuorumTokenStore : ITokenStore
     public ValueTask<long> CountAsync(CancellationToken cancellationToken) => Open.Resources.CountAsync(cancellationToken);
 
     /// <inheritdoc/>
-    public async ValueTask<bool> SetMarkAsync(SetMarkRequest request, CancellationToken cancellationToken)
+    public ValueTask<bool> SetMarkAsync(SetMarkRequest request, CancellationToken cancellationToken)
     {
         SetMarkRequest.ThrowIfInvalid(request);
-        if (!await Open.Operator.SetMarkAsync(request, cancellationToken))
-        {
-            return false;
-        }
-
-        QuorumLog.MarkSet(_logger, request.Resource.Value, request.Mark, request.Actor, request.Reason);
-        return true;
+        return Open.Operator.SetMarkAsync(request, cancellationToken);
     }
 
     /// <inheritdoc/>

@@ -123,11 +123,18 @@ internal sealed class RedisLink : IAsyncDisposable
         }
     }
 
-    /// <inheritdoc cref="AskAsync"/>
-    public async ValueTask SendAsync(Func<Task> send, CancellationToken cancellationToken) => await AskAsync(
+    /// <summary>Hears of changes from now on; the client subscribes again by itself whenever its connection is back.</summary>
+    /// <inheritdoc cref="RunAsync" path="/exception"/>
+    public async ValueTask SubscribeAsync(RedisValue channel, Action<ResourceChange> told, CancellationToken cancellationToken) => await AskAsync(
         async () =>
         {
-            await send();
+            await _client.GetSubscriber().SubscribeAsync(new RedisChannel((string)channel!, RedisChannel.PatternMode.Literal), (_, message) =>
+            {
+                if (RedisKeys.TryReadChange(message, out var change))
+                {
+                    told(change);
+                }
+            });
             return true;
         },
         cancellationToken);

@@ -28,9 +28,6 @@ internal static partial class RedisLog
         "Redis {location}: no messages of the channel {channel}: {reason}. Takeovers between gateways wait for the next poll")]
     public static partial void NotSubscribed(ILogger logger, string location, string channel, string reason);
 
-    [LoggerMessage(2206, LogLevel.Warning, "Redis: the mark of {resource} was set to {mark} by {actor}: {reason}")]
-    public static partial void MarkSet(ILogger logger, string resource, long mark, string actor, string reason);
-
     [LoggerMessage(2207, LogLevel.Error,
         "Redis {location}: the clock of its machine was set by about {seconds} s. Sessions end by that clock: one that ends early may "
         + "have writes on their way that nobody waits for. Let the clock be slewed, never stepped")]

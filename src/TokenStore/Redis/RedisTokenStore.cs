@@ -1,6 +1,5 @@
 using FenceGateway.Fencing;
 using Microsoft.Extensions.Logging;
-using StackExchange.Redis;
 
 namespace FenceGateway.TokenStore.Redis;
 
@@ -133,16 +132,10 @@ public sealed class RedisTokenStore : ITokenStore
     }
 
     /// <inheritdoc/>
-    public async ValueTask<bool> SetMarkAsync(SetMarkRequest request, CancellationToken cancellationToken)
+    public ValueTask<bool> SetMarkAsync(SetMarkRequest request, CancellationToken cancellationToken)
     {
         SetMarkRequest.ThrowIfInvalid(request);
-        if (!await MarkScripts.SetAsync(Link, _keys, request, cancellationToken))
-        {
-            return false;
-        }
-
-        RedisLog.MarkSet(_logger, request.Resource.Value, request.Mark, request.Actor, request.Reason);
-        return true;
+        return MarkScripts.SetAsync(Link, _keys, request, cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -204,23 +197,14 @@ public sealed class RedisTokenStore : ITokenStore
     /// <summary>Listens for changes; the client subscribes again by itself whenever its connection is back.</summary>
     private async Task SubscribeAsync(RedisLink link, CancellationToken cancellationToken)
     {
-        var channel = new RedisChannel((string)_keys.Channel!, RedisChannel.PatternMode.Literal);
         try
         {
-            await link.SendAsync(() => link.Client.GetSubscriber().SubscribeAsync(channel, (_, message) => Hear(message)), cancellationToken);
+            await link.SubscribeAsync(_keys.Channel, change => Changed?.Invoke(change), cancellationToken);
         }
         catch (TokenStoreUnavailableException e)
         {
             // Heartbeats tell of revocations as well, only later.
-            RedisLog.NotSubscribed(_logger, link.Location, channel!, e.Message);
-        }
-    }
-
-    private void Hear(string? message)
-    {
-        if (RedisKeys.TryReadChange(message, out var change))
-        {
-            Changed?.Invoke(change);
+            RedisLog.NotSubscribed(_logger, link.Location, _keys.Channel!, e.Message);
         }
     }
 }

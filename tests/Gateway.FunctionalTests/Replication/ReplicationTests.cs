@@ -46,6 +46,8 @@ public sealed class ReplicationTests : IAsyncLifetime
         (await PutAsync(west, "1", 7)).ShouldBe(HttpStatusCode.OK);
         TestContext.Current.TestOutputHelper?.WriteLine($"east: stale after {await UntilStaleAsync(east, "1", 6)}");
         (await PutAsync(east, "1", 7)).ShouldBe(HttpStatusCode.OK);
+        west.Output.Count(l => l.Contains("Replication from region east: its marks are read", StringComparison.Ordinal))
+            .ShouldBe(1, "a region is read by one loop");
     }
 
     [Fact]
