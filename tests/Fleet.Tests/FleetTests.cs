@@ -15,6 +15,9 @@ public abstract class FleetTests
     /// <summary>The step that seals, the withdrawal, the step that is admitted.</summary>
     private const int TakeoverCalls = 3;
 
+    /// <summary>Who still waits then asks again; on a machine that is busy with something else somebody may.</summary>
+    private static readonly TimeSpan AsksAgain = TimeSpan.FromMilliseconds(150);
+
     private readonly FleetFixture _fleet;
     private readonly ITestOutputHelper _output;
 
@@ -51,17 +54,21 @@ public abstract class FleetTests
         await fleet.PutAsync(1, 0, 2);
         var (before, start) = (await CallCounter.CountAsync(fleet.Gateways), TimeProvider.System.GetTimestamp());
 
+        var asked = 0;
         for (var token = 3; token < 3 + Takeovers; token++)
         {
+            var begun = TimeProvider.System.GetTimestamp();
             await fleet.PutAsync(token, 0, token);
+            asked += (int)(TimeProvider.System.GetElapsedTime(begun) / AsksAgain);
         }
 
         var each = TimeProvider.System.GetElapsedTime(start) / Takeovers;
         var heartbeats = fleet.HeartbeatsSince(start);
         var calls = await CallCounter.CountAsync(fleet.Gateways) - before;
-        _output.WriteLine($"{store.Provider}: {calls} store calls for {Takeovers} takeovers, at most {heartbeats} of them heartbeats; "
-            + $"{each.TotalMilliseconds:0.0} ms each");
-        calls.ShouldBeLessThanOrEqualTo(TakeoverCalls * Takeovers + heartbeats);
+        _output.WriteLine($"{store.Provider}: {calls} store calls for {Takeovers} takeovers, at most {heartbeats} of them heartbeats and "
+            + $"{asked} by who waited too long; {each.TotalMilliseconds:0.0} ms each");
+        asked.ShouldBeLessThan(Takeovers / 4);
+        calls.ShouldBeLessThanOrEqualTo(TakeoverCalls * Takeovers + heartbeats + asked);
         fleet.Check();
     }
 
