@@ -64,6 +64,17 @@ public sealed partial class ChildProcess : IAsyncDisposable
         return child;
     }
 
+    /// <summary>Runs a program to its end; what it printed.</summary>
+    /// <exception cref="InvalidOperationException">It failed.</exception>
+    public static async Task<string> RunAsync(string file, params IEnumerable<string> arguments)
+    {
+        await using var process = Start(file, arguments, workingDirectory: "/");
+        var code = await process.WaitForExitAsync(TimeSpan.FromMinutes(1));
+        return code == 0
+            ? string.Join('\n', process.Output)
+            : throw new InvalidOperationException($"{file} ended with {code}:\n{process.Tail()}");
+    }
+
     public void Signal(UnixSignal signal)
     {
         // A child that has exited stays a zombie until it is waited for, so its id cannot belong to somebody else yet.
@@ -99,6 +110,20 @@ public sealed partial class ChildProcess : IAsyncDisposable
         }
 
         return seen.Task.WithinLimit("a line of output", limit);
+    }
+
+    /// <summary>Waits until a server says that it serves.</summary>
+    /// <exception cref="InvalidOperationException">It ended before.</exception>
+    public async Task WaitUntilItSaysAsync(string text)
+    {
+        var ready = WaitForLineAsync(line => line.Contains(text, StringComparison.Ordinal));
+        var ended = WaitForExitAsync();
+        if (await Task.WhenAny(ready, ended) != ready)
+        {
+            throw new InvalidOperationException($"{_process.StartInfo.FileName} ended with {await ended}:\n{Tail()}");
+        }
+
+        _ = await ready;
     }
 
     /// <summary>The last lines of both streams, for a failure's message.</summary>

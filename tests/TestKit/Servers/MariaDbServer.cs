@@ -35,7 +35,7 @@ public sealed class MariaDbServer : IAsyncDisposable
         var server = new MariaDbServer(settings);
         try
         {
-            _ = await RunAsync("cp", "-a", template.File("data"), server._folder.File("data"));
+            _ = await ChildProcess.RunAsync("cp", "-a", template.File("data"), server._folder.File("data"));
             await server.LaunchAsync();
             return server;
         }
@@ -59,7 +59,7 @@ public sealed class MariaDbServer : IAsyncDisposable
     }
 
     /// <summary>Runs statements with the mariadb client as the administrator; what they printed, columns parted by tabs.</summary>
-    public async Task<string> QueryAsync(string sql, string database = "test") => await RunAsync(
+    public async Task<string> QueryAsync(string sql, string database = "test") => await ChildProcess.RunAsync(
         "mariadb", "--no-defaults", "--host=127.0.0.1", $"--port={Port}", "--user=root", "--skip-ssl", "--batch", "--skip-column-names",
         $"--database={database}", $"--execute={sql}");
 
@@ -106,14 +106,7 @@ public sealed class MariaDbServer : IAsyncDisposable
         ];
         var process = ChildProcess.Start(Tool("mariadbd"), arguments);
         _process = process;
-        var ready = process.WaitForLineAsync(static line => line.Contains("ready for connections", StringComparison.Ordinal));
-        var ended = process.WaitForExitAsync();
-        if (await Task.WhenAny(ready, ended) != ready)
-        {
-            throw new InvalidOperationException($"mariadbd ended with {await ended}:\n{process.Tail()}");
-        }
-
-        await ready;
+        await process.WaitUntilItSaysAsync("ready for connections");
     }
 
     /// <summary>The system tables take some seconds to make: they are made once and copied.</summary>
@@ -126,7 +119,7 @@ public sealed class MariaDbServer : IAsyncDisposable
             {
                 var folder = new TempFolder();
                 AppDomain.CurrentDomain.ProcessExit += (_, _) => folder.Dispose();
-                _ = await RunAsync(
+                _ = await ChildProcess.RunAsync(
                     "mariadb-install-db", ["--no-defaults", .. AsRoot(), $"--datadir={folder.File("data")}", "--innodb-log-file-size=4M",
                         "--auth-root-authentication-method=normal", "--skip-test-db"]);
                 _ = Directory.CreateDirectory(folder.File("data/test"));
@@ -143,15 +136,6 @@ public sealed class MariaDbServer : IAsyncDisposable
 
     /// <summary>Root may run it, and has to say so.</summary>
     private static string[] AsRoot() => Environment.IsPrivilegedProcess ? ["--user=root"] : [];
-
-    private static async Task<string> RunAsync(string file, params string[] arguments)
-    {
-        await using var process = ChildProcess.Start(file, arguments, workingDirectory: "/");
-        var code = await process.WaitForExitAsync(TimeSpan.FromMinutes(1));
-        return code == 0
-            ? string.Join('\n', process.Output)
-            : throw new InvalidOperationException($"{file} ended with {code}:\n{process.Tail()}");
-    }
 
     private static string Tool(string name) =>
         ((string[])["/usr/sbin", "/usr/local/sbin", "/usr/bin"]).Select(folder => Path.Combine(folder, name)).FirstOrDefault(File.Exists)

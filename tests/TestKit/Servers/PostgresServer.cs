@@ -36,7 +36,7 @@ public sealed class PostgresServer : IAsyncDisposable
     public static async Task<PostgresServer> StartAsync(params string[] settings)
     {
         var template = await TemplateAsync();
-        return await StartAsync(settings, folder => RunAsync("cp", "-a", template.File("data"), folder.File("data")));
+        return await StartAsync(settings, folder => ChildProcess.RunAsync("cp", "-a", template.File("data"), folder.File("data")));
     }
 
     /// <summary>Starts a streaming replica of this server, and waits until it serves reads.</summary>
@@ -58,7 +58,7 @@ public sealed class PostgresServer : IAsyncDisposable
     }
 
     /// <summary>Runs statements with psql as the superuser, stopping at the first that fails; what they printed, unaligned.</summary>
-    public async Task<string> QueryAsync(string sql, string database = "postgres") => await RunAsync(
+    public async Task<string> QueryAsync(string sql, string database = "postgres") => await ChildProcess.RunAsync(
         Tool("psql"), "--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1", "--host=127.0.0.1",
         $"--port={Port}", $"--username={Owner}", $"--dbname={database}", $"--command={sql}");
 
@@ -122,15 +122,7 @@ public sealed class PostgresServer : IAsyncDisposable
         var (file, arguments) = AsOwner(Tool("postgres"), ["-D", Data, .. settings.SelectMany(setting => new[] { "-c", setting })]);
         var process = ChildProcess.Start(file, arguments);
         _process = process;
-        var ready = process.WaitForLineAsync(
-            static line => line.Contains("ready to accept", StringComparison.Ordinal));
-        var ended = process.WaitForExitAsync();
-        if (await Task.WhenAny(ready, ended) != ready)
-        {
-            throw new InvalidOperationException($"postgres ended with {await ended}:\n{process.Tail()}");
-        }
-
-        await ready;
+        await process.WaitUntilItSaysAsync("ready to accept");
     }
 
     /// <summary>What initdb makes takes a second or two: it is made once and copied.</summary>
@@ -162,7 +154,7 @@ public sealed class PostgresServer : IAsyncDisposable
         var folder = new TempFolder();
         if (Environment.IsPrivilegedProcess)
         {
-            _ = await RunAsync("chown", Owner, folder.Path);
+            _ = await ChildProcess.RunAsync("chown", Owner, folder.Path);
         }
 
         return folder;
@@ -171,7 +163,7 @@ public sealed class PostgresServer : IAsyncDisposable
     private static async Task RunAsOwnerAsync(string tool, params string[] arguments)
     {
         var (file, all) = AsOwner(tool, arguments);
-        _ = await RunAsync(file, [.. all]);
+        _ = await ChildProcess.RunAsync(file, all);
     }
 
     /// <summary>PostgreSQL refuses to run as root.</summary>
@@ -179,15 +171,6 @@ public sealed class PostgresServer : IAsyncDisposable
         Environment.IsPrivilegedProcess
             ? ("setpriv", [$"--reuid={Owner}", $"--regid={Owner}", "--clear-groups", "--", tool, .. arguments])
             : (tool, arguments);
-
-    private static async Task<string> RunAsync(string file, params string[] arguments)
-    {
-        await using var process = ChildProcess.Start(file, arguments, workingDirectory: "/");
-        var code = await process.WaitForExitAsync(TimeSpan.FromMinutes(1));
-        return code == 0
-            ? string.Join('\n', process.Output)
-            : throw new InvalidOperationException($"{file} ended with {code}:\n{process.Tail()}");
-    }
 
     /// <summary>Debian keeps the server's programs out of PATH, in a folder for each version.</summary>
     private static string Tool(string name) => Directory.Exists("/usr/lib/postgresql")

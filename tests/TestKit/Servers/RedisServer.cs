@@ -132,14 +132,7 @@ public sealed class RedisServer : IAsyncDisposable
         _process = process;
 
         // Said when the log has been read and the port is open.
-        var ready = process.WaitForLineAsync(static line => line.Contains("Ready to accept connections", StringComparison.Ordinal));
-        var ended = process.WaitForExitAsync();
-        if (await Task.WhenAny(ready, ended) != ready)
-        {
-            throw new InvalidOperationException($"redis-server ended with {await ended}:\n{process.Tail()}");
-        }
-
-        await ready;
+        await process.WaitUntilItSaysAsync("Ready to accept connections");
     }
 
     private List<string> Arguments()

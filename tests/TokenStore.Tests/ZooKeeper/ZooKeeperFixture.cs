@@ -34,19 +34,8 @@ public sealed class ZooKeeperFixture : IAsyncLifetime
     /// <summary>Ends the session of a client as an administrator would: another connection with its id and password closes it.</summary>
     internal async Task ExpireAsync(ZooKeeperClient client)
     {
-        // The client comes back at once and takes the session over again: who is quicker?
-        using var limit = new CancellationTokenSource(TimeLimit.Default, TimeProvider.System);
-        while (client.IsAlive)
-        {
-            var handshake = SessionHandshake.Request(client.Session, client.LastZxid, client.Session.Timeout);
-            await using var connection = await ZooKeeperConnection.OpenAsync(
-                ("127.0.0.1", Server.Port), handshake, TimeProvider.System, _ => { }, _ => { }, limit.Token);
-            var closing = new PendingRequest<bool>(ZooKeeperRequest.CloseSession(), (_, _, _) => { });
-            _ = connection.TrySend(closing);
-            await connection.RunAsync(client.Session.Timeout, limit.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            limit.Token.ThrowIfCancellationRequested();
-            await Task.Delay(TimeSpan.FromMilliseconds(100), TimeProvider.System, limit.Token);
-        }
+        await TestKit.ZooKeeperSessions.ExpireAsync(Server, client.Session.Id);
+        await UntilAsync(() => !client.IsAlive, "the session to be over");
     }
 
     internal static Task UntilAsync(Func<bool> condition, string what) => UntilAsync(() => Task.FromResult(condition()), what);
