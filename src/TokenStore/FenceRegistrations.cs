@@ -254,8 +254,9 @@ internal sealed class FenceRegistrations
             await _session.WithdrawAsync(
                 session.Id, [.. batch.Select(next => new Registration(next.Fence.Resource, next.Registration.Sequence))]);
         }
-        catch (TokenStoreUnavailableException)
+        catch (Exception)
         {
+            // Whatever it was, the registrations may still be there; without this loop they would stay.
             done = false;
         }
 

@@ -225,7 +225,8 @@ public sealed class ResourceFence
         StoreBusy = false;
         if (done && _registered == registration)
         {
-            _registered = default;
+            // Whatever was sealed and never answered: a step that is still on its way is older than the next one, and overtaken by it.
+            (_registered, _sealed) = (default, _mark);
         }
     }
 

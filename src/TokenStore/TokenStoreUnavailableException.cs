@@ -13,6 +13,9 @@ public sealed class TokenStoreUnavailableException : Exception
     public static TokenStoreUnavailableException ForEndedSession(string session) =>
         new($"The session {session} of this gateway has ended in the token store.") { NotTaken = true, SessionEnded = true };
 
+    /// <summary>The same, of a step of which a part was sent before.</summary>
+    internal TokenStoreUnavailableException AfterAPart() => new(Message, this) { SessionEnded = SessionEnded };
+
     /// <summary>The store cannot tell.</summary>
     public TokenStoreUnavailableException()
     {

@@ -132,6 +132,12 @@ internal sealed partial class ModelSteps(ModelScope scope, bool sort = true)
             }
 
             EmitAll(mark, i, g.Step == StepKind.Enter ? Named(reply, ModelStep.Admitted) : ModelStep.Withdrawn, g.Token);
+            if (g.Step == StepKind.Withdraw)
+            {
+                // What was sealed is given up, and the fence may be forgotten: with other steps of this gateway still on their way.
+                (_next[i].Mark, _next[i].Sealed) = (0, 0);
+                EmitAll(mark, i, ModelStep.Withdrawn, 0);
+            }
         }
 
         for (var slot = 0; slot < 2; slot++)

@@ -59,7 +59,7 @@ public sealed class ProtocolModelTests(ITestOutputHelper output)
     [InlineData(ModelFlaw.LetsWritesGoOn, Sessions, 12)]
     [InlineData(ModelFlaw.NoInDoubtHold, ModelFaults.Crashes, 11)]
     [InlineData(ModelFlaw.WithdrawsWithoutSequence, Lost, 16)]
-    [InlineData(ModelFlaw.EntersWithoutSequence, Lost, 31)]
+    [InlineData(ModelFlaw.EntersWithoutSequence, Lost, 15)]
     [InlineData(ModelFlaw.ForgetsWritesWithItsOwnToken, Lost, 23)]
     internal void Protocol_WithoutOneOfItsRules_IsBroken(ModelFlaw flaw, ModelFaults faults, int steps)
     {

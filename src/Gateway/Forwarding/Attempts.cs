@@ -42,9 +42,9 @@ internal sealed class Attempts(ForwardDeadline.Pool deadlines, TimeProvider time
         state.Client = outlives ? CancellationToken.None : lifetime.RequestAborted;
         var session = request is { InFlight: true, Session: { } admittedIn } ? admittedIn.Ended : CancellationToken.None;
         state.Deadline = deadlines.Start(times?.FirstByte, Remaining(request, times, now), state.Client, session);
-        if (request is { InFlight: true, Session.IsAlive: false })
+        if (request is { InFlight: true, Session.IsAliveByEveryClock: false })
         {
-            // The process stood still between admission and here, and nobody has been told yet that the session is over.
+            // The process, or the machine, stood still between admission and here, and nobody has been told yet that the session is over.
             state.Deadline.EndSession();
         }
 

@@ -52,25 +52,26 @@ internal static class NodeMarkScripts
         return {0, ARGV[3]}
         """);
 
-    /// <summary>Answers 0, or 1 when a writer is registered or the mark was changed since it was read.</summary>
+    /// <summary>Answers 0, or 1 when a writer is registered, or the mark or the asking session's registration was changed since it was read.</summary>
     private static readonly RedisScript SetScript = NodeScript.Guarded(
         """
         -- KEYS: 1 meta, 2 resource, 3 index, 4 revoked, 5 audit
         -- ARGV: 1 store, 2 generation, 3 session, 4 mark (19 digits), 5 sequence of the mark that was read, empty for none,
         --       6 resource's name, 7 channel, 8 stamp, 9 time for people, 10 actor, 11 reason, 12 so many changes are remembered,
-        --       13 … sessions that no longer count
-        local mark, read, gone, drop, fields = '', '', {[ARGV[3]] = true}, {}, redis.call('HGETALL', KEYS[2])
-        for i = 13, #ARGV do gone[ARGV[i]] = true end
+        --       13 sequence of the session's own registration that was read, empty for none, 14 … sessions that no longer count
+        local mark, read, own, gone, drop, fields = '', '', '', {[ARGV[3]] = true}, {}, redis.call('HGETALL', KEYS[2])
+        for i = 14, #ARGV do gone[ARGV[i]] = true end
         for i = 1, #fields, 2 do
           if fields[i] == 'mark' then mark = fields[i + 1]
           elseif fields[i] == 'seq' then read = fields[i + 1]
           elseif string.sub(fields[i], 1, 2) == 'w:' then
             local writer = string.sub(fields[i], 3)
             if not gone[writer] then return {1} end
+            if writer == ARGV[3] then own = string.sub(fields[i + 1], 21, 39) end
             drop[#drop + 1] = writer
           end
         end
-        if read ~= ARGV[5] then return {1} end
+        if read ~= ARGV[5] or own ~= ARGV[13] then return {1} end
         redis.call('LPUSH', KEYS[5], cjson.encode({
           at = ARGV[9], resource = ARGV[6], before = mark, mark = ARGV[4], actor = ARGV[10], reason = ARGV[11] }))
         redis.call('LTRIM', KEYS[5], 0, ARGV[12] - 1)
@@ -146,13 +147,14 @@ internal static class NodeMarkScripts
         ]);
 
     public static ValueTask<RedisResult> SetAsync(
-        QuorumNode node, QuorumView view, SetMarkRequest request, string read, ChangeStamp stamp, IEnumerable<string> gone) =>
+        QuorumNode node, QuorumView view, SetMarkRequest request, ReadResource read, ChangeStamp stamp, IEnumerable<string> gone) =>
         node.RunAsync(
             SetScript,
             [view.Keys.Meta, view.Keys.Resource(request.Resource), view.Keys.Index, view.Keys.Revoked, view.Keys.Audit],
             [
-                view.Name, view.Generation, request.Session, RedisKeys.Digits(request.Mark), read, request.Resource.Value,
+                view.Name, view.Generation, request.Session, RedisKeys.Digits(request.Mark), read.Sequence, request.Resource.Value,
                 view.Keys.Channel, stamp.Sequence, stamp.UnixMilliseconds, request.Actor, request.Reason, AuditLength,
+                read.Registration(request.Session) is { } own ? RedisKeys.Digits(own) : "",
                 .. gone.Select(static session => (RedisValue)session),
             ]);
 

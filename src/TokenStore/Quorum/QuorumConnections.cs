@@ -76,7 +76,7 @@ internal sealed class QuorumConnections : IAsyncDisposable
     {
         await ConnectAsync(cancellationToken);
         await Task.WhenAll(_nodes.Where(static node => node.IsReachable).Select(node => InspectAsync(node, cancellationToken)));
-        using var limit = RedisLink.LimitOpening(cancellationToken);
+        using var limit = RedisLink.LimitQuestions(cancellationToken);
         var view = await _membership.FindAsync(limit.Token);
         if (_open is null || _open.View.Name != view.Name)
         {
@@ -174,8 +174,7 @@ internal sealed class QuorumConnections : IAsyncDisposable
 
             if (!node.IsChecked && node.IsReachable)
             {
-                await InspectAsync(node, _stop.Token);
-                node.IsChecked = await HealAsync(node, node.Link!, _stop.Token);
+                node.IsChecked = await InspectAsync(node, _stop.Token) && await HealAsync(node, node.Link!, _stop.Token);
             }
         }
         catch (TokenStoreUnavailableException e)
@@ -192,7 +191,7 @@ internal sealed class QuorumConnections : IAsyncDisposable
     private async Task<bool> HealAsync(QuorumNode node, RedisLink link, CancellationToken cancellationToken)
     {
         var view = _open!.View;
-        using var limit = RedisLink.LimitOpening(cancellationToken);
+        using var limit = RedisLink.LimitQuestions(cancellationToken);
         var membership = await MembershipScripts.ReadAsync(link, _keys, limit.Token);
         if (membership.Serving is { } serving && serving != view.Name)
         {
@@ -224,14 +223,16 @@ internal sealed class QuorumConnections : IAsyncDisposable
         return true;
     }
 
-    private async Task InspectAsync(QuorumNode node, CancellationToken cancellationToken)
+    /// <summary>Asks a node for its settings and listens to it; whether it answered. What is not known promises nothing.</summary>
+    private async Task<bool> InspectAsync(QuorumNode node, CancellationToken cancellationToken)
     {
-        using var limit = RedisLink.LimitOpening(cancellationToken);
+        using var limit = RedisLink.LimitQuestions(cancellationToken);
         try
         {
             var link = node.Link!;
             node.Facts = await RedisInspection.InspectAsync(link, _inspected, limit.Token);
             await ListenAsync(node, link, limit.Token);
+            return true;
         }
         catch (TokenStoreUnavailableException e)
         {
@@ -240,7 +241,9 @@ internal sealed class QuorumConnections : IAsyncDisposable
                 node.FallSilent();
             }
 
+            node.Facts = null;
             QuorumLog.NotHealed(_logger, node.Location, e.Message);
+            return false;
         }
     }
 

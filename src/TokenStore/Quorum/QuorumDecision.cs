@@ -67,6 +67,22 @@ internal static class QuorumDecision
     }
 
     /// <summary>
+    /// Registrations below <paramref name="token"/> at some nodes whose session a later step has moved up to it at another: that step told
+    /// that nothing older was on its way, so they may go wherever they still are. Sessions, and the latest sequence to remove.
+    /// </summary>
+    public static List<(string Session, long Sequence)> Superseded(long token, IReadOnlyCollection<NodeEnter> answers)
+    {
+        var writers = answers.SelectMany(static answer => answer.Writers).ToArray();
+        return
+        [
+            .. writers.Where(old => old.Token < token
+                    && Array.Exists(writers, w => w.Session == old.Session && w.Sequence > old.Sequence && w.Token >= token))
+                .GroupBy(static old => old.Session, static old => old.Sequence, StringComparer.Ordinal)
+                .Select(static group => (group.Key, group.Max())),
+        ];
+    }
+
+    /// <summary>
     /// The registrations that can count, by session: what is at a majority is at all but <see cref="MayMiss"/> of any nodes asked. Of
     /// several of one session the latest step's stands.
     /// </summary>

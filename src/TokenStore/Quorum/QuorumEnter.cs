@@ -12,27 +12,51 @@ internal sealed class QuorumEnter(
     public async ValueTask<EnterReply> RunAsync(EnterRequest request, CancellationToken cancellationToken)
     {
         HashSet<string> gone = new(StringComparer.Ordinal);
-        for (var round = 1; ; round++)
+        var sent = false;
+        try
         {
-            var stamp = stamps.Next();
-            var replies = await nodes.AskAsync(
-                (node, view) => NodeEnterScript.SendAsync(node, view, request, stamp, gone), Decided, cancellationToken);
-            var answers = Read(replies);
-            var verdict = QuorumDecision.Enter(nodes.Count, request.Token.Value, [.. answers.Values]);
-            foreach (var (node, answer) in answers)
+            for (var round = 1; ; round++)
             {
-                resources.See(node, answer.Writers, replies[0].Generation);
-            }
+                var stamp = stamps.Next();
+                var replies = await nodes.AskAsync(
+                    (node, view) => NodeEnterScript.SendAsync(node, view, request, stamp, gone), Decided, cancellationToken);
+                var answers = Read(replies);
+                var verdict = QuorumDecision.Enter(nodes.Count, request.Token.Value, [.. answers.Values]);
+                sent |= verdict.Outcome is not (QuorumOutcome.Unknown or QuorumOutcome.SessionEnded);
+                foreach (var (node, answer) in answers)
+                {
+                    resources.See(node, answer.Writers, replies[0].Generation);
+                }
 
-            // Writers that no longer count are left out, and swept, in a second round: there is nobody to ask for them in the first.
-            if (verdict.Outcome is QuorumOutcome.Admitted or QuorumOutcome.Draining && round < MaxRounds
-                && await FindGoneAsync(answers.Values, request.InDoubtHold, gone, cancellationToken))
-            {
-                continue;
-            }
+                // Writers that no longer count are left out, and swept, in a second round: there is nobody to ask for them in the first.
+                if (verdict.Outcome is QuorumOutcome.Admitted or QuorumOutcome.Draining && round < MaxRounds
+                    && (await FindGoneAsync(answers.Values, request.InDoubtHold, gone, cancellationToken)
+                        | await RemoveSupersededAsync(request, verdict, answers.Values, cancellationToken)))
+                {
+                    continue;
+                }
 
-            return await ConcludeAsync(request, verdict, answers, replies, cancellationToken);
+                return await ConcludeAsync(request, verdict, answers, replies, cancellationToken);
+            }
         }
+        catch (TokenStoreUnavailableException e) when (sent && e.NotTaken)
+        {
+            // What failed was not done; the step was.
+            throw e.AfterAPart();
+        }
+    }
+
+    /// <summary>A node that was away may still have a registration from before: who holds the token meanwhile elsewhere must not wait for it.</summary>
+    private async ValueTask<bool> RemoveSupersededAsync(
+        EnterRequest request, QuorumVerdict verdict, IReadOnlyCollection<NodeEnter> answers, CancellationToken cancellationToken)
+    {
+        if (verdict.Outcome != QuorumOutcome.Draining || QuorumDecision.Superseded(request.Token.Value, answers) is not { Count: > 0 } superseded)
+        {
+            return false;
+        }
+
+        await resources.RemoveAsync(request.Resource, superseded, cancellationToken);
+        return true;
     }
 
     private async ValueTask<EnterReply> ConcludeAsync(

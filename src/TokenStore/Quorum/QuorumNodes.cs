@@ -10,8 +10,9 @@ namespace FenceGateway.TokenStore.Quorum;
 /// <param name="Parts">The whole answer; empty when there was none.</param>
 /// <param name="Failure">Why there was none.</param>
 /// <param name="Generation">In which it was asked.</param>
+/// <param name="IsFirst">Whether it was asked for the first time in the call: else it may have done before what it did not do now.</param>
 internal readonly record struct NodeReply(
-    int Node, int Code, RedisResult[] Parts, TokenStoreUnavailableException? Failure, long Generation)
+    int Node, int Code, RedisResult[] Parts, TokenStoreUnavailableException? Failure, long Generation, bool IsFirst)
 {
     public bool IsDone => Failure is null && Code >= 0;
 }
@@ -71,7 +72,7 @@ internal sealed class QuorumNodes(IReadOnlyList<QuorumNode> nodes, QuorumView vi
         for (var round = 1; ; round++)
         {
             var asked = _view;
-            var replies = await AskOnceAsync(node => ask(node, asked), asked.Generation, enough, cancellationToken);
+            var replies = await AskOnceAsync(node => ask(node, asked), asked.Generation, round == 1, enough, cancellationToken);
             if (_view.Generation == asked.Generation || round == MaxRounds)
             {
                 return replies;
@@ -91,7 +92,7 @@ internal sealed class QuorumNodes(IReadOnlyList<QuorumNode> nodes, QuorumView vi
         return new TokenStoreUnavailableException(
             $"No majority of the {nodes.Count} nodes can tell. {string.Join(' ', reasons)}")
         {
-            NotTaken = replies.Count == nodes.Count && replies.TrueForAll(static r => r.Failure is { NotTaken: true } || r.Code < 0),
+            NotTaken = replies.Count == nodes.Count && replies.TrueForAll(static r => r.IsFirst && (r.Failure is { NotTaken: true } || r.Code < 0)),
         };
     }
 
@@ -104,13 +105,13 @@ internal sealed class QuorumNodes(IReadOnlyList<QuorumNode> nodes, QuorumView vi
     };
 
     private async Task<List<NodeReply>> AskOnceAsync(
-        Func<QuorumNode, ValueTask<RedisResult>> ask, long generation, Func<List<NodeReply>, bool>? enough,
+        Func<QuorumNode, ValueTask<RedisResult>> ask, long generation, bool isFirst, Func<List<NodeReply>, bool>? enough,
         CancellationToken cancellationToken)
     {
         var answers = Channel.CreateUnbounded<NodeReply>(new UnboundedChannelOptions { SingleReader = true });
         foreach (var node in nodes)
         {
-            _ = AnswerAsync(node, ask, generation, answers.Writer);
+            _ = AnswerAsync(node, ask, generation, isFirst, answers.Writer);
         }
 
         List<NodeReply> replies = [];
@@ -154,13 +155,13 @@ internal sealed class QuorumNodes(IReadOnlyList<QuorumNode> nodes, QuorumView vi
     }
 
     private async Task AnswerAsync(
-        QuorumNode node, Func<QuorumNode, ValueTask<RedisResult>> ask, long generation, ChannelWriter<NodeReply> answers)
+        QuorumNode node, Func<QuorumNode, ValueTask<RedisResult>> ask, long generation, bool isFirst, ChannelWriter<NodeReply> answers)
     {
         NodeReply reply;
         try
         {
             var parts = (RedisResult[])(await ask(node))!;
-            reply = new NodeReply(node.Index, (int)parts[0], parts, null, generation);
+            reply = new NodeReply(node.Index, (int)parts[0], parts, null, generation, isFirst);
             if (reply.Code == NodeScript.Outdated)
             {
                 Learn((long)parts[1]);
@@ -172,12 +173,12 @@ internal sealed class QuorumNodes(IReadOnlyList<QuorumNode> nodes, QuorumView vi
         }
         catch (TokenStoreUnavailableException e)
         {
-            reply = new NodeReply(node.Index, 0, [], e, generation);
+            reply = new NodeReply(node.Index, 0, [], e, generation, isFirst);
         }
         catch (Exception e)
         {
             // Whatever it was, this node did not tell.
-            reply = new NodeReply(node.Index, 0, [], RedisErrors.Map(e, node.Location), generation);
+            reply = new NodeReply(node.Index, 0, [], RedisErrors.Map(e, node.Location), generation, isFirst);
         }
 
         answers.TryWrite(reply);

@@ -25,11 +25,11 @@ internal sealed class QuorumOperator(
         }
 
         var lowers = request.Mark < found.Mark;
-        if (lowers && found.Sequences.Any(static sequence => sequence is null))
+        if (lowers && found.Read.Any(static read => read is null))
         {
             throw new TokenStoreUnavailableException(
                 $"To lower a mark all {nodes.Count} nodes are needed, and "
-                + $"{string.Join(", ", found.Sequences.Select((sequence, i) => sequence is null ? nodes[i].Location : "").Where(static l => l.Length > 0))} "
+                + $"{string.Join(", ", found.Read.Select((read, i) => read is null ? nodes[i].Location : "").Where(static l => l.Length > 0))} "
                 + "cannot be asked now.")
             { NotTaken = true };
         }
@@ -59,14 +59,14 @@ internal sealed class QuorumOperator(
         return left;
     }
 
-    /// <summary>Each node changes the mark only if it is still the one that was read there and nobody is registered: a newer mark is never
-    /// undone.</summary>
+    /// <summary>Each node changes the mark only if it is still the one that was read there and nobody else is registered: a newer mark is never
+    /// undone, nor a registration taken that a later step of this gateway made.</summary>
     private async ValueTask<bool> SetAsync(
         SetMarkRequest request, FoundResource found, HashSet<string> gone, int needed, CancellationToken cancellationToken)
     {
         var stamp = stamps.Next();
         var replies = await nodes.AskAsync(
-            (node, view) => found.Sequences[node.Index] is { } read
+            (node, view) => found.Read[node.Index] is { } read
                 ? NodeMarkScripts.SetAsync(node, view, request, read, stamp, gone)
                 : throw new TokenStoreUnavailableException("Not asked: what is there is not known.") { NotTaken = true },
             null, cancellationToken);

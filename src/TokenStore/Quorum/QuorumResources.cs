@@ -64,19 +64,19 @@ internal sealed class QuorumResources(QuorumNodes nodes, SessionWatch watch, Cha
             (node, view) => NodeMarkScripts.FindAsync(node, view, resource), null, cancellationToken));
         var (mark, atMark, changed) = (0L, 0, default(ChangeStamp?));
         List<IReadOnlyList<NodeWriter>> writers = [];
-        var sequences = new string?[nodes.Count];
+        var read = new ReadResource?[nodes.Count];
         foreach (var reply in replies.Where(static r => r.IsDone))
         {
-            sequences[reply.Node] = "";
             writers.Add(NodeWriter.ReadAll(reply.Parts, 4));
             See(reply.Node, writers[^1], reply.Generation);
             if (reply.Parts.Length < 4)
             {
+                read[reply.Node] = new ReadResource("", []);
                 continue;
             }
 
             var known = RedisKeys.Number((string)reply.Parts[1]!);
-            sequences[reply.Node] = (string)reply.Parts[3]!;
+            read[reply.Node] = new ReadResource((string)reply.Parts[3]!, writers[^1]);
             var stamp = new ChangeStamp((long)reply.Parts[3], (long)reply.Parts[2]);
             if (changed is null || known > mark)
             {
@@ -88,7 +88,7 @@ internal sealed class QuorumResources(QuorumNodes nodes, SessionWatch watch, Cha
             }
         }
 
-        return new FoundResource(mark, atMark, changed, QuorumDecision.Writers(nodes.Count, writers), sequences);
+        return new FoundResource(mark, atMark, changed, QuorumDecision.Writers(nodes.Count, writers), read);
     }
 
     public void See(int node, IReadOnlyList<NodeWriter> writers, long generation)
@@ -154,6 +154,16 @@ internal sealed class QuorumResources(QuorumNodes nodes, SessionWatch watch, Cha
 /// <param name="AtMark">At how many nodes.</param>
 /// <param name="Changed">When it was last changed; null for a resource that none of them knows.</param>
 /// <param name="Writers">The registrations that can count.</param>
-/// <param name="Sequences">For each node that answered the sequence of its mark, empty for none; null for those that did not.</param>
+/// <param name="Read">What each node showed; null for those that did not answer.</param>
 internal sealed record FoundResource(
-    long Mark, int AtMark, ChangeStamp? Changed, Dictionary<string, NodeWriter> Writers, IReadOnlyList<string?> Sequences);
+    long Mark, int AtMark, ChangeStamp? Changed, Dictionary<string, NodeWriter> Writers, IReadOnlyList<ReadResource?> Read);
+
+/// <summary>A resource as one node showed it.</summary>
+/// <param name="Sequence">Of the mark; empty for none.</param>
+/// <param name="Writers">The registrations.</param>
+internal sealed record ReadResource(string Sequence, IReadOnlyList<NodeWriter> Writers)
+{
+    /// <summary>The sequence of a session's registration; null for none.</summary>
+    public long? Registration(string session) =>
+        Writers.Where(w => w.Session == session).Select(static w => (long?)w.Sequence).FirstOrDefault();
+}

@@ -95,9 +95,12 @@ internal sealed class QuorumResync(QuorumNodes nodes, ILogger logger)
     {
         var token = QuorumMembership.NewSeat() + QuorumMembership.NewSeat();
         var (view, link) = (nodes.View, node.Link ?? throw Gone(node));
-        if (!await MembershipScripts.ClaimAsync(link, view.Keys, token, Claim, cancellationToken))
+        using (var limit = RedisLink.LimitQuestions(cancellationToken))
         {
-            return false;
+            if (!await MembershipScripts.ClaimAsync(link, view.Keys, token, Claim, limit.Token))
+            {
+                return false;
+            }
         }
 
         var (sources, generation) = await AdvanceAsync(node, view, cancellationToken);
@@ -110,8 +113,9 @@ internal sealed class QuorumResync(QuorumNodes nodes, ILogger logger)
             copied = Math.Max(copied, await CopyResourcesAsync(source, link, from, token, cancellationToken));
         }
 
+        using var rejoining = RedisLink.LimitQuestions(cancellationToken);
         if (!await MembershipScripts.RejoinAsync(
-            link, view.Keys, token, view.Name, generation, QuorumMembership.NewSeat(), cancellationToken))
+            link, view.Keys, token, view.Name, generation, QuorumMembership.NewSeat(), rejoining.Token))
         {
             throw ClaimLost(node);
         }
@@ -124,12 +128,14 @@ internal sealed class QuorumResync(QuorumNodes nodes, ILogger logger)
     private async Task<(List<QuorumNode> Sources, long Generation)> AdvanceAsync(
         QuorumNode node, QuorumView view, CancellationToken cancellationToken)
     {
+        using var limit = RedisLink.LimitQuestions(cancellationToken);
+
         // Read after the claim: whoever counts at this generation or a later one has not heard of the node what it has lost.
         List<(QuorumNode Node, RedisLink Link, long Generation)> others = [];
         for (var i = 0; i < nodes.Count; i++)
         {
             if (nodes[i] is { IsReachable: true, Link: { } link } other && other != node
-                && await MembershipScripts.ReadAsync(link, view.Keys, cancellationToken) is { } known && known.Serving == view.Name)
+                && await MembershipScripts.ReadAsync(link, view.Keys, limit.Token) is { } known && known.Serving == view.Name)
             {
                 others.Add((other, link, known.Generation));
             }
@@ -139,7 +145,7 @@ internal sealed class QuorumResync(QuorumNodes nodes, ILogger logger)
         List<QuorumNode> sources = [];
         foreach (var other in others)
         {
-            if (await MembershipScripts.AdvanceAsync(other.Link, view.Keys, view.Name, generation, cancellationToken))
+            if (await MembershipScripts.AdvanceAsync(other.Link, view.Keys, view.Name, generation, limit.Token))
             {
                 sources.Add(other.Node);
             }
@@ -159,7 +165,7 @@ internal sealed class QuorumResync(QuorumNodes nodes, ILogger logger)
     private static async Task CopySessionsAsync(
         QuorumNode source, RedisLink target, QuorumView view, string token, CancellationToken cancellationToken)
     {
-        var all = (RedisResult[])(await DoneAsync(source, SessionsScript, [view.Keys.Meta, view.Keys.Sessions], [view.Name, view.Generation]))[1]!;
+        var all = (RedisResult[])(await DoneAsync(source, SessionsScript, [view.Keys.Meta, view.Keys.Sessions], [view.Name, view.Generation], cancellationToken))[1]!;
         foreach (var part in all.Select(static item => (RedisValue)(string)item!).Chunk(2 * Page))
         {
             await TakeAsync(target, source, MergeSessionsScript, [view.Keys.Resync, view.Keys.Sessions], token, part, cancellationToken);
@@ -174,7 +180,7 @@ internal sealed class QuorumResync(QuorumNodes nodes, ILogger logger)
         {
             var answer = await DoneAsync(
                 source, PageScript, [view.Keys.Meta, view.Keys.Index],
-                [view.Name, view.Generation, cursor, Page, view.Keys.ResourcePrefix]);
+                [view.Name, view.Generation, cursor, Page, view.Keys.ResourcePrefix], cancellationToken);
             cursor = (string)answer[1]!;
             var page = (RedisResult[])answer[2]!;
             for (var i = 0; i + 1 < page.Length; i += 2)
@@ -198,19 +204,34 @@ internal sealed class QuorumResync(QuorumNodes nodes, ILogger logger)
     }
 
     private static async ValueTask<RedisResult[]> DoneAsync(
-        QuorumNode source, RedisScript script, RedisKey[] keys, RedisValue[] arguments)
+        QuorumNode source, RedisScript script, RedisKey[] keys, RedisValue[] arguments, CancellationToken cancellationToken)
     {
-        var parts = (RedisResult[])(await source.RunAsync(script, keys, arguments))!;
+        using var limit = RedisLink.LimitQuestions(cancellationToken);
+        var parts = (RedisResult[])(await WithinAsync(source, source.RunAsync(script, keys, arguments), limit.Token))!;
         return (int)parts[0] == 0
             ? parts
             : throw new TokenStoreUnavailableException($"Redis {source.Location} has become no source any more.");
+    }
+
+    /// <summary>A source that stops in the middle ends this attempt, not the looking after all nodes.</summary>
+    private static async ValueTask<RedisResult> WithinAsync(QuorumNode source, ValueTask<RedisResult> call, CancellationToken limit)
+    {
+        try
+        {
+            return await call.AsTask().WaitAsync(limit);
+        }
+        catch (OperationCanceledException e)
+        {
+            throw new TokenStoreUnavailableException($"Redis {source.Location} stopped answering while it was copied from.", e);
+        }
     }
 
     private static async ValueTask TakeAsync(
         RedisLink target, QuorumNode source, RedisScript script, RedisKey[] keys, string token, RedisValue[] what,
         CancellationToken cancellationToken)
     {
-        var taken = await target.RunAsync(script, keys, [token, (long)Claim.TotalMilliseconds, .. what], cancellationToken);
+        using var limit = RedisLink.LimitQuestions(cancellationToken);
+        var taken = await target.RunAsync(script, keys, [token, (long)Claim.TotalMilliseconds, .. what], limit.Token);
         if ((int)taken != 1)
         {
             throw ClaimLost(source);

@@ -11,7 +11,7 @@ namespace FenceGateway.TokenStore.Redis;
 internal sealed class RedisLink : IAsyncDisposable
 {
     /// <summary>What is asked of a server when it is opened: a few quick questions.</summary>
-    private static readonly TimeSpan LongestOpening = TimeSpan.FromSeconds(1.5);
+    private static readonly TimeSpan LongestQuestions = TimeSpan.FromSeconds(1.5);
 
     private readonly ConnectionMultiplexer _client;
     private readonly IDatabase _database;
@@ -48,10 +48,10 @@ internal sealed class RedisLink : IAsyncDisposable
     public string? Fault => _client.IsConnected ? null : $"Redis {Location} cannot be reached.";
 
     /// <summary>For the questions to a server that is connected: one that stops just then does not keep whoever waits to try anew.</summary>
-    public static CancellationTokenSource LimitOpening(CancellationToken cancellationToken)
+    public static CancellationTokenSource LimitQuestions(CancellationToken cancellationToken)
     {
         var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        limit.CancelAfter(LongestOpening);
+        limit.CancelAfter(LongestQuestions);
         return limit;
     }
 

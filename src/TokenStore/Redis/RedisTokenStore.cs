@@ -160,7 +160,7 @@ public sealed class RedisTokenStore : ITokenStore
         var link = await RedisLink.ConnectAsync(settings, _logger, cancellationToken);
         try
         {
-            using var limit = RedisLink.LimitOpening(cancellationToken);
+            using var limit = RedisLink.LimitQuestions(cancellationToken);
             var facts = await RedisInspection.InspectAsync(link, _keys, limit.Token);
             var (epoch, changes, created) = await OpeningScript.RunAsync(link, _keys, limit.Token);
             await SubscribeAsync(link, limit.Token);

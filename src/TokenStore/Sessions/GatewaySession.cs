@@ -252,7 +252,7 @@ public sealed class GatewaySession : IAsyncDisposable
             return;
         }
 
-        var sentAt = _time.GetTimestamp();
+        var sent = SessionMoment.Now(_time);
         var heartbeat = await _calls.ProbeAsync(
             StoreOperation.Heartbeat, session.Id, static (store, id, token) => store.HeartbeatAsync(id, token), _stop.Token);
         if (!heartbeat.Alive)
@@ -261,7 +261,7 @@ public sealed class GatewaySession : IAsyncDisposable
             return;
         }
 
-        if (session.TryExtend(ValidUntil(sentAt)))
+        if (session.TryExtend(sent))
         {
             EndIfDue();
         }
@@ -291,13 +291,13 @@ public sealed class GatewaySession : IAsyncDisposable
         }
 
         var id = NewId();
-        var sentAt = _time.GetTimestamp();
+        var sent = SessionMoment.Now(_time);
         var timeToLive = await _calls.ProbeAsync(
             StoreOperation.StartSession, (id, _options.TimeToLive),
             static (store, a, token) => store.StartSessionAsync(a.id, a.TimeToLive, token), cancellationToken);
         _timeToLive = timeToLive;
         _calls.IsLocal = timeToLive == Timeout.InfiniteTimeSpan;
-        _current = new StoreSession(id, _time, _calls.IsLocal ? null : ValidUntil(sentAt));
+        _current = new StoreSession(id, _time, sent, _calls.IsLocal ? timeToLive : timeToLive - timeToLive / MarginPart);
         _fault = null;
         _metrics.SessionStarted();
         SessionLog.Started(_logger, id, Info.Provider, Info.Location, Info.Grade, timeToLive);
@@ -336,9 +336,6 @@ public sealed class GatewaySession : IAsyncDisposable
             return true;
         },
         CancellationToken.None);
-
-    private long ValidUntil(long sentAt) =>
-        sentAt + (long)((_timeToLive - _timeToLive / MarginPart).TotalSeconds * _time.TimestampFrequency);
 
     /// <summary>Ends the session if its time has passed, else sets the timer to when it will have.</summary>
     private void EndIfDue()

@@ -9,14 +9,22 @@ public sealed class StoreSession
     private const long Forever = long.MaxValue;
     private readonly CancellationTokenSource? _ended;
     private readonly TimeProvider _time;
-    private long _validUntil;
+    private readonly TimeSpan _life;
+    private long _validUntil = Forever;
+    private long _validUntilUtc = Forever;
 
-    internal StoreSession(string id, TimeProvider time, long? validUntil)
+    /// <param name="id">Its name in the store.</param>
+    /// <param name="time">Its clocks judge the session.</param>
+    /// <param name="sent">When the store was asked for it.</param>
+    /// <param name="life">How long it lives after the last heartbeat that got through; infinite for as long as the process.</param>
+    internal StoreSession(string id, TimeProvider time, SessionMoment sent, TimeSpan life)
     {
-        Id = id;
-        _time = time;
-        _validUntil = validUntil ?? Forever;
-        _ended = validUntil is null ? null : new CancellationTokenSource();
+        (Id, _time, _life) = (id, time, life);
+        _ended = life == Timeout.InfiniteTimeSpan ? null : new CancellationTokenSource();
+        if (!IsEndless)
+        {
+            (_validUntil, _validUntilUtc) = (sent.Ticks + time.ToTicks(life), sent.UtcTicks + life.Ticks);
+        }
     }
 
     /// <summary>Its name in the store.</summary>
@@ -38,6 +46,11 @@ public sealed class StoreSession
         }
     }
 
+    /// <summary>Whether it lives by the clock of the day too, at which a write is looked at last: the monotonic clock stands still while the
+    /// machine is suspended, and the store's does not. A step forward refuses until the next heartbeat; a step back changes nothing.</summary>
+    public bool IsAliveByEveryClock =>
+        IsAlive && (Volatile.Read(ref _validUntilUtc) is var until && (until == Forever || _time.GetUtcNow().UtcTicks < until));
+
     /// <summary>How much longer it lives without another heartbeat; null for as long as the process.</summary>
     public TimeSpan? Remaining
     {
@@ -49,8 +62,8 @@ public sealed class StoreSession
         }
     }
 
-    /// <summary>A heartbeat got through. False when it came too late: what has ended stays so.</summary>
-    internal bool TryExtend(long validUntil)
+    /// <summary>A heartbeat that was sent at <paramref name="sent"/> got through. False when it came too late: what has ended stays so.</summary>
+    internal bool TryExtend(SessionMoment sent)
     {
         while (true)
         {
@@ -60,8 +73,9 @@ public sealed class StoreSession
                 return until == Forever;
             }
 
-            if (Interlocked.CompareExchange(ref _validUntil, validUntil, until) == until)
+            if (Interlocked.CompareExchange(ref _validUntil, sent.Ticks + _time.ToTicks(_life), until) == until)
             {
+                Volatile.Write(ref _validUntilUtc, sent.UtcTicks + _life.Ticks);
                 return true;
             }
         }
@@ -73,4 +87,12 @@ public sealed class StoreSession
         Volatile.Write(ref _validUntil, 0);
         _ended?.Cancel();
     }
+}
+
+/// <summary>A moment by both clocks of a process.</summary>
+/// <param name="Ticks">Of the monotonic one, in its own ticks.</param>
+/// <param name="UtcTicks">Of that of the day, in 100 ns.</param>
+internal readonly record struct SessionMoment(long Ticks, long UtcTicks)
+{
+    public static SessionMoment Now(TimeProvider time) => new(time.GetTimestamp(), time.GetUtcNow().UtcTicks);
 }

@@ -49,7 +49,10 @@ public sealed class ManualTimeProvider(DateTimeOffset start) : TimeProvider
         }
     }
 
-    public override DateTimeOffset GetUtcNow() => start + TimeSpan.FromTicks(GetTimestamp());
+    /// <summary>By how much the clock of the day has been set forward, or has gone on while the machine was suspended.</summary>
+    public TimeSpan DayShift { get; set; }
+
+    public override DateTimeOffset GetUtcNow() => start + DayShift + TimeSpan.FromTicks(GetTimestamp());
 
     public override long GetTimestamp() => Interlocked.Read(ref _now);
 

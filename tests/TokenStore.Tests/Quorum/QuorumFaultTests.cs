@@ -213,6 +213,28 @@ public sealed class QuorumFaultTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task EnterAsync_NodeWithAnOlderRegistrationIsBack_TheSameTokenElsewhereDoesNotWait()
+    {
+        var (a, b) = (await OpenAsync(), await OpenAsync());
+        await a.EnterAsync("r", 5);
+        await UntilAsync(async () => await MarkAtAsync(2, "r") == 5);
+        await _servers[2].KillAsync();
+        (await a.EnterAsync("r", 7)).Status.ShouldBe(EnterStatus.Admitted);
+        await _servers[2].RestartAsync();
+        await UntilAsync(async () =>
+        {
+            _ = await a.HeartbeatAsync();
+            return await ServesAsync(2);
+        });
+        await _servers[0].KillAsync();
+
+        EnterReply reply = default;
+        await UntilAsync(async () => (reply = await b.EnterAsync("r", 7)).Status != EnterStatus.Stale);
+
+        reply.ShouldBe(new EnterReply(EnterStatus.Admitted, new FencingToken(7)));
+    }
+
+    [Fact]
     public async Task HeartbeatAsync_SessionLostAtOneNode_LivesOnAndJoinsItAgain()
     {
         var (a, b) = (await OpenAsync(), await OpenAsync());

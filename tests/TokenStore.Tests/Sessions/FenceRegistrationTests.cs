@@ -250,6 +250,13 @@ public sealed class FenceRegistrationTests : IAsyncDisposable
         FenceTable.TryAdmit(_fence, new(33), isWrite: true, out _).ShouldBeFalse();
         _time.Advance(Idle);
         await EventuallyAsync(() => _store.Withdrawn.Count == 1, "it may be registered");
+        await EventuallyAsync(
+            () =>
+            {
+                _time.Advance(Idle);
+                return !ReferenceEquals(_table.Get("orders/1"), _fence);
+            },
+            "nothing is left to remember");
     }
 
     [Fact]

@@ -31,6 +31,20 @@ public sealed class GatewaySessionTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task IsAliveByEveryClock_MachineWasSuspended_IsFalseUntilAHeartbeatIsAnswered()
+    {
+        await using var session = TestSession.Open(_store, _time);
+        session.Current!.IsAliveByEveryClock.ShouldBeTrue();
+        _time.DayShift = -TimeToLive;
+        session.Current.IsAliveByEveryClock.ShouldBeTrue("a clock that is set back is not believed");
+        _time.DayShift = TimeToLive - Margin;
+        session.Current.IsAlive.ShouldBeTrue("the monotonic clock stood still");
+        session.Current.IsAliveByEveryClock.ShouldBeFalse();
+        await BeatAsync();
+        await EventuallyAsync(() => session.Current.IsAliveByEveryClock, "the next heartbeat");
+    }
+
+    [Fact]
     public async Task Heartbeat_Answered_ProlongsFromWhenItWasSent()
     {
         var answer = new TaskCompletionSource<Heartbeat>();

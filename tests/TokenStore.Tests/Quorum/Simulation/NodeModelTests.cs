@@ -101,6 +101,41 @@ public sealed class NodeModelTests(QuorumFixture servers) : IClassFixture<Quorum
         (await node.Link!.Database.KeyExistsAsync(keys.Sessions)).ShouldBeFalse();
     }
 
+    /// <summary>It was given up, and is carried out after a step of the same session with the same mark: that step's registration stands.</summary>
+    [Fact]
+    public async Task SetMark_CarriedOutAfterALaterStepOfItsSession_ChangesNothing()
+    {
+        var settings = RedisLinkSettings.Read(servers.Servers[0].Configuration, null, null);
+        await using var node = new QuorumNode(0, settings, NullLogger.Instance);
+        await node.ConnectAsync();
+        var view = await ServeAsync(node, $"t{Guid.NewGuid():N}"[..32]);
+        await RunAsync(NodeSessionScripts.StartAsync(node, view, "a", NodeModel.TimeToLive, 0));
+        await EnterAsync(1);
+        await RunAsync(NodeMarkScripts.WithdrawAsync(node, view, "a", [new Registration(Resource, 1)]));
+        var read = await ReadAsync();
+        read.Registration("a").ShouldBeNull();
+        await EnterAsync(2);
+
+        (await SetAsync(read)).ShouldBe(1);
+        var now = await ReadAsync();
+        now.ShouldSatisfyAllConditions(() => now.Registration("a").ShouldBe(2), () => now.Sequence.ShouldBe(read.Sequence));
+        (await SetAsync(now)).ShouldBe(0);
+        (await ReadAsync()).Registration("a").ShouldBeNull();
+
+        Task EnterAsync(long sequence) => RunAsync(NodeEnterScript.SendAsync(
+            node, view, new EnterRequest("a", Resource, new FencingToken(40), new FencingToken(40), sequence, TimeSpan.Zero),
+            new ChangeStamp(sequence, sequence), []));
+
+        async Task<ReadResource> ReadAsync()
+        {
+            var parts = await RunAsync(NodeMarkScripts.FindAsync(node, view, Resource));
+            return new ReadResource((string)parts[3]!, NodeWriter.ReadAll(parts, 4));
+        }
+
+        async Task<int> SetAsync(ReadResource asRead) => (int)(await RunAsync(NodeMarkScripts.SetAsync(
+            node, view, new SetMarkRequest("a", Resource, 33, TimeSpan.Zero, "test", "test"), asRead, new ChangeStamp(9, 9), [])))[0];
+    }
+
     private static async Task<QuorumView> ServeAsync(QuorumNode node, string prefix)
     {
         var keys = new QuorumKeys(prefix);

@@ -20,17 +20,19 @@ public sealed class QuorumSimulationTests(ITestOutputHelper output)
     [InlineData(5, 3)]
     public void Run_OfTheProtocol_NeverAdmitsTwoTokensNorGoesBack(int nodes, int gateways) => new RandomSeed().Run(random =>
     {
-        var (admissions, losses, resyncs) = (0L, 0, 0);
+        var (admissions, losses, resyncs, superseded) = (0L, 0, 0, 0);
         for (var steps = 0L; steps < Steps; steps += StepsOfAWorld)
         {
             var world = new QuorumWorld(nodes, gateways, Flaw.None, random);
             world.Run(StepsOfAWorld);
-            (admissions, losses, resyncs) = (admissions + world.Admissions, losses + world.Losses, resyncs + world.Resyncs);
+            (admissions, losses) = (admissions + world.Admissions, losses + world.Losses);
+            (resyncs, superseded) = (resyncs + world.Resyncs, superseded + world.Superseded);
         }
 
-        output.WriteLine($"{admissions} admissions, {losses} losses, {resyncs} resyncs");
+        output.WriteLine($"{admissions} admissions, {losses} losses, {resyncs} resyncs, {superseded} superseded");
         admissions.ShouldBeGreaterThan(100);
         resyncs.ShouldBeGreaterThan(3);
+        superseded.ShouldBeGreaterThan(3);
     });
 
     [Theory]

@@ -58,6 +58,9 @@ internal sealed class QuorumWorld(int nodeCount, int gateways, Flaw flaw, Random
 
     public int Resyncs { get; set; }
 
+    /// <summary>Registrations that were removed because a later step of their session had moved them up elsewhere.</summary>
+    public int Superseded { get; set; }
+
     public int Losses { get; private set; }
 
     public void Run(long steps)

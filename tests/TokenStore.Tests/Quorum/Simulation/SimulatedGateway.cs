@@ -225,6 +225,24 @@ internal sealed class SimulatedGateway(QuorumWorld world, string name)
                 }
             }
 
+            if (verdict.Outcome == QuorumOutcome.Draining && rounds < 2
+                && QuorumDecision.Superseded(token, [.. answers.Values]) is { Count: > 0 } superseded)
+            {
+                world.Superseded += superseded.Count;
+                var removal = Ask(All, node =>
+                {
+                    superseded.ForEach(s => node.Withdraw(s.Session, s.Sequence));
+                    return true;
+                });
+                yield return removal;
+                if (!Counts(removal) || removal.Answers.Values.Count(static a => a is true) < world.Majority)
+                {
+                    yield break;
+                }
+
+                continue;
+            }
+
             if (gone.Count > before)
             {
                 continue;
