@@ -119,7 +119,7 @@ public sealed class MemoryMarks
             IndexLocked(resource, request.Session);
             notify = step.Notify;
             reply = new EnterReply(
-                step.Status, new FencingToken(state.Mark), _clock.GetElapsedTime(0, step.HeldFor), step.HeldElsewhere);
+                step.Status, new FencingToken(state.Mark), _clock.ToSpan(step.HeldFor), step.HeldElsewhere);
         }
 
         if (notify)
