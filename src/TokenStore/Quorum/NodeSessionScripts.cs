@@ -67,8 +67,7 @@ internal static class NodeSessionScripts
         return {0}
         """);
 
-    /// <summary>An hour more than the longest hold.</summary>
-    private static readonly RedisValue Remembered = (long)TimeSpan.FromHours(25).TotalMilliseconds;
+    private static readonly RedisValue Remembered = (long)EnterRequest.EndedIsKept.TotalMilliseconds;
 
     public static ValueTask<RedisResult> StartAsync(QuorumNode node, QuorumView view, string session, TimeSpan timeToLive, long beat) =>
         node.RunAsync(
