@@ -6,7 +6,8 @@ namespace FenceGateway.TokenStore;
 /// <param name="Drain">Whether a newer token waits for older writes (R4); otherwise it only seals.</param>
 /// <param name="DrainTimeout">How long one request waits for older writes, at most; 0 to 10 minutes, 0 does not wait. For
 /// the store it waits at least 5 s.</param>
-/// <param name="InDoubtHold">How long a write whose end is unknown holds newer tokens back; not negative.</param>
+/// <param name="InDoubtHold">How long a write whose end is unknown holds newer tokens back; 0 to
+/// <see cref="EnterRequest.LongestHold"/>.</param>
 /// <param name="AdvanceOnSuccess">Whether the mark advances only by <see cref="FenceTable.AdvanceAsync"/>, without a barrier.</param>
 public sealed record AdmissionRules(bool Drain, TimeSpan DrainTimeout, TimeSpan InDoubtHold, bool AdvanceOnSuccess = false)
 {

@@ -9,20 +9,38 @@ namespace FenceGateway.TokenStore;
 /// <param name="Oldest">The lowest token that this gateway still has in flight or in doubt there, else <paramref name="Token"/>.</param>
 /// <param name="Sequence">Grows with every step of this gateway, over all resources; from 1. A step that is carried out late, after
 /// a later one of the same session, changes nothing.</param>
-/// <param name="InDoubtHold">How long writes of a session that ended hold newer tokens back; 0 to 24 hours.</param>
+/// <param name="InDoubtHold">How long writes of a session that ended hold newer tokens back; 0 to
+/// <see cref="LongestHold"/>.</param>
 public readonly record struct EnterRequest(
     string Session, ResourceKey Resource, FencingToken Token, FencingToken Oldest, long Sequence, TimeSpan InDoubtHold)
 {
+    /// <summary>The longest hold: 24 hours. A store may forget that a session has ended some time after that.</summary>
+    public static readonly TimeSpan LongestHold = TimeSpan.FromHours(24);
+
+    /// <summary>How long a store remembers that a session has ended: longer than any hold.</summary>
+    internal static readonly TimeSpan EndedIsKept = LongestHold + TimeSpan.FromHours(1);
+
     /// <summary>Refuses a request that no caller may make.</summary>
-    /// <exception cref="ArgumentException">It lacks something, or the oldest token is above the token.</exception>
+    /// <exception cref="ArgumentException">It lacks something, the oldest token is above the token, or the hold is out of its
+    /// bounds.</exception>
     public static void ThrowIfInvalid(in EnterRequest request)
     {
         if (request.Session is null || request.Resource.Value is null || request.Oldest.Value < 1
-            || request.Token.Value < request.Oldest.Value || request.InDoubtHold < TimeSpan.Zero)
+            || request.Token.Value < request.Oldest.Value)
         {
             throw new ArgumentException(
-                "A request needs a session, a resource, a token, an oldest token not above it, and a hold that is not negative.",
-                nameof(request));
+                "A request needs a session, a resource, a token, and an oldest token not above it.", nameof(request));
+        }
+
+        ThrowIfInvalid(request.InDoubtHold, nameof(request));
+    }
+
+    internal static void ThrowIfInvalid(TimeSpan inDoubtHold, string parameter)
+    {
+        if (inDoubtHold < TimeSpan.Zero || inDoubtHold > LongestHold)
+        {
+            throw new ArgumentOutOfRangeException(
+                parameter, inDoubtHold, $"The hold of writes in doubt is 0 to {LongestHold.TotalHours} hours.");
         }
     }
 }

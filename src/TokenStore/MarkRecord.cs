@@ -39,7 +39,7 @@ public readonly record struct MarkQuery(string Prefix, long Before, int Limit)
 /// <param name="Session">The session of the gateway that asks; it has nothing in flight at the resource.</param>
 /// <param name="Resource">The resource; need not be known yet.</param>
 /// <param name="Mark">The new mark, 0 … 2^63−1; 0 forgets every token seen.</param>
-/// <param name="InDoubtHold">How long writes of a session that ended count.</param>
+/// <param name="InDoubtHold">How long writes of a session that ended count; 0 to <see cref="EnterRequest.LongestHold"/>.</param>
 /// <param name="Reason">Why, in the operator's words; at most <see cref="MaxTextLength"/> characters.</param>
 /// <param name="Actor">Who, as far as known; at most <see cref="MaxTextLength"/> characters.</param>
 public sealed record SetMarkRequest(
@@ -49,7 +49,7 @@ public sealed record SetMarkRequest(
     public const int MaxTextLength = 1024;
 
     /// <summary>Refuses a request that no caller may make.</summary>
-    /// <exception cref="ArgumentException">The mark is negative, or a text too long.</exception>
+    /// <exception cref="ArgumentException">The mark is negative, the hold out of its bounds, or a text too long.</exception>
     public static void ThrowIfInvalid(SetMarkRequest request)
     {
         ArgumentNullException.ThrowIfNull(request);
@@ -58,5 +58,7 @@ public sealed record SetMarkRequest(
         {
             throw new ArgumentException("A mark is 0 or greater, reason and actor have a bounded length.", nameof(request));
         }
+
+        EnterRequest.ThrowIfInvalid(request.InDoubtHold, nameof(request));
     }
 }

@@ -15,4 +15,8 @@ internal static class MonotonicTime
     /// <summary>A length of time in the provider's ticks, rounded up.</summary>
     public static long ToTicks(this TimeProvider time, TimeSpan span) =>
         (long)Math.Ceiling(span.TotalSeconds * time.TimestampFrequency);
+
+    /// <summary>A length of time of so many of the provider's ticks, rounded up: what is not over yet is never zero.</summary>
+    public static TimeSpan ToSpan(this TimeProvider time, long ticks) =>
+        new((long)Math.Ceiling(ticks * (TimeSpan.TicksPerSecond / (double)time.TimestampFrequency)));
 }

@@ -184,6 +184,17 @@ public abstract class TokenStoreConformance<TStore> : IAsyncLifetime
     public async Task EnterAsync_NoToken_IsRefusedAsACallersMistake() =>
         await Should.ThrowAsync<ArgumentException>(async () => await Store.EnterAsync(default, default));
 
+    [Theory]
+    [InlineData(-1)]
+    [InlineData(TimeSpan.TicksPerDay + 1)]
+    public async Task EnterAsync_HoldOutOfBounds_IsRefusedAndChangesNothing(long hold)
+    {
+        var refused = await Should.ThrowAsync<ArgumentException>(() => Gateway.EnterAsync("a", 5, hold: TimeSpan.FromTicks(hold)));
+        refused.Message.ShouldContain("0 to 24 hours");
+        (await Gateway.FindAsync("a")).ShouldBeNull();
+        (await Gateway.EnterAsync("a", 5, hold: EnterRequest.LongestHold)).Status.ShouldBe(EnterStatus.Admitted);
+    }
+
     [Fact]
     public async Task EnterAsync_SessionThatNeverWas_IsRefusedAndChangesNothing()
     {
@@ -269,6 +280,17 @@ public abstract class TokenStoreConformance<TStore> : IAsyncLifetime
         await Should.ThrowAsync<ArgumentException>(
             () => Gateway.SetMarkAsync("a", 1, reason: new string('x', SetMarkRequest.MaxTextLength + 1)));
         (await Gateway.SetMarkAsync("a", 1, reason: new string('é', SetMarkRequest.MaxTextLength))).ShouldBeTrue();
+    }
+
+    [Theory]
+    [InlineData(-1)]
+    [InlineData(TimeSpan.TicksPerDay + 1)]
+    public async Task SetMarkAsync_HoldOutOfBounds_IsRefusedAndChangesNothing(long hold)
+    {
+        var refused = await Should.ThrowAsync<ArgumentException>(() => Gateway.SetMarkAsync("a", 5, TimeSpan.FromTicks(hold)));
+        refused.Message.ShouldContain("0 to 24 hours");
+        (await Gateway.FindAsync("a")).ShouldBeNull();
+        (await Gateway.SetMarkAsync("a", 5, EnterRequest.LongestHold)).ShouldBeTrue();
     }
 
     [Fact]

@@ -8,84 +8,62 @@ namespace FenceGateway.TokenStore.Etcd;
 /// <param name="AsksSessions">Whether others are registered: whether they live is asked in the same step.</param>
 internal sealed record EtcdStep(EtcdResource After, EnterReply Reply, bool AsksSessions);
 
-/// <summary>The decisions, pure. What they rest on is compared by etcd in the step that applies them.</summary>
+/// <summary>
+/// The decisions, each a step of the pure state machine with the ends of sessions that this process knows of. What they rest on is
+/// compared by etcd in the step that applies them.
+/// </summary>
 internal static class EtcdEnter
 {
-    public static EtcdStep Decide(EtcdResource before, EnterRequest request, Func<string, TimeSpan?> goneFor, DateTimeOffset now)
+    public static EtcdStep Decide(EtcdResource before, EnterRequest request, EtcdSessions sessions, TimeProvider clock)
     {
-        var own = before.WriterOf(request.Session);
-        if (request.Token.Value < before.Mark)
-        {
-            return new EtcdStep(before, new EnterReply(EnterStatus.Stale, new FencingToken(before.Mark)), false);
-        }
-
-        if (own is not null && own.Sequence > request.Sequence)
-        {
-            // A later Enter of this gateway was faster: this one comes too late to say anything.
-            var mark = new FencingToken(Math.Max(before.Mark, own.Token));
-            return new EtcdStep(before, new EnterReply(EnterStatus.Draining, mark, HeldElsewhere: true), false);
-        }
-
-        List<EtcdWriter> writers = [];
-        var (lowest, heldElsewhere, retryAfter) = (FenceRule.None, false, TimeSpan.Zero);
-        foreach (var writer in before.Writers)
-        {
-            if (writer.Session == request.Session)
-            {
-                continue;
-            }
-
-            var gone = goneFor(writer.Session);
-            if (gone >= request.InDoubtHold)
-            {
-                continue;
-            }
-
-            writers.Add(writer);
-            lowest = Math.Min(lowest, writer.Token);
-            if (writer.Token < request.Token.Value)
-            {
-                heldElsewhere |= gone is null;
-                retryAfter = gone is { } g && request.InDoubtHold - g > retryAfter ? request.InDoubtHold - g : retryAfter;
-            }
-        }
-
-        var asksSessions = writers.Count > 0;
-        var status = FenceRule.Enter(before.Mark, request.Token.Value, Math.Min(request.Oldest.Value, lowest));
-        if (status == EnterStatus.Admitted)
-        {
-            writers.Add(new EtcdWriter(request.Session, request.Token.Value, request.Sequence));
-        }
-        else if (request.Oldest < request.Token)
-        {
-            writers.Add(new EtcdWriter(request.Session, request.Oldest.Value, request.Sequence));
-        }
-        else if (own?.Token == request.Token.Value)
-        {
-            // With nothing older on its way, the session may still have writes with this very token.
-            writers.Add(own with { Sequence = request.Sequence });
-        }
-
+        var state = Restore(before, request.Session, sessions);
+        var step = state.Enter(
+            request.Session, request.Token.Value, request.Oldest.Value, request.Sequence,
+            clock.ToTicks(request.InDoubtHold), clock.GetTimestamp());
         var after = before with
         {
-            Mark = request.Token.Value,
-            AdvancedAt = request.Token.Value == before.Mark ? before.AdvancedAt : now,
-            Writers = writers.SequenceEqual(before.Writers) ? before.Writers : writers,
+            Mark = state.Mark,
+            AdvancedAt = state.Mark == before.Mark ? before.AdvancedAt : clock.GetUtcNow(),
+            Writers = WritersOf(state, before),
         };
-        return new EtcdStep(after, new EnterReply(status, request.Token, retryAfter, heldElsewhere), asksSessions);
+        // The writers may have been heard of before the mark, which is 0 then: etcd refuses that step, but it has to be one.
+        var mark = Math.Max(state.Mark, after.WriterOf(request.Session)?.Token ?? 0);
+        var reply = new EnterReply(step.Status, new FencingToken(mark), clock.ToSpan(step.HeldFor), step.HeldElsewhere);
+        // A stale token is refused whoever lives.
+        var asksSessions = step.Status != EnterStatus.Stale && after.Writers.Any(w => w.Session != request.Session);
+        return new EtcdStep(after, reply, asksSessions);
     }
 
-    /// <summary>The resource without the registration of a session, unless a later one than <paramref name="sequence"/> is stored.</summary>
-    public static EtcdResource Withdraw(EtcdResource before, string session, long sequence) =>
-        before.WriterOf(session) is { } own && own.Sequence <= sequence
-            ? before with { Writers = [.. before.Writers.Where(w => w != own)] }
-            : before;
+    /// <summary>The resource without the registration of a session; itself where there is none, or only a later one than
+    /// <paramref name="sequence"/>.</summary>
+    public static EtcdResource Withdraw(EtcdResource before, string session, long sequence)
+    {
+        var state = ResourceState.Restore(before.Mark, before.Writers.Select(w => Registered(w, endedAt: null)));
+        _ = state.Withdraw(session, sequence);
+        var writers = WritersOf(state, before);
+        return ReferenceEquals(writers, before.Writers) ? before : before with { Writers = writers };
+    }
 
     /// <summary>The resource with an operator's mark; null when somebody else holds it.</summary>
-    public static EtcdResource? SetMark(
-        EtcdResource before, string session, long mark, TimeSpan inDoubtHold, Func<string, TimeSpan?> goneFor, DateTimeOffset now)
+    public static EtcdResource? SetMark(EtcdResource before, SetMarkRequest request, EtcdSessions sessions, TimeProvider clock)
     {
-        var held = before.Writers.Any(w => w.Session != session && !(goneFor(w.Session) >= inDoubtHold));
-        return held ? null : before with { Mark = mark, AdvancedAt = now, Writers = [] };
+        var state = Restore(before, request.Session, sessions);
+        return state.TrySetMark(request.Session, request.Mark, clock.ToTicks(request.InDoubtHold), clock.GetTimestamp())
+            ? before with { Mark = state.Mark, AdvancedAt = clock.GetUtcNow(), Writers = [] }
+            : null;
+    }
+
+    /// <summary>The state of a resource, with the end of every session but one's own.</summary>
+    private static ResourceState Restore(EtcdResource before, string session, EtcdSessions sessions) => ResourceState.Restore(
+        before.Mark, before.Writers.Select(w => Registered(w, w.Session == session ? null : sessions.GoneSince(w.Session))));
+
+    private static RegisteredWriter Registered(EtcdWriter writer, long? endedAt) =>
+        new(writer.Session, writer.Token, writer.Sequence, endedAt);
+
+    /// <summary>Who is registered; the same list as before where nothing changed, for then nothing is written.</summary>
+    private static IReadOnlyList<EtcdWriter> WritersOf(ResourceState state, EtcdResource before)
+    {
+        EtcdWriter[] writers = [.. state.Writers.Select(w => new EtcdWriter(w.Session, w.Token, w.Sequence))];
+        return writers.SequenceEqual(before.Writers) ? before.Writers : writers;
     }
 }

@@ -14,9 +14,6 @@ internal sealed class EtcdLeases(EtcdCalls etcd)
     /// <summary>How often a heartbeat asks again when etcd's leader changed meanwhile.</summary>
     private const int MaxAttempts = 3;
 
-    /// <summary>How long it is remembered that a session left nothing in flight; then its registrations count as in doubt.</summary>
-    private static readonly TimeSpan QuietMemory = TimeSpan.FromHours(25);
-
     private readonly ConcurrentDictionary<string, long> _leases = new(StringComparer.Ordinal);
 
     /// <summary>Starts a session; what etcd granted, and the revision it began at.</summary>
@@ -89,9 +86,9 @@ internal sealed class EtcdLeases(EtcdCalls etcd)
         var lease = await FindLeaseAsync(session, cancellationToken);
         if (quiet)
         {
-            // A registration does not say which resources it is at, so the session is remembered instead. Deleting its notices
-            // tells everybody who waits for it.
-            var memory = await etcd.GrantLeaseAsync(QuietMemory, cancellationToken);
+            // A registration does not say which resources it is at, so the session is remembered instead; once forgotten, what it left
+            // counts as in doubt. Deleting its notices tells everybody who waits for it.
+            var memory = await etcd.GrantLeaseAsync(EnterRequest.EndedIsKept, cancellationToken);
             var revoked = etcd.Keys.RevokedOf(session);
             _ = await etcd.TransactAsync(
                 [],

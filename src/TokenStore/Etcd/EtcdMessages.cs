@@ -5,9 +5,9 @@ namespace FenceGateway.TokenStore.Etcd;
 // The messages of etcd's JSON gateway (etcd 3.4 and newer, /v3): 64-bit numbers are strings, bytes are base64, and a field that
 // has its default value is absent. Only what the store uses.
 
-internal sealed record EtcdHeader(ulong ClusterId, ulong MemberId, long Revision, ulong RaftTerm);
+internal sealed record EtcdHeader(long Revision, ulong RaftTerm);
 
-internal sealed record EtcdKeyValue(byte[] Key, byte[]? Value, long CreateRevision, long ModRevision, long Lease);
+internal sealed record EtcdKeyValue(byte[] Key, byte[]? Value, long ModRevision, long Lease);
 
 internal sealed record EtcdRange(
     byte[] Key,
@@ -51,13 +51,13 @@ internal sealed record EtcdLeaseReply(
 
 internal sealed record EtcdStream<T>(T? Result, EtcdError? Error);
 
-internal sealed record EtcdError(string? Error, string? Message, int Code, int GrpcCode);
+internal sealed record EtcdError(string? Error, string? Message, int Code);
 
 internal sealed record EtcdCredentials(string Name, string Password);
 
 internal sealed record EtcdAuthenticated(string? Token);
 
-internal sealed record EtcdMembersReply(EtcdHeader? Header, EtcdMember[]? Members);
+internal sealed record EtcdMembersReply(EtcdMember[]? Members);
 
 internal sealed record EtcdMember(string? Name, [property: JsonPropertyName("isLearner")] bool IsLearner);
 
@@ -70,7 +70,7 @@ internal sealed record EtcdWatch(EtcdWatchCreate CreateRequest);
 internal sealed record EtcdWatchCreate(byte[] Key, byte[] RangeEnd, long StartRevision);
 
 internal sealed record EtcdWatchReply(
-    EtcdHeader? Header, bool Created, bool Canceled, long CompactRevision, string? CancelReason, EtcdEvent[]? Events);
+    EtcdHeader? Header, bool Canceled, long CompactRevision, string? CancelReason, EtcdEvent[]? Events);
 
 /// <param name="Type">Absent for a put, <c>DELETE</c> for a deletion.</param>
 /// <param name="Kv">The key as it is now; of a deleted one only its name and the revision of the deletion.</param>

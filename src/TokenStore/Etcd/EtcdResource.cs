@@ -74,6 +74,7 @@ internal sealed record EtcdResource(string Name)
 
         var stored = kv is null ? [] : EtcdStored.Read(kv, EtcdStoredJson.Default.EtcdWriterArray);
         return Array.Exists(stored, w => w is null || w.Session is null || w.Token < 1)
+            || stored.DistinctBy(w => w.Session, StringComparer.Ordinal).Count() < stored.Length
             ? throw EtcdStored.Unreadable(kv!, null)
             : this with { Writers = stored, WritersRevision = kv?.ModRevision ?? 0, KnownAt = (KnownAt.Mark, revision) };
     }

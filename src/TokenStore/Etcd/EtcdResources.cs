@@ -89,14 +89,13 @@ internal sealed class EtcdResources(EtcdCalls etcd, EtcdSessions sessions, EtcdR
         var asked = before.MarkRevision;
         for (var attempt = 0; attempt < MaxAttempts && before.MarkRevision == asked; attempt++)
         {
-            var now = clock.GetUtcNow();
-            var after = EtcdEnter.SetMark(before, request.Session, request.Mark, request.InDoubtHold, sessions.GoneFor, now);
+            var after = EtcdEnter.SetMark(before, request, sessions, clock);
             if (after is null)
             {
                 return false;
             }
 
-            var note = new EtcdOperatorMark(request.Mark, request.Reason, request.Actor, now);
+            var note = new EtcdOperatorMark(request.Mark, request.Reason, request.Actor, after.AdvancedAt);
             var reply = await etcd.TransactAsync(
                 EtcdChange.Unchanged(etcd.Keys, before),
                 [

@@ -38,12 +38,18 @@ internal sealed class EtcdSessions(TimeProvider clock)
 
     private readonly ConcurrentDictionary<string, long> _goneSince = new(StringComparer.Ordinal);
 
+    /// <summary>Since when a session is known to be gone, in monotonic ticks; null while it may live, longer ago than any hold when it
+    /// left nothing that could still be applied.</summary>
+    public long? GoneSince(string session) => _goneSince.TryGetValue(session, out var since) ? since : null;
+
     /// <summary>How long a session is known to be gone; null while it may live, <see cref="TimeSpan.MaxValue"/> when it left
     /// nothing that could still be applied.</summary>
-    public TimeSpan? GoneFor(string session) =>
-        !_goneSince.TryGetValue(session, out var since) ? null
-        : since == Quietly ? TimeSpan.MaxValue
-        : clock.GetElapsedTime(since);
+    public TimeSpan? GoneFor(string session) => GoneSince(session) switch
+    {
+        null => null,
+        Quietly => TimeSpan.MaxValue,
+        { } since => clock.GetElapsedTime(since),
+    };
 
     /// <summary>Compares the writers of a resource with the sessions listed in the same step.</summary>
     public void Observe(IReadOnlyList<EtcdWriter> writers, EtcdSessionList sessions)

@@ -49,7 +49,7 @@ internal sealed class EtcdSteps(EtcdCalls etcd, EtcdSessions sessions, EtcdResou
         var before = cache.Get(request.Resource.Value);
         for (; attempt < attempts; attempt++)
         {
-            var step = EtcdEnter.Decide(before, request, sessions.GoneFor, clock.GetUtcNow());
+            var step = EtcdEnter.Decide(before, request, sessions, clock);
             var writes = EtcdChange.Between(etcd.Keys, before, step.After, request.Session);
             var reply = await etcd.TransactAsync(
                 [EtcdChange.Exists(etcd.Keys.Live(request.Session)), .. EtcdChange.Unchanged(etcd.Keys, before)],
@@ -68,7 +68,7 @@ internal sealed class EtcdSteps(EtcdCalls etcd, EtcdSessions sessions, EtcdResou
 
                 // Somebody who was taken for living may be gone: then there may be something to take away, and the answer another one.
                 sessions.Observe(before.Writers, etcd.Sessions(reply, 0));
-                var again = EtcdEnter.Decide(before, request, sessions.GoneFor, clock.GetUtcNow());
+                var again = EtcdEnter.Decide(before, request, sessions, clock);
                 if (ReferenceEquals(again.After.Writers, before.Writers))
                 {
                     return again.Reply;

@@ -17,7 +17,6 @@ public sealed class EtcdTokenStore : ITokenStore
     private volatile EtcdParts? _parts;
     private volatile TokenStoreInfo _info = new("Etcd", SafetyGrade.Single, "not open");
     private volatile string? _fault = "The token store is not open.";
-    private Action<ResourceChange>? _changed;
     private bool _disposed;
 
     /// <summary>Makes a store that is not open yet.</summary>
@@ -38,11 +37,7 @@ public sealed class EtcdTokenStore : ITokenStore
     internal long RoundTrips => _parts?.Calls ?? 0;
 
     /// <inheritdoc/>
-    public Action<ResourceChange>? Changed
-    {
-        get => _changed;
-        set => _changed = value;
-    }
+    public Action<ResourceChange>? Changed { get; set; }
 
     /// <inheritdoc/>
     public async ValueTask OpenAsync(CancellationToken cancellationToken)
@@ -55,7 +50,7 @@ public sealed class EtcdTokenStore : ITokenStore
                 throw new TokenStoreUnavailableException("The token store is closed.") { NotTaken = true };
             }
 
-            _parts ??= new EtcdParts(_options, change => _changed?.Invoke(change), _clock, _logger);
+            _parts ??= new EtcdParts(_options, change => Changed?.Invoke(change), _clock, _logger);
             var (version, voters) = await _parts.OpenAsync(cancellationToken);
             _info = EtcdGrade.Of(voters, _parts.Location);
             _fault = null;

@@ -12,9 +12,6 @@ public sealed class MemoryMarks
     /// <summary>Resources that may have a mark; a new one beyond that is refused.</summary>
     public const int DefaultMaxResources = 1_000_000;
 
-    // No hold is longer than 24 hours, so nobody asks for the end of a session from before that any more.
-    private static readonly TimeSpan KeepEndedSessions = TimeSpan.FromHours(25);
-
     private readonly Lock _gate = new();
     private readonly Dictionary<ResourceKey, Resource> _resources = [];
     private readonly Dictionary<string, MemorySession> _sessions = new(StringComparer.Ordinal);
@@ -55,7 +52,7 @@ public sealed class MemoryMarks
         lock (_gate)
         {
             var now = _clock.GetTimestamp();
-            var old = _sessions.Where(s => s.Value.EndedBy(now) is { } end && _clock.GetElapsedTime(end, now) > KeepEndedSessions)
+            var old = _sessions.Where(s => s.Value.EndedBy(now) is { } end && _clock.GetElapsedTime(end, now) > EnterRequest.EndedIsKept)
                 .Select(s => s.Key).ToArray();
             Array.ForEach(old, key => _sessions.Remove(key));
             _sessions.Add(session, new MemorySession(_clock, timeToLive));
@@ -119,7 +116,7 @@ public sealed class MemoryMarks
             IndexLocked(resource, request.Session);
             notify = step.Notify;
             reply = new EnterReply(
-                step.Status, new FencingToken(state.Mark), _clock.GetElapsedTime(0, step.HeldFor), step.HeldElsewhere);
+                step.Status, new FencingToken(state.Mark), _clock.ToSpan(step.HeldFor), step.HeldElsewhere);
         }
 
         if (notify)

@@ -48,18 +48,19 @@ internal static class NodeSessionScripts
         """
         -- KEYS: 1 meta, 2 sessions, 3 ended, 4 revoked
         -- ARGV: 1 store, 2 generation, 3 session, 4 'q' if nothing of it is on its way, else 'e', 5 '*' or what it has to be: life and
-        --       beats, 6 channel, 7 its time to live in ms where it is not known, 8 what the key of a resource begins with
+        --       beats, 6 channel, 7 what the key of a resource begins with
         local record = redis.call('HGET', KEYS[2], ARGV[3]) or ''
         local life, ttl, beats = string.match(record, '^(%a):(%d+):(%d+)$')
         if ARGV[5] ~= '*' and (life or '') .. (beats or '') ~= ARGV[5] then return {1, record} end
         local from, to = '[' .. ARGV[3] .. '\n', '(' .. ARGV[3] .. '\11'
         if life ~= 'q' then
-          redis.call('HSET', KEYS[2], ARGV[3], ARGV[4] .. ':' .. (ttl or ARGV[7]) .. ':' .. (beats or '0'))
+          -- One that was never seen here gets some time to live, for every record has one: nobody waits for its end any more.
+          redis.call('HSET', KEYS[2], ARGV[3], ARGV[4] .. ':' .. (ttl or '1') .. ':' .. (beats or '0'))
           redis.call('ZADD', KEYS[3], redis.call('TIME')[1] * 1000, ARGV[3])
           if ARGV[4] == 'q' then
             for _, member in ipairs(redis.call('ZRANGEBYLEX', KEYS[4], from, to)) do
               local resource = string.sub(member, #ARGV[3] + 2)
-              redis.call('PUBLISH', ARGV[6], (redis.call('HGET', ARGV[8] .. resource, 'mark') or '0') .. ' ' .. resource)
+              redis.call('PUBLISH', ARGV[6], (redis.call('HGET', ARGV[7] .. resource, 'mark') or '0') .. ' ' .. resource)
             end
           end
         end
@@ -67,8 +68,7 @@ internal static class NodeSessionScripts
         return {0}
         """);
 
-    /// <summary>An hour more than the longest hold.</summary>
-    private static readonly RedisValue Remembered = (long)TimeSpan.FromHours(25).TotalMilliseconds;
+    private static readonly RedisValue Remembered = (long)EnterRequest.EndedIsKept.TotalMilliseconds;
 
     public static ValueTask<RedisResult> StartAsync(QuorumNode node, QuorumView view, string session, TimeSpan timeToLive, long beat) =>
         node.RunAsync(
@@ -94,6 +94,6 @@ internal static class NodeSessionScripts
         };
         return node.RunAsync(
             EndScript, [view.Keys.Meta, view.Keys.Sessions, view.Keys.Ended, view.Keys.Revoked],
-            [view.Name, view.Generation, session, quiet ? "q" : "e", must, view.Keys.Channel, 1, view.Keys.ResourcePrefix]);
+            [view.Name, view.Generation, session, quiet ? "q" : "e", must, view.Keys.Channel, view.Keys.ResourcePrefix]);
     }
 }

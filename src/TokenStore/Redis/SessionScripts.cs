@@ -71,8 +71,7 @@ internal static class SessionScripts
         redis.call('ZREMRANGEBYLEX', KEYS[3], from, to)
         """);
 
-    /// <summary>An hour more than the longest hold.</summary>
-    private static readonly RedisValue Remembered = (long)TimeSpan.FromHours(25).TotalMilliseconds;
+    private static readonly RedisValue Remembered = (long)EnterRequest.EndedIsKept.TotalMilliseconds;
 
     public static async ValueTask StartAsync(
         RedisLink link, RedisKeys keys, string session, TimeSpan timeToLive, CancellationToken cancellationToken)

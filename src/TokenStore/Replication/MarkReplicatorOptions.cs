@@ -25,6 +25,6 @@ public sealed class MarkReplicatorOptions
     public int MaxPages { get; set; } = 20;
 
     /// <summary>How long writes of a gateway that is gone hold newer tokens back: the longest of all policies, for a merged mark must not
-    /// end any hold.</summary>
+    /// end any hold. At most <see cref="EnterRequest.LongestHold"/>.</summary>
     public required Func<TimeSpan> InDoubtHold { get; set; }
 }

@@ -216,9 +216,9 @@ internal sealed class ResourceSteps(ZooKeeperLink link, TimeProvider time)
     {
         var state = await RestoreAsync(stored, request.Session, cancellationToken);
         var step = state.Enter(
-            request.Session, request.Token.Value, request.Oldest.Value, request.Sequence, ToTicks(request.InDoubtHold), time.GetTimestamp());
+            request.Session, request.Token.Value, request.Oldest.Value, request.Sequence, time.ToTicks(request.InDoubtHold), time.GetTimestamp());
         var reply = new EnterReply(
-            step.Status, new FencingToken(state.Mark), time.GetElapsedTime(0, step.HeldFor), step.HeldElsewhere);
+            step.Status, new FencingToken(state.Mark), time.ToSpan(step.HeldFor), step.HeldElsewhere);
         var changes = state.Mark != stored.Mark
             || !state.Writers.Select(w => w with { EndedAt = null }).SequenceEqual(stored.Writers);
         return new Decision<EnterReply>(
@@ -237,7 +237,7 @@ internal sealed class ResourceSteps(ZooKeeperLink link, TimeProvider time)
         StoredResource stored, SetMarkRequest request, long before, CancellationToken cancellationToken)
     {
         var state = await RestoreAsync(stored, request.Session, cancellationToken);
-        if (stored.Mark != before || !state.TrySetMark(request.Session, request.Mark, ToTicks(request.InDoubtHold), time.GetTimestamp()))
+        if (stored.Mark != before || !state.TrySetMark(request.Session, request.Mark, time.ToTicks(request.InDoubtHold), time.GetTimestamp()))
         {
             return new(null, false);
         }
@@ -276,8 +276,6 @@ internal sealed class ResourceSteps(ZooKeeperLink link, TimeProvider time)
     }
 
     private long NowMilliseconds => time.GetUtcNow().ToUnixTimeMilliseconds();
-
-    private long ToTicks(TimeSpan span) => (long)Math.Ceiling(span.TotalSeconds * time.TimestampFrequency);
 
     private static StoredResource? Check(StoredResource? stored, ResourceKey key) => stored?.Node is null || stored.Node.Key == key.Value
         ? stored

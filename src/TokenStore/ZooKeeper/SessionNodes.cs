@@ -8,9 +8,6 @@ internal sealed class EndedSessions(TimeProvider time)
 {
     private const int Capacity = 10_000;
 
-    /// <summary>No registration counts longer: the longest hold is 24 h.</summary>
-    private static readonly TimeSpan Kept = TimeSpan.FromHours(25);
-
     private readonly ConcurrentDictionary<string, long> _since = new(StringComparer.Ordinal);
 
     public long? Since(string name) => _since.TryGetValue(name, out var since) ? since : null;
@@ -29,7 +26,7 @@ internal sealed class EndedSessions(TimeProvider time)
     {
         var byAge = _since.OrderBy(s => s.Value).ToList();
         var excess = byAge.Count - Capacity / 2;
-        foreach (var (name, _) in byAge.Where((s, i) => i < excess || time.GetElapsedTime(s.Value) > Kept))
+        foreach (var (name, _) in byAge.Where((s, i) => i < excess || time.GetElapsedTime(s.Value) > EnterRequest.EndedIsKept))
         {
             _ = _since.TryRemove(name, out _);
         }

@@ -214,6 +214,17 @@ public sealed class EtcdTokenStoreTests(EtcdFixture etcd) : IClassFixture<EtcdFi
         refused.Message.ShouldContain("no gateway wrote");
     }
 
+    [Fact]
+    public async Task EnterAsync_SessionRegisteredTwice_FailsClosed()
+    {
+        await using var gateway = await StartAsync();
+        var writers = """[{"session":"s","token":"5","sequence":"1"},{"session":"s","token":"6","sequence":"2"}]"""u8.ToArray();
+        await etcd.Server.PostAsync(
+            "/v3/kv/put", $$"""{"key":"{{KeyOf("writers/a")}}","value":"{{Convert.ToBase64String(writers)}}"}""");
+        var refused = await Should.ThrowAsync<TokenStoreUnavailableException>(() => gateway.EnterAsync("a", 7));
+        refused.Message.ShouldContain("no gateway wrote");
+    }
+
     private string KeyOf(string name) => Convert.ToBase64String(Encoding.UTF8.GetBytes($"{_prefix}/{name}"));
 
     private Task<EtcdGateway> StartAsync(TimeSpan? timeToLive = null) => EtcdGateway.StartAsync(_prefix, timeToLive, etcd.Server.Address);
