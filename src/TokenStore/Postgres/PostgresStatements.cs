@@ -59,9 +59,9 @@ internal sealed class PostgresStatements(string prefix)
     /// <summary>$1 session.</summary>
     public string Forget { get; } = $"""DELETE FROM "{prefix}_sessions" WHERE id = $1""";
 
-    /// <summary>Some sessions that ended longer ago than that.</summary>
-    public string LongEnded(string ago) => $"""
-        SELECT id FROM "{prefix}_sessions" WHERE coalesce(ended_at, expires_at) < clock_timestamp() - interval '{ago}' LIMIT 16
+    /// <summary>Some sessions that ended longer ago than any InDoubtHold: what they left counts for nobody.</summary>
+    public string LongEnded { get; } = $"""
+        SELECT id FROM "{prefix}_sessions" WHERE coalesce(ended_at, expires_at) < clock_timestamp() - interval '25 hours' LIMIT 16
         """;
 
     private static string Records(string prefix, string which) => $"""

@@ -11,8 +11,6 @@ namespace FenceGateway.TokenStore.Postgres;
 /// </summary>
 public sealed class PostgresTokenStore : ITokenStore
 {
-    // Longer than any InDoubtHold: what such a session left counts for nobody.
-    private const string LongEnded = "25 hours";
     private readonly PostgresTokenStoreOptions _options;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
@@ -306,7 +304,7 @@ public sealed class PostgresTokenStore : ITokenStore
         var sessions = await OfSessionAsync(
             async connection =>
             {
-                await using var command = Command(connection, _sql.LongEnded(LongEnded));
+                await using var command = Command(connection, _sql.LongEnded);
                 await using var reader = await command.ExecuteReaderAsync();
                 List<string> ended = [];
                 while (await reader.ReadAsync())
