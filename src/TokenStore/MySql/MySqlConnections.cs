@@ -1,22 +1,26 @@
 using System.Collections.Concurrent;
+using System.Data.Common;
+using FenceGateway.TokenStore.Sql;
+using Microsoft.Extensions.Logging;
 using MySql.Data.MySqlClient;
 
 namespace FenceGateway.TokenStore.MySql;
 
-/// <summary>
-/// The connections of one opening of the store: some for steps, and a few of their own for the session and the poll, so that a
-/// heartbeat never waits for steps that wait for each other.
-/// </summary>
-internal sealed class MySqlConnections : IAsyncDisposable
+/// <summary>Some connections for steps, and a few of their own for the session and the poll.</summary>
+internal sealed class MySqlConnections : ISqlConnections
 {
     private const int DefaultPlaces = 16;
     private const int SessionPlaces = 4;
     private const uint DriversDefaultPlaces = 100;
     private const uint ConnectSeconds = 5;
+    private readonly ILogger _logger;
+    private readonly MySqlPlaces _steps;
+    private readonly MySqlPlaces _session;
 
     /// <exception cref="ArgumentException">The connection string is none.</exception>
-    public MySqlConnections(string connectionString)
+    public MySqlConnections(string connectionString, ILogger logger)
     {
+        _logger = logger;
         var builder = new MySqlConnectionStringBuilder(connectionString)
         {
             // The driver's own pool blocks threads while it is empty, and its time-outs ask the server on a second connection.
@@ -28,21 +32,22 @@ internal sealed class MySqlConnections : IAsyncDisposable
         builder.ConnectionTimeout = Math.Min(builder.ConnectionTimeout, ConnectSeconds);
         Location = $"{builder.Server}:{builder.Port}/{builder.Database}";
         var places = builder.MaximumPoolSize == DriversDefaultPlaces ? DefaultPlaces : (int)Math.Max(1, builder.MaximumPoolSize);
-        Steps = new MySqlPlaces(builder.ConnectionString, places);
-        Session = new MySqlPlaces(builder.ConnectionString, SessionPlaces);
+        _steps = new MySqlPlaces(builder.ConnectionString, places);
+        _session = new MySqlPlaces(builder.ConnectionString, SessionPlaces);
     }
 
-    /// <summary>Where the server is, for people.</summary>
     public string Location { get; }
 
-    public MySqlPlaces Steps { get; }
+    public ValueTask<T> StepAsync<T>(Func<DbConnection, Task<T>> call, CancellationToken cancellationToken) =>
+        MySqlCalls.RunAsync(_steps, _logger, call, cancellationToken);
 
-    public MySqlPlaces Session { get; }
+    public ValueTask<T> OfSessionAsync<T>(Func<DbConnection, Task<T>> call, CancellationToken cancellationToken) =>
+        MySqlCalls.RunAsync(_session, _logger, call, cancellationToken);
 
     public async ValueTask DisposeAsync()
     {
-        await Steps.DisposeAsync();
-        await Session.DisposeAsync();
+        await _steps.DisposeAsync();
+        await _session.DisposeAsync();
     }
 }
 

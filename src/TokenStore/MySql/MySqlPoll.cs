@@ -1,6 +1,5 @@
 using FenceGateway.TokenStore.Sql;
 using Microsoft.Extensions.Logging;
-using MySql.Data.MySqlClient;
 
 namespace FenceGateway.TokenStore.MySql;
 
@@ -9,7 +8,7 @@ namespace FenceGateway.TokenStore.MySql;
 /// heartbeat, and whoever waits asks again.
 /// </summary>
 internal sealed class MySqlPoll(
-    MySqlConnections connections, MySqlStatements sql, Action<ResourceChange> told, TimeProvider time, ILogger logger) : IAsyncDisposable
+    MySqlConnections connections, MySqlStatements sql, Action<ResourceChange> told, TimeProvider time, ILogger logger) : ISqlListener
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(25);
     private static readonly TimeSpan LongestFarewell = TimeSpan.FromSeconds(1);
@@ -26,14 +25,12 @@ internal sealed class MySqlPoll(
     private long _removedBefore;
     private Task _polling = Task.CompletedTask;
 
-    /// <summary>Returns when changes from now on are told.</summary>
     public async Task StartAsync(CancellationToken cancellationToken)
     {
-        _last = await MySqlCalls.RunAsync(
-            connections.Session, logger,
+        _last = await connections.OfSessionAsync(
             async connection =>
             {
-                await using var command = new MySqlCommand(sql.LastChange, connection);
+                await using var command = sql.Command(connection, sql.LastChange);
                 return Convert.ToInt64(await command.ExecuteScalarAsync(), null);
             },
             cancellationToken);
@@ -91,12 +88,10 @@ internal sealed class MySqlPoll(
 
     private async Task<List<ResourceChange>> ReadAsync(CancellationToken cancellationToken)
     {
-        var rows = await MySqlCalls.RunAsync(
-            connections.Session, logger,
+        var rows = await connections.OfSessionAsync(
             async connection =>
             {
-                await using var command = new MySqlCommand(sql.Changes, connection);
-                command.Parameters.AddWithValue("@after", _last - Overlap);
+                await using var command = sql.Command(connection, sql.Changes, ("@after", _last - Overlap));
                 await using var reader = await command.ExecuteReaderAsync();
                 List<(long Id, byte[] Resource, long Mark, bool Risen)> read = [];
                 while (await reader.ReadAsync())
@@ -134,12 +129,10 @@ internal sealed class MySqlPoll(
         }
 
         var before = _last - Kept;
-        await MySqlCalls.RunAsync(
-            connections.Session, logger,
+        await connections.OfSessionAsync(
             async connection =>
             {
-                await using var command = new MySqlCommand(sql.ForgetChanges, connection);
-                command.Parameters.AddWithValue("@before", before);
+                await using var command = sql.Command(connection, sql.ForgetChanges, ("@before", before));
                 return await command.ExecuteNonQueryAsync();
             },
             cancellationToken);

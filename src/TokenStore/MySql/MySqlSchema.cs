@@ -21,7 +21,7 @@ internal static class MySqlSchema
     {
         if (await ReadAsync(connection, prefix) is { } found && found.Version >= Version)
         {
-            return found.Version == Version ? found.Epoch : throw Newer(prefix, location, found.Version);
+            return found.Version == Version ? found.Epoch : throw SqlSchema.Newer(prefix, location, found.Version, Version);
         }
 
         try
@@ -40,13 +40,8 @@ internal static class MySqlSchema
     }
 
     /// <summary>The statements that make a version out of the one before.</summary>
-    public static IReadOnlyList<string> Script(int version, string prefix)
-    {
-        using var stream = typeof(MySqlSchema).Assembly.GetManifestResourceStream($"MySqlSchema.{version}.sql")!;
-        using var reader = new StreamReader(stream);
-        return reader.ReadToEnd().Replace("{prefix}", prefix, StringComparison.Ordinal)
-            .Split(StatementEnd, StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
-    }
+    public static IReadOnlyList<string> Script(int version, string prefix) => SqlSchema.Script(nameof(MySqlSchema), version, prefix)
+        .Split(StatementEnd, StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
 
     private static async Task<string> MigrateAsync(MySqlConnection connection, string prefix, string location, ILogger logger)
     {
@@ -80,7 +75,7 @@ internal static class MySqlSchema
 
         if (reached > Version)
         {
-            throw Newer(prefix, location, reached);
+            throw SqlSchema.Newer(prefix, location, reached, Version);
         }
 
         if (version < reached)
@@ -107,11 +102,4 @@ internal static class MySqlSchema
             return null;
         }
     }
-
-    private static TokenStoreUnavailableException Newer(string prefix, string location, int version) => new(
-        $"The tables {prefix}_* in {location} have version {version}, this gateway knows versions up to {Version}: "
-        + "run a gateway as new as the newest of the fleet.")
-    {
-        NotTaken = true,
-    };
 }

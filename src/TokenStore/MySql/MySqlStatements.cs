@@ -1,39 +1,41 @@
+using System.Data.Common;
+using FenceGateway.TokenStore.Sql;
+using MySql.Data.MySqlClient;
+
 namespace FenceGateway.TokenStore.MySql;
 
 /// <summary>The statements for one prefix. The steps themselves are procedures: MySqlSchema.1.sql.</summary>
-internal sealed class MySqlStatements(string prefix)
+internal sealed class MySqlStatements(string prefix) : SqlStatements
 {
     private const string Now = "TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6))";
 
-    public string StartSession { get; } = $"CALL `{prefix}_start_session`(@session, @timeToLive)";
+    public override string StartSession { get; } = $"CALL `{prefix}_start_session`(@session, @timeToLive)";
 
     public string Heartbeat { get; } = $"CALL `{prefix}_heartbeat`(@session)";
 
-    public string EndSession { get; } = $"CALL `{prefix}_end_session`(@session)";
+    public override string EndSession { get; } = $"CALL `{prefix}_end_session`(@session)";
 
-    public string Registrations { get; } = $"SELECT resource, sequence FROM `{prefix}_writers` WHERE session = @session LIMIT @limit";
+    public override string Registrations { get; } = $"SELECT resource, sequence FROM `{prefix}_writers` WHERE session = @session LIMIT @limit";
 
-    public string Enter { get; } = $"CALL `{prefix}_enter`(@resource, @session, @token, @oldest, @sequence, @hold)";
+    public override string Enter { get; } = $"CALL `{prefix}_enter`(@resource, @session, @token, @oldest, @sequence, @hold)";
 
-    /// <summary>The sequences of the mark and of the session's registration.</summary>
-    public string ReadMark { get; } = $"""
+    public override string ReadMark { get; } = $"""
         SELECT r.sequence, COALESCE(w.sequence, 0)
           FROM `{prefix}_resources` r LEFT JOIN `{prefix}_writers` w ON w.resource = r.resource AND w.session = @session
           WHERE r.resource = @resource
         """;
 
-    public string SetMark { get; } = $"CALL `{prefix}_set_mark`(@resource, @session, @mark, @hold, @read, @own, @actor, @reason)";
+    public override string SetMark { get; } = $"CALL `{prefix}_set_mark`(@resource, @session, @mark, @hold, @read, @own, @actor, @reason)";
 
-    /// <summary>Sessions and sequences.</summary>
-    public string Ended { get; } = $"CALL `{prefix}_ended`(@resource)";
+    public override string Ended { get; } = $"CALL `{prefix}_ended`(@resource)";
 
-    public string Count { get; } = $"SELECT COUNT(*) FROM `{prefix}_resources`";
+    public override string Count { get; } = $"SELECT COUNT(*) FROM `{prefix}_resources`";
 
-    public string Find { get; } = Records(prefix, "WHERE resource = @resource");
+    public override string Find { get; } = Records(prefix, "WHERE resource = @resource");
 
-    public string ListAll { get; } = Records(prefix, "WHERE sequence < @before ORDER BY sequence DESC LIMIT @limit");
+    public override string ListAll { get; } = Records(prefix, "WHERE sequence < @before ORDER BY sequence DESC LIMIT @limit");
 
-    public string List { get; } = Records(
+    public override string List { get; } = Records(
         prefix, "WHERE resource >= @from AND resource < @until AND sequence < @before ORDER BY sequence DESC LIMIT @limit");
 
     public string LastChange { get; } = $"SELECT COALESCE(MAX(id), 0) FROM `{prefix}_changes`";
@@ -42,10 +44,9 @@ internal sealed class MySqlStatements(string prefix)
 
     public string ForgetChanges { get; } = $"DELETE FROM `{prefix}_changes` WHERE id < @before ORDER BY id LIMIT 1000";
 
-    public string Forget { get; } = $"DELETE FROM `{prefix}_sessions` WHERE id = @session";
+    public override string Forget { get; } = $"DELETE FROM `{prefix}_sessions` WHERE id = @session";
 
-    /// <summary>Some sessions that ended longer ago than any InDoubtHold.</summary>
-    public string LongEnded { get; } =
+    public override string LongEnded { get; } =
         $"SELECT id FROM `{prefix}_sessions` WHERE COALESCE(ended_at, expires_at) < {Now} - 90000000000 LIMIT 16";
 
     /// <summary>All in one transaction and one round trip; the resources in the order of their keys, as locks are taken.</summary>
@@ -53,6 +54,18 @@ internal sealed class MySqlStatements(string prefix)
         "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; START TRANSACTION; ",
         string.Concat(Enumerable.Range(0, count).Select(i => $"CALL `{prefix}_withdraw`(@r{i}, @session, @s{i}); ")),
         "COMMIT");
+
+    /// <summary>Parameters are bound by their names. The tables keep times, and how long something lasts, in microseconds.</summary>
+    public override MySqlCommand Command(DbConnection connection, string text, params (string Name, object Value)[] parameters)
+    {
+        var command = new MySqlCommand(text, (MySqlConnection)connection);
+        foreach (var (name, value) in parameters)
+        {
+            command.Parameters.AddWithValue(name, value is TimeSpan time ? time.Ticks / TimeSpan.TicksPerMicrosecond : value);
+        }
+
+        return command;
+    }
 
     private static string Records(string prefix, string which) => $"""
         SELECT r.resource, r.mark, r.advanced_at, r.sequence, w.session, w.token,

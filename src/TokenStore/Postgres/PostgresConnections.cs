@@ -1,12 +1,12 @@
+using System.Data.Common;
+using FenceGateway.TokenStore.Sql;
+using Microsoft.Extensions.Logging;
 using Npgsql;
 
 namespace FenceGateway.TokenStore.Postgres;
 
-/// <summary>
-/// The connections of one opening of the store: a pool for steps, and a small one of its own for the session and the listener, so that
-/// a heartbeat never waits for steps that wait for each other.
-/// </summary>
-internal sealed class PostgresConnections : IAsyncDisposable
+/// <summary>A pool for steps, and a small one of its own for the session and the listener.</summary>
+internal sealed class PostgresConnections : ISqlConnections
 {
     private const int DefaultPoolSize = 16;
     private const int SessionPoolSize = 4;
@@ -20,9 +20,14 @@ internal sealed class PostgresConnections : IAsyncDisposable
                set_config('lock_timeout', '3s', false), set_config('statement_timeout', '10s', false);
         """;
 
+    private readonly ILogger _logger;
+    private readonly NpgsqlDataSource _steps;
+    private readonly NpgsqlDataSource _session;
+
     /// <exception cref="ArgumentException">The connection string is none.</exception>
-    public PostgresConnections(string connectionString)
+    public PostgresConnections(string connectionString, ILogger logger)
     {
+        _logger = logger;
         var builder = new NpgsqlConnectionStringBuilder(connectionString)
         {
             // A reset would undo the settings above.
@@ -40,23 +45,27 @@ internal sealed class PostgresConnections : IAsyncDisposable
 
         builder.MinPoolSize = 0;
         Location = $"{builder.Host}:{builder.Port}/{builder.Database ?? builder.Username}";
-        Steps = Build(builder);
+        _steps = Build(builder);
         builder.MaxPoolSize = SessionPoolSize;
         builder.KeepAlive = builder.KeepAlive == 0 ? 10 : builder.KeepAlive;
-        Session = Build(builder);
+        _session = Build(builder);
     }
 
-    /// <summary>Where the server is, for people.</summary>
     public string Location { get; }
 
-    public NpgsqlDataSource Steps { get; }
+    public ValueTask<T> StepAsync<T>(Func<DbConnection, Task<T>> call, CancellationToken cancellationToken) =>
+        PostgresCalls.RunAsync(_steps, _logger, call, cancellationToken);
 
-    public NpgsqlDataSource Session { get; }
+    public ValueTask<T> OfSessionAsync<T>(Func<DbConnection, Task<T>> call, CancellationToken cancellationToken) =>
+        PostgresCalls.RunAsync(_session, _logger, call, cancellationToken);
+
+    /// <summary>One of the session's connections, for as long as the caller keeps it.</summary>
+    public ValueTask<NpgsqlConnection> OpenAsync(CancellationToken cancellationToken) => _session.OpenConnectionAsync(cancellationToken);
 
     public async ValueTask DisposeAsync()
     {
-        await Steps.DisposeAsync();
-        await Session.DisposeAsync();
+        await _steps.DisposeAsync();
+        await _session.DisposeAsync();
     }
 
     private static NpgsqlDataSource Build(NpgsqlConnectionStringBuilder settings)

@@ -10,14 +10,13 @@ namespace FenceGateway.TokenStore.Postgres;
 /// heartbeat tells revocations again, and whoever waits asks again.
 /// </summary>
 internal sealed class PostgresListener(
-    PostgresConnections connections, string prefix, Action<ResourceChange> told, TimeProvider time, ILogger logger) : IAsyncDisposable
+    PostgresConnections connections, string prefix, Action<ResourceChange> told, TimeProvider time, ILogger logger) : ISqlListener
 {
     private static readonly TimeSpan LongestRetry = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LongestFarewell = TimeSpan.FromSeconds(1);
     private readonly CancellationTokenSource _stop = new();
     private Task _listening = Task.CompletedTask;
 
-    /// <summary>Returns when it listens.</summary>
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         var first = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -65,7 +64,7 @@ internal sealed class PostgresListener(
         {
             try
             {
-                await using var connection = await connections.Session.OpenConnectionAsync(stop);
+                await using var connection = await connections.OpenAsync(stop);
                 connection.Notification += Notified;
                 await using (var listen = new NpgsqlCommand($"""LISTEN "{prefix}_changed" """, connection))
                 {

@@ -19,7 +19,7 @@ internal static class PostgresSchema
     {
         if (await ReadAsync(connection, prefix) is { } found && found.Version >= Version)
         {
-            return found.Version == Version ? found.Epoch : throw Newer(prefix, location, found.Version);
+            return found.Version == Version ? found.Epoch : throw SqlSchema.Newer(prefix, location, found.Version, Version);
         }
 
         try
@@ -38,12 +38,7 @@ internal static class PostgresSchema
     }
 
     /// <summary>The statements that make a version out of the one before.</summary>
-    public static string Script(int version, string prefix)
-    {
-        using var stream = typeof(PostgresSchema).Assembly.GetManifestResourceStream($"PostgresSchema.{version}.sql")!;
-        using var reader = new StreamReader(stream);
-        return reader.ReadToEnd().Replace("{prefix}", prefix, StringComparison.Ordinal);
-    }
+    public static string Script(int version, string prefix) => SqlSchema.Script(nameof(PostgresSchema), version, prefix);
 
     private static async Task<string> MigrateAsync(NpgsqlConnection connection, string prefix, string location, ILogger logger)
     {
@@ -64,7 +59,7 @@ internal static class PostgresSchema
         var (reached, epoch) = (await ReadAsync(connection, prefix))!.Value;
         if (reached > Version)
         {
-            throw Newer(prefix, location, reached);
+            throw SqlSchema.Newer(prefix, location, reached, Version);
         }
 
         await transaction.CommitAsync();
@@ -95,11 +90,4 @@ internal static class PostgresSchema
         await reader.ReadAsync();
         return (reader.GetInt32(0), reader.GetString(1));
     }
-
-    private static TokenStoreUnavailableException Newer(string prefix, string location, int version) => new(
-        $"The tables {prefix}_* in {location} have version {version}, this gateway knows versions up to {Version}: "
-        + "run a gateway as new as the newest of the fleet.")
-    {
-        NotTaken = true,
-    };
 }

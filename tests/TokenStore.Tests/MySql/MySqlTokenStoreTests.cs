@@ -11,51 +11,6 @@ public sealed class MySqlTokenStoreTests(MariaDbFixture fixture) : SqlStoreTests
     private readonly TestLogger<MySqlTokenStore> _logger = new();
 
     [Fact]
-    public async Task EndSessionAsync_WhileAStepOfTheSessionIsTaken_WaitsForIt()
-    {
-        await using var store = CreateStore();
-        var gateway = await store.StartGatewayAsync();
-        await using var other = CreateStore();
-        var gone = await other.StartGatewayAsync(TimeSpan.FromSeconds(1));
-        await gone.EnterAsync("r", 5);
-        await EventuallyAsync(async () => (await gateway.FindAsync("r"))!.Value.Writers[0].EndedFor is not null);
-
-        // The step wants to note that the other session has expired; its own session is locked by then.
-        Task<EnterReply> step;
-        Task end;
-        await using (await LockAsync($"SELECT 1 FROM `{Prefix}_sessions` WHERE id = '{gone.Session}' FOR UPDATE"))
-        {
-            step = gateway.EnterAsync("r", 6);
-            await EventuallyWaitingAsync(1);
-            end = gateway.EndSessionAsync(quiet: true);
-            await EventuallyWaitingAsync(2);
-            end.IsCompleted.ShouldBeFalse();
-        }
-
-        (await step).Status.ShouldBe(EnterStatus.Draining);
-        await end;
-        (await store.FindAsync(gateway.Request("r", 1).Resource, default))!.Value.Writers.ShouldHaveSingleItem()
-            .Session.ShouldBe(gone.Session);
-        (await Should.ThrowAsync<TokenStoreUnavailableException>(() => gateway.EnterAsync("r", 6))).SessionEnded.ShouldBeTrue();
-    }
-
-    [Fact]
-    public async Task HeartbeatAsync_StepsWaitOnEveryConnection_DoesNotWait()
-    {
-        await using var store = CreateStore();
-        var gateway = await store.StartGatewayAsync();
-        await gateway.EnterAsync("r", 5);
-        Task<EnterReply>[] steps;
-        await using (await LockResourceAsync("r"))
-        {
-            steps = [.. Enumerable.Range(0, 30).Select(i => gateway.EnterAsync("r", 6 + i))];
-            (await gateway.HeartbeatAsync().WithinLimit("a heartbeat")).Alive.ShouldBeTrue();
-        }
-
-        await Task.WhenAll(steps);
-    }
-
-    [Fact]
     public async Task EnterAsync_ConnectionEndedByAnAdministrator_LeavesTheOutcomeOpenAndALockNotGotDoesNot()
     {
         await using var store = CreateStore();
@@ -101,24 +56,6 @@ public sealed class MySqlTokenStoreTests(MariaDbFixture fixture) : SqlStoreTests
     }
 
     [Fact]
-    public async Task StartSessionAsync_SessionsThatEndedLongAgo_AreForgottenWithWhatTheyLeft()
-    {
-        await using var store = CreateStore();
-        var gateway = await store.StartGatewayAsync();
-        await gateway.EnterAsync("r", 5);
-        await gateway.EndSessionAsync(quiet: false);
-        await gateway.StartSessionAsync();
-        (await store.FindAsync(gateway.Request("r", 1).Resource, default))!.Value.Writers.ShouldNotBeEmpty();
-
-        await fixture.Server.QueryAsync($"UPDATE `{Prefix}_sessions` SET ended_at = expires_at - 26 * 3600000000");
-        await gateway.StartSessionAsync();
-        var record = (await store.FindAsync(gateway.Request("r", 1).Resource, default))!.Value;
-        record.Writers.ShouldBeEmpty();
-        record.Mark.ShouldBe(5);
-        (await fixture.Server.QueryAsync($"SELECT COUNT(*) FROM `{Prefix}_sessions`")).ShouldBe("1");
-    }
-
-    [Fact]
     public async Task SetMarkAsync_CarriedOutAfterANewStepOfItsOwnSession_ChangesNothing()
     {
         await using var store = CreateStore();
@@ -131,21 +68,6 @@ public sealed class MySqlTokenStoreTests(MariaDbFixture fixture) : SqlStoreTests
         var record = (await store.FindAsync(gateway.Request("r", 1).Resource, default))!.Value;
         record.Mark.ShouldBe(5);
         record.Writers.ShouldHaveSingleItem().Session.ShouldBe(gateway.Session);
-    }
-
-    [Fact]
-    public async Task ListAsync_PrefixWithCharactersOfPatterns_IsPlainText()
-    {
-        await using var store = CreateStore();
-        var gateway = await store.StartGatewayAsync();
-        foreach (var key in (string[])["a%b", "a_b", "axb", "a\\b", "a'b", "a b ", "aÿ", "b"])
-        {
-            await gateway.EnterAsync(key, 1);
-        }
-
-        (await store.ListAsync(new MarkQuery("a%", long.MaxValue, 10), default)).ShouldHaveSingleItem().Resource.Value.ShouldBe("a%b");
-        (await store.ListAsync(new MarkQuery("a", long.MaxValue, 10), default)).Count.ShouldBe(7);
-        (await store.ListAsync(new MarkQuery("a\\", long.MaxValue, 10), default)).Count.ShouldBe(1);
     }
 
     [Fact]
@@ -175,18 +97,10 @@ public sealed class MySqlTokenStoreTests(MariaDbFixture fixture) : SqlStoreTests
     private protected override Task<IAsyncDisposable> LockResourceAsync(string key) =>
         LockAsync($"SELECT 1 FROM `{Prefix}_resources` WHERE resource = '{key}' FOR UPDATE");
 
-    /// <summary>Keeps what a statement locks until it is disposed of.</summary>
-    private async Task<IAsyncDisposable> LockAsync(string sql)
-    {
-        var connection = new MySqlConnection(fixture.Server.ConnectionString() + ";Pooling=false");
-        await connection.OpenAsync();
-        _ = await connection.BeginTransactionAsync(System.Data.IsolationLevel.ReadCommitted);
-        await using var command = new MySqlCommand(sql, connection);
-        (await command.ExecuteScalarAsync()).ShouldNotBeNull();
-        return connection;
-    }
+    private protected override Task<IAsyncDisposable> LockSessionAsync(string id) =>
+        LockAsync($"SELECT 1 FROM `{Prefix}_sessions` WHERE id = '{id}' FOR UPDATE");
 
-    private async Task EventuallyWaitingAsync(int count)
+    private protected override async Task EventuallyWaitingAsync(int count)
     {
         await using var connection = new MySqlConnection(fixture.Server.ConnectionString());
         await connection.OpenAsync();
@@ -196,5 +110,22 @@ public sealed class MySqlTokenStoreTests(MariaDbFixture fixture) : SqlStoreTests
             await using var reader = await command.ExecuteReaderAsync();
             return await reader.ReadAsync() && reader.GetString(1) == $"{count}";
         });
+    }
+
+    private protected override Task AgeSessionsAsync() =>
+        fixture.Server.QueryAsync($"UPDATE `{Prefix}_sessions` SET ended_at = expires_at - 26 * 3600000000");
+
+    private protected override async Task<int> CountSessionsAsync() =>
+        int.Parse(await fixture.Server.QueryAsync($"SELECT COUNT(*) FROM `{Prefix}_sessions`"), null);
+
+    /// <summary>Keeps what a statement locks until it is disposed of.</summary>
+    private async Task<IAsyncDisposable> LockAsync(string sql)
+    {
+        var connection = new MySqlConnection(fixture.Server.ConnectionString() + ";Pooling=false");
+        await connection.OpenAsync();
+        _ = await connection.BeginTransactionAsync(System.Data.IsolationLevel.ReadCommitted);
+        await using var command = new MySqlCommand(sql, connection);
+        (await command.ExecuteScalarAsync()).ShouldNotBeNull();
+        return connection;
     }
 }

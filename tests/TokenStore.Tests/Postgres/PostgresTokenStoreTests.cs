@@ -1,5 +1,4 @@
 using System.Text;
-using FenceGateway.Fencing;
 using FenceGateway.TestKit;
 using FenceGateway.TokenStore.Postgres;
 using FenceGateway.TokenStore.Tests.Sql;
@@ -12,35 +11,6 @@ public sealed class PostgresTokenStoreTests(PostgresFixture fixture) : SqlStoreT
     private readonly TestLogger<PostgresTokenStore> _logger = new();
 
     [Fact]
-    public async Task EndSessionAsync_WhileAStepOfTheSessionIsTaken_WaitsForIt()
-    {
-        await using var store = CreateStore();
-        var gateway = await store.StartGatewayAsync();
-        await using var other = CreateStore();
-        var gone = await other.StartGatewayAsync(TimeSpan.FromSeconds(1));
-        await gone.EnterAsync("r", 5);
-        await EventuallyAsync(async () => (await gateway.FindAsync("r"))!.Value.Writers[0].EndedFor is not null);
-
-        // The step wants to note that the other session has expired; its own session is locked by then.
-        Task<EnterReply> step;
-        Task end;
-        await using (await LockAsync($"""SELECT 1 FROM "{Prefix}_sessions" WHERE id = '{gone.Session}' FOR UPDATE"""))
-        {
-            step = gateway.EnterAsync("r", 6);
-            await EventuallyWaitingAsync(1);
-            end = gateway.EndSessionAsync(quiet: true);
-            await EventuallyWaitingAsync(2);
-            end.IsCompleted.ShouldBeFalse();
-        }
-
-        (await step).Status.ShouldBe(EnterStatus.Draining);
-        await end;
-        (await store.FindAsync(gateway.Request("r", 1).Resource, default))!.Value.Writers.ShouldHaveSingleItem()
-            .Session.ShouldBe(gone.Session);
-        (await Should.ThrowAsync<TokenStoreUnavailableException>(() => gateway.EnterAsync("r", 6))).SessionEnded.ShouldBeTrue();
-    }
-
-    [Fact]
     public async Task HeartbeatAsync_WhileAStepOfTheSessionIsTaken_DoesNotWait()
     {
         await using var store = CreateStore();
@@ -48,22 +18,6 @@ public sealed class PostgresTokenStoreTests(PostgresFixture fixture) : SqlStoreT
         await gateway.EnterAsync("r", 5);
         await using var locked = await LockAsync($"""SELECT 1 FROM "{Prefix}_sessions" FOR KEY SHARE""");
         (await gateway.HeartbeatAsync().WithinLimit("a heartbeat")).Alive.ShouldBeTrue();
-    }
-
-    [Fact]
-    public async Task HeartbeatAsync_StepsWaitOnEveryConnection_DoesNotWait()
-    {
-        await using var store = CreateStore();
-        var gateway = await store.StartGatewayAsync();
-        await gateway.EnterAsync("r", 5);
-        Task<EnterReply>[] steps;
-        await using (await LockResourceAsync("r"))
-        {
-            steps = [.. Enumerable.Range(0, 30).Select(i => gateway.EnterAsync("r", 6 + i))];
-            (await gateway.HeartbeatAsync().WithinLimit("a heartbeat")).Alive.ShouldBeTrue();
-        }
-
-        await Task.WhenAll(steps);
     }
 
     [Fact]
@@ -119,24 +73,6 @@ public sealed class PostgresTokenStoreTests(PostgresFixture fixture) : SqlStoreT
     }
 
     [Fact]
-    public async Task StartSessionAsync_SessionsThatEndedLongAgo_AreForgottenWithWhatTheyLeft()
-    {
-        await using var store = CreateStore();
-        var gateway = await store.StartGatewayAsync();
-        await gateway.EnterAsync("r", 5);
-        await gateway.EndSessionAsync(quiet: false);
-        await gateway.StartSessionAsync();
-        (await store.FindAsync(gateway.Request("r", 1).Resource, default))!.Value.Writers.ShouldNotBeEmpty();
-
-        await fixture.Server.QueryAsync($"""UPDATE "{Prefix}_sessions" SET ended_at = clock_timestamp() - interval '26 hours'""");
-        await gateway.StartSessionAsync();
-        var record = (await store.FindAsync(gateway.Request("r", 1).Resource, default))!.Value;
-        record.Writers.ShouldBeEmpty();
-        record.Mark.ShouldBe(5);
-        (await fixture.Server.QueryAsync($"""SELECT count(*) FROM "{Prefix}_sessions" """)).ShouldBe("1");
-    }
-
-    [Fact]
     public async Task SetMarkAsync_CarriedOutAfterANewStepOfItsOwnSession_ChangesNothing()
     {
         await using var store = CreateStore();
@@ -152,21 +88,6 @@ public sealed class PostgresTokenStoreTests(PostgresFixture fixture) : SqlStoreT
         var record = (await store.FindAsync(gateway.Request("r", 1).Resource, default))!.Value;
         record.Mark.ShouldBe(5);
         record.Writers.ShouldHaveSingleItem().Session.ShouldBe(gateway.Session);
-    }
-
-    [Fact]
-    public async Task ListAsync_PrefixWithCharactersOfPatterns_IsPlainText()
-    {
-        await using var store = CreateStore();
-        var gateway = await store.StartGatewayAsync();
-        foreach (var key in (string[])["a%b", "a_b", "axb", "a\\b", "a'b", "a b ", "aÿ", "b"])
-        {
-            await gateway.EnterAsync(key, 1);
-        }
-
-        (await store.ListAsync(new MarkQuery("a%", long.MaxValue, 10), default)).ShouldHaveSingleItem().Resource.Value.ShouldBe("a%b");
-        (await store.ListAsync(new MarkQuery("a", long.MaxValue, 10), default)).Count.ShouldBe(7);
-        (await store.ListAsync(new MarkQuery("aÿ", long.MaxValue, 10), default)).Count.ShouldBe(1);
     }
 
     [Theory]
@@ -213,6 +134,25 @@ public sealed class PostgresTokenStoreTests(PostgresFixture fixture) : SqlStoreT
     private protected override Task<IAsyncDisposable> LockResourceAsync(string key) =>
         LockAsync($"""SELECT 1 FROM "{Prefix}_resources" WHERE key = '{key}' FOR UPDATE""");
 
+    private protected override Task<IAsyncDisposable> LockSessionAsync(string id) =>
+        LockAsync($"""SELECT 1 FROM "{Prefix}_sessions" WHERE id = '{id}' FOR UPDATE""");
+
+    private protected override async Task EventuallyWaitingAsync(int count)
+    {
+        await using var connection = new NpgsqlConnection(fixture.Server.ConnectionString() + ";Pooling=false");
+        await connection.OpenAsync();
+        await using var command = new NpgsqlCommand(
+            "SELECT count(*) = $1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'", connection);
+        command.Parameters.Add(new() { Value = count });
+        await EventuallyAsync(async () => (bool)(await command.ExecuteScalarAsync())!);
+    }
+
+    private protected override Task AgeSessionsAsync() =>
+        fixture.Server.QueryAsync($"""UPDATE "{Prefix}_sessions" SET ended_at = clock_timestamp() - interval '26 hours'""");
+
+    private protected override async Task<int> CountSessionsAsync() =>
+        int.Parse(await fixture.Server.QueryAsync($"""SELECT count(*) FROM "{Prefix}_sessions" """), null);
+
     /// <summary>Keeps what a statement locks until it is disposed of.</summary>
     private async Task<IAsyncDisposable> LockAsync(string sql)
     {
@@ -222,15 +162,5 @@ public sealed class PostgresTokenStoreTests(PostgresFixture fixture) : SqlStoreT
         await using var command = new NpgsqlCommand(sql, connection);
         (await command.ExecuteScalarAsync()).ShouldNotBeNull();
         return connection;
-    }
-
-    private async Task EventuallyWaitingAsync(int count)
-    {
-        await using var connection = new NpgsqlConnection(fixture.Server.ConnectionString() + ";Pooling=false");
-        await connection.OpenAsync();
-        await using var command = new NpgsqlCommand(
-            "SELECT count(*) = $1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'", connection);
-        command.Parameters.Add(new() { Value = count });
-        await EventuallyAsync(async () => (bool)(await command.ExecuteScalarAsync())!);
     }
 }

@@ -114,6 +114,85 @@ public abstract class SqlStoreTests
         }
     }
 
+    [Fact]
+    public async Task EndSessionAsync_WhileAStepOfTheSessionIsTaken_WaitsForIt()
+    {
+        await using var store = CreateStore();
+        var gateway = await store.StartGatewayAsync();
+        await using var other = CreateStore();
+        var gone = await other.StartGatewayAsync(TimeSpan.FromSeconds(1));
+        await gone.EnterAsync("r", 5);
+        await EventuallyAsync(async () => (await gateway.FindAsync("r"))!.Value.Writers[0].EndedFor is not null);
+
+        // The step wants to note that the other session has expired; its own session is locked by then.
+        Task<EnterReply> step;
+        Task end;
+        await using (await LockSessionAsync(gone.Session))
+        {
+            step = gateway.EnterAsync("r", 6);
+            await EventuallyWaitingAsync(1);
+            end = gateway.EndSessionAsync(quiet: true);
+            await EventuallyWaitingAsync(2);
+            end.IsCompleted.ShouldBeFalse();
+        }
+
+        (await step).Status.ShouldBe(EnterStatus.Draining);
+        await end;
+        (await store.FindAsync(gateway.Request("r", 1).Resource, default))!.Value.Writers.ShouldHaveSingleItem()
+            .Session.ShouldBe(gone.Session);
+        (await Should.ThrowAsync<TokenStoreUnavailableException>(() => gateway.EnterAsync("r", 6))).SessionEnded.ShouldBeTrue();
+    }
+
+    [Fact]
+    public async Task HeartbeatAsync_StepsWaitOnEveryConnection_DoesNotWait()
+    {
+        await using var store = CreateStore();
+        var gateway = await store.StartGatewayAsync();
+        await gateway.EnterAsync("r", 5);
+        Task<EnterReply>[] steps;
+        await using (await LockResourceAsync("r"))
+        {
+            steps = [.. Enumerable.Range(0, 30).Select(i => gateway.EnterAsync("r", 6 + i))];
+            (await gateway.HeartbeatAsync().WithinLimit("a heartbeat")).Alive.ShouldBeTrue();
+        }
+
+        await Task.WhenAll(steps);
+    }
+
+    [Fact]
+    public async Task StartSessionAsync_SessionsThatEndedLongAgo_AreForgottenWithWhatTheyLeft()
+    {
+        await using var store = CreateStore();
+        var gateway = await store.StartGatewayAsync();
+        await gateway.EnterAsync("r", 5);
+        await gateway.EndSessionAsync(quiet: false);
+        await gateway.StartSessionAsync();
+        (await store.FindAsync(gateway.Request("r", 1).Resource, default))!.Value.Writers.ShouldNotBeEmpty();
+
+        await AgeSessionsAsync();
+        await gateway.StartSessionAsync();
+        var record = (await store.FindAsync(gateway.Request("r", 1).Resource, default))!.Value;
+        record.Writers.ShouldBeEmpty();
+        record.Mark.ShouldBe(5);
+        (await CountSessionsAsync()).ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task ListAsync_PrefixWithCharactersOfPatterns_IsPlainText()
+    {
+        await using var store = CreateStore();
+        var gateway = await store.StartGatewayAsync();
+        foreach (var key in (string[])["a%b", "a_b", "axb", "a\\b", "a'b", "a b ", "aÿ", "b"])
+        {
+            await gateway.EnterAsync(key, 1);
+        }
+
+        (await store.ListAsync(new MarkQuery("a%", long.MaxValue, 10), default)).ShouldHaveSingleItem().Resource.Value.ShouldBe("a%b");
+        (await store.ListAsync(new MarkQuery("a", long.MaxValue, 10), default)).Count.ShouldBe(7);
+        (await store.ListAsync(new MarkQuery("a\\", long.MaxValue, 10), default)).Count.ShouldBe(1);
+        (await store.ListAsync(new MarkQuery("aÿ", long.MaxValue, 10), default)).Count.ShouldBe(1);
+    }
+
     private protected abstract ITokenStore CreateStore();
 
     /// <summary>How often a deadlock was broken, by all stores made.</summary>
@@ -127,6 +206,17 @@ public abstract class SqlStoreTests
 
     /// <summary>Holds the lock of a resource's row, as a slow step would.</summary>
     private protected abstract Task<IAsyncDisposable> LockResourceAsync(string key);
+
+    /// <summary>Holds the lock of a session's row.</summary>
+    private protected abstract Task<IAsyncDisposable> LockSessionAsync(string id);
+
+    /// <summary>Waits until so many steps wait for locks.</summary>
+    private protected abstract Task EventuallyWaitingAsync(int count);
+
+    /// <summary>As if all sessions had ended longer ago than any InDoubtHold.</summary>
+    private protected abstract Task AgeSessionsAsync();
+
+    private protected abstract Task<int> CountSessionsAsync();
 
     private protected static async Task EventuallyAsync(Func<Task<bool>> condition)
     {
