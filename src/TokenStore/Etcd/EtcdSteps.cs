@@ -19,6 +19,11 @@ internal sealed class EtcdSteps(EtcdCalls etcd, EtcdSessions sessions, EtcdResou
             return await TryEnterAsync(request, 0, FreeAttempts, reply => applied = reply, cancellationToken)
                 ?? await EnterInLineAsync(request, reply => applied = reply, cancellationToken);
         }
+        catch (TokenStoreUnavailableException e) when (applied is not null && e.SessionEnded)
+        {
+            // What was registered counts as what the session left behind.
+            throw e.AfterAPart();
+        }
         catch (Exception e) when (applied is not null && e is EtcdException or TokenStoreUnavailableException)
         {
             // The first step was taken and its answer is still true; only a better one could not be had.

@@ -12,13 +12,16 @@ internal static class MySqlCalls
 
     private const int Attempts = 4;
 
+    // Longer than the server's own limits: only a connection that has silently gone (a firewall, a NAT) takes so long.
+    private static readonly TimeSpan LongestStatement = TimeSpan.FromSeconds(15);
+
     // Errors that leave nothing of a step: a broken deadlock, a lock that was not got, a duplicate key, what is missing or denied, a
     // server that is read-only. After any other nobody knows.
     private static readonly HashSet<int> Undone = [1213, 1205, 1062, 1044, 1142, 1143, 1370, 1146, 1305, 1290, 1792, 1836];
 
     /// <summary>
     /// Runs one statement (or one batch) on a connection. The caller goes on as soon as its token fires, whatever the server does; the
-    /// statement ends at the server's own limits, and keeps its connection until then.
+    /// statement ends at the server's own limits, and keeps its connection until then, or until nothing can come on it any more.
     /// </summary>
     public static async ValueTask<T> RunAsync<T>(
         MySqlPlaces places, ILogger logger, Func<MySqlConnection, Task<T>> call, CancellationToken cancellationToken)
@@ -51,7 +54,7 @@ internal static class MySqlCalls
                 try
                 {
                     sent = true;
-                    var answer = await call(rented);
+                    var answer = await call(rented).WaitAsync(LongestStatement);
                     connection = null;
                     await places.ReturnAsync(rented);
                     return answer;
@@ -61,6 +64,14 @@ internal static class MySqlCalls
                     SqlStoreLog.StepRetried(logger, e.Message);
                 }
             }
+        }
+        catch (TimeoutException e)
+        {
+            // Closing it waits for what will not come: on a thread of its own, and nobody waits for that.
+            _ = Task.Factory.StartNew(
+                static gone => ((MySqlConnection)gone!).Dispose(), connection, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+            connection = null;
+            throw new TokenStoreUnavailableException($"MySQL: nothing came within {LongestStatement}.", e);
         }
         catch (MySqlException e) when (e.Number == SessionEnded)
         {

@@ -58,8 +58,11 @@ internal sealed class MySqlPlaces(string connectionString, int count) : IAsyncDi
     private const string Settings =
         "SET SESSION autocommit = 1, innodb_lock_wait_timeout = 3, sql_mode = 'STRICT_ALL_TABLES', time_zone = '+00:00'";
 
+    // A firewall or a NAT may silently have forgotten one that was idle for longer; the driver keeps none alive but on Windows.
+    private static readonly TimeSpan LongestIdle = TimeSpan.FromMinutes(1);
+
     private readonly SemaphoreSlim _free = new(count);
-    private readonly ConcurrentStack<MySqlConnection> _idle = new();
+    private readonly ConcurrentStack<(MySqlConnection Connection, long Since)> _idle = new();
     private volatile bool _closed;
 
     /// <summary>Waits for a place.</summary>
@@ -70,9 +73,14 @@ internal sealed class MySqlPlaces(string connectionString, int count) : IAsyncDi
     /// <summary>A connection for whoever has a place.</summary>
     public async Task<MySqlConnection> RentAsync()
     {
-        if (_idle.TryPop(out var idle))
+        while (_idle.TryPop(out var idle))
         {
-            return idle;
+            if (TimeProvider.System.GetElapsedTime(idle.Since) < LongestIdle)
+            {
+                return idle.Connection;
+            }
+
+            await idle.Connection.DisposeAsync();
         }
 
         var connection = new MySqlConnection(connectionString);
@@ -99,7 +107,7 @@ internal sealed class MySqlPlaces(string connectionString, int count) : IAsyncDi
             return;
         }
 
-        _idle.Push(connection);
+        _idle.Push((connection, TimeProvider.System.GetTimestamp()));
         if (_closed)
         {
             await CloseIdleAsync();
@@ -114,9 +122,9 @@ internal sealed class MySqlPlaces(string connectionString, int count) : IAsyncDi
 
     private async ValueTask CloseIdleAsync()
     {
-        while (_idle.TryPop(out var connection))
+        while (_idle.TryPop(out var idle))
         {
-            await connection.DisposeAsync();
+            await idle.Connection.DisposeAsync();
         }
     }
 }

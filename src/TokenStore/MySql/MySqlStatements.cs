@@ -7,6 +7,8 @@ namespace FenceGateway.TokenStore.MySql;
 /// <summary>The statements for one prefix. The steps themselves are procedures: MySqlSchema.1.sql.</summary>
 internal sealed class MySqlStatements(string prefix) : SqlStatements
 {
+    private static readonly long EndedIsKept = (long)EnterRequest.EndedIsKept.TotalMicroseconds;
+
     private const string Now = "TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6))";
 
     public override string StartSession { get; } = $"CALL `{prefix}_start_session`(@session, @timeToLive)";
@@ -47,7 +49,7 @@ internal sealed class MySqlStatements(string prefix) : SqlStatements
     public override string Forget { get; } = $"DELETE FROM `{prefix}_sessions` WHERE id = @session";
 
     public override string LongEnded { get; } =
-        $"SELECT id FROM `{prefix}_sessions` WHERE COALESCE(ended_at, expires_at) < {Now} - 90000000000 LIMIT 16";
+        $"SELECT id FROM `{prefix}_sessions` WHERE COALESCE(ended_at, expires_at) < {Now} - {EndedIsKept} LIMIT 16";
 
     /// <summary>All in one transaction and one round trip; the resources in the order of their keys, as locks are taken.</summary>
     public string Withdraw(int count) => string.Concat(
@@ -69,7 +71,7 @@ internal sealed class MySqlStatements(string prefix) : SqlStatements
 
     private static string Records(string prefix, string which) => $"""
         SELECT r.resource, r.mark, r.advanced_at, r.sequence, w.session, w.token,
-               CASE WHEN s.id IS NULL THEN 90000000000
+               CASE WHEN s.id IS NULL THEN {EndedIsKept}
                     WHEN s.ended_at IS NOT NULL OR s.expires_at <= {Now}
                     THEN GREATEST(0, {Now} - COALESCE(s.ended_at, s.expires_at)) END
           FROM (SELECT * FROM `{prefix}_resources` {which}) r

@@ -11,6 +11,10 @@ internal sealed class PostgresConnections : ISqlConnections
     private const int DefaultPoolSize = 16;
     private const int SessionPoolSize = 4;
 
+    // Longer than the server's own limits below: only a connection that has silently gone (a firewall, a NAT) takes so long.
+    private const int LongestStatementSeconds = 15;
+    private const int KeepAliveSeconds = 10;
+
     // Whoever called has gone by then; what waits any longer only keeps a connection. A lock that was not got, and a statement that was
     // ended, are undone for certain.
     private const string Settings = """
@@ -34,9 +38,17 @@ internal sealed class PostgresConnections : ISqlConnections
             NoResetOnClose = true,
             MaxAutoPrepare = 32,
             AutoPrepareMinUsages = 2,
-            CommandTimeout = 0,
+            CommandTimeout = LongestStatementSeconds,
+
+            // The connection is closed then; the driver would ask the server on a second one, and block a thread until that is answered.
+            CancellationTimeout = -1,
             Enlist = false,
         };
+        if (!builder.ShouldSerialize("TCP Keepalive"))
+        {
+            (builder.TcpKeepAlive, builder.TcpKeepAliveTime, builder.TcpKeepAliveInterval) = (true, KeepAliveSeconds, 1);
+        }
+
         builder.ApplicationName ??= "fencegateway";
         if (!builder.ShouldSerialize("Maximum Pool Size"))
         {
@@ -47,7 +59,7 @@ internal sealed class PostgresConnections : ISqlConnections
         Location = $"{builder.Host}:{builder.Port}/{builder.Database ?? builder.Username}";
         _steps = Build(builder);
         builder.MaxPoolSize = SessionPoolSize;
-        builder.KeepAlive = builder.KeepAlive == 0 ? 10 : builder.KeepAlive;
+        builder.KeepAlive = builder.KeepAlive == 0 ? KeepAliveSeconds : builder.KeepAlive;
         _session = Build(builder);
     }
 

@@ -53,7 +53,7 @@ internal sealed class PostgresStatements(string prefix) : SqlStatements
     public override string Forget { get; } = $"""DELETE FROM "{prefix}_sessions" WHERE id = $1""";
 
     public override string LongEnded { get; } = $"""
-        SELECT id FROM "{prefix}_sessions" WHERE coalesce(ended_at, expires_at) < clock_timestamp() - interval '25 hours' LIMIT 16
+        SELECT id FROM "{prefix}_sessions" WHERE coalesce(ended_at, expires_at) < clock_timestamp() - interval '{EnterRequest.EndedIsKept.TotalHours} hours' LIMIT 16
         """;
 
     /// <summary>Parameters are bound by their order, as $1, $2 and so on: the driver rewrites a statement that names them.</summary>
@@ -70,7 +70,7 @@ internal sealed class PostgresStatements(string prefix) : SqlStatements
 
     private static string Records(string prefix, string which) => $"""
         SELECT r.key, r.mark, (extract(epoch FROM r.advanced_at) * 1000000)::bigint, r.sequence, w.session, w.token,
-               CASE WHEN s.id IS NULL THEN 90000000000
+               CASE WHEN s.id IS NULL THEN {(long)EnterRequest.EndedIsKept.TotalMicroseconds}
                     WHEN s.ended_at IS NOT NULL OR s.expires_at <= clock_timestamp()
                     THEN greatest(0, (extract(epoch FROM clock_timestamp() - coalesce(s.ended_at, s.expires_at)) * 1000000)::bigint) END
           FROM (SELECT * FROM "{prefix}_resources" {which}) r

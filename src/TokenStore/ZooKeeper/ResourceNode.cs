@@ -57,6 +57,11 @@ internal sealed record ResourceNode(
             throw new ZooKeeperProtocolException("A mark or a token in the data of a resource is out of its bounds.");
         }
 
+        if (writers.DistinctBy(static w => w.Session, StringComparer.Ordinal).Count() < writers.Length)
+        {
+            throw new ZooKeeperProtocolException("A session is registered twice in the data of a resource.");
+        }
+
         return new ResourceNode(key, mark, zxid, at, writers, note);
     }
 }
