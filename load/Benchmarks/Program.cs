@@ -5,6 +5,7 @@ using BenchmarkDotNet.Running;
 using BenchmarkDotNet.Toolchains.InProcess.NoEmit;
 using FenceGateway.Benchmarks.Allocations;
 using FenceGateway.Benchmarks.Redis;
+using FenceGateway.Benchmarks.Stores;
 
 if (args is ["allocations", .. var rest])
 {
@@ -14,6 +15,11 @@ if (args is ["allocations", .. var rest])
 if (args is ["redis", .. var counts])
 {
     return await RedisComparison.RunAsync(counts, Console.Out);
+}
+
+if (args is ["stores", .. var each])
+{
+    return await StoreComparison.RunAsync(each, Console.Out);
 }
 
 // In this process: a generated project of BenchmarkDotNet's would not know this repository's package versions.
