@@ -65,7 +65,7 @@ internal static class MySqlCalls
                 }
             }
         }
-        catch (TimeoutException e)
+        catch (TimeoutException e) when (connection is not null)
         {
             // Closing it waits for what will not come: on a thread of its own, and nobody waits for that.
             _ = Task.Factory.StartNew(
