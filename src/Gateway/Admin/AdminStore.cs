@@ -1,11 +1,13 @@
 using System.Text.Json.Nodes;
 using FenceGateway.Gateway.Configuration;
+using FenceGateway.Gateway.Replication;
 using FenceGateway.TokenStore;
+using FenceGateway.TokenStore.Replication;
 
 namespace FenceGateway.Gateway.Admin;
 
 /// <summary>The token store and this gateway's session in it: <c>/admin/v1/store</c>. From memory, so that it answers while the store is away.</summary>
-internal sealed class AdminStore(GatewaySession session, FenceTable table)
+internal sealed class AdminStore(GatewaySession session, FenceTable table, IEnumerable<ReplicationService> replication)
 {
     public Task ShowAsync(HttpContext context) => AdminJson.WriteAsync(context, 200, Describe());
 
@@ -30,8 +32,18 @@ internal sealed class AdminStore(GatewaySession session, FenceTable table)
         body["session"] = Describe(session.Current);
         body["calls"] = session.CallCount;
         body["registrations"] = table.CountRegistered();
+        body["regions"] = new JsonArray([.. replication.SelectMany(service => service.Regions).Select(Describe)]);
         return body;
     }
+
+    private static JsonNode Describe(RegionStatus region) => new JsonObject
+    {
+        ["name"] = region.Region,
+        ["provider"] = region.Store.Provider,
+        ["location"] = region.Store.Location,
+        ["lag"] = Durations.Write(TimeSpan.FromMilliseconds(Math.Floor(region.Lag.TotalMilliseconds))),
+        ["fault"] = region.Fault,
+    };
 
     /// <summary>A session without an end has no time left: it lives as long as the process.</summary>
     private static JsonObject? Describe(StoreSession? current) => current is null ? null : new JsonObject

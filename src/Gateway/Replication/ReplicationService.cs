@@ -20,6 +20,9 @@ internal sealed class ReplicationService(
     private readonly CancellationTokenSource _stop = new();
     private readonly List<MarkReplicator> _replicators = [];
     private Task _running = Task.CompletedTask;
+    private int _disposed;
+
+    public IEnumerable<RegionStatus> Regions => _replicators.Select(replicator => replicator.Status);
 
     public Task StartAsync(CancellationToken cancellationToken)
     {
@@ -36,6 +39,12 @@ internal sealed class ReplicationService(
 
     public async ValueTask DisposeAsync()
     {
+        // Registered as itself and as a hosted service.
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+        {
+            return;
+        }
+
         await _stop.CancelAsync();
         await _running;
         foreach (var replicator in _replicators)

@@ -24,7 +24,7 @@ public sealed class MarkReplicator : IAsyncDisposable
     private readonly ReplicationBound _bound;
     private readonly MarkSweep _sweep;
     private bool _open;
-    private string? _fault;
+    private volatile string? _fault;
     private long _completeAt;
 
     /// <summary>Makes it; nothing is read before <see cref="RunAsync"/>.</summary>
@@ -59,6 +59,9 @@ public sealed class MarkReplicator : IAsyncDisposable
         _completeAt = time.GetTimestamp();
         metrics.Watch(region, () => time.GetElapsedTime(Volatile.Read(ref _completeAt)));
     }
+
+    /// <summary>How it stands with the region, from memory.</summary>
+    public RegionStatus Status => new(_region, _remote.Info, _time.GetElapsedTime(Volatile.Read(ref _completeAt)), _fault);
 
     /// <summary>Reads and merges, round by round, until it is cancelled. Never throws.</summary>
     public async Task RunAsync(CancellationToken cancellationToken)
@@ -224,3 +227,10 @@ public sealed class MarkReplicator : IAsyncDisposable
         _fault = e.Message;
     }
 }
+
+/// <summary>How it stands with another region.</summary>
+/// <param name="Region">Its name.</param>
+/// <param name="Store">Its store, as it was when it was last opened.</param>
+/// <param name="Lag">How old what is known of it may be: since the begin of the last round that saw all that was new.</param>
+/// <param name="Fault">Why its marks are not taken over now, as a sentence; null while they are.</param>
+public sealed record RegionStatus(string Region, TokenStoreInfo Store, TimeSpan Lag, string? Fault);

@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Net;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using FenceGateway.TestKit;
 
@@ -94,6 +95,10 @@ public sealed class ReplicationTests : IAsyncLifetime
 
         await _etcd.KillAsync();
         await west.WaitForLineAsync(l => l.Contains("Replication from region east: its store cannot be read", StringComparison.Ordinal));
+        var away = await RegionAsync(west);
+        away.GetProperty("name").GetString().ShouldBe("east");
+        away.GetProperty("provider").GetString().ShouldBe("Etcd");
+        away.GetProperty("fault").GetString().ShouldNotBeNullOrEmpty();
         for (var token = 6; token < 16; token++)
         {
             (await PutAsync(west, "1", token)).ShouldBe(HttpStatusCode.OK);
@@ -107,6 +112,7 @@ public sealed class ReplicationTests : IAsyncLifetime
         await _etcd.RestartAsync();
         await PutUntilAsync(east, "2", 9, HttpStatusCode.OK);
         _ = await UntilStaleAsync(west, "2", 8);
+        await BackAsync(west).WithinLimit("the region to be told as read again");
         _ = await UntilStaleAsync(east, "1", 14);
     }
 
@@ -165,6 +171,20 @@ public sealed class ReplicationTests : IAsyncLifetime
         var gateway = await GatewayProcess.StartAsync(new GatewayProcessOptions { ConfigFile = files.ConfigFile });
         _started.Add(gateway);
         return gateway;
+    }
+
+    private async Task BackAsync(GatewayProcess gateway)
+    {
+        while ((await RegionAsync(gateway)).GetProperty("fault").GetString() is not null)
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System);
+        }
+    }
+
+    private async Task<JsonElement> RegionAsync(GatewayProcess gateway)
+    {
+        using var store = JsonDocument.Parse(await _client.GetStringAsync(new Uri(gateway.AdminAddress, "admin/v1/store")));
+        return store.RootElement.GetProperty("regions").EnumerateArray().ShouldHaveSingleItem().Clone();
     }
 
     private async Task<HttpStatusCode> PutAsync(GatewayProcess gateway, string order, long token)
