@@ -6,7 +6,7 @@ namespace FenceGateway.TokenStore.Conformance;
 /// Random operations, each carried out at the store and at <see cref="ResourceState"/>, which have to answer and to end up alike. An
 /// ended session holds either for good or not at all, so that no clock matters.
 /// </summary>
-internal sealed class RandomWalk(IReadOnlyList<ConformanceGateway> gateways, Random random)
+internal sealed class RandomWalk(IReadOnlyList<ConformanceGateway> gateways, Random random, Func<Task> settle)
 {
     private const int Keys = 4;
     private const long Now = 0;
@@ -32,6 +32,7 @@ internal sealed class RandomWalk(IReadOnlyList<ConformanceGateway> gateways, Ran
                 < 45 when !oneSession && _ended.Count > 0 => WithdrawEndedAsync(),
                 _ => EnterAsync(gateway, key, mayBeLate: !oneSession),
             });
+            await settle();
             await ExpectRecordAsync(gateways[random.Next(gateways.Count)], key, writers: !oneSession);
         }
         catch (Exception e)

@@ -345,7 +345,7 @@ public abstract partial class SharedTokenStoreConformance<TStore> : TokenStoreCo
     public async Task Operations_RandomSequencesOfSeveralSessions_EqualThePureStateMachine() =>
         await new RandomSeed().RunAsync(async random =>
         {
-            var walk = new RandomWalk([Gateway, await OpenAsync(), await OpenAsync()], random);
+            var walk = new RandomWalk([Gateway, await OpenAsync(), await OpenAsync()], random, SettleAsync);
             for (var i = 0; i < RandomSteps; i++)
             {
                 await walk.StepAsync(oneSession: false);

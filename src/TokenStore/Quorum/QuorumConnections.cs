@@ -35,6 +35,9 @@ internal sealed class QuorumConnections : IAsyncDisposable
 
     public TokenStoreInfo Info { get; private set; }
 
+    /// <summary>Whether every node has answered every call.</summary>
+    public bool IsSettled => Array.TrueForAll(_nodes, static node => node.IsSettled);
+
     public string? Fault
     {
         get
@@ -238,7 +241,7 @@ internal sealed class QuorumConnections : IAsyncDisposable
         {
             if (limit.IsCancellationRequested)
             {
-                node.FallSilent();
+                node.Silence();
             }
 
             node.Facts = null;

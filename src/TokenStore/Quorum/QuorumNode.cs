@@ -45,6 +45,9 @@ internal sealed class QuorumNode(int index, RedisLinkSettings settings, ILogger 
     /// <summary>What the node said of its settings; null when it could not be asked yet.</summary>
     public RedisServerFacts? Facts { get; set; }
 
+    /// <summary>Whether every call has been answered, those that nobody waits for any more included.</summary>
+    public bool IsSettled => Volatile.Read(ref _outstanding) == 0;
+
     /// <summary>Whether even heartbeats are left unanswered, so that only another connection can help.</summary>
     public bool IsDeaf => _silent && Volatile.Read(ref _unanswered) >= MaxProbes;
 
@@ -85,14 +88,26 @@ internal sealed class QuorumNode(int index, RedisLinkSettings settings, ILogger 
         finally
         {
             // Answered, or the connection is gone: in either case nobody waits for nothing any more.
-            Interlocked.Decrement(ref _outstanding);
-            _silent = false;
-            Volatile.Write(ref _unanswered, 0);
+            lock (_gate)
+            {
+                Interlocked.Decrement(ref _outstanding);
+                _silent = false;
+                Volatile.Write(ref _unanswered, 0);
+            }
         }
     }
 
-    /// <summary>It was waited for long enough.</summary>
-    public void FallSilent() => _silent = true;
+    /// <summary>It was waited for long enough. Not if the last answer has come just now: nothing would be left to end the silence.</summary>
+    public void FallSilent()
+    {
+        lock (_gate)
+        {
+            _silent = _outstanding > 0;
+        }
+    }
+
+    /// <summary>It leaves questions unanswered that are not counted; a heartbeat ends the silence.</summary>
+    public void Silence() => _silent = true;
 
     public async ValueTask DisposeAsync()
     {

@@ -39,6 +39,9 @@ public sealed class QuorumTokenStore : ITokenStore
     /// <inheritdoc/>
     public Action<ResourceChange>? Changed { get; set; }
 
+    /// <summary>Whether nothing is under way that nobody waits for any more: the nodes that were slower than a majority.</summary>
+    internal bool IsSettled => _connections?.IsSettled ?? true;
+
     private Parts Open => _fault is null && _parts is { } parts
         ? parts
         : throw new TokenStoreUnavailableException(_fault ?? NotOpen) { NotTaken = true };

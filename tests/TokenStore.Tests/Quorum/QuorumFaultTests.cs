@@ -62,7 +62,7 @@ public sealed class QuorumFaultTests : IAsyncLifetime
 
         a.Store.Fault.ShouldNotBeNull().ShouldContain("No majority");
         await _servers[1].RestartAsync();
-        await UntilAsync(async () => (await a.EnterAsync("r", 6)).Status == EnterStatus.Admitted);
+        await UntilAsync(a, async () => (await a.EnterAsync("r", 6)).Status == EnterStatus.Admitted);
         (await a.HeartbeatAsync()).Alive.ShouldBeTrue();
         a.Store.Fault.ShouldBeNull();
     }
@@ -133,7 +133,7 @@ public sealed class QuorumFaultTests : IAsyncLifetime
 
         await _servers[1].KillAsync();
         var b = await OpenAsync();
-        await UntilAsync(async () => (await b.EnterAsync("r", 6)).Status == EnterStatus.Stale);
+        await UntilAsync(b, async () => (await b.EnterAsync("r", 6)).Status == EnterStatus.Stale);
         (await b.EnterAsync("r", 8)).HeldElsewhere.ShouldBeTrue("the registration of the living session was copied too");
     }
 
@@ -190,7 +190,7 @@ public sealed class QuorumFaultTests : IAsyncLifetime
         _servers[1].Continue();
 
         // What it may have been counts for the next one, which has to be as high.
-        await UntilAsync(async () => (await a.EnterAsync("r", 4)) is { Status: EnterStatus.Stale, Mark.Value: 5 });
+        await UntilAsync(a, async () => (await a.EnterAsync("r", 4)) is { Status: EnterStatus.Stale, Mark.Value: 5 });
         (await MarkAtAsync(0, "r")).ShouldBe(5);
     }
 
@@ -209,7 +209,7 @@ public sealed class QuorumFaultTests : IAsyncLifetime
         (await MarkAtAsync(1, "r")).ShouldBe(9);
         await _servers[2].KillAsync();
         await _servers[0].RestartAsync();
-        await UntilAsync(async () => (await a.EnterAsync("r", 8)).Status == EnterStatus.Stale);
+        await UntilAsync(a, async () => (await a.EnterAsync("r", 8)).Status == EnterStatus.Stale);
     }
 
     [Fact]
@@ -315,6 +315,13 @@ public sealed class QuorumFaultTests : IAsyncLifetime
 
     private async Task<bool> ServesAsync(int server) =>
         await _servers[server].CommandAsync("HEXISTS", "{fg}:q:meta", "serving") == "1";
+
+    /// <summary>The same of a gateway, which sends its heartbeats: they find a node that has been silent.</summary>
+    private static Task UntilAsync(ConformanceGateway gateway, Func<Task<bool>> condition) => UntilAsync(async () =>
+    {
+        _ = await gateway.HeartbeatAsync();
+        return await condition();
+    });
 
     /// <summary>Asks until it is so; a store that is away is asked again.</summary>
     private static async Task UntilAsync(Func<Task<bool>> condition)
