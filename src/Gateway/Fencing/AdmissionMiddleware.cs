@@ -129,12 +129,16 @@ internal sealed class AdmissionMiddleware(
         }
     }
 
-    /// <summary>Takes charge of a write that the fence counts from now on, before anything else can fail.</summary>
+    /// <summary>Takes charge of a write that the fence counts from now on, before anything else can fail; a refusal is the deciding fence's.</summary>
     private void Accept(GatewayRequest request, in Admission admission)
     {
         if (admission.Status == AdmissionStatus.Admitted && request.IsWrite)
         {
             request.Begin(admission.Fence, admission.Session, time.GetTimestamp());
+        }
+        else
+        {
+            request.DecidedBy(admission.Fence);
         }
     }
 

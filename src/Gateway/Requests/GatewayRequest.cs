@@ -88,6 +88,9 @@ internal sealed class GatewayRequest
     /// <summary>The request goes on without being admitted (a policy that only reports). Its log line still names the resource.</summary>
     public void Withdraw() => NeedsAdmission = false;
 
+    /// <summary>The fence that has decided: while the request waited, the one it came with may have been forgotten.</summary>
+    public void DecidedBy(ResourceFence fence) => Fence = fence;
+
     /// <summary>The write was admitted at <paramref name="fence"/> and is about to be forwarded.</summary>
     public void Begin(ResourceFence fence, StoreSession? session, long admittedAt)
     {
