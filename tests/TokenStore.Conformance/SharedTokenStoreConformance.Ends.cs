@@ -56,7 +56,7 @@ public abstract partial class SharedTokenStoreConformance<TStore>
             (reply.Status == EnterStatus.Draining).ShouldBe(reply.RetryAfter > TimeSpan.Zero);
             return reply.Status == EnterStatus.Admitted;
         }, "the hold ends");
-        Time.GetElapsedTime(began).ShouldBeGreaterThan(hold - TimeSpan.FromMilliseconds(20));
+        Time.GetElapsedTime(began).ShouldBeGreaterThan(hold - TimeLimit.TimerTick);
         await ExpectWritersAsync(b, "r", (b, 6));
     }
 

@@ -5,6 +5,9 @@ public static class TimeLimit
 {
     public static readonly TimeSpan Default = TimeSpan.FromSeconds(30);
 
+    /// <summary>How much too early a timer of the runtime or of a server may fire: they read clocks that tick every few milliseconds.</summary>
+    public static readonly TimeSpan TimerTick = TimeSpan.FromMilliseconds(20);
+
     /// <summary>Awaits <paramref name="task"/>; <see cref="TimeoutException"/> names <paramref name="what"/> was missing.</summary>
     public static async Task<T> WithinLimit<T>(this Task<T> task, string what, TimeSpan? limit = null)
     {
