@@ -12,19 +12,16 @@ internal static class MySqlCalls
 
     private const int Attempts = 4;
 
-    // Longer than the server's own limits: only a connection that has silently gone (a firewall, a NAT) takes so long.
-    private static readonly TimeSpan LongestStatement = TimeSpan.FromSeconds(15);
-
     // Errors that leave nothing of a step: a broken deadlock, a lock that was not got, a duplicate key, what is missing or denied, a
     // server that is read-only. After any other nobody knows.
     private static readonly HashSet<int> Undone = [1213, 1205, 1062, 1044, 1142, 1143, 1370, 1146, 1305, 1290, 1792, 1836];
 
     /// <summary>
     /// Runs one statement (or one batch) on a connection. The caller goes on as soon as its token fires, whatever the server does; the
-    /// statement ends at the server's own limits, and keeps its connection until then, or until nothing can come on it any more.
+    /// statement ends at the server's own limits, or is given up, and keeps its connection until then.
     /// </summary>
     public static async ValueTask<T> RunAsync<T>(
-        MySqlPlaces places, ILogger logger, Func<MySqlConnection, Task<T>> call, CancellationToken cancellationToken)
+        MySqlPlaces places, ILogger logger, Func<MySqlConnection, CancellationToken, Task<T>> call, CancellationToken cancellationToken)
     {
         await places.EnterAsync(cancellationToken);
 
@@ -42,21 +39,36 @@ internal static class MySqlCalls
         }
     }
 
-    private static async Task<T> RunToItsEndAsync<T>(MySqlPlaces places, ILogger logger, Func<MySqlConnection, Task<T>> call)
+    private static async Task<T> RunToItsEndAsync<T>(
+        MySqlPlaces places, ILogger logger, Func<MySqlConnection, CancellationToken, Task<T>> call)
     {
         var sent = false;
         MySqlConnection? connection = null;
+        SqlCallUnderWay? statement = null;
         try
         {
-            var rented = connection = await places.RentAsync();
+            var (rented, isNew) = await places.RentAsync();
+            connection = rented;
+            statement = places.Begin(rented);
+            if (isNew)
+            {
+                await places.PrepareAsync(rented).WaitAsync(statement.GivenUp);
+            }
+
             for (var attempt = 1; ; attempt++)
             {
                 try
                 {
                     sent = true;
-                    var answer = await call(rented).WaitAsync(LongestStatement);
+
+                    // The driver's own cancellation would ask the server, and block, before anything else.
+                    var answer = await call(rented, CancellationToken.None).WaitAsync(statement.GivenUp);
+                    if (statement.TryFinish())
+                    {
+                        await places.ReturnAsync(rented);
+                    }
+
                     connection = null;
-                    await places.ReturnAsync(rented);
                     return answer;
                 }
                 catch (MySqlException e) when (e.Number == (int)MySqlErrorCode.LockDeadlock && attempt < Attempts)
@@ -65,13 +77,11 @@ internal static class MySqlCalls
                 }
             }
         }
-        catch (TimeoutException e) when (connection is not null)
+        catch (OperationCanceledException e) when (statement is { GivenUp.IsCancellationRequested: true })
         {
-            // Closing it waits for what will not come: on a thread of its own, and nobody waits for that.
-            _ = Task.Factory.StartNew(
-                static gone => ((MySqlConnection)gone!).Dispose(), connection, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+            // Whoever gave it up ends the connection too.
             connection = null;
-            throw new TokenStoreUnavailableException($"MySQL: nothing came within {LongestStatement}.", e);
+            throw new TokenStoreUnavailableException("MySQL: nothing came, and the call was given up.", e) { NotTaken = !sent };
         }
         catch (MySqlException e) when (e.Number == SessionEnded)
         {
@@ -87,11 +97,12 @@ internal static class MySqlCalls
         finally
         {
             // After a failure it may be in the middle of something: the server undoes that when it is closed.
-            if (connection is not null)
+            if (connection is not null && statement?.TryFinish() != false)
             {
                 await connection.DisposeAsync();
             }
 
+            statement?.Dispose();
             places.Leave();
         }
     }

@@ -10,7 +10,10 @@ internal sealed record MySqlGrade(IReadOnlyDictionary<string, string> Settings, 
 {
     private const double DayInMilliseconds = 86_400_000;
 
-    public bool IsReplica => Is("read_only") || Is("super_read_only");
+    /// <summary>Why no step could be taken here; null when they can.</summary>
+    public string? CannotRun => HasLog && Get("binlog_format").Equals("STATEMENT", StringComparison.OrdinalIgnoreCase)
+        ? "binlog_format is STATEMENT, which READ COMMITTED excludes: set it to ROW or MIXED."
+        : null;
 
     private bool HasLog => Is("log_bin");
 
@@ -36,9 +39,9 @@ internal sealed record MySqlGrade(IReadOnlyDictionary<string, string> Settings, 
                 + "are undone; set it to 1.");
         }
 
-        if (Get("innodb_doublewrite").Equals("OFF", StringComparison.OrdinalIgnoreCase))
+        if (Get("innodb_doublewrite").ToUpperInvariant() is "OFF" or "0" or "DETECT_ONLY")
         {
-            reasons.Add("innodb_doublewrite is OFF: a crash of the machine can tear pages; set it to ON.");
+            reasons.Add($"innodb_doublewrite is {Get("innodb_doublewrite")}: a crash of the machine can tear pages; set it to ON.");
         }
 
         if (Is("wsrep_on"))
@@ -66,10 +69,13 @@ internal sealed record MySqlGrade(IReadOnlyDictionary<string, string> Settings, 
         return (reasons.Count == 0 ? SafetyGrade.Strict : SafetyGrade.BestEffort, reasons);
     }
 
-    /// <summary>After its time-out semisynchronous replication goes on without the replicas.</summary>
+    /// <summary>
+    /// After its time-out, and when no replica is connected and it is told not to wait for one, semisynchronous replication goes on without.
+    /// </summary>
     private bool WaitsForReplicas() => ((string[])["master", "source"]).Any(side =>
         Is($"rpl_semi_sync_{side}_enabled")
         && Get($"rpl_semi_sync_{side}_wait_point").Equals("AFTER_SYNC", StringComparison.OrdinalIgnoreCase)
+        && Get($"rpl_semi_sync_{side}_wait_no_{(side == "master" ? "slave" : "replica")}") is not ("OFF" or "0")
         && double.TryParse(Get($"rpl_semi_sync_{side}_timeout"), CultureInfo.InvariantCulture, out var timeout) && timeout >= DayInMilliseconds);
 
     private bool Is(string name) => Get(name) is "ON" or "1" or "YES";

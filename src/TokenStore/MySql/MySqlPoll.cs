@@ -25,13 +25,13 @@ internal sealed class MySqlPoll(
     private long _removedBefore;
     private Task _polling = Task.CompletedTask;
 
-    public async Task StartAsync(CancellationToken cancellationToken)
+    public async Task StartAsync(string epoch, CancellationToken cancellationToken)
     {
         _last = await connections.OfSessionAsync(
-            async connection =>
+            async (connection, givenUp) =>
             {
                 await using var command = sql.Command(connection, sql.LastChange);
-                return Convert.ToInt64(await command.ExecuteScalarAsync(), null);
+                return Convert.ToInt64(await command.ExecuteScalarAsync(givenUp), null);
             },
             cancellationToken);
         _removedBefore = _last;
@@ -89,14 +89,14 @@ internal sealed class MySqlPoll(
     private async Task<List<ResourceChange>> ReadAsync(CancellationToken cancellationToken)
     {
         var rows = await connections.OfSessionAsync(
-            async connection =>
+            async (connection, givenUp) =>
             {
                 await using var command = sql.Command(connection, sql.Changes, ("@after", _last - Overlap));
-                await using var reader = await command.ExecuteReaderAsync();
+                await using var reader = await command.ExecuteReaderAsync(givenUp);
                 List<(long Id, byte[] Resource, long Mark, bool Risen)> read = [];
-                while (await reader.ReadAsync())
+                while (await reader.ReadAsync(givenUp))
                 {
-                    read.Add((reader.GetInt64(0), await reader.GetFieldValueAsync<byte[]>(1), reader.GetInt64(2), reader.GetBoolean(3)));
+                    read.Add((reader.GetInt64(0), await reader.GetFieldValueAsync<byte[]>(1, givenUp), reader.GetInt64(2), reader.GetBoolean(3)));
                 }
 
                 return read;
@@ -128,14 +128,21 @@ internal sealed class MySqlPoll(
             return;
         }
 
-        var before = _last - Kept;
-        await connections.OfSessionAsync(
-            async connection =>
-            {
-                await using var command = sql.Command(connection, sql.ForgetChanges, ("@before", before));
-                return await command.ExecuteNonQueryAsync();
-            },
-            cancellationToken);
-        _removedBefore = before;
+        // Whether it works or not: the next batch tries again.
+        var before = _removedBefore = _last - Kept;
+        try
+        {
+            await connections.OfSessionAsync(
+                async (connection, givenUp) =>
+                {
+                    await using var command = sql.Command(connection, sql.ForgetChanges, ("@before", before));
+                    return await command.ExecuteNonQueryAsync(givenUp);
+                },
+                cancellationToken);
+        }
+        catch (TokenStoreUnavailableException e)
+        {
+            SqlStoreLog.NotForgotten(logger, e.Message);
+        }
     }
 }

@@ -148,6 +148,8 @@ step: BEGIN
     END IF;
 
     IF p_token < v_before THEN
+        -- The mark may have been seen before its own commit is on disk or at a replica. Something to write makes this one wait for it.
+        CALL `{prefix}_next`(v_next);
         COMMIT;
         SELECT 2, v_before, 0, FALSE;
         LEAVE step;

@@ -25,21 +25,20 @@ public sealed class MySqlTokenStore : SqlTokenStore
 
     private protected override MySqlStatements Sql { get; }
 
-    /// <inheritdoc/>
-    public override ValueTask<Heartbeat> HeartbeatAsync(string session, CancellationToken cancellationToken) => OfSessionAsync(
-        async connection =>
+    private protected override ValueTask<Heartbeat> BeatAsync(string session, CancellationToken cancellationToken) => OfSessionAsync(
+        async (connection, givenUp) =>
         {
             await using var command = Sql.Command(connection, Sql.Heartbeat, ("@session", session));
-            await using var reader = await command.ExecuteReaderAsync();
+            await using var reader = await command.ExecuteReaderAsync(givenUp);
             List<ResourceChange> revoked = [];
-            while (await reader.ReadAsync())
+            while (await reader.ReadAsync(givenUp))
             {
-                if (await reader.IsDBNullAsync(0))
+                if (await reader.IsDBNullAsync(0, givenUp))
                 {
                     return new Heartbeat(true, revoked);
                 }
 
-                revoked.Add(new ResourceChange(SqlKey.Decode(await reader.GetFieldValueAsync<byte[]>(0)), reader.GetInt64(1)));
+                revoked.Add(new ResourceChange(SqlKey.Decode(await reader.GetFieldValueAsync<byte[]>(0, givenUp)), reader.GetInt64(1)));
             }
 
             return Heartbeat.Ended;
@@ -66,25 +65,24 @@ public sealed class MySqlTokenStore : SqlTokenStore
             .. ordered.Select((registration, i) => ($"@r{i}", (object)registration.Key)),
             .. ordered.Select((registration, i) => ($"@s{i}", (object)registration.Sequence)),
         ];
-        await StepAsync(connection => ExecuteAsync(connection, Sql.Withdraw(ordered.Length), parameters), cancellationToken);
+        await StepAsync(
+            (connection, givenUp) => ExecuteAsync(connection, Sql.Withdraw(ordered.Length), givenUp, parameters), cancellationToken);
     }
 
     private protected override (ISqlConnections Connections, ISqlListener Listener) Connect()
     {
-        var connections = new MySqlConnections(_options.ConnectionString, Logger);
+        var connections = new MySqlConnections(_options.ConnectionString, _time, Logger);
         return (connections, new MySqlPoll(connections, Sql, change => Changed?.Invoke(change), _time, Logger));
     }
 
-    private protected override async Task<(TokenStoreInfo Info, string Epoch)> PrepareAsync(DbConnection connection, string location)
+    private protected override async Task<(TokenStoreInfo Info, string Epoch)> PrepareAsync(
+        DbConnection connection, string location, CancellationToken cancellationToken)
     {
         var server = (MySqlConnection)connection;
         var settings = await MySqlGrade.ReadAsync(server);
-        if (settings.IsReplica)
+        if (settings.CannotRun is { } reason)
         {
-            throw new TokenStoreUnavailableException($"{location} is read_only, as replicas are: connect to the server that takes the writes.")
-            {
-                NotTaken = true,
-            };
+            throw new TokenStoreUnavailableException($"{location}: {reason}") { NotTaken = true };
         }
 
         var epoch = await MySqlSchema.EnsureAsync(server, _options.KeyPrefix, location, Logger);

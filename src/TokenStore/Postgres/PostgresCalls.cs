@@ -12,19 +12,23 @@ internal static class PostgresCalls
 
     private const int Attempts = 4;
 
+    // The warning of a commit whose wait for a synchronous standby was broken off comes from here.
+    private const string WaitForStandby = "SyncRepWaitForLSN";
+
     /// <summary>
     /// Runs one statement (or one batch) on a connection of <paramref name="source"/>: it is a transaction of its own. The caller goes on
     /// as soon as its token fires, whatever the server does.
     /// </summary>
     /// <remarks>
-    /// The statement itself is not cancelled: the driver does so by asking on a second connection, and blocks a thread until that is
-    /// answered. It ends at the server's own limits, and keeps its connection until then.
+    /// The statement is not cancelled by that: the driver does so by asking on a second connection, and blocks a thread until that is
+    /// answered. It ends at the server's own limits, or is given up, and keeps its connection until then.
     /// </remarks>
     public static async ValueTask<T> RunAsync<T>(
-        NpgsqlDataSource source, ILogger logger, Func<NpgsqlConnection, Task<T>> call, CancellationToken cancellationToken)
+        NpgsqlDataSource source, SqlCallsUnderWay underWay, ILogger logger, Func<NpgsqlConnection, CancellationToken, Task<T>> call,
+        CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        var running = RunToItsEndAsync(source, logger, call, cancellationToken);
+        var running = RunToItsEndAsync(source, underWay, logger, call, cancellationToken);
         try
         {
             return await running.WaitAsync(cancellationToken);
@@ -38,25 +42,28 @@ internal static class PostgresCalls
     }
 
     private static async Task<T> RunToItsEndAsync<T>(
-        NpgsqlDataSource source, ILogger logger, Func<NpgsqlConnection, Task<T>> call, CancellationToken cancellationToken)
+        NpgsqlDataSource source, SqlCallsUnderWay underWay, ILogger logger, Func<NpgsqlConnection, CancellationToken, Task<T>> call,
+        CancellationToken cancellationToken)
     {
         var sent = false;
+        SqlCallUnderWay? statement = null;
         try
         {
             await using var connection = await source.OpenConnectionAsync(cancellationToken);
-            string? warning = null;
-            connection.Notice += (_, e) => warning = e.Notice.InvariantSeverity == "WARNING" ? e.Notice.MessageText : warning;
+            string? broken = null;
+            connection.Notice += (_, e) => broken = e.Notice.Routine == WaitForStandby ? e.Notice.MessageText : broken;
+            statement = underWay.Begin();
             for (var attempt = 1; ; attempt++)
             {
                 try
                 {
                     sent = true;
-                    var answer = await call(connection);
+                    var answer = await call(connection, statement.GivenUp);
 
-                    // "canceling wait for synchronous replication" is a warning, and the statement succeeds all the same.
-                    return warning is null
+                    // The standby does not have it, and the statement succeeds all the same.
+                    return broken is null
                         ? answer
-                        : throw new TokenStoreUnavailableException($"PostgreSQL does not vouch for what it did: {warning}");
+                        : throw new TokenStoreUnavailableException($"PostgreSQL does not vouch for what it did: {broken}");
                 }
                 catch (PostgresException e) when (IsUndoneByConflict(e) && attempt < Attempts)
                 {
@@ -68,9 +75,17 @@ internal static class PostgresCalls
         {
             throw new TokenStoreUnavailableException(e.MessageText, e) { NotTaken = true, SessionEnded = true };
         }
+        catch (OperationCanceledException e) when (statement is { GivenUp.IsCancellationRequested: true })
+        {
+            throw new TokenStoreUnavailableException("PostgreSQL: nothing came, and the call was given up.", e);
+        }
         catch (Exception e) when (e is not (OperationCanceledException or TokenStoreUnavailableException))
         {
             throw new TokenStoreUnavailableException($"PostgreSQL: {Sentence(e)}", e) { NotTaken = !sent || IsUndone(e) };
+        }
+        finally
+        {
+            statement?.Dispose();
         }
     }
 

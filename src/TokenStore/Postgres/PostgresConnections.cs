@@ -11,12 +11,11 @@ internal sealed class PostgresConnections : ISqlConnections
     private const int DefaultPoolSize = 16;
     private const int SessionPoolSize = 4;
 
-    // Longer than the server's own limits below: only a connection that has silently gone (a firewall, a NAT) takes so long.
-    private const int LongestStatementSeconds = 15;
     private const int KeepAliveSeconds = 10;
+    private const int SettingsSeconds = 5;
 
     // Whoever called has gone by then; what waits any longer only keeps a connection. A lock that was not got, and a statement that was
-    // ended, are undone for certain.
+    // ended, are undone for certain. A commit that waits for a standby knows no limit.
     private const string Settings = """
         SELECT set_config('synchronous_commit', 'on', false)
           WHERE current_setting('synchronous_commit') NOT IN ('on', 'remote_apply');
@@ -27,20 +26,25 @@ internal sealed class PostgresConnections : ISqlConnections
     private readonly ILogger _logger;
     private readonly NpgsqlDataSource _steps;
     private readonly NpgsqlDataSource _session;
+    private readonly SqlCallsUnderWay _underWay;
 
     /// <exception cref="ArgumentException">The connection string is none.</exception>
-    public PostgresConnections(string connectionString, ILogger logger)
+    public PostgresConnections(string connectionString, TimeProvider time, ILogger logger)
     {
         _logger = logger;
+        _underWay = new SqlCallsUnderWay(time);
         var builder = new NpgsqlConnectionStringBuilder(connectionString)
         {
             // A reset would undo the settings above.
             NoResetOnClose = true,
             MaxAutoPrepare = 32,
             AutoPrepareMinUsages = 2,
-            CommandTimeout = LongestStatementSeconds,
 
-            // The connection is closed then; the driver would ask the server on a second one, and block a thread until that is answered.
+            // A call that has to be given up is cancelled on a thread of its own. The driver's time-out would ask the server on a second
+            // connection, and block a thread of the pool until that is answered.
+            CommandTimeout = 0,
+
+            // The connection is closed at once then.
             CancellationTimeout = -1,
             Enlist = false,
         };
@@ -59,23 +63,31 @@ internal sealed class PostgresConnections : ISqlConnections
         Location = $"{builder.Host}:{builder.Port}/{builder.Database ?? builder.Username}";
         _steps = Build(builder);
         builder.MaxPoolSize = SessionPoolSize;
-        builder.KeepAlive = builder.KeepAlive == 0 ? KeepAliveSeconds : builder.KeepAlive;
         _session = Build(builder);
     }
 
     public string Location { get; }
 
-    public ValueTask<T> StepAsync<T>(Func<DbConnection, Task<T>> call, CancellationToken cancellationToken) =>
-        PostgresCalls.RunAsync(_steps, _logger, call, cancellationToken);
+    public ValueTask<T> StepAsync<T>(Func<DbConnection, CancellationToken, Task<T>> call, CancellationToken cancellationToken) =>
+        PostgresCalls.RunAsync(_steps, _underWay, _logger, call, cancellationToken);
 
-    public ValueTask<T> OfSessionAsync<T>(Func<DbConnection, Task<T>> call, CancellationToken cancellationToken) =>
-        PostgresCalls.RunAsync(_session, _logger, call, cancellationToken);
+    public ValueTask<T> OfSessionAsync<T>(Func<DbConnection, CancellationToken, Task<T>> call, CancellationToken cancellationToken) =>
+        PostgresCalls.RunAsync(_session, _underWay, _logger, call, cancellationToken);
 
     /// <summary>One of the session's connections, for as long as the caller keeps it.</summary>
     public ValueTask<NpgsqlConnection> OpenAsync(CancellationToken cancellationToken) => _session.OpenConnectionAsync(cancellationToken);
 
+    /// <summary>Runs a statement on it.</summary>
+    public async Task ExecuteAsync(NpgsqlConnection connection, string sql)
+    {
+        using var statement = _underWay.Begin();
+        await using var command = new NpgsqlCommand(sql, connection);
+        await command.ExecuteNonQueryAsync(statement.GivenUp);
+    }
+
     public async ValueTask DisposeAsync()
     {
+        _underWay.GiveUpAll();
         await _steps.DisposeAsync();
         await _session.DisposeAsync();
     }
@@ -86,12 +98,12 @@ internal sealed class PostgresConnections : ISqlConnections
         builder.UsePhysicalConnectionInitializer(
             connection =>
             {
-                using var command = new NpgsqlCommand(Settings, connection);
+                using var command = new NpgsqlCommand(Settings, connection) { CommandTimeout = SettingsSeconds };
                 command.ExecuteNonQuery();
             },
             async connection =>
             {
-                await using var command = new NpgsqlCommand(Settings, connection);
+                await using var command = new NpgsqlCommand(Settings, connection) { CommandTimeout = SettingsSeconds };
                 await command.ExecuteNonQueryAsync();
             });
         return builder.Build();

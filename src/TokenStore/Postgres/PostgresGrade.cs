@@ -10,14 +10,18 @@ internal sealed record PostgresGrade(
     private const string Query = """
         SELECT pg_is_in_recovery(), current_setting('fsync'), current_setting('full_page_writes'),
                current_setting('synchronous_commit'), current_setting('synchronous_standby_names'),
-               (SELECT count(*) FROM pg_stat_replication),
-               (SELECT count(*) FROM pg_replication_slots WHERE slot_type = 'physical'),
+               (SELECT count(*) FROM pg_stat_replication r
+                  WHERE coalesce(r.state, '') <> 'backup'
+                    AND coalesce(r.application_name, '') NOT IN ('pg_basebackup', 'pg_receivewal')
+                    AND r.pid NOT IN (SELECT s.active_pid FROM pg_replication_slots s
+                                        WHERE s.active_pid IS NOT NULL AND s.slot_type = 'logical')),
+               (SELECT count(*) FROM pg_replication_slots WHERE slot_type = 'physical' AND NOT temporary),
                (SELECT string_agg(c.relname, ', ' ORDER BY c.relname) FROM pg_class c
                   WHERE c.relpersistence <> 'p' AND c.relkind = 'r' AND c.oid IN (
                     to_regclass($1), to_regclass($2), to_regclass($3)))
         """;
 
-    public static async Task<PostgresGrade> ReadAsync(NpgsqlConnection connection, string prefix)
+    public static async Task<PostgresGrade> ReadAsync(NpgsqlConnection connection, string prefix, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(Query, connection);
         foreach (var table in (string[])["sessions", "resources", "writers"])
@@ -25,11 +29,11 @@ internal sealed record PostgresGrade(
             command.Parameters.Add(new() { Value = $"\"{prefix}_{table}\"" });
         }
 
-        await using var reader = await command.ExecuteReaderAsync();
-        await reader.ReadAsync();
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        await reader.ReadAsync(cancellationToken);
         return new PostgresGrade(
             reader.GetBoolean(0), reader.GetString(1), reader.GetString(2), reader.GetString(3), reader.GetString(4),
-            reader.GetInt64(5), reader.GetInt64(6), await reader.IsDBNullAsync(7) ? null : reader.GetString(7));
+            reader.GetInt64(5), reader.GetInt64(6), await reader.IsDBNullAsync(7, cancellationToken) ? null : reader.GetString(7));
     }
 
     public (SafetyGrade Grade, IReadOnlyList<string> Reasons) Compute()

@@ -14,14 +14,30 @@ internal sealed class PostgresListener(
 {
     private static readonly TimeSpan LongestRetry = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LongestFarewell = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LongestHello = TimeSpan.FromSeconds(2);
+
+    // A connection on which nothing came for so long is tried.
+    private static readonly TimeSpan LongestQuiet = TimeSpan.FromSeconds(10);
+
     private readonly CancellationTokenSource _stop = new();
+    private readonly string _hello = $"hello {Guid.NewGuid():N}";
+    private readonly TaskCompletionSource _heardHello = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Task _listening = Task.CompletedTask;
 
-    public async Task StartAsync(CancellationToken cancellationToken)
+    /// <summary>The channel of the tables that have an epoch; the schema's function notifies there.</summary>
+    public static string Channel(string prefix, string epoch)
     {
+        var digits = epoch.Replace("-", "", StringComparison.Ordinal);
+        return $"{prefix}_{digits[..Math.Min(digits.Length, 24)]}";
+    }
+
+    public async Task StartAsync(string epoch, CancellationToken cancellationToken)
+    {
+        var channel = Channel(prefix, epoch);
         var first = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        _listening = Task.Run(() => ListenAsync(first), CancellationToken.None);
+        _listening = Task.Run(() => ListenAsync(channel, first), CancellationToken.None);
         await first.Task.WaitAsync(cancellationToken);
+        await SayHelloAsync(channel, cancellationToken);
     }
 
     public async ValueTask DisposeAsync()
@@ -57,7 +73,34 @@ internal sealed class PostgresListener(
         }
     }
 
-    private async Task ListenAsync(TaskCompletionSource first)
+    /// <summary>Whether what is notified on one connection arrives on the other one.</summary>
+    private async Task SayHelloAsync(string channel, CancellationToken cancellationToken)
+    {
+        await connections.OfSessionAsync(
+            async (connection, givenUp) =>
+            {
+                await using var notify = new NpgsqlCommand("SELECT pg_notify($1, $2)", (NpgsqlConnection)connection);
+                notify.Parameters.Add(new() { Value = channel });
+                notify.Parameters.Add(new() { Value = _hello });
+                return await notify.ExecuteNonQueryAsync(givenUp);
+            },
+            cancellationToken);
+        try
+        {
+            await _heardHello.Task.WaitAsync(LongestHello, time, cancellationToken);
+        }
+        catch (TimeoutException e)
+        {
+            throw new TokenStoreUnavailableException(
+                $"What is notified in {connections.Location} does not arrive, and settings of a connection may not stay either, as behind a "
+                + "pooler in transaction mode: connect to the server itself, or to a pooler in session mode.", e)
+            {
+                NotTaken = true,
+            };
+        }
+    }
+
+    private async Task ListenAsync(string channel, TaskCompletionSource first)
     {
         var stop = _stop.Token;
         for (var failures = 0; !stop.IsCancellationRequested;)
@@ -66,11 +109,7 @@ internal sealed class PostgresListener(
             {
                 await using var connection = await connections.OpenAsync(stop);
                 connection.Notification += Notified;
-                await using (var listen = new NpgsqlCommand($"""LISTEN "{prefix}_changed" """, connection))
-                {
-                    await listen.ExecuteNonQueryAsync(CancellationToken.None);
-                }
-
+                await connections.ExecuteAsync(connection, $"LISTEN \"{channel}\"");
                 if (failures > 0)
                 {
                     SqlStoreLog.ListenerBack(logger, connections.Location);
@@ -80,15 +119,19 @@ internal sealed class PostgresListener(
                 first.TrySetResult();
                 while (true)
                 {
-                    await connection.WaitAsync(stop);
+                    if (!await connection.WaitAsync(LongestQuiet, stop))
+                    {
+                        await connections.ExecuteAsync(connection, "SELECT 1");
+                    }
                 }
             }
             catch (Exception) when (stop.IsCancellationRequested)
             {
                 first.TrySetCanceled(stop);
             }
-            catch (Exception e) when (e is NpgsqlException or IOException or InvalidOperationException or TimeoutException)
+            catch (Exception e)
             {
+                // Whatever it is: the driver does not wrap everything that a network can do.
                 if (!first.Task.IsCompleted)
                 {
                     first.SetException(new TokenStoreUnavailableException($"PostgreSQL: {e.Message}", e) { NotTaken = true });
@@ -108,7 +151,11 @@ internal sealed class PostgresListener(
 
     private void Notified(object sender, NpgsqlNotificationEventArgs e)
     {
-        if (Parse(e.Payload) is { } change)
+        if (e.Payload == _hello)
+        {
+            _heardHello.TrySetResult();
+        }
+        else if (Parse(e.Payload) is { } change)
         {
             told(change);
         }

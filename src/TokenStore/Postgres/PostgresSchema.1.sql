@@ -47,9 +47,11 @@ CREATE TABLE "{prefix}_operator_marks" (
     reason  text        NOT NULL
 );
 
--- Tells every gateway that listens: "mark hexadecimal-key", with a + before it when nothing but the mark has changed.
+-- Tells every gateway that listens: "mark hexadecimal-key", with a + before it when nothing but the mark has changed. Channels belong to
+-- the whole database and anybody may notify: the epoch in the channel's name keeps other tables of this prefix, and strangers, apart.
 CREATE FUNCTION "{prefix}_notify"(p_key bytea, p_mark bigint, p_risen boolean DEFAULT false) RETURNS void LANGUAGE sql AS $$
-    SELECT pg_notify('{prefix}_changed', CASE WHEN p_risen THEN '+' ELSE '' END || p_mark || ' ' || encode(p_key, 'hex'));
+    SELECT pg_notify((SELECT '{prefix}_' || left(replace(s.epoch, '-', ''), 24) FROM "{prefix}_schema" s WHERE s.version = 1),
+        CASE WHEN p_risen THEN '+' ELSE '' END || p_mark || ' ' || encode(p_key, 'hex'));
 $$;
 
 -- Under the lock of the resource: ends the sessions of other writers that have expired by p_now.
@@ -109,6 +111,10 @@ BEGIN
     END IF;
 
     IF p_token < v_before THEN
+        -- The mark may be here only, if its own commit's wait for the standby was broken off. Something to write makes this one wait.
+        IF current_setting('synchronous_standby_names') <> '' THEN
+            PERFORM pg_logical_emit_message(true, 'fencegateway', '');
+        END IF;
         o_status := 2;
         o_mark := v_before;
         RETURN;

@@ -25,20 +25,19 @@ public sealed class PostgresTokenStore : SqlTokenStore
 
     private protected override PostgresStatements Sql { get; }
 
-    /// <inheritdoc/>
-    public override ValueTask<Heartbeat> HeartbeatAsync(string session, CancellationToken cancellationToken) => OfSessionAsync(
-        async connection =>
+    private protected override ValueTask<Heartbeat> BeatAsync(string session, CancellationToken cancellationToken) => OfSessionAsync(
+        async (connection, givenUp) =>
         {
             await using var batch = ((NpgsqlConnection)connection).CreateBatch();
             batch.BatchCommands.Add(new(Sql.Prolong) { Parameters = { new() { Value = session } } });
             batch.BatchCommands.Add(new(Sql.Revoked) { Parameters = { new() { Value = session } } });
-            await using var reader = await batch.ExecuteReaderAsync();
-            var alive = await reader.ReadAsync();
+            await using var reader = await batch.ExecuteReaderAsync(givenUp);
+            var alive = await reader.ReadAsync(givenUp);
             List<ResourceChange> revoked = [];
-            await reader.NextResultAsync();
-            while (await reader.ReadAsync())
+            await reader.NextResultAsync(givenUp);
+            while (await reader.ReadAsync(givenUp))
             {
-                revoked.Add(new ResourceChange(SqlKey.Decode(await reader.GetFieldValueAsync<byte[]>(0)), reader.GetInt64(1)));
+                revoked.Add(new ResourceChange(SqlKey.Decode(await reader.GetFieldValueAsync<byte[]>(0, givenUp)), reader.GetInt64(1)));
             }
 
             return alive ? new Heartbeat(true, revoked) : Heartbeat.Ended;
@@ -52,20 +51,22 @@ public sealed class PostgresTokenStore : SqlTokenStore
         byte[][] keys = [.. registrations.Select(registration => SqlKey.Encode(registration.Resource))];
         long[] sequences = [.. registrations.Select(registration => registration.Sequence)];
         await StepAsync(
-            connection => ExecuteAsync(connection, Sql.Withdraw, ("@session", session), ("@keys", keys), ("@sequences", sequences)),
+            (connection, givenUp) => ExecuteAsync(
+                connection, Sql.Withdraw, givenUp, ("@session", session), ("@keys", keys), ("@sequences", sequences)),
             cancellationToken);
     }
 
     private protected override (ISqlConnections Connections, ISqlListener Listener) Connect()
     {
-        var connections = new PostgresConnections(_options.ConnectionString, Logger);
+        var connections = new PostgresConnections(_options.ConnectionString, _time, Logger);
         return (connections, new PostgresListener(connections, _options.KeyPrefix, change => Changed?.Invoke(change), _time, Logger));
     }
 
-    private protected override async Task<(TokenStoreInfo Info, string Epoch)> PrepareAsync(DbConnection connection, string location)
+    private protected override async Task<(TokenStoreInfo Info, string Epoch)> PrepareAsync(
+        DbConnection connection, string location, CancellationToken cancellationToken)
     {
         var server = (NpgsqlConnection)connection;
-        if ((await PostgresGrade.ReadAsync(server, _options.KeyPrefix)).IsStandby)
+        if ((await PostgresGrade.ReadAsync(server, _options.KeyPrefix, cancellationToken)).IsStandby)
         {
             throw new TokenStoreUnavailableException(
                 $"{location} is a standby, which can only be read: connect to the primary (several hosts with "
@@ -75,8 +76,8 @@ public sealed class PostgresTokenStore : SqlTokenStore
             };
         }
 
-        var epoch = await PostgresSchema.EnsureAsync(server, _options.KeyPrefix, location, Logger);
-        var (grade, reasons) = (await PostgresGrade.ReadAsync(server, _options.KeyPrefix)).Compute();
+        var epoch = await PostgresSchema.EnsureAsync(server, _options.KeyPrefix, location, Logger, cancellationToken);
+        var (grade, reasons) = (await PostgresGrade.ReadAsync(server, _options.KeyPrefix, cancellationToken)).Compute();
         return (new TokenStoreInfo("Postgres", grade, $"{location}, tables {_options.KeyPrefix}_*", reasons), epoch);
     }
 }

@@ -4,6 +4,8 @@ namespace FenceGateway.TokenStore.Sql;
 internal interface ISqlListener : IAsyncDisposable
 {
     /// <summary>Returns when changes from now on are told.</summary>
+    /// <param name="epoch">Of the tables whose changes are meant.</param>
+    /// <param name="cancellationToken">Gives the attempt up.</param>
     /// <exception cref="TokenStoreUnavailableException">It cannot hear of them.</exception>
-    Task StartAsync(CancellationToken cancellationToken);
+    Task StartAsync(string epoch, CancellationToken cancellationToken);
 }

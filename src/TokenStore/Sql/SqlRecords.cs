@@ -9,23 +9,23 @@ namespace FenceGateway.TokenStore.Sql;
 /// </summary>
 internal static class SqlRecords
 {
-    public static async Task<List<MarkRecord>> ReadAsync(DbDataReader reader)
+    public static async Task<List<MarkRecord>> ReadAsync(DbDataReader reader, CancellationToken cancellationToken)
     {
         List<MarkRecord> records = [];
         List<WriterRecord> writers = [];
-        while (await reader.ReadAsync())
+        while (await reader.ReadAsync(cancellationToken))
         {
             var sequence = reader.GetInt64(3);
             if (records.Count == 0 || records[^1].Sequence != sequence)
             {
                 writers = [];
                 records.Add(new MarkRecord(
-                    SqlKey.Decode(await reader.GetFieldValueAsync<byte[]>(0)), reader.GetInt64(1), At(reader.GetInt64(2)), sequence, writers));
+                    SqlKey.Decode(await reader.GetFieldValueAsync<byte[]>(0, cancellationToken)), reader.GetInt64(1), At(reader.GetInt64(2)), sequence, writers));
             }
 
-            if (!await reader.IsDBNullAsync(4))
+            if (!await reader.IsDBNullAsync(4, cancellationToken))
             {
-                TimeSpan? endedFor = await reader.IsDBNullAsync(6) ? null : TimeSpan.FromMicroseconds(reader.GetInt64(6));
+                TimeSpan? endedFor = await reader.IsDBNullAsync(6, cancellationToken) ? null : TimeSpan.FromMicroseconds(reader.GetInt64(6));
                 writers.Add(new WriterRecord(reader.GetString(4), new FencingToken(reader.GetInt64(5)), endedFor));
             }
         }

@@ -10,10 +10,13 @@ namespace FenceGateway.TokenStore.Sql;
 /// </summary>
 public abstract class SqlTokenStore : ITokenStore
 {
+    private const int BeatsBetweenForgetting = 64;
+
     private readonly string _product;
     private ISqlConnections? _connections;
     private ISqlListener? _listener;
     private string? _epoch;
+    private int _beatsUntilForgetting;
     private volatile string? _fault = "The token store is not open.";
     private volatile TokenStoreInfo _info;
 
@@ -45,8 +48,8 @@ public abstract class SqlTokenStore : ITokenStore
         try
         {
             var (info, epoch) = await connections.OfSessionAsync(
-                connection => PrepareAsync(connection, connections.Location), cancellationToken);
-            await listener.StartAsync(cancellationToken);
+                (connection, givenUp) => PrepareAsync(connection, connections.Location, givenUp), cancellationToken);
+            await listener.StartAsync(epoch, cancellationToken);
             if (_epoch is not null && _epoch != epoch)
             {
                 SqlStoreLog.DataReplaced(Logger, connections.Location);
@@ -67,23 +70,34 @@ public abstract class SqlTokenStore : ITokenStore
     /// <inheritdoc/>
     public async ValueTask<TimeSpan> StartSessionAsync(string session, TimeSpan timeToLive, CancellationToken cancellationToken)
     {
-        await ForgetLongEndedAsync(cancellationToken);
         await OfSessionAsync(
-            connection => ExecuteAsync(connection, Sql.StartSession, ("@session", session), ("@timeToLive", timeToLive)),
+            (connection, givenUp) => ExecuteAsync(connection, Sql.StartSession, givenUp, ("@session", session), ("@timeToLive", timeToLive)),
             cancellationToken);
         return timeToLive;
     }
 
     /// <inheritdoc/>
-    public abstract ValueTask<Heartbeat> HeartbeatAsync(string session, CancellationToken cancellationToken);
+    public async ValueTask<Heartbeat> HeartbeatAsync(string session, CancellationToken cancellationToken)
+    {
+        var heartbeat = await BeatAsync(session, cancellationToken);
+        if (Interlocked.Decrement(ref _beatsUntilForgetting) <= 0)
+        {
+            await ForgetLongEndedAsync(cancellationToken);
+        }
+
+        return heartbeat;
+    }
 
     /// <inheritdoc/>
     public async ValueTask EndSessionAsync(string session, bool quiet, CancellationToken cancellationToken)
     {
-        await OfSessionAsync(connection => ExecuteAsync(connection, Sql.EndSession, ("@session", session)), cancellationToken);
+        await OfSessionAsync(
+            (connection, givenUp) => ExecuteAsync(connection, Sql.EndSession, givenUp, ("@session", session)), cancellationToken);
         if (quiet)
         {
-            await WithdrawAllAsync(session, cancellationToken);
+            while (await WithdrawSomeAsync(session, cancellationToken))
+            {
+            }
         }
     }
 
@@ -95,14 +109,14 @@ public abstract class SqlTokenStore : ITokenStore
     {
         EnterRequest.ThrowIfInvalid(in request);
         return StepAsync(
-            async connection =>
+            async (connection, givenUp) =>
             {
                 await using var command = Sql.Command(
                     connection, Sql.Enter, ("@resource", SqlKey.Encode(request.Resource)), ("@session", request.Session),
                     ("@token", request.Token.Value), ("@oldest", request.Oldest.Value), ("@sequence", request.Sequence),
                     ("@hold", request.InDoubtHold));
-                await using var reader = await command.ExecuteReaderAsync();
-                await reader.ReadAsync();
+                await using var reader = await command.ExecuteReaderAsync(givenUp);
+                await reader.ReadAsync(givenUp);
                 return new EnterReply(
                     (EnterStatus)reader.GetInt32(0), new FencingToken(reader.GetInt64(1)),
                     TimeSpan.FromMicroseconds(reader.GetInt64(2)), reader.GetBoolean(3));
@@ -134,7 +148,7 @@ public abstract class SqlTokenStore : ITokenStore
 
     /// <inheritdoc/>
     public async ValueTask<long> CountAsync(CancellationToken cancellationToken) =>
-        Convert.ToInt64(await StepAsync(connection => ScalarAsync(connection, Sql.Count), cancellationToken), null);
+        Convert.ToInt64(await StepAsync((connection, givenUp) => ScalarAsync(connection, Sql.Count, givenUp), cancellationToken), null);
 
     /// <inheritdoc/>
     public async ValueTask<bool> SetMarkAsync(SetMarkRequest request, CancellationToken cancellationToken)
@@ -144,14 +158,14 @@ public abstract class SqlTokenStore : ITokenStore
 
         // The mark and the own registration as they are now: a step that is carried out late finds others, and leaves them alone.
         var read = await StepAsync(
-            connection => RowsAsync(
-                connection, Sql.ReadMark, static row => (Mark: row.GetInt64(0), Own: row.GetInt64(1)), ("@resource", resource),
+            (connection, givenUp) => RowsAsync(
+                connection, Sql.ReadMark, static row => (Mark: row.GetInt64(0), Own: row.GetInt64(1)), givenUp, ("@resource", resource),
                 ("@session", request.Session)),
             cancellationToken);
         var (mark, own) = read.Count == 0 ? default : read[0];
         var set = await StepAsync(
-            connection => ScalarAsync(
-                connection, Sql.SetMark, ("@resource", resource), ("@session", request.Session), ("@mark", request.Mark),
+            (connection, givenUp) => ScalarAsync(
+                connection, Sql.SetMark, givenUp, ("@resource", resource), ("@session", request.Session), ("@mark", request.Mark),
                 ("@hold", request.InDoubtHold), ("@read", mark), ("@own", own), ("@actor", request.Actor), ("@reason", request.Reason)),
             cancellationToken);
         return Convert.ToBoolean(set, null);
@@ -162,8 +176,8 @@ public abstract class SqlTokenStore : ITokenStore
     {
         // What there is now, and nothing else: a step that is carried out late leaves alone what came after the operator's word.
         var ended = await StepAsync(
-            connection => RowsAsync(
-                connection, Sql.Ended, static row => (Session: row.GetString(0), Sequence: row.GetInt64(1)),
+            (connection, givenUp) => RowsAsync(
+                connection, Sql.Ended, static row => (Session: row.GetString(0), Sequence: row.GetInt64(1)), givenUp,
                 ("@resource", SqlKey.Encode(resource))),
             cancellationToken);
         foreach (var (session, sequence) in ended)
@@ -187,18 +201,22 @@ public abstract class SqlTokenStore : ITokenStore
 
     /// <summary>Makes or migrates the tables and reads what the server promises.</summary>
     /// <exception cref="TokenStoreUnavailableException">The server is none for this store.</exception>
-    private protected abstract Task<(TokenStoreInfo Info, string Epoch)> PrepareAsync(DbConnection connection, string location);
+    private protected abstract Task<(TokenStoreInfo Info, string Epoch)> PrepareAsync(
+        DbConnection connection, string location, CancellationToken cancellationToken);
 
-    private protected async Task<int> ExecuteAsync(DbConnection connection, string sql, params (string, object)[] parameters)
+    private protected abstract ValueTask<Heartbeat> BeatAsync(string session, CancellationToken cancellationToken);
+
+    private protected async Task<int> ExecuteAsync(
+        DbConnection connection, string sql, CancellationToken cancellationToken, params (string, object)[] parameters)
     {
         await using var command = Sql.Command(connection, sql, parameters);
-        return await command.ExecuteNonQueryAsync();
+        return await command.ExecuteNonQueryAsync(cancellationToken);
     }
 
-    private protected ValueTask<T> StepAsync<T>(Func<DbConnection, Task<T>> call, CancellationToken cancellationToken) =>
+    private protected ValueTask<T> StepAsync<T>(Func<DbConnection, CancellationToken, Task<T>> call, CancellationToken cancellationToken) =>
         Open().StepAsync(call, cancellationToken);
 
-    private protected ValueTask<T> OfSessionAsync<T>(Func<DbConnection, Task<T>> call, CancellationToken cancellationToken) =>
+    private protected ValueTask<T> OfSessionAsync<T>(Func<DbConnection, CancellationToken, Task<T>> call, CancellationToken cancellationToken) =>
         Open().OfSessionAsync(call, cancellationToken);
 
     private (ISqlConnections Connections, ISqlListener Listener) ConnectOrRefuse()
@@ -227,67 +245,85 @@ public abstract class SqlTokenStore : ITokenStore
             await listener.DisposeAsync();
         }
 
-        // Calls that are still under way keep their connections until they end; these are closed then.
+        // Gives up what is still under way.
         if (Interlocked.Exchange(ref _connections, null) is { } connections)
         {
             await connections.DisposeAsync();
         }
     }
 
-    /// <summary>Sessions that nothing can depend on any more: as many go as come, and whoever only reads leaves them alone.</summary>
+    /// <summary>
+    /// Now and then a batch of what sessions have left that nothing can depend on any more. It is in nobody's way, and not worth failing a
+    /// heartbeat for; whoever only reads leaves it alone.
+    /// </summary>
     private async ValueTask ForgetLongEndedAsync(CancellationToken cancellationToken)
     {
-        var sessions = await OfSessionAsync(
-            connection => RowsAsync(connection, Sql.LongEnded, static row => row.GetString(0)), cancellationToken);
-        foreach (var session in sessions)
+        _beatsUntilForgetting = BeatsBetweenForgetting;
+        try
         {
-            await WithdrawAllAsync(session, cancellationToken);
-            await OfSessionAsync(connection => ExecuteAsync(connection, Sql.Forget, ("@session", session)), cancellationToken);
+            var sessions = await OfSessionAsync(
+                (connection, givenUp) => RowsAsync(connection, Sql.LongEnded, static row => row.GetString(0), givenUp), cancellationToken);
+            foreach (var session in sessions)
+            {
+                if (await WithdrawSomeAsync(session, cancellationToken))
+                {
+                    _beatsUntilForgetting = 0;
+                    return;
+                }
+
+                await OfSessionAsync(
+                    (connection, givenUp) => ExecuteAsync(connection, Sql.Forget, givenUp, ("@session", session)), cancellationToken);
+            }
+        }
+        catch (Exception e) when (e is TokenStoreUnavailableException or OperationCanceledException)
+        {
+            SqlStoreLog.NotForgotten(Logger, e.Message);
         }
     }
 
-    private async ValueTask WithdrawAllAsync(string session, CancellationToken cancellationToken)
+    /// <summary>A batch of a session's registrations; false when it has none.</summary>
+    private async ValueTask<bool> WithdrawSomeAsync(string session, CancellationToken cancellationToken)
     {
-        while (true)
+        var registrations = await StepAsync(
+            (connection, givenUp) => RowsAsync(
+                connection, Sql.Registrations,
+                static row => new Registration(SqlKey.Decode(row.GetFieldValue<byte[]>(0)), row.GetInt64(1)), givenUp,
+                ("@session", session), ("@limit", Registration.MaxBatch)),
+            cancellationToken);
+        if (registrations.Count == 0)
         {
-            var registrations = await StepAsync(
-                connection => RowsAsync(
-                    connection, Sql.Registrations,
-                    static row => new Registration(SqlKey.Decode(row.GetFieldValue<byte[]>(0)), row.GetInt64(1)), ("@session", session),
-                    ("@limit", Registration.MaxBatch)),
-                cancellationToken);
-            if (registrations.Count == 0)
-            {
-                return;
-            }
-
-            await WithdrawAsync(session, registrations, cancellationToken);
+            return false;
         }
+
+        await WithdrawAsync(session, registrations, cancellationToken);
+        return true;
     }
 
     private ValueTask<List<MarkRecord>> ReadAsync(
         string sql, CancellationToken cancellationToken, params (string, object)[] parameters) => StepAsync(
-        async connection =>
+        async (connection, givenUp) =>
         {
             await using var command = Sql.Command(connection, sql, parameters);
-            await using var reader = await command.ExecuteReaderAsync();
-            return await SqlRecords.ReadAsync(reader);
+            await using var reader = await command.ExecuteReaderAsync(givenUp);
+            return await SqlRecords.ReadAsync(reader, givenUp);
         },
         cancellationToken);
 
-    private async Task<object?> ScalarAsync(DbConnection connection, string sql, params (string, object)[] parameters)
+    private async Task<object?> ScalarAsync(
+        DbConnection connection, string sql, CancellationToken cancellationToken, params (string, object)[] parameters)
     {
         await using var command = Sql.Command(connection, sql, parameters);
-        return await command.ExecuteScalarAsync();
+        return await command.ExecuteScalarAsync(cancellationToken);
     }
 
     private async Task<List<T>> RowsAsync<T>(
-        DbConnection connection, string sql, Func<DbDataReader, T> read, params (string, object)[] parameters)
+        DbConnection connection, string sql, Func<DbDataReader, T> read, CancellationToken cancellationToken,
+        params (string, object)[] parameters)
     {
         await using var command = Sql.Command(connection, sql, parameters);
-        await using var reader = await command.ExecuteReaderAsync();
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         List<T> rows = [];
-        while (await reader.ReadAsync())
+        while (await reader.ReadAsync(cancellationToken))
         {
             rows.Add(read(reader));
         }

@@ -118,6 +118,23 @@ public sealed class TcpProxyTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Forget_OpenConnection_IsSilentForGoodAndNewOnesAreServed()
+    {
+        var (client, server) = await ConnectAsync();
+        _proxy.Forget();
+        _proxy.Heal();
+        await SendAsync(client, "lost");
+        var arrival = server.ReceiveAsync(new byte[16]);
+
+        var (newer, newerServer) = await ConnectAsync();
+        await SendAsync(newer, "new");
+
+        (await ReceiveAsync(newerServer)).ShouldBe("new");
+        client.Shutdown(SocketShutdown.Send);
+        (await Task.WhenAny(arrival, Task.Delay(AMoment, TimeProvider.System))).ShouldNotBe(arrival);
+    }
+
+    [Fact]
     public async Task Delay_WhatIsSent_ArrivesLater()
     {
         var (client, server) = await ConnectAsync();

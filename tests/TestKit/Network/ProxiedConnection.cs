@@ -9,6 +9,7 @@ internal sealed class ProxiedConnection(TcpProxy proxy, Socket client) : IDispos
     private readonly Socket _server = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
     private readonly CancellationTokenSource _reset = new();
     private readonly Lock _lock = new();
+    private volatile bool _isForgotten;
     private bool _isClosed;
 
     /// <summary>Ends with the connection, whichever side ended it.</summary>
@@ -17,7 +18,7 @@ internal sealed class ProxiedConnection(TcpProxy proxy, Socket client) : IDispos
         try
         {
             client.NoDelay = true;
-            await proxy.HoldAsync(_reset.Token);
+            await HoldAsync();
             await _server.ConnectAsync(new IPEndPoint(IPAddress.Loopback, target), _reset.Token);
             await Task.WhenAll(PumpAsync(client, _server), PumpAsync(_server, client));
         }
@@ -28,6 +29,9 @@ internal sealed class ProxiedConnection(TcpProxy proxy, Socket client) : IDispos
 
         Dispose();
     }
+
+    /// <summary>From now on nothing comes through, and neither side learns of it.</summary>
+    public void Forget() => _isForgotten = true;
 
     /// <summary>Ends both sides at once, with a reset; what is on its way is lost.</summary>
     public void Dispose()
@@ -48,6 +52,15 @@ internal sealed class ProxiedConnection(TcpProxy proxy, Socket client) : IDispos
         _reset.Dispose();
     }
 
+    private async ValueTask HoldAsync()
+    {
+        await proxy.HoldAsync(_reset.Token);
+        if (_isForgotten)
+        {
+            await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, _reset.Token);
+        }
+    }
+
     private async Task PumpAsync(Socket from, Socket to)
     {
         var buffer = new byte[16 * 1024];
@@ -55,7 +68,7 @@ internal sealed class ProxiedConnection(TcpProxy proxy, Socket client) : IDispos
         {
             while (await from.ReceiveAsync(buffer, _reset.Token) is > 0 and var count)
             {
-                await proxy.HoldAsync(_reset.Token);
+                await HoldAsync();
                 for (var sent = 0; sent < count;)
                 {
                     sent += await to.SendAsync(buffer.AsMemory(sent, count - sent), _reset.Token);
@@ -63,7 +76,7 @@ internal sealed class ProxiedConnection(TcpProxy proxy, Socket client) : IDispos
             }
 
             // An orderly end of one direction; the other one may go on.
-            await proxy.HoldAsync(_reset.Token);
+            await HoldAsync();
             to.Shutdown(SocketShutdown.Send);
         }
         catch

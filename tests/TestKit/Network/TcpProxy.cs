@@ -4,13 +4,12 @@ using System.Net.Sockets;
 namespace FenceGateway.TestKit;
 
 /// <summary>
-/// Forwards a free port of 127.0.0.1 to another one, for any number of connections, until a test cuts, stalls or delays it: the
-/// network between a client and a server that both go on.
+/// Forwards a free port of 127.0.0.1 to another one, for any number of connections, until a test cuts, stalls, forgets or delays
+/// them: the network between a client and a server that both go on.
 /// </summary>
 public sealed class TcpProxy : IAsyncDisposable
 {
     private readonly TcpListener _listener;
-    private readonly int _target;
     private readonly CancellationTokenSource _stopping = new();
     private readonly Lock _lock = new();
     private readonly HashSet<ProxiedConnection> _connections = [];
@@ -23,12 +22,15 @@ public sealed class TcpProxy : IAsyncDisposable
     /// <param name="target">The port of 127.0.0.1 to forward to; nobody need listen there yet.</param>
     public TcpProxy(int target)
     {
-        _target = target;
+        Target = target;
         Port = FreePorts.Next();
         _listener = new TcpListener(IPAddress.Loopback, Port);
         _listener.Start();
         _accepting = AcceptAsync();
     }
+
+    /// <summary>The port that new connections lead to.</summary>
+    public int Target { get; set; }
 
     /// <summary>Where clients connect to.</summary>
     public int Port { get; }
@@ -67,6 +69,21 @@ public sealed class TcpProxy : IAsyncDisposable
         lock (_lock)
         {
             _stalled ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        }
+    }
+
+    /// <summary>
+    /// Forwards nothing any more on the connections that are open now, for good, and tells nobody, as a firewall that has dropped them
+    /// does; new ones are served.
+    /// </summary>
+    public void Forget()
+    {
+        lock (_lock)
+        {
+            foreach (var connection in _connections)
+            {
+                connection.Forget();
+            }
         }
     }
 
@@ -175,7 +192,7 @@ public sealed class TcpProxy : IAsyncDisposable
     {
         // Not on the caller's time, which holds the lock.
         await Task.Yield();
-        await connection.ForwardAsync(_target);
+        await connection.ForwardAsync(Target);
         lock (_lock)
         {
             _ = _connections.Remove(connection);

@@ -12,6 +12,7 @@ public sealed class MySqlGradeTests
     [InlineData("innodb_flush_log_at_trx_commit", "2", "innodb_flush_log_at_trx_commit is 2")]
     [InlineData("sync_binlog", "0", "sync_binlog is 0")]
     [InlineData("innodb_doublewrite", "OFF", "innodb_doublewrite is OFF")]
+    [InlineData("innodb_doublewrite", "DETECT_ONLY", "innodb_doublewrite is DETECT_ONLY")]
     [InlineData("wsrep_on", "ON", "Galera")]
     [InlineData("group_replication_enforce_update_everywhere_checks", "ON", "several primaries")]
     public void Compute_OneWeakness_IsBestEffortAndSaysWhy(string name, string value, string reason)
@@ -38,6 +39,13 @@ public sealed class MySqlGradeTests
         Grade(2, ($"rpl_semi_sync_{side}_enabled", "ON"), ($"rpl_semi_sync_{side}_wait_point", point), ($"rpl_semi_sync_{side}_timeout", timeout))
             .Grade.ShouldBe(grade);
 
+    [Theory]
+    [InlineData("master", "wait_no_slave")]
+    [InlineData("source", "wait_no_replica")]
+    public void Compute_ReplicasThatNobodyWaitsForWhenTheyAreAway_IsBestEffort(string side, string setting) =>
+        Grade(2, ($"rpl_semi_sync_{side}_enabled", "ON"), ($"rpl_semi_sync_{side}_wait_point", "AFTER_SYNC"),
+            ($"rpl_semi_sync_{side}_timeout", "86400000"), ($"rpl_semi_sync_{side}_{setting}", "OFF")).Grade.ShouldBe(SafetyGrade.BestEffort);
+
     [Fact]
     public void Compute_AsynchronousReplicas_IsBestEffort() => Grade(1).Reasons.ShouldHaveSingleItem().ShouldContain("1 replicas are connected");
 
@@ -54,6 +62,10 @@ public sealed class MySqlGradeTests
         await server.QueryAsync("SET GLOBAL sync_binlog = 1; SET GLOBAL innodb_flush_log_at_trx_commit = 1");
         await store.OpenAsync(default);
         store.Info.Grade.ShouldBe(SafetyGrade.Strict);
+
+        await server.QueryAsync("SET GLOBAL binlog_format = STATEMENT");
+        (await Should.ThrowAsync<TokenStoreUnavailableException>(async () => await store.OpenAsync(default)))
+            .Message.ShouldContain("set it to ROW or MIXED");
 
         await server.QueryAsync("SET GLOBAL read_only = 1");
         (await Should.ThrowAsync<TokenStoreUnavailableException>(async () => await store.OpenAsync(default)))

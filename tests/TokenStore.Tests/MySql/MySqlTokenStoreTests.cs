@@ -31,6 +31,55 @@ public sealed class MySqlTokenStoreTests(MariaDbFixture fixture) : SqlStoreTests
     }
 
     [Fact]
+    public async Task OpenAsync_AgainAndAgainWhileCommitsWaitForAReplica_LeavesNothingBehindAtTheServer()
+    {
+        await using var server = await MariaDbServer.StartAsync("log-bin=log", "server-id=1");
+        await using var store = MariaDbFixture.CreateStore(server.ConnectionString(), "fg");
+        await store.OpenAsync(default);
+        await server.QueryAsync("SET GLOBAL rpl_semi_sync_master_timeout = 86400000; SET GLOBAL rpl_semi_sync_master_enabled = 1");
+        for (var round = 0; round < 5; round++)
+        {
+            await store.OpenAsync(default);
+            using var bound = new CancellationTokenSource(TimeSpan.FromMilliseconds(200), TimeProvider.System);
+            await Should.ThrowAsync<OperationCanceledException>(
+                async () => await store.StartSessionAsync($"s{round}", TimeSpan.FromSeconds(5), bound.Token));
+        }
+
+        await store.DisposeAsync();
+        await EventuallyAsync(async () => await server.QueryAsync(
+            "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'CALL%' OR state LIKE '%semi-sync%'") == "0");
+    }
+
+    [Fact]
+    public async Task EnterAsync_AddressLeadsToAnotherServerMeanwhile_IsRefused()
+    {
+        await using var second = await MariaDbServer.StartAsync("server-id=2");
+        await using var proxy = new TcpProxy(fixture.Server.Port);
+        await using var store = CreateStore(proxy.Port);
+        var gateway = await store.StartGatewayAsync();
+        await gateway.EnterAsync("r", 5);
+        proxy.Target = second.Port;
+        await using (await LockResourceAsync("r"))
+        {
+            // The connection that is there waits, so that the next call makes another one.
+            var waiting = gateway.EnterAsync("r", 6);
+            await EventuallyWaitingAsync(1);
+            var refused = await Should.ThrowAsync<TokenStoreUnavailableException>(() => gateway.EnterAsync("other", 6));
+            refused.Message.ShouldContain("reach different servers");
+            refused.NotTaken.ShouldBeTrue();
+            waiting.IsCompleted.ShouldBeFalse();
+        }
+    }
+
+    [Fact]
+    public async Task OpenAsync_SeveralHosts_IsRefused()
+    {
+        await using var store = MariaDbFixture.CreateStore("Server=a,b;User Id=u", "fg");
+        (await Should.ThrowAsync<TokenStoreUnavailableException>(async () => await store.OpenAsync(default)))
+            .Message.ShouldContain("names several hosts");
+    }
+
+    [Fact]
     public async Task Changed_AfterTheServerWasRestarted_IsToldAgain()
     {
         await using var store = CreateStore();
@@ -83,8 +132,10 @@ public sealed class MySqlTokenStoreTests(MariaDbFixture fixture) : SqlStoreTests
         refused.Message.ShouldNotContain("secret");
     }
 
-    private protected override ITokenStore CreateStore() =>
-        MariaDbFixture.CreateStore(fixture.Server.ConnectionString(), Prefix, _logger);
+    private protected override int ServerPort => fixture.Server.Port;
+
+    private protected override ITokenStore CreateStore(int port) =>
+        MariaDbFixture.CreateStore($"{fixture.Server.ConnectionString()};Port={port}", Prefix, _logger);
 
     private protected override int CountLogged(int eventId) => _logger.Entries.Count(entry => entry.Id == eventId);
 

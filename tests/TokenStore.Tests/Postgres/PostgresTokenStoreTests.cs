@@ -46,8 +46,7 @@ public sealed class PostgresTokenStoreTests(PostgresFixture fixture) : SqlStoreT
         await using var server = await PostgresServer.StartAsync();
         await using var store = PostgresFixture.CreateStore(server.ConnectionString(), "fg");
         var gateway = await store.StartGatewayAsync();
-        await server.QueryAsync("ALTER SYSTEM SET synchronous_standby_names = 'absent'");
-        await server.QueryAsync("SELECT pg_reload_conf()");
+        await LoseReplicaAsync(server);
         var step = gateway.EnterAsync("r", 5);
         await EventuallyAsync(async () => await server.QueryAsync("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'") == "1");
         step.IsCompleted.ShouldBeFalse();
@@ -55,6 +54,64 @@ public sealed class PostgresTokenStoreTests(PostgresFixture fixture) : SqlStoreT
         var failure = await Should.ThrowAsync<TokenStoreUnavailableException>(() => step);
         failure.NotTaken.ShouldBeFalse();
         failure.Message.ShouldContain("synchronous replication");
+    }
+
+    [Fact]
+    public async Task OpenAsync_AgainAndAgainWhileCommitsWaitForAReplica_LeavesNothingBehindAtTheServer()
+    {
+        await using var server = await PostgresServer.StartAsync();
+        await using var store = PostgresFixture.CreateStore(server.ConnectionString(), "fg");
+        await store.OpenAsync(default);
+        await LoseReplicaAsync(server);
+        for (var round = 0; round < 5; round++)
+        {
+            await store.OpenAsync(default);
+            using var bound = new CancellationTokenSource(TimeSpan.FromMilliseconds(200), TimeProvider.System);
+            await Should.ThrowAsync<OperationCanceledException>(
+                async () => await store.StartSessionAsync($"s{round}", TimeSpan.FromSeconds(5), bound.Token));
+        }
+
+        await store.DisposeAsync();
+        await EventuallyAsync(async () => await server.QueryAsync(
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'fencegateway'") == "0");
+    }
+
+    [Fact]
+    public async Task EnterAsync_StaleByAMarkThatTheReplicaDoesNotHave_WaitsForItToo()
+    {
+        await using var server = await PostgresServer.StartAsync();
+        await using var store = PostgresFixture.CreateStore(server.ConnectionString(), "fg");
+        var gateway = await store.StartGatewayAsync();
+        await gateway.EnterAsync("r", 5);
+        await LoseReplicaAsync(server);
+        var step = gateway.EnterAsync("r", 6);
+        await EventuallyAsync(async () => await server.QueryAsync(
+            "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity WHERE wait_event = 'SyncRep'") == "1");
+        await Should.ThrowAsync<TokenStoreUnavailableException>(() => step);
+        (await gateway.MarkAsync("r")).ShouldBe(6, "it was broken off after its commit");
+
+        using var bound = new CancellationTokenSource(TimeSpan.FromMilliseconds(300), TimeProvider.System);
+        await Should.ThrowAsync<OperationCanceledException>(async () => await store.EnterAsync(gateway.Request("r", 5), bound.Token));
+    }
+
+    [Fact]
+    public async Task Changed_SamePrefixInAnotherSchema_IsNotTold()
+    {
+        await using var server = await PostgresServer.StartAsync("fsync=off");
+        await server.QueryAsync("CREATE SCHEMA other");
+        await using var mine = PostgresFixture.CreateStore(server.ConnectionString(), "fg");
+        await using var other = PostgresFixture.CreateStore($"{server.ConnectionString()};Search Path=other", "fg");
+        var told = System.Threading.Channels.Channel.CreateUnbounded<ResourceChange>();
+        foreach (var (store, token) in (IEnumerable<(ITokenStore, long)>)[(other, 100), (mine, 5)])
+        {
+            var holder = await store.StartGatewayAsync();
+            mine.Changed = change => told.Writer.TryWrite(change);
+            await holder.EnterAsync("r", token);
+            await store.StartSessionAsync("newer", TimeSpan.FromMinutes(1), default);
+            await store.EnterAsync(holder.Request("r", token + 1) with { Session = "newer" }, default);
+        }
+
+        (await told.Reader.ReadAsync().AsTask().WithinLimit("the own change")).Mark.ShouldBe(6);
     }
 
     [Fact]
@@ -120,8 +177,10 @@ public sealed class PostgresTokenStoreTests(PostgresFixture fixture) : SqlStoreT
         refused.Message.ShouldNotContain("secret");
     }
 
-    private protected override ITokenStore CreateStore() =>
-        PostgresFixture.CreateStore(fixture.Server.ConnectionString(), Prefix, _logger);
+    private protected override int ServerPort => fixture.Server.Port;
+
+    private protected override ITokenStore CreateStore(int port) =>
+        PostgresFixture.CreateStore($"{fixture.Server.ConnectionString()};Port={port}", Prefix, _logger);
 
     private protected override int CountLogged(int eventId) => _logger.Entries.Count(entry => entry.Id == eventId);
 
@@ -152,6 +211,14 @@ public sealed class PostgresTokenStoreTests(PostgresFixture fixture) : SqlStoreT
 
     private protected override async Task<int> CountSessionsAsync() =>
         int.Parse(await fixture.Server.QueryAsync($"""SELECT count(*) FROM "{Prefix}_sessions" """), null);
+
+    /// <summary>From now on a commit waits, for a standby that is not there.</summary>
+    private static async Task LoseReplicaAsync(PostgresServer server)
+    {
+        await server.QueryAsync("ALTER SYSTEM SET synchronous_standby_names = 'absent'");
+        await server.QueryAsync("SELECT pg_reload_conf()");
+        await EventuallyAsync(async () => await server.QueryAsync("SHOW synchronous_standby_names") == "absent");
+    }
 
     /// <summary>Keeps what a statement locks until it is disposed of.</summary>
     private async Task<IAsyncDisposable> LockAsync(string sql)

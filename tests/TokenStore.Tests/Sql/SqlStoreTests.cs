@@ -115,6 +115,38 @@ public abstract class SqlStoreTests
     }
 
     [Fact]
+    public async Task EnterAsync_EveryConnectionHasSilentlyGone_TheirPlacesAreUsedAgain()
+    {
+        await using var proxy = new TcpProxy(ServerPort);
+        await using var store = CreateStore(proxy.Port);
+        var gateway = await store.StartGatewayAsync(TimeSpan.FromMinutes(1));
+        await gateway.EnterAsync("r", 5);
+        Task<EnterReply>[] steps;
+        await using (await LockResourceAsync("r"))
+        {
+            steps = [.. Enumerable.Range(0, 30).Select(_ => gateway.EnterAsync("r", 5))];
+            await EventuallyWaitingAsync(16);
+        }
+
+        await Task.WhenAll(steps);
+        proxy.Forget();
+        using (var bound = new CancellationTokenSource(TimeSpan.FromMilliseconds(300), TimeProvider.System))
+        {
+            var calls = Enumerable.Range(0, 30).Select(i => store.EnterAsync(gateway.Request($"r{i}", 5), bound.Token).AsTask());
+            foreach (var call in calls.ToArray())
+            {
+                await Should.ThrowAsync<OperationCanceledException>(() => call);
+            }
+        }
+
+        await EventuallyAsync(async () =>
+        {
+            var answered = await Task.WhenAll(Enumerable.Range(0, 30).Select(i => gateway.EnterAsync($"r{i}", 6)));
+            return answered.All(reply => reply.Status == EnterStatus.Admitted);
+        });
+    }
+
+    [Fact]
     public async Task EndSessionAsync_WhileAStepOfTheSessionIsTaken_WaitsForIt()
     {
         await using var store = CreateStore();
@@ -160,21 +192,26 @@ public abstract class SqlStoreTests
     }
 
     [Fact]
-    public async Task StartSessionAsync_SessionsThatEndedLongAgo_AreForgottenWithWhatTheyLeft()
+    public async Task HeartbeatAsync_SessionsThatEndedLongAgo_AreForgottenLittleByLittleWithWhatTheyLeft()
     {
         await using var store = CreateStore();
         var gateway = await store.StartGatewayAsync();
-        await gateway.EnterAsync("r", 5);
+        await Task.WhenAll(Enumerable.Range(0, Registration.MaxBatch + 10).Select(i => gateway.EnterAsync($"r{i}", 5)));
         await gateway.EndSessionAsync(quiet: false);
         await gateway.StartSessionAsync();
-        (await store.FindAsync(gateway.Request("r", 1).Resource, default))!.Value.Writers.ShouldNotBeEmpty();
+        (await gateway.FindAsync("r0"))!.Value.Writers.ShouldNotBeEmpty();
 
         await AgeSessionsAsync();
         await gateway.StartSessionAsync();
-        var record = (await store.FindAsync(gateway.Request("r", 1).Resource, default))!.Value;
+        (await CountSessionsAsync()).ShouldBe(3, "a session does not begin with work for others");
+        await EventuallyAsync(async () =>
+        {
+            (await gateway.HeartbeatAsync()).Alive.ShouldBeTrue();
+            return await CountSessionsAsync() == 1;
+        });
+        var record = (await gateway.FindAsync("r0"))!.Value;
         record.Writers.ShouldBeEmpty();
         record.Mark.ShouldBe(5);
-        (await CountSessionsAsync()).ShouldBe(1);
     }
 
     [Fact]
@@ -193,7 +230,12 @@ public abstract class SqlStoreTests
         (await store.ListAsync(new MarkQuery("aÿ", long.MaxValue, 10), default)).Count.ShouldBe(1);
     }
 
-    private protected abstract ITokenStore CreateStore();
+    private protected ITokenStore CreateStore() => CreateStore(ServerPort);
+
+    private protected abstract int ServerPort { get; }
+
+    /// <summary>A store that finds the server at another port of 127.0.0.1.</summary>
+    private protected abstract ITokenStore CreateStore(int port);
 
     /// <summary>How often a deadlock was broken, by all stores made.</summary>
     private protected abstract int CountLogged(int eventId);
