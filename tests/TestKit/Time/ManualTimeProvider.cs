@@ -78,15 +78,21 @@ public sealed class ManualTimeProvider(DateTimeOffset start) : TimeProvider
     public Task WaitForTimersAsync(int count) =>
         WaitAsync(timers => timers.Count >= count, $"{count} armed timers");
 
-    /// <summary>Completes when a timer is armed that is due exactly <paramref name="dueTime"/> from now.</summary>
-    public Task WaitForTimerAsync(TimeSpan dueTime) =>
-        WaitAsync(timers => timers.Any(t => t.Due - _now == dueTime.Ticks), $"a timer due in {dueTime}");
+    /// <summary>
+    /// Completes when a timer is armed that is due exactly <paramref name="dueTime"/> from now, or from when the clock will stand at by then.
+    /// </summary>
+    public Task WaitForTimerAsync(TimeSpan dueTime)
+    {
+        var since = GetTimestamp();
+        return WaitAsync(
+            timers => timers.Any(t => t.Due - dueTime.Ticks >= since && t.Due - dueTime.Ticks <= _now), $"a timer due in {dueTime}");
+    }
 
     /// <summary>Completes when a timer is armed that is due <paramref name="dueTime"/> from now or earlier.</summary>
     public Task WaitForTimerWithinAsync(TimeSpan dueTime) =>
         WaitAsync(timers => timers.Any(t => t.Due - _now <= dueTime.Ticks), $"a timer due within {dueTime}");
 
-    private Task WaitAsync(Func<IReadOnlyCollection<ManualTimer>, bool> condition, string what)
+    private async Task WaitAsync(Func<IReadOnlyCollection<ManualTimer>, bool> condition, string what)
     {
         var waiter = new Waiter(condition, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
         lock (_lock)
@@ -95,7 +101,22 @@ public sealed class ManualTimeProvider(DateTimeOffset start) : TimeProvider
             NotifyLocked();
         }
 
-        return waiter.Completion.Task.WithinLimit(what);
+        try
+        {
+            await waiter.Completion.Task.WithinLimit(what);
+        }
+        catch (TimeoutException e)
+        {
+            throw new TimeoutException($"{e.Message}; there are: {DescribeTimers()}", e);
+        }
+    }
+
+    private string DescribeTimers()
+    {
+        lock (_lock)
+        {
+            return string.Join(", ", _armed.Select(timer => TimeSpan.FromTicks(timer.Due - _now)));
+        }
     }
 
     private ManualTimer? TakeDue(long target)
