@@ -49,7 +49,7 @@ public abstract partial class SharedTokenStoreConformance<TStore>
         var hold = TimeSpan.FromSeconds(1);
         var began = Time.GetTimestamp();
         await a.EndSessionAsync(quiet: false);
-        await EventuallyAsync(async () =>
+        await Eventually.IsSoAsync(async () =>
         {
             var reply = await b.EnterAsync("r", 6, hold: hold);
             reply.RetryAfter.ShouldBeInRange(TimeSpan.Zero, hold);
@@ -119,7 +119,7 @@ public abstract partial class SharedTokenStoreConformance<TStore>
         await a.EnterAsync("r", 5);
         await AbandonAsync((TStore)a.Store);
         (await b.EnterAsync("r", 6)).Status.ShouldBe(EnterStatus.Draining);
-        await EventuallyAsync(async () =>
+        await Eventually.IsSoAsync(async () =>
         {
             var reply = await b.EnterAsync("r", 6);
             reply.Status.ShouldBe(EnterStatus.Draining);
@@ -137,7 +137,7 @@ public abstract partial class SharedTokenStoreConformance<TStore>
         var a = await OpenAsync(ShortLife);
         await a.EnterAsync("r", 5);
         await AbandonAsync((TStore)a.Store);
-        await EventuallyAsync(
+        await Eventually.IsSoAsync(
             async () => (await b.FindAsync("r"))!.Value.Writers.Single().EndedFor is not null, "the session expires",
             a.TimeToLive * 4 + TimeLimit.Default);
         await ExpectEndedAsync(a, b);
@@ -153,7 +153,7 @@ public abstract partial class SharedTokenStoreConformance<TStore>
         var a = await OpenAsync(ShortLife * 2);
         await a.EnterAsync("r", 5);
         var began = Time.GetTimestamp();
-        await EventuallyAsync(async () =>
+        await Eventually.IsSoAsync(async () =>
         {
             (await a.HeartbeatAsync()).Alive.ShouldBeTrue();
             return Time.GetElapsedTime(began) > a.TimeToLive * 1.5;
@@ -238,20 +238,6 @@ public abstract partial class SharedTokenStoreConformance<TStore>
         await c.WithdrawAsync("r");
         (await b.EnterAsync("r", 6)).ShouldBe(Admitted(6));
         (await b.EnterAsync("s", 6)).Status.ShouldBe(EnterStatus.Draining, "only that resource was resolved");
-    }
-
-    /// <summary>Asks again and again, as often as real servers are asked, until it is so.</summary>
-    private static async Task EventuallyAsync(Func<Task<bool>> condition, string what, TimeSpan? limit = null)
-    {
-        async Task PollAsync()
-        {
-            while (!await condition())
-            {
-                await Task.Delay(TimeSpan.FromMilliseconds(50), Time);
-            }
-        }
-
-        await PollAsync().WithinLimit(what, limit);
     }
 
     private static async Task ExpectEndedAsync(ConformanceGateway ended, ConformanceGateway other)

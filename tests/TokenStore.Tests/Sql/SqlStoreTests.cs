@@ -260,26 +260,9 @@ public abstract class SqlStoreTests
 
     private protected abstract Task<int> CountSessionsAsync();
 
-    private protected static async Task EventuallyAsync(Func<Task<bool>> condition)
-    {
-        using var end = new CancellationTokenSource(TimeLimit.Default);
-        while (true)
-        {
-            try
-            {
-                if (await condition())
-                {
-                    return;
-                }
-            }
-            catch (TokenStoreUnavailableException) when (!end.IsCancellationRequested)
-            {
-                // Not yet.
-            }
-
-            await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System, end.Token);
-        }
-    }
+    /// <summary>Asks until it is so; a store that is away is asked again.</summary>
+    private protected static Task EventuallyAsync(Func<Task<bool>> condition) =>
+        Eventually.IsSoAsync(condition, "the store to be so", isNotYet: e => e is TokenStoreUnavailableException);
 
     private static async Task LoadAsync(ConformanceGateway gateway, Random random)
     {

@@ -47,18 +47,8 @@ internal static class BulkheadSetup
         return answering;
     }
 
-    public static async Task UntilAsync(this FencedGateway gateway, Func<bool> condition, string what)
-    {
-        async Task PollAsync()
-        {
-            while (!condition())
-            {
-                await Task.Delay(TimeSpan.FromMilliseconds(1), TimeProvider.System);
-            }
-        }
-
-        await PollAsync().WithinLimit($"{what} ({gateway.Places()} in use and waiting)");
-    }
+    public static Task UntilAsync(this FencedGateway gateway, Func<bool> condition, string what) =>
+        Eventually.IsSoAsync(condition, $"{what} ({gateway.Places()} in use and waiting before)");
 
     private static string Policies(string members) =>
         $$""" "ResiliencePolicies": { "p": { "Bulkhead": { "QueueTimeout": "{{QueueTimeout}}", {{members}} } } } """;
