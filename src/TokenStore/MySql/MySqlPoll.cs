@@ -142,7 +142,7 @@ internal sealed class MySqlPoll(
         }
         catch (TokenStoreUnavailableException e)
         {
-            SqlStoreLog.NotForgotten(logger, e.Message);
+            SqlStoreLog.UpkeepFailed(logger, e.Message);
         }
     }
 }

@@ -75,18 +75,20 @@ public sealed class MySqlTokenStore : SqlTokenStore
         return (connections, new MySqlPoll(connections, Sql, change => Changed?.Invoke(change), _time, Logger));
     }
 
-    private protected override async Task<(TokenStoreInfo Info, string Epoch)> PrepareAsync(
+    private protected override async Task<TokenStoreInfo> ReadInfoAsync(
         DbConnection connection, string location, CancellationToken cancellationToken)
     {
-        var server = (MySqlConnection)connection;
-        var settings = await MySqlGrade.ReadAsync(server);
+        var settings = await MySqlGrade.ReadAsync((MySqlConnection)connection);
         if (settings.CannotRun is { } reason)
         {
             throw new TokenStoreUnavailableException($"{location}: {reason}") { NotTaken = true };
         }
 
-        var epoch = await MySqlSchema.EnsureAsync(server, _options.KeyPrefix, location, Logger);
         var (grade, reasons) = settings.Compute();
-        return (new TokenStoreInfo("MySql", grade, $"{location}, tables {_options.KeyPrefix}_*", reasons), epoch);
+        return new TokenStoreInfo("MySql", grade, $"{location}, tables {_options.KeyPrefix}_*", reasons);
     }
+
+    private protected override Task<string> EnsureTablesAsync(
+        DbConnection connection, string location, CancellationToken cancellationToken) =>
+        MySqlSchema.EnsureAsync((MySqlConnection)connection, _options.KeyPrefix, location, Logger);
 }

@@ -62,11 +62,11 @@ public sealed class PostgresTokenStore : SqlTokenStore
         return (connections, new PostgresListener(connections, _options.KeyPrefix, change => Changed?.Invoke(change), _time, Logger));
     }
 
-    private protected override async Task<(TokenStoreInfo Info, string Epoch)> PrepareAsync(
+    private protected override async Task<TokenStoreInfo> ReadInfoAsync(
         DbConnection connection, string location, CancellationToken cancellationToken)
     {
-        var server = (NpgsqlConnection)connection;
-        if ((await PostgresGrade.ReadAsync(server, _options.KeyPrefix, cancellationToken)).IsStandby)
+        var settings = await PostgresGrade.ReadAsync((NpgsqlConnection)connection, _options.KeyPrefix, cancellationToken);
+        if (settings.IsStandby)
         {
             throw new TokenStoreUnavailableException(
                 $"{location} is a standby, which can only be read: connect to the primary (several hosts with "
@@ -76,8 +76,11 @@ public sealed class PostgresTokenStore : SqlTokenStore
             };
         }
 
-        var epoch = await PostgresSchema.EnsureAsync(server, _options.KeyPrefix, location, Logger, cancellationToken);
-        var (grade, reasons) = (await PostgresGrade.ReadAsync(server, _options.KeyPrefix, cancellationToken)).Compute();
-        return (new TokenStoreInfo("Postgres", grade, $"{location}, tables {_options.KeyPrefix}_*", reasons), epoch);
+        var (grade, reasons) = settings.Compute();
+        return new TokenStoreInfo("Postgres", grade, $"{location}, tables {_options.KeyPrefix}_*", reasons);
     }
+
+    private protected override Task<string> EnsureTablesAsync(
+        DbConnection connection, string location, CancellationToken cancellationToken) =>
+        PostgresSchema.EnsureAsync((NpgsqlConnection)connection, _options.KeyPrefix, location, Logger, cancellationToken);
 }

@@ -23,6 +23,7 @@ internal static partial class SqlStoreLog
     [LoggerMessage(2244, LogLevel.Debug, "The token store's database broke a step off and has undone it, taking it again: {error}")]
     public static partial void StepRetried(ILogger logger, string error);
 
-    [LoggerMessage(2245, LogLevel.Debug, "What nobody needs any more could not be removed from the token store's tables, trying again later: {error}")]
-    public static partial void NotForgotten(ILogger logger, string error);
+    [LoggerMessage(2245, LogLevel.Debug,
+        "The token store's settings could not be read again, or what nobody needs any more not be removed, trying again later: {error}")]
+    public static partial void UpkeepFailed(ILogger logger, string error);
 }

@@ -10,13 +10,14 @@ namespace FenceGateway.TokenStore.Sql;
 /// </summary>
 public abstract class SqlTokenStore : ITokenStore
 {
-    private const int BeatsBetweenForgetting = 64;
+    private const int BeatsBetweenUpkeep = 64;
 
     private readonly string _product;
     private ISqlConnections? _connections;
     private ISqlListener? _listener;
     private string? _epoch;
-    private int _beatsUntilForgetting;
+    private int _beatsUntilUpkeep;
+    private Task _upkeep = Task.CompletedTask;
     private volatile string? _fault = "The token store is not open.";
     private volatile TokenStoreInfo _info;
 
@@ -48,7 +49,13 @@ public abstract class SqlTokenStore : ITokenStore
         try
         {
             var (info, epoch) = await connections.OfSessionAsync(
-                (connection, givenUp) => PrepareAsync(connection, connections.Location, givenUp), cancellationToken);
+                async (connection, givenUp) =>
+                {
+                    _ = await ReadInfoAsync(connection, connections.Location, givenUp);
+                    var tables = await EnsureTablesAsync(connection, connections.Location, givenUp);
+                    return (await ReadInfoAsync(connection, connections.Location, givenUp), tables);
+                },
+                cancellationToken);
             await listener.StartAsync(epoch, cancellationToken);
             if (_epoch is not null && _epoch != epoch)
             {
@@ -80,9 +87,10 @@ public abstract class SqlTokenStore : ITokenStore
     public async ValueTask<Heartbeat> HeartbeatAsync(string session, CancellationToken cancellationToken)
     {
         var heartbeat = await BeatAsync(session, cancellationToken);
-        if (Interlocked.Decrement(ref _beatsUntilForgetting) <= 0)
+        if (Interlocked.Decrement(ref _beatsUntilUpkeep) <= 0 && _upkeep.IsCompleted)
         {
-            await ForgetLongEndedAsync(cancellationToken);
+            _beatsUntilUpkeep = BeatsBetweenUpkeep;
+            _upkeep = KeepUpAsync();
         }
 
         return heartbeat;
@@ -199,9 +207,14 @@ public abstract class SqlTokenStore : ITokenStore
     /// <exception cref="ArgumentException">The connection string is none.</exception>
     private protected abstract (ISqlConnections Connections, ISqlListener Listener) Connect();
 
-    /// <summary>Makes or migrates the tables and reads what the server promises.</summary>
+    /// <summary>What the server promises, by its settings as they are now.</summary>
     /// <exception cref="TokenStoreUnavailableException">The server is none for this store.</exception>
-    private protected abstract Task<(TokenStoreInfo Info, string Epoch)> PrepareAsync(
+    private protected abstract Task<TokenStoreInfo> ReadInfoAsync(
+        DbConnection connection, string location, CancellationToken cancellationToken);
+
+    /// <summary>Makes or migrates the tables; their epoch.</summary>
+    /// <exception cref="TokenStoreUnavailableException">They are too new, or may not be made.</exception>
+    private protected abstract Task<string> EnsureTablesAsync(
         DbConnection connection, string location, CancellationToken cancellationToken);
 
     private protected abstract ValueTask<Heartbeat> BeatAsync(string session, CancellationToken cancellationToken);
@@ -253,32 +266,43 @@ public abstract class SqlTokenStore : ITokenStore
     }
 
     /// <summary>
-    /// Now and then a batch of what sessions have left that nothing can depend on any more. It is in nobody's way, and not worth failing a
-    /// heartbeat for; whoever only reads leaves it alone.
+    /// Now and then: what the server promises by now, and a batch of what sessions have left that nothing can depend on any more. No
+    /// heartbeat waits for it; it ends with the connections at the latest.
     /// </summary>
-    private async ValueTask ForgetLongEndedAsync(CancellationToken cancellationToken)
+    private async Task KeepUpAsync()
     {
-        _beatsUntilForgetting = BeatsBetweenForgetting;
         try
         {
-            var sessions = await OfSessionAsync(
-                (connection, givenUp) => RowsAsync(connection, Sql.LongEnded, static row => row.GetString(0), givenUp), cancellationToken);
-            foreach (var session in sessions)
+            _info = await OfSessionAsync(
+                (connection, givenUp) => ReadInfoAsync(connection, Open().Location, givenUp), CancellationToken.None);
+            if (await ForgetLongEndedAsync(CancellationToken.None))
             {
-                if (await WithdrawSomeAsync(session, cancellationToken))
-                {
-                    _beatsUntilForgetting = 0;
-                    return;
-                }
-
-                await OfSessionAsync(
-                    (connection, givenUp) => ExecuteAsync(connection, Sql.Forget, givenUp, ("@session", session)), cancellationToken);
+                _beatsUntilUpkeep = 0;
             }
         }
-        catch (Exception e) when (e is TokenStoreUnavailableException or OperationCanceledException)
+        catch (TokenStoreUnavailableException e)
         {
-            SqlStoreLog.NotForgotten(Logger, e.Message);
+            SqlStoreLog.UpkeepFailed(Logger, e.Message);
         }
+    }
+
+    /// <summary>A batch; whether there is more. Whoever only reads leaves it alone.</summary>
+    private async ValueTask<bool> ForgetLongEndedAsync(CancellationToken cancellationToken)
+    {
+        var sessions = await OfSessionAsync(
+            (connection, givenUp) => RowsAsync(connection, Sql.LongEnded, static row => row.GetString(0), givenUp), cancellationToken);
+        foreach (var session in sessions)
+        {
+            if (await WithdrawSomeAsync(session, cancellationToken))
+            {
+                return true;
+            }
+
+            await OfSessionAsync(
+                (connection, givenUp) => ExecuteAsync(connection, Sql.Forget, givenUp, ("@session", session)), cancellationToken);
+        }
+
+        return false;
     }
 
     /// <summary>A batch of a session's registrations; false when it has none.</summary>

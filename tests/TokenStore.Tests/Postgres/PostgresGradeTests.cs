@@ -65,8 +65,13 @@ public sealed class PostgresGradeTests
 
         await server.QueryAsync("ALTER SYSTEM SET synchronous_standby_names = 'second'");
         await server.QueryAsync("SELECT pg_reload_conf()");
-        await store.OpenAsync(default);
-        store.Info.Grade.ShouldBe(SafetyGrade.Strict);
+        await Eventually.IsSoAsync(
+            async () =>
+            {
+                await store.HeartbeatAsync("no session at all", default);
+                return store.Info.Grade == SafetyGrade.Strict;
+            },
+            "the settings are read again");
 
         await using var standby = PostgresFixture.CreateStore(replica.ConnectionString(user: "careless"), "fg");
         var refused = await Should.ThrowAsync<TokenStoreUnavailableException>(async () => await standby.OpenAsync(default));
