@@ -84,8 +84,19 @@ internal sealed class AdminResources(
         }
 
         var before = await session.FindAsync(resource, context.RequestAborted);
-        var changed = await table.SetMarkAsync(
-            resource, mark, LongestHold, change.Reason, change.Actor, CancellationToken.None);
+        OperatorStatus changed;
+        try
+        {
+            // Not ended by a client that leaves: what was changed is audited. The session bounds it.
+            changed = await table.SetMarkAsync(resource, mark, LongestHold, change.Reason, change.Actor, CancellationToken.None);
+        }
+        catch (TokenStoreUnavailableException e) when (!e.NotTaken)
+        {
+            logger.MarkMayBeSet(change.Actor, resource.Value, before?.Mark ?? 0, mark, change.Reason, e.Message);
+            await AnswerUnknownAsync(context, e);
+            return;
+        }
+
         if (changed == OperatorStatus.Busy)
         {
             await AdminJson.WriteProblemAsync(
@@ -105,10 +116,24 @@ internal sealed class AdminResources(
             return;
         }
 
-        var count = await table.ResolveAsync(resource, context.RequestAborted);
+        int count;
+        try
+        {
+            count = await table.ResolveAsync(resource, CancellationToken.None);
+        }
+        catch (TokenStoreUnavailableException e) when (!e.NotTaken)
+        {
+            logger.MayBeResolved(change.Actor, resource.Value, change.Reason, e.Message);
+            await AnswerUnknownAsync(context, e);
+            return;
+        }
+
         logger.Resolved(change.Actor, resource.Value, count, change.Reason);
         await ShowAsync(context, resource);
     }
+
+    private static Task AnswerUnknownAsync(HttpContext context, TokenStoreUnavailableException e) => AdminJson.WriteProblemAsync(
+        context, 503, "Token store unavailable", $"{e.Message} It is not known whether the change was made: look at it with GET.");
 
     private async Task ShowAsync(HttpContext context, ResourceKey resource)
     {

@@ -41,7 +41,7 @@ internal sealed class AdminStore(GatewaySession session, FenceTable table, IEnum
         ["name"] = region.Region,
         ["provider"] = region.Store.Provider,
         ["location"] = region.Store.Location,
-        ["lag"] = Durations.Write(TimeSpan.FromMilliseconds(Math.Floor(region.Lag.TotalMilliseconds))),
+        ["lag"] = Durations.WriteWhole(region.Lag),
         ["fault"] = region.Fault,
     };
 
@@ -50,6 +50,6 @@ internal sealed class AdminStore(GatewaySession session, FenceTable table, IEnum
     {
         ["id"] = current.Id,
         ["alive"] = current.IsAlive,
-        ["remaining"] = current.Remaining is { } left ? Durations.Write(TimeSpan.FromMilliseconds(Math.Floor(left.TotalMilliseconds))) : null,
+        ["remaining"] = current.Remaining is { } left ? Durations.WriteWhole(left) : null,
     };
 }

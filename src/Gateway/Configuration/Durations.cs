@@ -36,6 +36,9 @@ internal static partial class Durations
         ? duration.ToString("c", CultureInfo.InvariantCulture)
         : duration.ToString("c", CultureInfo.InvariantCulture).TrimEnd('0');
 
+    /// <summary>What was measured, in whole milliseconds.</summary>
+    public static string WriteWhole(TimeSpan duration) => Write(TimeSpan.FromMilliseconds(Math.Floor(duration.TotalMilliseconds)));
+
     [GeneratedRegex(Pattern, RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Form();
 }

@@ -11,6 +11,9 @@ internal static class FencedRouteRules
     /// <summary>The key in a route's <c>Metadata</c> that names its policy.</summary>
     public const string MetadataKey = "FencingPolicy";
 
+    /// <summary>Whether the route names a fencing policy.</summary>
+    public static bool IsFenced(RouteConfig route) => route.Metadata?.ContainsKey(MetadataKey) == true;
+
     public static void Check(
         IConfiguration configuration,
         IReadOnlyList<RouteConfig> routes,

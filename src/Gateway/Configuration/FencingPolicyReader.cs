@@ -20,7 +20,25 @@ internal static class FencingPolicyReader
             }
         }
 
+        CheckHolds(policies.Values, problems);
         return policies.ToFrozenDictionary(StringComparer.OrdinalIgnoreCase);
+    }
+
+    /// <summary>The one that asks decides how long what another gateway left behind counts, so policies with the same resources need one hold.</summary>
+    private static void CheckHolds(IEnumerable<FencingPolicy> policies, List<ConfigProblem> problems)
+    {
+        var first = new Dictionary<string, FencingPolicy>(StringComparer.Ordinal);
+        foreach (var policy in policies.Where(p => p.Mode != FencingMode.Off).OrderBy(p => p.Name, StringComparer.Ordinal))
+        {
+            var other = first.TryAdd(policy.Resource.Text, policy) ? policy : first[policy.Resource.Text];
+            if (other.InDoubtHold != policy.InDoubtHold)
+            {
+                problems.Add(new(
+                    Path(policy.Name, nameof(policy.InDoubtHold)),
+                    $"is {Durations.Write(policy.InDoubtHold)}, and that of '{other.Name}', which has the same Resource, is "
+                    + $"{Durations.Write(other.InDoubtHold)}; the shorter one would let newer tokens pass too early: give both the longer one"));
+            }
+        }
     }
 
     private static ResourceTemplate? Template(string name, FencingPolicyOptions options, List<ConfigProblem> problems)

@@ -80,12 +80,24 @@ internal static class GatewayConfigurationParser
     private static void CheckFolders(GatewayOptions options, List<ConfigProblem> problems)
     {
         var (tokens, answers) = (options.TokenStore.Embedded.Path, options.Idempotency.Path);
-        if (tokens.Length > 0 && answers.Length > 0
+        var before = problems.Count;
+        CheckPath(tokens, ConfigPath.Of(
+            GatewayOptions.Section, nameof(GatewayOptions.TokenStore), nameof(options.TokenStore.Embedded), nameof(EmbeddedStoreOptions.Path)));
+        CheckPath(answers, ConfigPath.Of(GatewayOptions.Section, nameof(GatewayOptions.Idempotency), nameof(options.Idempotency.Path)));
+        if (problems.Count == before && tokens.Length > 0 && answers.Length > 0
             && Path.TrimEndingDirectorySeparator(Path.GetFullPath(tokens)) == Path.TrimEndingDirectorySeparator(Path.GetFullPath(answers)))
         {
             problems.Add(new(
                 ConfigPath.Of(GatewayOptions.Section, nameof(GatewayOptions.Idempotency), nameof(options.Idempotency.Path)),
                 $"is '{answers}', the folder of the token store; choose another"));
+        }
+
+        void CheckPath(string folder, string path)
+        {
+            if (folder.Contains('\0', StringComparison.Ordinal))
+            {
+                problems.Add(new(path, "has a null character in it, which no path can have"));
+            }
         }
     }
 

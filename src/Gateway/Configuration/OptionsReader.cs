@@ -98,7 +98,7 @@ internal sealed class OptionsReader(List<ConfigProblem> problems)
         var dictionary = (IDictionary)Activator.CreateInstance(type, StringComparer.OrdinalIgnoreCase)!;
         if (!string.IsNullOrEmpty(section.Value))
         {
-            Report(section, $"is the value '{section.Value}' where an object is expected: {{ \"name\": {{ … }} }}");
+            Report(section, $"is the value '{SecretText.Shown(section.Value)}' where an object is expected: {{ \"name\": {{ … }} }}");
         }
 
         foreach (var child in section.GetChildren())
@@ -150,7 +150,7 @@ internal sealed class OptionsReader(List<ConfigProblem> problems)
         {
             Report(section, isSecret
                 ? $"is a value where a list is expected: [ {quote}…{quote} ]"
-                : $"is the value '{section.Value}' where a list is expected: [ {quote}{section.Value}{quote} ]");
+                : $"is the value '{SecretText.Shown(section.Value)}' where a list is expected: [ {quote}{SecretText.Shown(section.Value)}{quote} ]");
         }
 
         foreach (var child in section.GetChildren())
@@ -183,7 +183,7 @@ internal sealed class OptionsReader(List<ConfigProblem> problems)
         };
         if (value is null)
         {
-            Report(section, $"is '{text}' where {OptionsText.Kind(type)} is expected{EnumHint(type, text)}");
+            Report(section, $"is '{SecretText.Shown(text)}' where {OptionsText.Kind(type)} is expected{EnumHint(type, text)}");
             return null;
         }
 
@@ -201,7 +201,7 @@ internal sealed class OptionsReader(List<ConfigProblem> problems)
 
     /// <summary>What belongs one level deeper may be a secret.</summary>
     private static string TheValue(IConfigurationSection section, PropertyInfo[] properties) =>
-        properties.Any(p => p.IsDefined(typeof(SecretAttribute))) ? "is a value" : $"is the value '{section.Value}'";
+        properties.Any(p => p.IsDefined(typeof(SecretAttribute))) ? "is a value" : $"is the value '{SecretText.Shown(section.Value!)}'";
 
     private static string Hint(string[] names) => $"its keys are {string.Join(", ", names)}";
 

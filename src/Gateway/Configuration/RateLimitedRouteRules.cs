@@ -58,7 +58,7 @@ internal static class RateLimitedRouteRules
 
     private static void CheckPart(RouteConfig route, RateLimitPolicy policy, RateLimitKeyPart part, List<ConfigProblem> problems)
     {
-        if (part.Kind == RateLimitKeyKind.Resource && route.Metadata?.ContainsKey(FencedRouteRules.MetadataKey) != true)
+        if (part.Kind == RateLimitKeyKind.Resource && !FencedRouteRules.IsFenced(route))
         {
             problems.Add(new(Path(route), $"names '{policy.Name}', which is partitioned by {part}: that is the resource of the route's "
                 + "FencingPolicy, and the route has none"));

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Security.Authentication;
 
 namespace FenceGateway.Gateway.Configuration;
 
@@ -8,14 +9,21 @@ internal static class RedisText
     /// <summary>The options whose values are no secrets.</summary>
     public static readonly string[] PlainOptions =
     [
-        "abortConnect", "allowAdmin", "channelPrefix", "configChannel", "configCheckSeconds", "connectRetry", "connectTimeout",
-        "defaultDatabase", "highPriorityThreads", "keepAlive", "name", "proxy", "resolveDns", "responseTimeout", "serviceName", "ssl",
+        "abortConnect", "allowAdmin", "configChannel", "configCheckSeconds", "connectRetry", "connectTimeout",
+        "defaultDatabase", "highPriorityThreads", "keepAlive", "name", "proxy", "resolveDns", "responseTimeout", "ssl",
         "sslHost", "sslProtocols", "syncTimeout", "tiebreaker", "user", "version", "writeBuffer",
     ];
 
     public static readonly string[] Options = [.. PlainOptions, "password"];
 
-    private static readonly string[] Flags = ["abortConnect", "allowAdmin", "resolveDns", "ssl"];
+    /// <summary>What the client would read and the store cannot work with, and why.</summary>
+    private static readonly Dictionary<string, string> Refused = new(StringComparer.OrdinalIgnoreCase)
+    {
+        ["serviceName"] = "a serviceName: Sentinel is not asked; name the master itself",
+        ["channelPrefix"] = "a channelPrefix, which what scripts publish would not have; set KeyPrefix instead",
+    };
+
+    private static readonly string[] Flags = ["abortConnect", "allowAdmin", "highPriorityThreads", "resolveDns", "ssl"];
 
     private static readonly string[] Numbers =
     [
@@ -27,10 +35,10 @@ internal static class RedisText
         Parts(text).Where(part => !part.Contains('=', StringComparison.Ordinal)).Select(part => WithPort(part.ToLowerInvariant()));
 
     /// <summary>The number of the database; 0 when it names none.</summary>
-    public static string Database(string text) => Parts(text)
-        .Where(part => part.StartsWith("defaultDatabase=", StringComparison.OrdinalIgnoreCase))
-        .Select(part => part["defaultDatabase=".Length..].Trim())
-        .LastOrDefault("0");
+    public static string Database(string text) => Value(text, "defaultDatabase") ?? "0";
+
+    /// <summary>Whether the connection is encrypted.</summary>
+    public static bool IsEncrypted(string text) => bool.TryParse(Value(text, "ssl"), out var ssl) && ssl;
 
     /// <summary>What is wrong with it, without its words: they may be secret. Null when nothing is.</summary>
     public static string? Fault(string text)
@@ -56,6 +64,11 @@ internal static class RedisText
         }
 
         var (name, value) = (part[..equals].Trim(), part[(equals + 1)..].Trim());
+        if (Refused.TryGetValue(name, out var why))
+        {
+            return why;
+        }
+
         if (!Options.Contains(name, StringComparer.OrdinalIgnoreCase))
         {
             var hint = NearestName.Of(name, Options) is { } nearest ? $"; did you mean '{nearest}'?" : "";
@@ -64,6 +77,8 @@ internal static class RedisText
 
         return Flags.Contains(name, StringComparer.OrdinalIgnoreCase) && !bool.TryParse(value, out _) ? $"a {name} that is neither true nor false"
             : Numbers.Contains(name, StringComparer.OrdinalIgnoreCase) && !int.TryParse(value, out _) ? $"a {name} that is no whole number"
+            : name.Equals("sslProtocols", StringComparison.OrdinalIgnoreCase) && !Enum.TryParse<SslProtocols>(value, ignoreCase: true, out _)
+                ? "a sslProtocols that is none, such as Tls12|Tls13"
             : name.Equals("version", StringComparison.OrdinalIgnoreCase) && !Version.TryParse(value, out _) ? "a version that is none"
             : null;
     }
@@ -71,8 +86,13 @@ internal static class RedisText
     /// <summary><c>host</c>, <c>host:port</c>, <c>[::1]:port</c>.</summary>
     public static bool IsServer(string text) =>
         IPEndPoint.TryParse(text, out _)
-        || (Uri.TryCreate("redis://" + text, UriKind.Absolute, out var uri)
+        || (!text.Contains('@', StringComparison.Ordinal) && Uri.TryCreate("redis://" + text, UriKind.Absolute, out var uri)
             && uri is { PathAndQuery: "/" or "", UserInfo: "", Fragment: "", Host.Length: > 0, Port: -1 or > 0 });
+
+    /// <summary>The last one given counts, as for the client.</summary>
+    private static string? Value(string text, string option) => Parts(text)
+        .Select(part => part.Split('=', 2, StringSplitOptions.TrimEntries))
+        .LastOrDefault(pair => pair.Length == 2 && pair[0].Equals(option, StringComparison.OrdinalIgnoreCase))?[1];
 
     private static string WithPort(string server) => server.LastIndexOf(':') > server.LastIndexOf(']') ? server : server + ":6379";
 

@@ -20,11 +20,20 @@ internal static class ResilientRouteRules
         foreach (var route in routes)
         {
             CheckName("Routes", route.RouteId, route.Metadata, policies, problems);
+            if (HasPerResource(route.Metadata, policies) && !FencedRouteRules.IsFenced(route))
+            {
+                problems.Add(Unused("Routes", route.RouteId, route.Metadata!, "the route has no FencingPolicy"));
+            }
         }
 
         foreach (var cluster in clusters)
         {
             CheckName("Clusters", cluster.ClusterId, cluster.Metadata, policies, problems);
+            var own = routes.Where(route => cluster.ClusterId.Equals(route.ClusterId, StringComparison.OrdinalIgnoreCase)).ToArray();
+            if (HasPerResource(cluster.Metadata, policies) && own.Length > 0 && !Array.Exists(own, FencedRouteRules.IsFenced))
+            {
+                problems.Add(Unused("Clusters", cluster.ClusterId, cluster.Metadata!, "none of the cluster's routes has a FencingPolicy"));
+            }
         }
     }
 
@@ -32,6 +41,15 @@ internal static class ResilientRouteRules
     public static ResiliencePolicy? PolicyOf(
         IReadOnlyDictionary<string, string>? metadata, IReadOnlyDictionary<string, ResiliencePolicy> policies) =>
         metadata is not null && metadata.TryGetValue(MetadataKey, out var name) ? policies.GetValueOrDefault(name) : null;
+
+    private static bool HasPerResource(
+        IReadOnlyDictionary<string, string>? metadata, IReadOnlyDictionary<string, ResiliencePolicy> policies) =>
+        PolicyOf(metadata, policies)?.Bulkhead?.PerResource is not null;
+
+    private static ConfigProblem Unused(string kind, string id, IReadOnlyDictionary<string, string> metadata, string why) => new(
+        ConfigPath.Of(ReverseProxyInspector.Section, kind, id, "Metadata", MetadataKey),
+        $"names '{metadata[MetadataKey]}', whose Bulkhead.PerResource does nothing here: {why}, which says what the resource is; "
+        + "name a policy without PerResource");
 
     private static void CheckName(
         string kind,

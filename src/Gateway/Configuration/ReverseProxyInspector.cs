@@ -116,7 +116,7 @@ internal static class ReverseProxyInspector
                 }
 
                 var path = ConfigPath.Of(Section, "Clusters", cluster.ClusterId, nameof(ClusterConfig.Destinations), id, key);
-                problems.Add(new(path, $"is '{address}' where an address such as http://127.0.0.1:9001/ is expected"));
+                problems.Add(new(path, $"is '{SecretText.Shown(address)}' where an address such as http://127.0.0.1:9001/ is expected"));
             }
         }
     }

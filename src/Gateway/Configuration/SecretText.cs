@@ -27,6 +27,7 @@ internal enum SecretForm
 internal static partial class SecretText
 {
     public const string Redacted = "***";
+    private const int LongestShown = 200;
 
     public static string Redact(SecretForm form, string text) => text.Length == 0 ? "" : form switch
     {
@@ -34,6 +35,12 @@ internal static partial class SecretText
         SecretForm.ConnectionString => RedactPairs(text),
         _ => Redacted,
     };
+
+    /// <summary>A text as a problem may repeat it: its beginning, and nothing of one that has, or was to have, a user with a password before
+    /// an <c>@</c>.</summary>
+    public static string Shown(string text) => text.Contains('@', StringComparison.Ordinal) ? Redacted
+        : text.Length <= LongestShown ? text
+        : $"{text.AsSpan(0, LongestShown)}…";
 
     /// <summary>The user part of an address.</summary>
     public static string RedactUser(string text) => UserInfo().Replace(text, Redacted);

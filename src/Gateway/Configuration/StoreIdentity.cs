@@ -5,19 +5,21 @@ namespace FenceGateway.Gateway.Configuration;
 /// <summary>Tells whether two settings mean the same store, as far as their words say. Never shown.</summary>
 internal static class StoreIdentity
 {
-    /// <summary>The same text for the same store.</summary>
+    /// <summary>The same text for the same store. Sections whose faults were reported elsewhere have some text, too.</summary>
     public static string Of(StoreSections sections, TokenStoreProvider provider, string prefix) => provider switch
     {
         TokenStoreProvider.Redis => $"redis {Servers([sections.Redis.Configuration])}/{RedisText.Database(sections.Redis.Configuration)} {prefix}",
-        TokenStoreProvider.Quorum => $"redis {Servers(sections.Quorum.Nodes)}/{RedisText.Database(sections.Quorum.Nodes[0])} {prefix}",
+        TokenStoreProvider.Quorum => $"redis {Servers(sections.Quorum.Nodes)}/{RedisText.Database(sections.Quorum.Nodes.FirstOrDefault(""))} {prefix}",
         TokenStoreProvider.Postgres => $"postgres {Pairs(sections.Postgres.ConnectionString, "5432")} {prefix}",
         TokenStoreProvider.MySql => $"mysql {Pairs(sections.MySql.ConnectionString, "3306")} {prefix}",
         TokenStoreProvider.ZooKeeper => $"zookeeper {Sorted(sections.ZooKeeper.ConnectionString.Split(','))}{sections.ZooKeeper.Root}",
-        TokenStoreProvider.Etcd => $"etcd {Sorted(sections.Etcd.Endpoints.Select(e => new Uri(e).Authority))} {prefix}",
+        TokenStoreProvider.Etcd => $"etcd {Sorted(sections.Etcd.Endpoints.Select(Authority))} {prefix}",
         _ => $"{provider}",
     };
 
     private static string Servers(IEnumerable<string> configurations) => Sorted(configurations.SelectMany(RedisText.Servers));
+
+    private static string Authority(string endpoint) => Uri.TryCreate(endpoint, UriKind.Absolute, out var uri) ? uri.Authority : endpoint;
 
     private static string Sorted(IEnumerable<string> servers) =>
         string.Join(',', servers.Select(s => s.Trim().ToLowerInvariant()).Order(StringComparer.Ordinal));

@@ -13,23 +13,48 @@ internal static class StoreSectionRules
 
     public static void Check(StoreSections sections, TokenStoreProvider provider, string path, List<ConfigProblem> problems)
     {
-        CheckText(sections.Redis.Configuration, provider == TokenStoreProvider.Redis, $"{path}.Redis.Configuration", "127.0.0.1:6379",
-            RedisText.Fault, problems);
-        CheckText(sections.Postgres.ConnectionString, provider == TokenStoreProvider.Postgres, $"{path}.Postgres.ConnectionString",
-            "Host=127.0.0.1;Database=fence;Username=fence", text => PairsFault(text, new NpgsqlConnectionStringBuilder(), "Host", "Server"), problems);
-        CheckText(sections.MySql.ConnectionString, provider == TokenStoreProvider.MySql, $"{path}.MySql.ConnectionString",
-            "Server=127.0.0.1;Database=fence;User Id=fence",
+        CheckRedis(sections.Redis, provider == TokenStoreProvider.Redis, $"{path}.{nameof(sections.Redis)}", problems);
+        CheckQuorum(sections.Quorum, provider == TokenStoreProvider.Quorum, $"{path}.{nameof(sections.Quorum)}", problems);
+        CheckText(sections.Postgres.ConnectionString, provider == TokenStoreProvider.Postgres,
+            $"{path}.{nameof(sections.Postgres)}.{nameof(sections.Postgres.ConnectionString)}", "Host=127.0.0.1;Database=fence;Username=fence",
+            text => PairsFault(text, new NpgsqlConnectionStringBuilder(), "Host", "Server"), problems);
+        CheckText(sections.MySql.ConnectionString, provider == TokenStoreProvider.MySql,
+            $"{path}.{nameof(sections.MySql)}.{nameof(sections.MySql.ConnectionString)}", "Server=127.0.0.1;Database=fence;User Id=fence",
             text => PairsFault(text, new MySqlConnectionStringBuilder(), "Server", "Host", "Data Source", "DataSource"), problems);
-        CheckText(sections.ZooKeeper.ConnectionString, provider == TokenStoreProvider.ZooKeeper, $"{path}.ZooKeeper.ConnectionString",
-            "127.0.0.1:2181", ServersFault, problems);
-        CheckRoot(sections.ZooKeeper.Root, $"{path}.ZooKeeper.Root", problems);
-        if (sections.ZooKeeper.Auth is { } auth && auth.IndexOf(':', StringComparison.Ordinal) is var colon && (colon <= 0 || colon == auth.Length - 1))
-        {
-            problems.Add(new($"{path}.ZooKeeper.Auth", "is not of the form user:password"));
-        }
+        CheckZooKeeper(sections.ZooKeeper, provider == TokenStoreProvider.ZooKeeper, $"{path}.{nameof(sections.ZooKeeper)}", problems);
+        CheckEtcd(sections.Etcd, provider == TokenStoreProvider.Etcd, $"{path}.{nameof(sections.Etcd)}", problems);
+    }
 
-        CheckNodes(sections.Quorum.Nodes, provider == TokenStoreProvider.Quorum, $"{path}.Quorum.Nodes", problems);
-        CheckEtcd(sections.Etcd, provider == TokenStoreProvider.Etcd, $"{path}.Etcd", problems);
+    private static void CheckRedis(RedisStoreOptions redis, bool isChosen, string path, List<ConfigProblem> problems)
+    {
+        CheckText(redis.Configuration, isChosen, $"{path}.{nameof(redis.Configuration)}", "127.0.0.1:6379", RedisText.Fault, problems);
+        if (isChosen)
+        {
+            var plain = RedisText.IsEncrypted(redis.Configuration) ? null : nameof(redis.Configuration);
+            CertificateRules.Check(redis.CertificateAuthority, redis.ClientCertificate, plain, path, problems);
+        }
+    }
+
+    private static void CheckQuorum(QuorumStoreOptions quorum, bool isChosen, string path, List<ConfigProblem> problems)
+    {
+        CheckNodes(quorum.Nodes, isChosen, $"{path}.{nameof(quorum.Nodes)}", problems);
+        if (isChosen)
+        {
+            var plain = quorum.Nodes.FindIndex(node => !RedisText.IsEncrypted(node));
+            CertificateRules.Check(
+                quorum.CertificateAuthority, quorum.ClientCertificate, plain < 0 ? null : $"{nameof(quorum.Nodes)}[{plain}]", path, problems);
+        }
+    }
+
+    private static void CheckZooKeeper(ZooKeeperStoreOptions zooKeeper, bool isChosen, string path, List<ConfigProblem> problems)
+    {
+        CheckText(
+            zooKeeper.ConnectionString, isChosen, $"{path}.{nameof(zooKeeper.ConnectionString)}", "127.0.0.1:2181", ServersFault, problems);
+        CheckRoot(zooKeeper.Root, $"{path}.{nameof(zooKeeper.Root)}", problems);
+        if (zooKeeper.Auth is { } auth && auth.IndexOf(':', StringComparison.Ordinal) is var colon && (colon <= 0 || colon == auth.Length - 1))
+        {
+            problems.Add(new($"{path}.{nameof(zooKeeper.Auth)}", "is not of the form user:password"));
+        }
     }
 
     private static void CheckText(
@@ -67,6 +92,10 @@ internal static class StoreSectionRules
             {
                 problems.Add(new($"{path}[{i}]", fault));
             }
+            else if (RedisText.Servers(nodes[i]).Count() is > 1 and var count)
+            {
+                problems.Add(new($"{path}[{i}]", $"names {count} servers; a node is one master, and each has an entry of its own"));
+            }
             else if (RedisText.Servers(nodes[i]).FirstOrDefault(server => !seen.TryAdd(server, i) && seen[server] != i) is { } twice)
             {
                 problems.Add(new($"{path}[{i}]", $"names {twice}, which node [{seen[twice]}] is already; each master counts once"));
@@ -78,7 +107,7 @@ internal static class StoreSectionRules
     {
         if (isChosen && etcd.Endpoints.Count is 0 or > MostServers)
         {
-            problems.Add(new($"{path}.Endpoints", etcd.Endpoints.Count == 0
+            problems.Add(new($"{path}.{nameof(etcd.Endpoints)}", etcd.Endpoints.Count == 0
                 ? "is required with this Provider, such as [ \"http://127.0.0.1:2379\" ]"
                 : $"names {etcd.Endpoints.Count} members; at most {MostServers} are used"));
         }
@@ -88,22 +117,23 @@ internal static class StoreSectionRules
             if (etcd.Endpoints[i].Length > 0 && !IsHttp(etcd.Endpoints[i]))
             {
                 problems.Add(new(
-                    $"{path}.Endpoints[{i}]",
-                    $"is '{SecretText.RedactUser(etcd.Endpoints[i])}' where http://host:2379 or https://host:2379 is expected, without user or path"));
+                    $"{path}.{nameof(etcd.Endpoints)}[{i}]",
+                    $"is '{SecretText.Shown(etcd.Endpoints[i])}' where http://host:2379 or https://host:2379 is expected, without user or path"));
             }
         }
 
         if (etcd is { UserName: null, Password: not null })
         {
-            problems.Add(new($"{path}.UserName", "is required with a Password"));
+            problems.Add(new($"{path}.{nameof(etcd.UserName)}", "is required with a Password"));
         }
         else if (etcd is { UserName: not null, Password: null })
         {
-            problems.Add(new($"{path}.Password", "is required with a UserName"));
+            problems.Add(new($"{path}.{nameof(etcd.Password)}", "is required with a UserName"));
         }
     }
 
-    private static bool IsHttp(string text) => Uri.TryCreate(text, UriKind.Absolute, out var uri)
+    private static bool IsHttp(string text) => !text.Contains('@', StringComparison.Ordinal)
+        && Uri.TryCreate(text, UriKind.Absolute, out var uri)
         && uri is { Scheme: "http" or "https", Host.Length: > 0, UserInfo: "", PathAndQuery: "/", Fragment: "" };
 
     /// <summary>An absolute node, whose parts ZooKeeper takes.</summary>
@@ -111,24 +141,30 @@ internal static class StoreSectionRules
     {
         if (root.Length < 2 || root[0] != '/')
         {
-            problems.Add(new(path, $"is '{root}' where an absolute node below the top is expected, such as /fencegateway"));
+            problems.Add(new(path, $"is '{SecretText.Shown(root)}' where an absolute node below the top is expected, such as /fencegateway"));
         }
         else if (root[1..].Split('/').Any(part => part.Length == 0) || !root.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-' or '/'))
         {
-            problems.Add(new(path, $"is '{root}', which has an empty part or something else than letters, digits, '_' and '-' in it"));
+            problems.Add(new(path, $"is '{SecretText.Shown(root)}', which has an empty part or something else than letters, digits, '_' and '-' in it"));
         }
         else if (root == "/zookeeper" || root.StartsWith("/zookeeper/", StringComparison.Ordinal))
         {
-            problems.Add(new(path, $"is '{root}', which is ZooKeeper's own"));
+            problems.Add(new(path, $"is '{SecretText.Shown(root)}', which is ZooKeeper's own"));
         }
     }
 
     private static string? ServersFault(string text)
     {
+        if (text.Contains('@', StringComparison.Ordinal))
+        {
+            // What stands before it is a user's, commas and all.
+            return "has a user in it where host:port is expected; user and password are Auth's";
+        }
+
         var wrong = text.Split(',', StringSplitOptions.TrimEntries).FirstOrDefault(server => !RedisText.IsServer(server));
         return wrong is null ? null
-            : wrong.Contains('/', StringComparison.Ordinal) ? $"has '{wrong}' in it; the node to work below is Root's"
-            : $"has '{wrong}' in it where host:port is expected";
+            : wrong.Contains('/', StringComparison.Ordinal) ? $"has '{SecretText.Shown(wrong)}' in it; the node to work below is Root's"
+            : $"has '{SecretText.Shown(wrong)}' in it where host:port is expected";
     }
 
     /// <summary>What is wrong with a connection string, without its words: what looks like a keyword may be the rest of a password.</summary>

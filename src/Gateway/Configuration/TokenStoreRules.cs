@@ -12,6 +12,11 @@ internal static partial class TokenStoreRules
         var before = problems.Count;
         CheckPrefix(options.KeyPrefix, Path, problems);
         StoreSectionRules.Check(options, options.Provider, Path, problems);
+        if (options.Provider == TokenStoreProvider.ZooKeeper && options.KeyPrefix != new TokenStoreOptions().KeyPrefix && !IsForRegions(options))
+        {
+            problems.Add(NotForZooKeeper(Path));
+        }
+
         if (options is { Provider: TokenStoreProvider.Memory, RequireGrade: { } grade })
         {
             problems.Add(new($"{Path}.{nameof(options.RequireGrade)}", $"is {grade}, and the store in memory forgets everything with the process"));
@@ -66,6 +71,10 @@ internal static partial class TokenStoreRules
         if (region.KeyPrefix is { } prefix)
         {
             CheckPrefix(prefix, path, problems);
+            if (region.Provider == TokenStoreProvider.ZooKeeper)
+            {
+                problems.Add(NotForZooKeeper(path));
+            }
         }
 
         if (region.Provider is not { } provider)
@@ -83,11 +92,19 @@ internal static partial class TokenStoreRules
         }
     }
 
+    /// <summary>Whether other regions take their prefix from here.</summary>
+    private static bool IsForRegions(TokenStoreOptions own) => own.Replicate is { } replicate
+        && replicate.Regions.Values.Any(region => region is { KeyPrefix: null, Provider: not TokenStoreProvider.ZooKeeper });
+
+    private static ConfigProblem NotForZooKeeper(string path) => new(
+        $"{path}.{nameof(TokenStoreOptions.KeyPrefix)}",
+        "keeps nothing apart in ZooKeeper, which has no prefix; set ZooKeeper.Root instead and leave KeyPrefix out");
+
     private static void CheckPrefix(string prefix, string path, List<ConfigProblem> problems)
     {
         if (prefix.Length > 0 && !Prefix().IsMatch(prefix))
         {
-            problems.Add(new($"{path}.{nameof(TokenStoreOptions.KeyPrefix)}", $"is '{prefix}' where 1 to 32 of a-z, 0-9, _ and - are expected"));
+            problems.Add(new($"{path}.{nameof(TokenStoreOptions.KeyPrefix)}", $"is '{SecretText.Shown(prefix)}' where 1 to 32 of a-z, 0-9, _ and - are expected"));
         }
     }
 

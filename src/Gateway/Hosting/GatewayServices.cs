@@ -64,7 +64,7 @@ internal static class GatewayServices
 
     private static void AddTokenStore(this IServiceCollection services, TokenStoreOptions options)
     {
-        services.AddSingleton(provider => TokenStores.Create(options, options.Provider, options.KeyPrefix, provider));
+        services.AddSingleton(provider => TokenStores.Create(options, provider));
         services.AddSingleton(provider => ActivatorUtilities.CreateInstance<GatewaySession>(provider, new GatewaySessionOptions
         {
             TimeToLive = options.SessionTtl,

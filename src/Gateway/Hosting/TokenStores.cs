@@ -14,15 +14,24 @@ namespace FenceGateway.Gateway.Hosting;
 /// <summary>Makes token stores from their settings: a new store is a folder in src/TokenStore, a section of settings, and a line here.</summary>
 internal static class TokenStores
 {
-    /// <summary>Makes a store; nothing is opened yet.</summary>
+    /// <summary>Makes this gateway's own store; nothing is opened yet.</summary>
+    /// <param name="options">Its settings.</param>
+    /// <param name="services">Clock and loggers.</param>
+    public static ITokenStore Create(TokenStoreOptions options, IServiceProvider services) => options.Provider switch
+    {
+        TokenStoreProvider.Memory => ActivatorUtilities.CreateInstance<MemoryTokenStore>(services),
+        TokenStoreProvider.Embedded => Make<EmbeddedTokenStore>(services, Embedded(options.Embedded)),
+        _ => CreateShared(options, options.Provider, options.KeyPrefix, services),
+    };
+
+    /// <summary>Makes a store that several gateways share; nothing is opened yet.</summary>
     /// <param name="sections">The settings of all providers.</param>
     /// <param name="provider">The one that counts.</param>
     /// <param name="prefix">What the names of keys or tables begin with.</param>
     /// <param name="services">Clock and loggers.</param>
-    public static ITokenStore Create(StoreSections sections, TokenStoreProvider provider, string prefix, IServiceProvider services) => provider switch
+    public static ITokenStore CreateShared(
+        StoreSections sections, TokenStoreProvider provider, string prefix, IServiceProvider services) => provider switch
     {
-        TokenStoreProvider.Memory => ActivatorUtilities.CreateInstance<MemoryTokenStore>(services),
-        TokenStoreProvider.Embedded => Make<EmbeddedTokenStore>(services, Embedded(((TokenStoreOptions)sections).Embedded)),
         TokenStoreProvider.Redis => Make<RedisTokenStore>(services, Redis(sections.Redis, prefix)),
         TokenStoreProvider.Quorum => Make<QuorumTokenStore>(services, Quorum(sections.Quorum, prefix)),
         TokenStoreProvider.Postgres => Make<PostgresTokenStore>(

@@ -57,7 +57,7 @@ internal sealed class ReplicationService(
 
     private MarkReplicator Make(string name, RegionOptions region) => new(
         name,
-        TokenStores.Create(region, region.Provider!.Value, region.KeyPrefix ?? options.KeyPrefix, services),
+        TokenStores.CreateShared(region, region.Provider!.Value, region.KeyPrefix ?? options.KeyPrefix, services),
         fences,
         session,
         new MarkReplicatorOptions { Interval = replicate.Interval, InDoubtHold = () => policies.LongestInDoubtHold },

@@ -112,6 +112,12 @@ public sealed class MarkReplicator : IAsyncDisposable
             _open = true;
         }
 
+        if (_merger.SessionIsNew())
+        {
+            _merger.Forget();
+            _sweep.Restart();
+        }
+
         var complete = await ReadNewestAsync(begun, cancellationToken);
         await SweepAsync(cancellationToken);
         _fault = null;
@@ -162,6 +168,12 @@ public sealed class MarkReplicator : IAsyncDisposable
         // At leisure when it only looks for what the rounds have missed, faster when marks are known to be missing.
         for (var page = 0; _sweep.IsDue && page < (_sweep.IsOwed ? 4 : 1); page++)
         {
+            if (_sweep.IsAtItsBegin)
+            {
+                // What was taken over once may be gone here since: an operator's, or with the own store's data.
+                _merger.Forget();
+            }
+
             var limit = _sweep.IsOwed ? _options.PageSize : Math.Min(200, _options.PageSize);
             var records = await ListAsync(_sweep.Before, limit, cancellationToken);
             await _merger.MergeAsync(records, cancellationToken);

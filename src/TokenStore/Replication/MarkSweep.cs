@@ -17,7 +17,13 @@ internal sealed class MarkSweep(TimeProvider time, TimeSpan interval, TimeSpan o
     public bool IsOwed { get; private set; } = true;
 
     /// <summary>Whether there is something to read now.</summary>
-    public bool IsDue => IsOwed || Before != long.MaxValue || time.GetElapsedTime(_endedAt) >= _pause;
+    public bool IsDue => IsOwed || !IsAtItsBegin || time.GetElapsedTime(_endedAt) >= _pause;
+
+    /// <summary>Nothing was read of it yet.</summary>
+    public bool IsAtItsBegin => Before == long.MaxValue;
+
+    /// <summary>Begins anew, now, and as fast as it was due.</summary>
+    public void Restart() => (Before, _pause) = (long.MaxValue, TimeSpan.Zero);
 
     /// <summary>Goes through everything below <paramref name="before"/> once more, now.</summary>
     public void BeginFrom(long before)

@@ -151,6 +151,30 @@ public sealed class ConfigurationProblemTests
     }
 
     [Fact]
+    public async Task InDoubtHold_AnotherPolicyOfTheSameResources_HasToBeTheSame()
+    {
+        static string Policies(string mode) => Json.Gateway($$"""
+            "FencingPolicies": {
+              "a": { "Resource": "orders/{id}", "InDoubtHold": "00:00:20" },
+              "b": { "Resource": "orders/{id}", "Mode": "{{mode}}" },
+              "c": { "Resource": "invoices/{id}" }
+            }
+            """);
+
+        await ShouldBeOnlyProblemAsync(
+            Policies("Report"), "$.FenceGateway.FencingPolicies.b.InDoubtHold", "is 00:00:10, and that of 'a', which has the same Resource, is 00:00:20");
+        (await ConfigurationFolder.ProblemsAsync(Policies("Off"))).ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task Destination_WithAUser_IsNotRepeated()
+    {
+        var problem = (await ConfigurationFolder.ProblemsAsync(Json.Good.Replace("127.0.0.1:9001", "u:s3cret@127.0.0.1:9001", StringComparison.Ordinal)))
+            .ShouldHaveSingleItem();
+        problem.Message.ShouldNotContain("s3cret");
+    }
+
+    [Fact]
     public async Task Parse_ManyMistakes_ReportsAllAtOnce()
     {
         var problems = await ConfigurationFolder.ProblemsAsync("""

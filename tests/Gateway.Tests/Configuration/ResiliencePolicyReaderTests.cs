@@ -44,6 +44,32 @@ public sealed class ResiliencePolicyReaderTests
         problem.Message.ShouldContain("did you mean 'p'?");
     }
 
+    [Theory]
+    [InlineData("Routes", "r", "the route has no FencingPolicy")]
+    [InlineData("Clusters", "c", "none of the cluster's routes has a FencingPolicy")]
+    public async Task PerResource_WhereNothingNamesTheResource_IsReported(string kind, string id, string why)
+    {
+        var file = JsonNode.Parse(File("""{ "Bulkhead": { "PerResource": {} } }"""))!;
+        file["ReverseProxy"]![kind]![id]!["Metadata"] = new JsonObject { ["ResiliencePolicy"] = "p" };
+
+        var problem = (await ConfigurationFolder.ProblemsAsync(file.ToJsonString())).ShouldHaveSingleItem();
+
+        problem.Path.ShouldBe($"$.ReverseProxy.{kind}.{id}.Metadata.ResiliencePolicy");
+        problem.Message.ShouldContain(why);
+    }
+
+    [Fact]
+    public async Task PerResource_OnAClusterWithAFencedRoute_IsGood()
+    {
+        var file = JsonNode.Parse(File("""{ "Bulkhead": { "PerResource": {} } }"""))!;
+        file["ReverseProxy"]!["Clusters"]!["c"]!["Metadata"] = new JsonObject { ["ResiliencePolicy"] = "p" };
+        file["ReverseProxy"]!["Routes"]!["fenced"] = JsonNode.Parse(
+            """{ "ClusterId": "c", "Match": { "Path": "/f/{id}" }, "Metadata": { "FencingPolicy": "f", "ResiliencePolicy": "p" } }""");
+        file["FenceGateway"]!["FencingPolicies"] = JsonNode.Parse("""{ "f": { "Resource": "f/{id}" } }""");
+
+        (await ConfigurationFolder.ProblemsAsync(file.ToJsonString())).ShouldBeEmpty();
+    }
+
     private static string File(string policy) => $$"""
         {
           "ReverseProxy": {

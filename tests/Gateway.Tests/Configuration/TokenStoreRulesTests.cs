@@ -22,6 +22,12 @@ public sealed class TokenStoreRulesTests
         "\"Provider\": \"Redis\", \"Redis\": { \"Configuration\": \"a\" }, "
             + "\"Replicate\": { \"Regions\": { \"eu\": { \"Provider\": \"Redis\", \"KeyPrefix\": \"other\", \"Redis\": { \"Configuration\": \"a\" } } } }",
         "\"Provider\": \"Embedded\", \"Redis\": { \"Configuration\": \"127.0.0.1:6379\" }",
+        "\"Provider\": \"Embedded\", \"Redis\": { \"Configuration\": \"a\", \"ClientCertificate\": \"of another machine\" }",
+        "\"Provider\": \"ZooKeeper\", \"KeyPrefix\": \"fg\", \"ZooKeeper\": { \"ConnectionString\": \"a\" }",
+        "\"Provider\": \"ZooKeeper\", \"KeyPrefix\": \"x\", \"ZooKeeper\": { \"ConnectionString\": \"a\" }, "
+            + "\"Replicate\": { \"Regions\": { \"eu\": { \"Provider\": \"Redis\", \"Redis\": { \"Configuration\": \"b\" } } } }",
+        "\"Provider\": \"Redis\", \"KeyPrefix\": \"x\", \"Redis\": { \"Configuration\": \"a\" }, "
+            + "\"Replicate\": { \"Regions\": { \"eu\": { \"Provider\": \"ZooKeeper\", \"ZooKeeper\": { \"ConnectionString\": \"b\" } } } }",
     ];
 
     [Theory]
@@ -73,6 +79,23 @@ public sealed class TokenStoreRulesTests
     [InlineData("\"Etcd\": { \"Endpoints\": [ \"http://a:1\", \"ftp://b\" ] }", ".Etcd.Endpoints[1]", "is 'ftp://b'")]
     [InlineData("\"Etcd\": { \"Password\": \"x\" }", ".Etcd.UserName", "is required with a Password")]
     [InlineData("\"Etcd\": { \"UserName\": \"x\" }", ".Etcd.Password", "is required with a UserName")]
+    [InlineData("\"Redis\": { \"Configuration\": \"a,serviceName=x\" }", ".Redis.Configuration", "Sentinel is not asked; name the master itself, in its part 2")]
+    [InlineData("\"Redis\": { \"Configuration\": \"a,channelprefix=x\" }", ".Redis.Configuration", "set KeyPrefix instead")]
+    [InlineData("\"Redis\": { \"Configuration\": \"a,sslProtocols=tls9\" }", ".Redis.Configuration", "a sslProtocols that is none")]
+    [InlineData("\"Quorum\": { \"Nodes\": [ \"a:1\", \"b:1,d:1\", \"c:1\" ] }", ".Quorum.Nodes[1]", "names 2 servers; a node is one master")]
+    [InlineData("\"Provider\": \"Redis\", \"Redis\": { \"Configuration\": \"a\", \"CertificateAuthority\": \"/no/ca.pem\" }",
+        ".Redis.CertificateAuthority", "is used with ssl=true only, which Configuration does not have")]
+    [InlineData("\"Provider\": \"Redis\", \"Redis\": { \"Configuration\": \"a,ssl=true\", \"CertificateAuthority\": \"/no/ca.pem\" }",
+        ".Redis.CertificateAuthority", "is '/no/ca.pem', which is no file")]
+    [InlineData("\"Provider\": \"Redis\", \"Redis\": { \"Configuration\": \"a,ssl=true\", \"CertificateAuthority\": \"/dev/null\" }",
+        ".Redis.CertificateAuthority", "there is no certificate in PEM form")]
+    [InlineData("\"Provider\": \"Redis\", \"Redis\": { \"Configuration\": \"a,ssl = true\", \"ClientCertificate\": \"/dev/null\" }",
+        ".Redis.ClientCertificate", "cannot be used")]
+    [InlineData("\"Provider\": \"Quorum\", \"Quorum\": { \"Nodes\": [ \"a:1,ssl=true\", \"b:1,ssl=false\", \"c:1\" ], \"ClientCertificate\": \"x\" }",
+        ".Quorum.ClientCertificate", "which Nodes[1] does not have")]
+    [InlineData("\"Provider\": \"ZooKeeper\", \"KeyPrefix\": \"orders\", \"ZooKeeper\": { \"ConnectionString\": \"a\" }",
+        ".KeyPrefix", "set ZooKeeper.Root instead")]
+    [InlineData("\"Embedded\": { \"Path\": \"a\\u0000b\" }", ".Embedded.Path", "a null character")]
     public async Task Store_Wrong_NamesPathAndRemedy(string members, string path, string message)
     {
         var problem = (await ProblemsAsync(members)).ShouldHaveSingleItem();
@@ -92,6 +115,10 @@ public sealed class TokenStoreRulesTests
         ".Regions.us", "is the same store as that of the region 'eu'")]
     [InlineData("{ \"Regions\": { \"eu\": { \"Provider\": \"Redis\", \"KeyPrefix\": \"É\", \"Redis\": { \"Configuration\": \"c\" } } } }",
         ".Regions.eu.KeyPrefix", "1 to 32")]
+    [InlineData("{ \"Regions\": { \"eu\": { \"Provider\": \"ZooKeeper\", \"KeyPrefix\": \"x\", \"ZooKeeper\": { \"ConnectionString\": \"c\" } } } }",
+        ".Regions.eu.KeyPrefix", "set ZooKeeper.Root instead")]
+    [InlineData("{ \"Regions\": { \"eu\": { \"Provider\": \"Redis\", \"Redis\": { \"Configuration\": \"c,ssl=true\", \"ClientCertificate\": \"/no\" } } } }",
+        ".Regions.eu.Redis.ClientCertificate", "is no file")]
     [InlineData("{ \"Interval\": \"00:00:00\", \"Regions\": { \"eu\": { \"Provider\": \"Redis\", \"Redis\": { \"Configuration\": \"c\" } } } }",
         ".Interval", "out of range")]
     public async Task Replicate_Wrong_NamesPathAndRemedy(string replicate, string path, string message)
@@ -119,6 +146,13 @@ public sealed class TokenStoreRulesTests
     [InlineData("\"MySql\": { \"ConnectionString\": \"Server=a;Password=a;s3cret=1\" }")]
     [InlineData("\"Postgres\": { \"ConnectionString\": \"Host=a;Password=a;s3cret=1\" }")]
     [InlineData("\"Etcd\": { \"Endpoints\": [ \"http://u:s3cret@a:1\" ] }")]
+    [InlineData("\"Etcd\": { \"Endpoints\": [ \"root:s3cret@a:1\" ] }")]
+    [InlineData("\"Etcd\": { \"Endpoints\": \"http://u:s3cret@a:1\" }")]
+    [InlineData("\"Etcd\": \"http://u:s3cret@a:1\"")]
+    [InlineData("\"ZooKeeper\": { \"ConnectionString\": \"fence:s3cret@zk:2181\" }")]
+    [InlineData("\"ZooKeeper\": { \"ConnectionString\": \"fence:s3cret,s3 cret@zk:2181\" }")]
+    [InlineData("\"ZooKeeper\": { \"Root\": \"fence:s3cret@zk/root\" }")]
+    [InlineData("\"KeyPrefix\": \"fence:s3cret@zk\"")]
     [InlineData("\"Etcd\": { \"Password\": \"s3cret\" }")]
     [InlineData("\"ZooKeeper\": { \"Auth\": \"s3cret\" }")]
     public async Task Problem_SettingsWithSecrets_DoesNotRepeatThem(string members)

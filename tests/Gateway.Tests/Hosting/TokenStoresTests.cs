@@ -16,6 +16,7 @@ public sealed class TokenStoresTests
         using var folder = new TempFolder();
         var options = new TokenStoreOptions
         {
+            Provider = Enum.Parse<TokenStoreProvider>(name),
             Embedded = { Path = folder.File("tokens") },
             Redis = { Configuration = "127.0.0.1:1" },
             Quorum = { Nodes = ["127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"] },
@@ -27,7 +28,7 @@ public sealed class TokenStoresTests
         var services = new ServiceCollection().AddLogging().AddMetrics().AddSingleton(TimeProvider.System);
         await using var provider = services.BuildServiceProvider();
 
-        await using var store = TokenStores.Create(options, Enum.Parse<TokenStoreProvider>(name), options.KeyPrefix, provider);
+        await using var store = TokenStores.Create(options, provider);
 
         store.Info.Provider.ShouldBe(name);
         store.Info.Location.ShouldNotContain("s3cret");

@@ -15,6 +15,12 @@ internal sealed class RegionScript : ITokenStore
     /// <summary>The longest page that was asked for.</summary>
     public int LongestPage { get; private set; }
 
+    /// <summary>Dates <see cref="LastList"/>.</summary>
+    public TimeProvider Time { get; init; } = TimeProvider.System;
+
+    /// <summary>When a page was last asked for.</summary>
+    public long LastList { get; private set; }
+
     public int Lists => Volatile.Read(ref _lists);
 
     public TokenStoreInfo Info { get; } = new("Script", SafetyGrade.Strict, "another region");
@@ -52,6 +58,7 @@ internal sealed class RegionScript : ITokenStore
         lock (_gate)
         {
             _ = Interlocked.Increment(ref _lists);
+            LastList = Time.GetTimestamp();
             LongestPage = Math.Max(LongestPage, query.Limit);
             return new([.. _marks.Values.Where(m => m.Sequence < query.Before).OrderByDescending(m => m.Sequence).Take(query.Limit)]);
         }
