@@ -20,11 +20,15 @@ internal static class FencingPolicyReader
             }
         }
 
-        CheckHolds(policies.Values, problems);
+        if (options.TokenStore.Provider.IsShared())
+        {
+            CheckHolds(policies.Values, problems);
+        }
+
         return policies.ToFrozenDictionary(StringComparer.OrdinalIgnoreCase);
     }
 
-    /// <summary>The one that asks decides how long what another gateway left behind counts, so policies with the same resources need one hold.</summary>
+    /// <summary>The one that asks decides how long counts what another gateway has left behind, so policies with the same resources need one hold.</summary>
     private static void CheckHolds(IEnumerable<FencingPolicy> policies, List<ConfigProblem> problems)
     {
         var first = new Dictionary<string, FencingPolicy>(StringComparer.Ordinal);

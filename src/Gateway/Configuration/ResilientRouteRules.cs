@@ -20,20 +20,16 @@ internal static class ResilientRouteRules
         foreach (var route in routes)
         {
             CheckName("Routes", route.RouteId, route.Metadata, policies, problems);
-            if (HasPerResource(route.Metadata, policies) && !FencedRouteRules.IsFenced(route))
-            {
-                problems.Add(Unused("Routes", route.RouteId, route.Metadata!, "the route has no FencingPolicy"));
-            }
         }
 
         foreach (var cluster in clusters)
         {
             CheckName("Clusters", cluster.ClusterId, cluster.Metadata, policies, problems);
-            var own = routes.Where(route => cluster.ClusterId.Equals(route.ClusterId, StringComparison.OrdinalIgnoreCase)).ToArray();
-            if (HasPerResource(cluster.Metadata, policies) && own.Length > 0 && !Array.Exists(own, FencedRouteRules.IsFenced))
-            {
-                problems.Add(Unused("Clusters", cluster.ClusterId, cluster.Metadata!, "none of the cluster's routes has a FencingPolicy"));
-            }
+        }
+
+        foreach (var policy in policies.Values.Where(policy => policy.Bulkhead?.PerResource is not null))
+        {
+            CheckPerResource(policy, routes, clusters, policies, problems);
         }
     }
 
@@ -42,14 +38,25 @@ internal static class ResilientRouteRules
         IReadOnlyDictionary<string, string>? metadata, IReadOnlyDictionary<string, ResiliencePolicy> policies) =>
         metadata is not null && metadata.TryGetValue(MetadataKey, out var name) ? policies.GetValueOrDefault(name) : null;
 
-    private static bool HasPerResource(
-        IReadOnlyDictionary<string, string>? metadata, IReadOnlyDictionary<string, ResiliencePolicy> policies) =>
-        PolicyOf(metadata, policies)?.Bulkhead?.PerResource is not null;
-
-    private static ConfigProblem Unused(string kind, string id, IReadOnlyDictionary<string, string> metadata, string why) => new(
-        ConfigPath.Of(ReverseProxyInspector.Section, kind, id, "Metadata", MetadataKey),
-        $"names '{metadata[MetadataKey]}', whose Bulkhead.PerResource does nothing here: {why}, which says what the resource is; "
-        + "name a policy without PerResource");
+    /// <summary>A policy may serve fenced and other routes alike; one that serves no fenced route counts no resource.</summary>
+    private static void CheckPerResource(
+        ResiliencePolicy policy,
+        IReadOnlyList<RouteConfig> routes,
+        IReadOnlyList<ClusterConfig> clusters,
+        IReadOnlyDictionary<string, ResiliencePolicy> policies,
+        List<ConfigProblem> problems)
+    {
+        var itsClusters = clusters.Where(cluster => PolicyOf(cluster.Metadata, policies) == policy).Select(cluster => cluster.ClusterId)
+            .ToHashSet(StringComparer.OrdinalIgnoreCase);
+        var its = routes.Where(route => PolicyOf(route.Metadata, policies) == policy || itsClusters.Contains(route.ClusterId ?? "")).ToArray();
+        if (its.Length > 0 && !Array.Exists(its, FencedRouteRules.IsFenced))
+        {
+            problems.Add(new(
+                ConfigPath.Of(GatewayOptions.Section, nameof(GatewayOptions.ResiliencePolicies), policy.Name, "Bulkhead", "PerResource"),
+                $"does nothing: no route that has this policy ({string.Join(", ", its.Select(route => route.RouteId))}) has a FencingPolicy, which "
+                + "says what the resource is; give one of them a FencingPolicy, or take PerResource out"));
+        }
+    }
 
     private static void CheckName(
         string kind,

@@ -12,7 +12,7 @@ internal static class StoreIdentity
         TokenStoreProvider.Quorum => $"redis {Servers(sections.Quorum.Nodes)}/{RedisText.Database(sections.Quorum.Nodes.FirstOrDefault(""))} {prefix}",
         TokenStoreProvider.Postgres => $"postgres {Pairs(sections.Postgres.ConnectionString, "5432")} {prefix}",
         TokenStoreProvider.MySql => $"mysql {Pairs(sections.MySql.ConnectionString, "3306")} {prefix}",
-        TokenStoreProvider.ZooKeeper => $"zookeeper {Sorted(sections.ZooKeeper.ConnectionString.Split(','))}{sections.ZooKeeper.Root}",
+        TokenStoreProvider.ZooKeeper => $"zookeeper {Sorted(sections.ZooKeeper.ConnectionString.Split(','))}{sections.ZooKeeper.Root} {prefix}",
         TokenStoreProvider.Etcd => $"etcd {Sorted(sections.Etcd.Endpoints.Select(Authority))} {prefix}",
         _ => $"{provider}",
     };

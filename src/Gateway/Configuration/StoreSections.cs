@@ -71,7 +71,7 @@ internal sealed class ZooKeeperStoreOptions
     [Description("host:port of each server, separated by commas. Required with this provider.")]
     public string ConnectionString { get; set; } = "";
 
-    [Description("The node under which everything is kept; gateways with the same one fence as one.")]
+    [Description("The node under which KeyPrefix names the node where everything is kept.")]
     public string Root { get; set; } = "/fencegateway";
 
     [Description("user:password for ZooKeeper's digest authentication; what is made is then for this user alone. null: none, and nodes that "

@@ -26,7 +26,7 @@ internal sealed class TokenStoreOptions : StoreSections
     [Description("What the store has to promise at least; with less the gateway does not start. null: anything, with a warning.")]
     public RequiredGrade? RequireGrade { get; set; }
 
-    [Description("What the names of keys, tables or folders in a shared store begin with; gateways with the same one fence as one.")]
+    [Description("What the names of keys or tables in a shared store begin with, or the node in ZooKeeper; gateways with the same one fence as one.")]
     [Required]
     public string KeyPrefix { get; set; } = "fg";
 

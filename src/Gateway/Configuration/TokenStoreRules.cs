@@ -12,11 +12,6 @@ internal static partial class TokenStoreRules
         var before = problems.Count;
         CheckPrefix(options.KeyPrefix, Path, problems);
         StoreSectionRules.Check(options, options.Provider, Path, problems);
-        if (options.Provider == TokenStoreProvider.ZooKeeper && options.KeyPrefix != new TokenStoreOptions().KeyPrefix && !IsForRegions(options))
-        {
-            problems.Add(NotForZooKeeper(Path));
-        }
-
         if (options is { Provider: TokenStoreProvider.Memory, RequireGrade: { } grade })
         {
             problems.Add(new($"{Path}.{nameof(options.RequireGrade)}", $"is {grade}, and the store in memory forgets everything with the process"));
@@ -71,10 +66,6 @@ internal static partial class TokenStoreRules
         if (region.KeyPrefix is { } prefix)
         {
             CheckPrefix(prefix, path, problems);
-            if (region.Provider == TokenStoreProvider.ZooKeeper)
-            {
-                problems.Add(NotForZooKeeper(path));
-            }
         }
 
         if (region.Provider is not { } provider)
@@ -91,14 +82,6 @@ internal static partial class TokenStoreRules
             problems.Add(new($"{path}.{nameof(region.Provider)}", $"is {provider}, which no other gateway can read"));
         }
     }
-
-    /// <summary>Whether other regions take their prefix from here.</summary>
-    private static bool IsForRegions(TokenStoreOptions own) => own.Replicate is { } replicate
-        && replicate.Regions.Values.Any(region => region is { KeyPrefix: null, Provider: not TokenStoreProvider.ZooKeeper });
-
-    private static ConfigProblem NotForZooKeeper(string path) => new(
-        $"{path}.{nameof(TokenStoreOptions.KeyPrefix)}",
-        "keeps nothing apart in ZooKeeper, which has no prefix; set ZooKeeper.Root instead and leave KeyPrefix out");
 
     private static void CheckPrefix(string prefix, string path, List<ConfigProblem> problems)
     {

@@ -38,7 +38,7 @@ internal static class TokenStores
             services, new PostgresTokenStoreOptions { ConnectionString = sections.Postgres.ConnectionString, KeyPrefix = prefix }),
         TokenStoreProvider.MySql => Make<MySqlTokenStore>(
             services, new MySqlTokenStoreOptions { ConnectionString = sections.MySql.ConnectionString, KeyPrefix = prefix }),
-        TokenStoreProvider.ZooKeeper => Make<ZooKeeperTokenStore>(services, ZooKeeper(sections.ZooKeeper)),
+        TokenStoreProvider.ZooKeeper => Make<ZooKeeperTokenStore>(services, ZooKeeper(sections.ZooKeeper, prefix)),
         TokenStoreProvider.Etcd => Make<EtcdTokenStore>(services, Etcd(sections.Etcd, prefix)),
         _ => throw new ArgumentOutOfRangeException(nameof(provider), provider, null),
     };
@@ -65,8 +65,8 @@ internal static class TokenStores
         ClientCertificate = options.ClientCertificate,
     };
 
-    private static ZooKeeperTokenStoreOptions ZooKeeper(ZooKeeperStoreOptions options) =>
-        new() { ConnectionString = options.ConnectionString, Root = options.Root, Auth = options.Auth };
+    private static ZooKeeperTokenStoreOptions ZooKeeper(ZooKeeperStoreOptions options, string prefix) =>
+        new() { ConnectionString = options.ConnectionString, Root = $"{options.Root}/{prefix}", Auth = options.Auth };
 
     private static EtcdTokenStoreOptions Etcd(EtcdStoreOptions options, string prefix) =>
         new() { Endpoints = options.Endpoints, KeyPrefix = prefix, UserName = options.UserName, Password = options.Password };

@@ -153,7 +153,8 @@ public sealed class ConfigurationProblemTests
     [Fact]
     public async Task InDoubtHold_AnotherPolicyOfTheSameResources_HasToBeTheSame()
     {
-        static string Policies(string mode) => Json.Gateway($$"""
+        static string Policies(string mode, string provider = "Redis") => Json.Gateway($$"""
+            "TokenStore": { "Provider": "{{provider}}", "Redis": { "Configuration": "a" } },
             "FencingPolicies": {
               "a": { "Resource": "orders/{id}", "InDoubtHold": "00:00:20" },
               "b": { "Resource": "orders/{id}", "Mode": "{{mode}}" },
@@ -164,6 +165,7 @@ public sealed class ConfigurationProblemTests
         await ShouldBeOnlyProblemAsync(
             Policies("Report"), "$.FenceGateway.FencingPolicies.b.InDoubtHold", "is 00:00:10, and that of 'a', which has the same Resource, is 00:00:20");
         (await ConfigurationFolder.ProblemsAsync(Policies("Off"))).ShouldBeEmpty();
+        (await ConfigurationFolder.ProblemsAsync(Policies("Report", "Memory"))).ShouldBeEmpty("there is no other gateway");
     }
 
     [Fact]

@@ -45,17 +45,29 @@ public sealed class ResiliencePolicyReaderTests
     }
 
     [Theory]
-    [InlineData("Routes", "r", "the route has no FencingPolicy")]
-    [InlineData("Clusters", "c", "none of the cluster's routes has a FencingPolicy")]
-    public async Task PerResource_WhereNothingNamesTheResource_IsReported(string kind, string id, string why)
+    [InlineData("Routes", "r")]
+    [InlineData("Clusters", "c")]
+    public async Task PerResource_WhereNothingNamesTheResource_IsReported(string kind, string id)
     {
         var file = JsonNode.Parse(File("""{ "Bulkhead": { "PerResource": {} } }"""))!;
         file["ReverseProxy"]![kind]![id]!["Metadata"] = new JsonObject { ["ResiliencePolicy"] = "p" };
 
         var problem = (await ConfigurationFolder.ProblemsAsync(file.ToJsonString())).ShouldHaveSingleItem();
 
-        problem.Path.ShouldBe($"$.ReverseProxy.{kind}.{id}.Metadata.ResiliencePolicy");
-        problem.Message.ShouldContain(why);
+        problem.Path.ShouldBe("$.FenceGateway.ResiliencePolicies.p.Bulkhead.PerResource");
+        problem.Message.ShouldContain("no route that has this policy (r) has a FencingPolicy");
+    }
+
+    [Fact]
+    public async Task PerResource_InAPolicyOfFencedAndOtherRoutes_IsGood()
+    {
+        var file = JsonNode.Parse(File("""{ "Bulkhead": { "PerResource": {} } }"""))!;
+        file["ReverseProxy"]!["Routes"]!["r"]!["Metadata"] = new JsonObject { ["ResiliencePolicy"] = "p" };
+        file["ReverseProxy"]!["Routes"]!["fenced"] = JsonNode.Parse(
+            """{ "ClusterId": "c", "Match": { "Path": "/f/{id}" }, "Metadata": { "FencingPolicy": "f", "ResiliencePolicy": "p" } }""");
+        file["FenceGateway"]!["FencingPolicies"] = JsonNode.Parse("""{ "f": { "Resource": "f/{id}" } }""");
+
+        (await ConfigurationFolder.ProblemsAsync(file.ToJsonString())).ShouldBeEmpty();
     }
 
     [Fact]

@@ -23,11 +23,8 @@ public sealed class TokenStoreRulesTests
             + "\"Replicate\": { \"Regions\": { \"eu\": { \"Provider\": \"Redis\", \"KeyPrefix\": \"other\", \"Redis\": { \"Configuration\": \"a\" } } } }",
         "\"Provider\": \"Embedded\", \"Redis\": { \"Configuration\": \"127.0.0.1:6379\" }",
         "\"Provider\": \"Embedded\", \"Redis\": { \"Configuration\": \"a\", \"ClientCertificate\": \"of another machine\" }",
-        "\"Provider\": \"ZooKeeper\", \"KeyPrefix\": \"fg\", \"ZooKeeper\": { \"ConnectionString\": \"a\" }",
         "\"Provider\": \"ZooKeeper\", \"KeyPrefix\": \"x\", \"ZooKeeper\": { \"ConnectionString\": \"a\" }, "
-            + "\"Replicate\": { \"Regions\": { \"eu\": { \"Provider\": \"Redis\", \"Redis\": { \"Configuration\": \"b\" } } } }",
-        "\"Provider\": \"Redis\", \"KeyPrefix\": \"x\", \"Redis\": { \"Configuration\": \"a\" }, "
-            + "\"Replicate\": { \"Regions\": { \"eu\": { \"Provider\": \"ZooKeeper\", \"ZooKeeper\": { \"ConnectionString\": \"b\" } } } }",
+            + "\"Replicate\": { \"Regions\": { \"eu\": { \"Provider\": \"ZooKeeper\", \"KeyPrefix\": \"y\", \"ZooKeeper\": { \"ConnectionString\": \"a\" } } } }",
     ];
 
     [Theory]
@@ -93,8 +90,6 @@ public sealed class TokenStoreRulesTests
         ".Redis.ClientCertificate", "cannot be used")]
     [InlineData("\"Provider\": \"Quorum\", \"Quorum\": { \"Nodes\": [ \"a:1,ssl=true\", \"b:1,ssl=false\", \"c:1\" ], \"ClientCertificate\": \"x\" }",
         ".Quorum.ClientCertificate", "which Nodes[1] does not have")]
-    [InlineData("\"Provider\": \"ZooKeeper\", \"KeyPrefix\": \"orders\", \"ZooKeeper\": { \"ConnectionString\": \"a\" }",
-        ".KeyPrefix", "set ZooKeeper.Root instead")]
     [InlineData("\"Embedded\": { \"Path\": \"a\\u0000b\" }", ".Embedded.Path", "a null character")]
     public async Task Store_Wrong_NamesPathAndRemedy(string members, string path, string message)
     {
@@ -115,8 +110,6 @@ public sealed class TokenStoreRulesTests
         ".Regions.us", "is the same store as that of the region 'eu'")]
     [InlineData("{ \"Regions\": { \"eu\": { \"Provider\": \"Redis\", \"KeyPrefix\": \"É\", \"Redis\": { \"Configuration\": \"c\" } } } }",
         ".Regions.eu.KeyPrefix", "1 to 32")]
-    [InlineData("{ \"Regions\": { \"eu\": { \"Provider\": \"ZooKeeper\", \"KeyPrefix\": \"x\", \"ZooKeeper\": { \"ConnectionString\": \"c\" } } } }",
-        ".Regions.eu.KeyPrefix", "set ZooKeeper.Root instead")]
     [InlineData("{ \"Regions\": { \"eu\": { \"Provider\": \"Redis\", \"Redis\": { \"Configuration\": \"c,ssl=true\", \"ClientCertificate\": \"/no\" } } } }",
         ".Regions.eu.Redis.ClientCertificate", "is no file")]
     [InlineData("{ \"Interval\": \"00:00:00\", \"Regions\": { \"eu\": { \"Provider\": \"Redis\", \"Redis\": { \"Configuration\": \"c\" } } } }",
