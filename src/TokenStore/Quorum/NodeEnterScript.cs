@@ -91,7 +91,7 @@ internal static class NodeEnterScript
         RedisValue[] arguments =
         [
             view.Name, view.Generation, request.Session, RedisKeys.Digits(request.Token.Value), RedisKeys.Digits(request.Oldest.Value),
-            RedisKeys.Digits(request.Sequence), request.Resource.Value, keys.Channel, stamp.Sequence, stamp.UnixMilliseconds,
+            RedisKeys.Digits(request.Sequence), request.Resource.Value, keys.ChannelIn(node.Database), stamp.Sequence, stamp.UnixMilliseconds,
             .. gone.Select(static session => (RedisValue)session),
         ];
         return node.RunAsync(

@@ -142,7 +142,7 @@ internal static class NodeMarkScripts
         RaiseScript,
         [view.Keys.Meta, view.Keys.Sessions, view.Keys.Resource(resource), view.Keys.Index, view.Keys.Revoked],
         [
-            view.Name, view.Generation, RedisKeys.Digits(mark), resource.Value, view.Keys.Channel, stamp.Sequence, stamp.UnixMilliseconds,
+            view.Name, view.Generation, RedisKeys.Digits(mark), resource.Value, view.Keys.ChannelIn(node.Database), stamp.Sequence, stamp.UnixMilliseconds,
             always ? "1" : "0",
         ]);
 
@@ -153,7 +153,7 @@ internal static class NodeMarkScripts
             [view.Keys.Meta, view.Keys.Resource(request.Resource), view.Keys.Index, view.Keys.Revoked, view.Keys.Audit],
             [
                 view.Name, view.Generation, request.Session, RedisKeys.Digits(request.Mark), read.Sequence, request.Resource.Value,
-                view.Keys.Channel, stamp.Sequence, stamp.UnixMilliseconds, request.Actor, request.Reason, AuditLength,
+                view.Keys.ChannelIn(node.Database), stamp.Sequence, stamp.UnixMilliseconds, request.Actor, request.Reason, AuditLength,
                 read.Registration(request.Session) is { } own ? RedisKeys.Digits(own) : "",
                 .. gone.Select(static session => (RedisValue)session),
             ]);
@@ -163,7 +163,7 @@ internal static class NodeMarkScripts
         node.RunAsync(
             RemoveScript, [view.Keys.Meta, view.Keys.Resource(resource), view.Keys.Revoked],
             [
-                view.Name, view.Generation, resource.Value, view.Keys.Channel,
+                view.Name, view.Generation, resource.Value, view.Keys.ChannelIn(node.Database),
                 .. registrations.SelectMany(static r => (RedisValue[])[r.Session, RedisKeys.Digits(r.Sequence)]),
             ]);
 
@@ -172,7 +172,7 @@ internal static class NodeMarkScripts
         WithdrawScript,
         [view.Keys.Meta, view.Keys.Revoked, .. registrations.Select(r => view.Keys.Resource(r.Resource))],
         [
-            view.Name, view.Generation, session, view.Keys.Channel,
+            view.Name, view.Generation, session, view.Keys.ChannelIn(node.Database),
             .. registrations.SelectMany(static r => (RedisValue[])[r.Resource.Value, RedisKeys.Digits(r.Sequence)]),
         ]);
 

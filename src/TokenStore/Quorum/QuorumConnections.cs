@@ -260,7 +260,7 @@ internal sealed class QuorumConnections : IAsyncDisposable
 
         try
         {
-            await link.SubscribeAsync(_keys.Channel, change => Hear(node.Index, change), cancellationToken);
+            await link.SubscribeAsync(_keys.ChannelIn(node.Database), change => Hear(node.Index, change), cancellationToken);
         }
         catch (TokenStoreUnavailableException e)
         {

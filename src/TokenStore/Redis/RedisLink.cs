@@ -10,6 +10,9 @@ namespace FenceGateway.TokenStore.Redis;
 /// </summary>
 internal sealed class RedisLink : IAsyncDisposable
 {
+    /// <summary>For every command: a replica that answered for its master would tell of marks that have risen since.</summary>
+    public const CommandFlags Master = CommandFlags.DemandMaster;
+
     /// <summary>What is asked of a server when it is opened: a few quick questions.</summary>
     private static readonly TimeSpan LongestQuestions = TimeSpan.FromSeconds(1.5);
 
@@ -91,7 +94,7 @@ internal sealed class RedisLink : IAsyncDisposable
         Task<RedisResult>? command = null;
         try
         {
-            command = _database.ScriptEvaluateAsync(script.Hash, keys, arguments);
+            command = _database.ScriptEvaluateAsync(script.Hash, keys, arguments, Master);
             return await command.WaitAsync(cancellationToken);
         }
         catch (RedisServerException e) when (RedisErrors.IsUnknownScript(e))
@@ -103,7 +106,7 @@ internal sealed class RedisLink : IAsyncDisposable
             throw Failed(e, command);
         }
 
-        return await AskAsync(() => _database.ExecuteAsync("EVAL", [script.Text, keys.Length, .. keys, .. arguments]), cancellationToken);
+        return await AskAsync(() => _database.ExecuteAsync("EVAL", (object[])[script.Text, keys.Length, .. keys, .. arguments], Master), cancellationToken);
     }
 
     /// <summary>Sends a command and awaits its reply.</summary>

@@ -12,6 +12,13 @@ internal sealed class RedisLinkSettings
 {
     private const string UserOption = "user=";
 
+    /// <summary>Options that the client would take and that would not do what they say.</summary>
+    private static readonly (string Option, string Why)[] Refused =
+    [
+        ("serviceName=", "serviceName is not supported (no Sentinel): give the master's address, or use Provider Quorum"),
+        ("channelPrefix=", "channelPrefix is not supported: the scripts name their channel themselves; use KeyPrefix to keep fleets apart"),
+    ];
+
     /// <summary>Unless the configuration says otherwise. Whoever waits for the store tries again: a short attempt that finds the server
     /// back is better than one that sits out a handshake with a server that has just gone.</summary>
     private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(2);
@@ -56,6 +63,14 @@ internal sealed class RedisLinkSettings
         {
             // The client knows no users.
             var parts = configuration.Split(',', StringSplitOptions.TrimEntries);
+            foreach (var (option, why) in Refused)
+            {
+                if (Array.Exists(parts, part => part.StartsWith(option, StringComparison.OrdinalIgnoreCase)))
+                {
+                    throw new FormatException(why);
+                }
+            }
+
             var user = parts.LastOrDefault(IsUser)?[UserOption.Length..];
             var options = ConfigurationOptions.Parse(string.Join(',', parts.Where(part => !IsUser(part))));
             if (options.EndPoints.Count == 0)

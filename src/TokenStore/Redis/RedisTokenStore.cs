@@ -86,11 +86,9 @@ public sealed class RedisTokenStore : ITokenStore
     {
         var link = Link;
         var sent = _history.Now;
-        if (await SessionScripts.HeartbeatAsync(link, _keys, session, cancellationToken) is not { } reply)
-        {
-            return Heartbeat.Ended;
-        }
+        var reply = await SessionScripts.HeartbeatAsync(link, _keys, session, cancellationToken);
 
+        // Also of a session that has ended: a clock that was set is what may have ended it.
         _history.Heard(link.Location, sent, reply.ServerTime, reply.Changes);
         return reply.Heartbeat;
     }
@@ -128,7 +126,7 @@ public sealed class RedisTokenStore : ITokenStore
     public ValueTask<long> CountAsync(CancellationToken cancellationToken)
     {
         var link = Link;
-        return link.AskAsync(() => link.Database.SortedSetLengthAsync(_keys.Index), cancellationToken);
+        return link.AskAsync(() => link.Database.SortedSetLengthAsync(_keys.Index, flags: RedisLink.Master), cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -162,14 +160,15 @@ public sealed class RedisTokenStore : ITokenStore
         {
             using var limit = RedisLink.LimitQuestions(cancellationToken);
             var facts = await RedisInspection.InspectAsync(link, _keys, limit.Token);
-            var (epoch, changes, created) = await OpeningScript.RunAsync(link, _keys, limit.Token);
+            var sent = _history.Now;
+            var (epoch, changes, created, serverTime) = await OpeningScript.RunAsync(link, _keys, limit.Token);
             await SubscribeAsync(link, limit.Token);
             if (created)
             {
                 RedisLog.Created(_logger, link.Location, _options.KeyPrefix);
             }
 
-            _history.Opened(link.Location, epoch, changes);
+            _history.Opened(link.Location, epoch, sent, serverTime, changes);
             var (grade, reasons) = facts.Grade();
             _info = new TokenStoreInfo("Redis", grade, link.Location, reasons);
         }
@@ -199,12 +198,12 @@ public sealed class RedisTokenStore : ITokenStore
     {
         try
         {
-            await link.SubscribeAsync(_keys.Channel, change => Changed?.Invoke(change), cancellationToken);
+            await link.SubscribeAsync(_keys.ChannelIn(link.Database.Database), change => Changed?.Invoke(change), cancellationToken);
         }
         catch (TokenStoreUnavailableException e)
         {
             // Heartbeats tell of revocations as well, only later.
-            RedisLog.NotSubscribed(_logger, link.Location, _keys.Channel!, e.Message);
+            RedisLog.NotSubscribed(_logger, link.Location, _keys.ChannelIn(link.Database.Database)!, e.Message);
         }
     }
 }

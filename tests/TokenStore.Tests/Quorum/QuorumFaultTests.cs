@@ -267,6 +267,68 @@ public sealed class QuorumFaultTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Session_WhenMemoryIsShortEverywhere_LivesAndEnds()
+    {
+        var (a, b) = (await OpenAsync(), await OpenAsync());
+        await a.EnterAsync("r", 5);
+        await Task.WhenAll(_servers.Select(s => s.CommandAsync("CONFIG", "SET", "maxmemory", "1")));
+
+        (await a.HeartbeatAsync()).Alive.ShouldBeTrue();
+        (await Should.ThrowAsync<TokenStoreUnavailableException>(() => b.EnterAsync("r", 6))).Message.ShouldContain("maxmemory");
+        await a.WithdrawAsync("r");
+        await a.Store.EndSessionAsync(a.Session, quiet: false, default);
+
+        (await a.HeartbeatAsync()).Alive.ShouldBeFalse();
+    }
+
+    [Fact]
+    public async Task HeartbeatAsync_OfARevocationThatCannotBeConfirmedForWantOfMemory_KeepsTheSession()
+    {
+        var (a, b) = (await OpenAsync(), await OpenAsync());
+        await a.EnterAsync("r", 5);
+        await UntilAsync(async () => await MarkAtAsync(0, "r") == 5 && await MarkAtAsync(1, "r") == 5 && await MarkAtAsync(2, "r") == 5);
+        await Task.WhenAll(_servers.Skip(1).Select(s => s.CommandAsync("CONFIG", "SET", "maxmemory", "1")));
+        await Should.ThrowAsync<TokenStoreUnavailableException>(() => b.EnterAsync("r", 6));
+
+        var beat = await a.HeartbeatAsync();
+
+        (beat.Alive, beat.Revoked.Count).ShouldBe((true, 0));
+        await Task.WhenAll(_servers.Select(s => s.CommandAsync("CONFIG", "SET", "maxmemory", "0")));
+        (await a.HeartbeatAsync()).Revoked.ShouldHaveSingleItem().Mark.ShouldBe(6);
+    }
+
+    [Fact]
+    public async Task Changed_OfAFleetInAnotherDatabase_IsNotCalled()
+    {
+        var (a, b) = (await OpenAsync(), await OpenAsync());
+        List<ResourceChange> told = [];
+        var last = new TaskCompletionSource();
+        a.Store.Changed = change =>
+        {
+            lock (told)
+            {
+                told.Add(change);
+            }
+
+            last.TrySetResult();
+        };
+        ConformanceGateway[] there = [new(Make(",defaultDatabase=1")), new(Make(",defaultDatabase=1"))];
+        foreach (var gateway in there)
+        {
+            await gateway.Store.OpenAsync(default);
+            await gateway.StartSessionAsync();
+        }
+
+        await there[0].EnterAsync("there", 1000);
+        (await there[1].EnterAsync("there", 1001)).Status.ShouldBe(EnterStatus.Draining);
+        await b.EnterAsync("here", 1);
+        (await a.EnterAsync("here", 2)).Status.ShouldBe(EnterStatus.Draining);
+
+        await last.Task.WithinLimit("a change");
+        told[0].Resource.Value.ShouldBe("here");
+    }
+
+    [Fact]
     public async Task SetMarkAsync_LowerWithANodeDown_IsRefusedAndChangesNothing()
     {
         var a = await OpenAsync();
@@ -295,9 +357,9 @@ public sealed class QuorumFaultTests : IAsyncLifetime
         a.Store.Info.GradeReasons[0].ShouldContain($"{_servers[1].Port}");
     }
 
-    private QuorumTokenStore Make()
+    private QuorumTokenStore Make(string options = "")
     {
-        var store = QuorumFixture.Make(_servers, logger: _log);
+        var store = QuorumFixture.Make(_servers, logger: _log, options: options);
         _stores.Add(store);
         return store;
     }
