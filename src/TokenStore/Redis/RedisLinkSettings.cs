@@ -26,25 +26,27 @@ internal sealed class RedisLinkSettings
     /// <summary>Assumed of a server that does not tell, since its user may not run INFO.</summary>
     private static readonly Version AssumedVersion = new(6, 0);
 
-    private readonly X509Certificate2Collection? _authorities;
-    private readonly X509Certificate2? _certificate;
+    private readonly string? _authorities;
+    private readonly string? _certificate;
 
     private RedisLinkSettings(ConfigurationOptions options, string? user, string? authorities, string? certificate)
     {
         Options = options;
         User = user;
         Location = string.Join(',', options.EndPoints.Select(RedisLink.Format));
+        (_authorities, _certificate) = (authorities, certificate);
+
+        // The files are read for every connection, so that a certificate that was renewed is shown, and trusted, without a restart.
         if (authorities is not null)
         {
-            _authorities = [];
-            _authorities.ImportFromPemFile(authorities);
-            options.CertificateValidation += (_, shown, _, errors) => Trusts(shown, errors);
+            _ = Authorities(authorities);
+            options.CertificateValidation += (_, shown, presented, errors) => Trusts(shown, presented, errors);
         }
 
         if (certificate is not null)
         {
-            _certificate = X509Certificate2.CreateFromPemFile(certificate);
-            options.CertificateSelection += (_, _, _, _, _) => _certificate;
+            X509Certificate2.CreateFromPemFile(certificate).Dispose();
+            options.CertificateSelection += (_, _, _, _, _) => X509Certificate2.CreateFromPemFile(certificate);
         }
     }
 
@@ -112,14 +114,22 @@ internal sealed class RedisLinkSettings
     {
         TargetHost = Options.SslHost ?? RedisLink.Format(server).Split(':')[0],
         EnabledSslProtocols = Options.SslProtocols ?? SslProtocols.None,
-        ClientCertificates = _certificate is null ? null : [_certificate],
+        LocalCertificateSelectionCallback =
+            _certificate is { } certificate ? (_, _, _, _, _) => X509Certificate2.CreateFromPemFile(certificate) : null,
         RemoteCertificateValidationCallback =
-            (_, shown, _, errors) => _authorities is null ? errors == SslPolicyErrors.None : Trusts(shown, errors),
+            (_, shown, presented, errors) => _authorities is null ? errors == SslPolicyErrors.None : Trusts(shown, presented, errors),
     };
 
     private static bool IsUser(string part) => part.StartsWith(UserOption, StringComparison.OrdinalIgnoreCase);
 
-    private bool Trusts(X509Certificate? shown, SslPolicyErrors errors)
+    private static X509Certificate2Collection Authorities(string file)
+    {
+        X509Certificate2Collection authorities = [];
+        authorities.ImportFromPemFile(file);
+        return authorities;
+    }
+
+    private bool Trusts(X509Certificate? shown, X509Chain? presented, SslPolicyErrors errors)
     {
         if (shown is null || (errors & ~SslPolicyErrors.RemoteCertificateChainErrors) != SslPolicyErrors.None)
         {
@@ -128,7 +138,17 @@ internal sealed class RedisLinkSettings
 
         using var chain = new X509Chain();
         chain.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
-        chain.ChainPolicy.CustomTrustStore.AddRange(_authorities!);
+        chain.ChainPolicy.CustomTrustStore.AddRange(Authorities(_authorities!));
+        if (presented is not null)
+        {
+            // The intermediate authorities that the server has sent along.
+            chain.ChainPolicy.ExtraStore.AddRange(presented.ChainPolicy.ExtraStore);
+            foreach (var element in presented.ChainElements)
+            {
+                chain.ChainPolicy.ExtraStore.Add(element.Certificate);
+            }
+        }
+
         chain.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
         using var server = X509CertificateLoader.LoadCertificate(shown.GetRawCertData());
         return chain.Build(server);
