@@ -183,13 +183,11 @@ internal sealed class QuorumResync(QuorumNodes nodes, ILogger logger)
                 [view.Name, view.Generation, cursor, Page, view.Keys.ResourcePrefix], cancellationToken);
             cursor = (string)answer[1]!;
             var page = (RedisResult[])answer[2]!;
-            for (var i = 0; i + 1 < page.Length; i += 2)
+            foreach (var part in page.Chunk(2 * Page))
             {
-                var (name, fields) = ((string)page[i]!, (string[])page[i + 1]!);
-                await TakeAsync(
-                    target, source, MergeScript,
-                    [view.Keys.Resync, view.Keys.Index, view.Keys.Revoked, (RedisKey)((string)view.Keys.ResourcePrefix! + name)],
-                    token, [name, .. fields.Select(static f => (RedisValue)f)], cancellationToken);
+                // One after the other would cost a round trip, and a flushed write, for each resource.
+                await Task.WhenAll(part.Chunk(2).Select(
+                    resource => TakeResourceAsync(source, target, view, token, resource, cancellationToken).AsTask()));
             }
 
             var before = copied;
@@ -201,6 +199,16 @@ internal sealed class QuorumResync(QuorumNodes nodes, ILogger logger)
         }
         while (cursor != "0");
         return copied;
+    }
+
+    private static ValueTask TakeResourceAsync(
+        QuorumNode source, RedisLink target, QuorumView view, string token, RedisResult[] resource, CancellationToken cancellationToken)
+    {
+        var (name, fields) = ((string)resource[0]!, (string[])resource[1]!);
+        return TakeAsync(
+            target, source, MergeScript,
+            [view.Keys.Resync, view.Keys.Index, view.Keys.Revoked, (RedisKey)((string)view.Keys.ResourcePrefix! + name)],
+            token, [name, .. fields.Select(static f => (RedisValue)f)], cancellationToken);
     }
 
     private static async ValueTask<RedisResult[]> DoneAsync(
