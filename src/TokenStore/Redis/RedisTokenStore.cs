@@ -1,5 +1,6 @@
 using FenceGateway.Fencing;
 using Microsoft.Extensions.Logging;
+using StackExchange.Redis;
 
 namespace FenceGateway.TokenStore.Redis;
 
@@ -16,11 +17,13 @@ public sealed class RedisTokenStore : ITokenStore
     private readonly ILogger _logger;
     private readonly RedisKeys _keys;
     private readonly RedisHistory _history;
+    private readonly InspectionClock _inspections;
     private readonly SemaphoreSlim _opening = new(1, 1);
     private volatile RedisLink? _link;
     private volatile TokenStoreInfo _info;
     private volatile string? _fault = NotOpen;
     private volatile bool _disposed;
+    private int _inspecting;
 
     /// <summary>Makes the store; nothing is connected before <see cref="OpenAsync"/>.</summary>
     public RedisTokenStore(RedisTokenStoreOptions options, TimeProvider clock, ILogger<RedisTokenStore> logger)
@@ -30,6 +33,7 @@ public sealed class RedisTokenStore : ITokenStore
         _logger = logger;
         _keys = new RedisKeys(options.KeyPrefix);
         _history = new RedisHistory(clock, logger);
+        _inspections = new InspectionClock(clock);
         _info = new TokenStoreInfo("Redis", SafetyGrade.BestEffort, "not connected yet");
     }
 
@@ -90,6 +94,12 @@ public sealed class RedisTokenStore : ITokenStore
 
         // Also of a session that has ended: a clock that was set is what may have ended it.
         _history.Heard(link.Location, sent, reply.ServerTime, reply.Changes);
+        if (_inspections.IsDue(link) && Interlocked.Exchange(ref _inspecting, 1) == 0)
+        {
+            // The heartbeat does not wait for it; the next one finds a grade that has changed.
+            _ = InspectAsync(link);
+        }
+
         return reply.Heartbeat;
     }
 
@@ -159,6 +169,7 @@ public sealed class RedisTokenStore : ITokenStore
         try
         {
             using var limit = RedisLink.LimitQuestions(cancellationToken);
+            _inspections.Begin(link);
             var facts = await RedisInspection.InspectAsync(link, _keys, limit.Token);
             var sent = _history.Now;
             var (epoch, changes, created, serverTime) = await OpeningScript.RunAsync(link, _keys, limit.Token);
@@ -190,6 +201,34 @@ public sealed class RedisTokenStore : ITokenStore
         if (before is not null)
         {
             await before.DisposeAsync();
+        }
+    }
+
+    /// <summary>Asks the server again what it promises.</summary>
+    private async Task InspectAsync(RedisLink link)
+    {
+        try
+        {
+            _inspections.Begin(link);
+            using var limit = RedisLink.LimitQuestions(CancellationToken.None);
+            var (grade, reasons) = (await RedisInspection.InspectAsync(link, _keys, limit.Token)).Grade();
+            var before = _info;
+            if (_link == link && !(before.Grade == grade && before.GradeReasons.SequenceEqual(reasons, StringComparer.Ordinal)))
+            {
+                _info = new TokenStoreInfo("Redis", grade, link.Location, reasons);
+                if (before.Grade != grade)
+                {
+                    RedisLog.GradeChanged(_logger, link.Location, grade, before.Grade, string.Join(' ', reasons));
+                }
+            }
+        }
+        catch (Exception e) when (e is TokenStoreUnavailableException or ObjectDisposedException or RedisException)
+        {
+            // Away, or no master any more: the steps fail and say so. It is asked again when its connection is back, or in a minute.
+        }
+        finally
+        {
+            Interlocked.Exchange(ref _inspecting, 0);
         }
     }
 

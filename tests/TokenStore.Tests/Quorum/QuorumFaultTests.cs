@@ -357,16 +357,104 @@ public sealed class QuorumFaultTests : IAsyncLifetime
         a.Store.Info.GradeReasons[0].ShouldContain($"{_servers[1].Port}");
     }
 
-    private QuorumTokenStore Make(string options = "")
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Info_ASettingOfANodeWasChangedWhileItRuns_ShowsTheNewGrade(bool reconnected)
     {
-        var store = QuorumFixture.Make(_servers, logger: _log, options: options);
+        var time = new ManualTimeProvider();
+        var a = await OpenAsync(time: time);
+        a.Store.Info.Grade.ShouldBe(SafetyGrade.Strict);
+        await UntilAsync(a, () => Task.FromResult(((QuorumTokenStore)a.Store).IsSettled));
+        (await _servers[1].CommandAsync("CONFIG", "SET", "appendfsync", "everysec")).ShouldBe("OK");
+
+        if (reconnected)
+        {
+            await _servers[1].CommandAsync("CLIENT", "KILL", "TYPE", "normal");
+        }
+        else
+        {
+            time.Advance(TimeSpan.FromSeconds(60));
+        }
+
+        await UntilAsync(a, () => Task.FromResult(a.Store.Info.Grade == SafetyGrade.BestEffort));
+        a.Store.Info.GradeReasons.ShouldHaveSingleItem().ShouldContain("appendfsync is everysec");
+        _log.Entries.ShouldContain(e => e.Id == 2230);
+        (await _servers[1].CommandAsync("CONFIG", "SET", "appendfsync", "always")).ShouldBe("OK");
+        time.Advance(TimeSpan.FromSeconds(60));
+        await UntilAsync(a, () => Task.FromResult(a.Store.Info.Grade == SafetyGrade.Strict));
+    }
+
+    [Fact]
+    public async Task AnyCall_WhoseCallerDoesNotWait_LeavesTheNodesAsked()
+    {
+        var time = new ManualTimeProvider();
+        var a = await OpenAsync(time: time);
+        foreach (var server in _servers)
+        {
+            server.Pause();
+        }
+
+        using var impatient = new CancellationTokenSource();
+        var asked = a.Store.FindAsync(ConformanceGateway.Key("r"), impatient.Token).AsTask();
+        await impatient.CancelAsync();
+        await Should.ThrowAsync<TokenStoreUnavailableException>(() => asked);
+
+        a.Store.Fault.ShouldBeNull();
+        using var patient = new CancellationTokenSource();
+        asked = a.Store.FindAsync(ConformanceGateway.Key("r"), patient.Token).AsTask();
+        time.Advance(TimeSpan.FromMilliseconds(250));
+        await patient.CancelAsync();
+        await Should.ThrowAsync<TokenStoreUnavailableException>(() => asked);
+        a.Store.Fault.ShouldNotBeNull("nobody waits for nodes that stand still");
+        foreach (var server in _servers)
+        {
+            server.Continue();
+        }
+    }
+
+    /// <summary>A call may take half of the time to live: one that waits as long for a node that stands still is lost itself.</summary>
+    [Fact]
+    public async Task HeartbeatAsync_OfAShortSessionWhileOneNodeStandsStill_EndsInTime()
+    {
+        var time = new ManualTimeProvider();
+        var a = await OpenAsync(TimeSpan.FromMilliseconds(500), time);
+        await UntilAsync(() => Task.FromResult(((QuorumTokenStore)a.Store).IsSettled));
+        _servers[1].Pause();
+
+        var beat = a.HeartbeatAsync();
+        await time.WaitForTimerWithinAsync(TimeSpan.FromMilliseconds(125));
+        time.Advance(TimeSpan.FromMilliseconds(125));
+
+        (await beat.WithinLimit("the heartbeat")).Alive.ShouldBeTrue();
+        _servers[1].Continue();
+    }
+
+    [Fact]
+    public async Task NodeThatLostItsData_WithManyResources_GetsAllOfThem()
+    {
+        var a = await OpenAsync();
+        const int Resources = 700;
+        await Task.WhenAll(Enumerable.Range(0, Resources).Select(i => a.EnterAsync($"r{i}", i + 1)));
+
+        await _servers[2].RestartEmptyAsync();
+        await UntilAsync(a, () => ServesAsync(2));
+
+        (await _servers[2].CommandAsync("ZCARD", "{fg}:q:index")).ShouldBe($"{Resources}");
+        (await MarkAtAsync(2, "r0")).ShouldBe(1);
+        (await MarkAtAsync(2, "r699")).ShouldBe(700);
+    }
+
+    private QuorumTokenStore Make(string options = "", TimeProvider? time = null)
+    {
+        var store = QuorumFixture.Make(_servers, logger: _log, options: options, time: time);
         _stores.Add(store);
         return store;
     }
 
-    private async Task<ConformanceGateway> OpenAsync(TimeSpan? timeToLive = null)
+    private async Task<ConformanceGateway> OpenAsync(TimeSpan? timeToLive = null, TimeProvider? time = null)
     {
-        var gateway = new ConformanceGateway(Make());
+        var gateway = new ConformanceGateway(Make(time: time));
         await gateway.Store.OpenAsync(default);
         await gateway.StartSessionAsync(timeToLive);
         return gateway;
