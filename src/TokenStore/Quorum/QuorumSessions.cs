@@ -103,6 +103,8 @@ internal sealed class QuorumSessions(QuorumNodes nodes, QuorumResources resource
                 var (sight, timeToLive) = SessionSight.Read(all[i + 1]);
                 watch.See(reply.Node, all[i], sight, timeToLive, reply.Generation);
             }
+
+            watch.SeeOthersMissing(reply.Node, Sessions(all).ToHashSet(StringComparer.Ordinal), reply.Generation);
         }
     }
 
