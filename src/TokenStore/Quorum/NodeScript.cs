@@ -29,5 +29,17 @@ internal static class NodeScript
 
         """;
 
+    /// <summary>
+    /// <c>after(had, stamp)</c>: the sequence of a change. Stamps come from the clocks of gateways, which differ; at one resource the sequence
+    /// grows all the same, so that no change is listed before an older one. Numbers are exact to 2^53, which stamps reach in 2109.
+    /// </summary>
+    public const string After =
+        """
+        local function after(had, stamp)
+          return had and tonumber(had) >= tonumber(stamp) and string.format('%.0f', tonumber(had) + 1) or stamp
+        end
+
+        """;
+
     public static RedisScript Guarded(string body) => new(Guard + body);
 }

@@ -430,6 +430,48 @@ public sealed class QuorumFaultTests : IAsyncLifetime
         _servers[1].Continue();
     }
 
+    /// <summary>What is left of a session that began at one node only, or that a resynchronisation brought from one: no node knows it, one has
+    /// its registration.</summary>
+    [Fact]
+    public async Task EnterAsync_RegistrationOfASessionThatNoNodeKnows_ComesToItsEnd()
+    {
+        var (a, b) = (await OpenAsync(), await OpenAsync());
+        await a.EnterAsync("r", 5);
+        await a.WithdrawAsync("r");
+        await UntilAsync(async () => await MarkAtAsync(2, "r") == 5);
+        await _servers[2].CommandAsync("HSET", "{fg}:q:r:r", "w:ghost", "0000000000000000005:0000000000000000001:300");
+        await _servers[0].KillAsync();
+
+        await UntilAsync(b, async () => (await b.EnterAsync("r", 6, hold: TimeSpan.FromMilliseconds(100))).Status == EnterStatus.Admitted);
+
+        (await _servers[2].CommandAsync("HKEYS", "{fg}:q:r:r")).ShouldNotContain("ghost");
+    }
+
+    [Fact]
+    public async Task HeartbeatAsync_SessionThatBeganAtOneNodeOnly_IsEnded()
+    {
+        var a = await OpenAsync();
+        await _servers[1].CommandAsync("HSET", "{fg}:q:sessions", "ghost", "a:300:0");
+
+        await UntilAsync(a, async () => (await _servers[1].CommandAsync("HGET", "{fg}:q:sessions", "ghost")).StartsWith('e'));
+    }
+
+    [Fact]
+    public async Task NodeThatLostItsData_IsGivenEndedSessionsToForget()
+    {
+        var (a, b) = (await OpenAsync(), await OpenAsync());
+        await b.Store.EndSessionAsync(b.Session, quiet: false, default);
+        await UntilAsync(async () =>
+            (await _servers[0].CommandAsync("HGET", "{fg}:q:sessions", b.Session)).StartsWith('e')
+            && (await _servers[1].CommandAsync("HGET", "{fg}:q:sessions", b.Session)).StartsWith('e'));
+
+        await _servers[2].RestartEmptyAsync();
+        await UntilAsync(a, () => ServesAsync(2));
+
+        (await _servers[2].CommandAsync("HGET", "{fg}:q:sessions", b.Session)).ShouldStartWith("e");
+        (await _servers[2].CommandAsync("ZRANGE", "{fg}:q:ended", "0", "-1")).ShouldBe(b.Session);
+    }
+
     [Fact]
     public async Task NodeThatLostItsData_WithManyResources_GetsAllOfThem()
     {
