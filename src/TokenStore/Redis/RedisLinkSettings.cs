@@ -46,7 +46,7 @@ internal sealed class RedisLinkSettings
         if (certificate is not null)
         {
             X509Certificate2.CreateFromPemFile(certificate).Dispose();
-            options.CertificateSelection += (_, _, _, _, _) => X509Certificate2.CreateFromPemFile(certificate);
+            options.CertificateSelection += (_, _, _, _, _) => Shown(certificate)!;
         }
     }
 
@@ -102,8 +102,7 @@ internal sealed class RedisLinkSettings
             return new RedisLinkSettings(
                 options, user is null or "" or "default" ? null : user, certificateAuthority, clientCertificate);
         }
-        catch (Exception e) when (e is ArgumentException or FormatException or IOException or CryptographicException
-            or UnauthorizedAccessException)
+        catch (Exception e) when (e is ArgumentException or FormatException || IsUnreadable(e))
         {
             throw new TokenStoreUnavailableException($"The Redis configuration cannot be used: {e.Message}", e) { NotTaken = true };
         }
@@ -115,12 +114,27 @@ internal sealed class RedisLinkSettings
         TargetHost = Options.SslHost ?? RedisLink.Format(server).Split(':')[0],
         EnabledSslProtocols = Options.SslProtocols ?? SslProtocols.None,
         LocalCertificateSelectionCallback =
-            _certificate is { } certificate ? (_, _, _, _, _) => X509Certificate2.CreateFromPemFile(certificate) : null,
+            _certificate is { } certificate ? (_, _, _, _, _) => Shown(certificate)! : null,
         RemoteCertificateValidationCallback =
             (_, shown, presented, errors) => _authorities is null ? errors == SslPolicyErrors.None : Trusts(shown, presented, errors),
     };
 
     private static bool IsUser(string part) => part.StartsWith(UserOption, StringComparison.OrdinalIgnoreCase);
+
+    /// <summary>null when the file cannot be read, perhaps because it is just being written: the next connection reads it again.</summary>
+    private static X509Certificate2? Shown(string file)
+    {
+        try
+        {
+            return X509Certificate2.CreateFromPemFile(file);
+        }
+        catch (Exception e) when (IsUnreadable(e))
+        {
+            return null;
+        }
+    }
+
+    private static bool IsUnreadable(Exception e) => e is IOException or CryptographicException or UnauthorizedAccessException;
 
     private static X509Certificate2Collection Authorities(string file)
     {
@@ -138,7 +152,15 @@ internal sealed class RedisLinkSettings
 
         using var chain = new X509Chain();
         chain.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
-        chain.ChainPolicy.CustomTrustStore.AddRange(Authorities(_authorities!));
+        try
+        {
+            chain.ChainPolicy.CustomTrustStore.AddRange(Authorities(_authorities!));
+        }
+        catch (Exception e) when (IsUnreadable(e))
+        {
+            return false;
+        }
+
         if (presented is not null)
         {
             // The intermediate authorities that the server has sent along.

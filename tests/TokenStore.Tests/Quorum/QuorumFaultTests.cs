@@ -473,6 +473,24 @@ public sealed class QuorumFaultTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task NodeThatLostItsData_WhileAnotherOneCannotBeConnectedTo_IsResynchronised()
+    {
+        _servers = [.. _servers, .. await QuorumFixture.StartAsync(2)];
+        await Make().OpenAsync(default);
+        await _stores[0].DisposeAsync();
+        _servers[0].Pause();
+        var a = new ConformanceGateway(Make(",connectTimeout=120000"));
+        await a.Store.OpenAsync(default);
+        await a.StartSessionAsync();
+        await a.HeartbeatAsync();
+
+        await _servers[4].RestartEmptyAsync();
+
+        await UntilAsync(a, () => ServesAsync(4));
+        _servers[0].Continue();
+    }
+
+    [Fact]
     public async Task NodeThatLostItsData_WithManyResources_GetsAllOfThem()
     {
         var a = await OpenAsync();
