@@ -62,7 +62,7 @@ public sealed class ResourceState
         }
 
         var raised = token > Mark;
-        var registered = own < 0 ? FenceRule.None : _writers[own].Token;
+        var registered = own < 0 ? (long?)null : _writers[own].Token;
         var notify = registered < Mark && oldest > registered;
         notify |= RemoveDue(session, hold, now, below: token);
         Mark = token;

@@ -67,6 +67,16 @@ public sealed class ResourceStateTests
     }
 
     [Fact]
+    public void Enter_DrainingWithTheGreatestTokenAndNothingOfItsOwn_LeavesNoRegistration()
+    {
+        Enter("a", 33);
+
+        Enter("b", long.MaxValue).Status.ShouldBe(EnterStatus.Draining);
+
+        Writers().ShouldBe([("a", 33)]);
+    }
+
+    [Fact]
     public void Enter_DrainingAgainAtItsOwnToken_KeepsTheRegistration()
     {
         Enter("a", 34).Status.ShouldBe(EnterStatus.Admitted);

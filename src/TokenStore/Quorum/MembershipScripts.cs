@@ -80,7 +80,7 @@ internal static class MembershipScripts
     public static async ValueTask<NodeMembership> ReadAsync(RedisLink link, QuorumKeys keys, CancellationToken cancellationToken)
     {
         var values = await link.AskAsync(
-            () => link.Database.HashGetAsync(keys.Meta, ["seat", "members", "serving", "generation"]), cancellationToken);
+            () => link.Database.HashGetAsync(keys.Meta, ["seat", "members", "serving", "generation"], RedisLink.Master), cancellationToken);
         return new NodeMembership(values[0], values[1], values[2], values[3].IsNull ? 0 : (long)values[3]);
     }
 

@@ -14,6 +14,7 @@ internal static class NodeEnterScript
     /// the token before), 2 stale, 3 overtaken; then the mark, and for each other writer: session, registration, what is known of its session here.
     /// </summary>
     private static readonly RedisScript Script = NodeScript.Guarded(
+        NodeScript.After +
         """
         -- KEYS: 1 meta, 2 sessions, 3 resource, 4 index, 5 revoked
         -- ARGV: 1 store, 2 generation, 3 session, 4 token, 5 oldest token in flight, 6 sequence of the step (4 to 6 with 19 digits),
@@ -22,9 +23,11 @@ internal static class NodeEnterScript
         local field, record = 'w:' .. session, redis.call('HGET', KEYS[2], session)
         if not record or string.sub(record, 1, 1) ~= 'a' then return {-1} end
 
-        local mark, own, fields = '0000000000000000000', nil, redis.call('HGETALL', KEYS[3])
+        local mark, own, had, fields = '0000000000000000000', nil, nil, redis.call('HGETALL', KEYS[3])
         for i = 1, #fields, 2 do
-          if fields[i] == 'mark' then mark = fields[i + 1] elseif fields[i] == field then own = fields[i + 1] end
+          if fields[i] == 'mark' then mark = fields[i + 1]
+          elseif fields[i] == 'seq' then had = fields[i + 1]
+          elseif fields[i] == field then own = fields[i + 1] end
         end
         if token < mark then return {2, mark} end
         -- A later step of the session was faster: this one has been given up.
@@ -59,11 +62,12 @@ internal static class NodeEnterScript
         -- The session's registration never stands above what it still has in flight.
         local admitted = oldest == token and not older
         -- With nothing older on its way it may still have writes with this very token: then it stays registered there.
-        local had = own and string.sub(own, 1, 19) == token
-        local place = (admitted or oldest < token or had) and oldest or nil
+        local stood = own and string.sub(own, 1, 19) == token
+        local place = (admitted or oldest < token or stood) and oldest or nil
         if rises then
-          redis.call('HSET', KEYS[3], 'mark', token, 'at', ARGV[10], 'seq', ARGV[9])
-          redis.call('ZADD', KEYS[4], ARGV[9], name)
+          local seq = after(had, ARGV[9])
+          redis.call('HSET', KEYS[3], 'mark', token, 'at', ARGV[10], 'seq', seq)
+          redis.call('ZADD', KEYS[4], seq, name)
         end
         if place then
           redis.call('HSET', KEYS[3], field, place .. ':' .. sequence .. ':' .. string.match(record, '^a:(%d+):'))
@@ -80,7 +84,7 @@ internal static class NodeEnterScript
         end
         told = told or (was and was < mark and (not place or place > was))
         if told or risen then redis.call('PUBLISH', ARGV[8], (told and '' or '+') .. token .. ' ' .. name) end
-        answer[1] = (admitted and 0 or 1) + (had and 4 or 0)
+        answer[1] = (admitted and 0 or 1) + (stood and 4 or 0)
         return answer
         """);
 
@@ -91,7 +95,7 @@ internal static class NodeEnterScript
         RedisValue[] arguments =
         [
             view.Name, view.Generation, request.Session, RedisKeys.Digits(request.Token.Value), RedisKeys.Digits(request.Oldest.Value),
-            RedisKeys.Digits(request.Sequence), request.Resource.Value, keys.Channel, stamp.Sequence, stamp.UnixMilliseconds,
+            RedisKeys.Digits(request.Sequence), request.Resource.Value, keys.ChannelIn(node.Database), stamp.Sequence, stamp.UnixMilliseconds,
             .. gone.Select(static session => (RedisValue)session),
         ];
         return node.RunAsync(

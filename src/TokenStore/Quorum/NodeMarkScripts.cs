@@ -32,11 +32,14 @@ internal static class NodeMarkScripts
     /// <summary>Raises the mark to one that is known elsewhere. With a stamp it is as if the mark had changed even where it is the same,
     /// so that what was asked for before is not carried out any more.</summary>
     private static readonly RedisScript RaiseScript = NodeScript.Guarded(
+        NodeScript.After +
         """
         -- KEYS: 1 meta, 2 sessions, 3 resource, 4 index, 5 revoked
         -- ARGV: 1 store, 2 generation, 3 mark (19 digits), 4 resource's name, 5 channel, 6 stamp, 7 time for people, 8 '1' to stamp anyway
-        local mark, told, fields = '', false, redis.call('HGETALL', KEYS[3])
-        for i = 1, #fields, 2 do if fields[i] == 'mark' then mark = fields[i + 1] end end
+        local mark, had, told, fields = '', nil, false, redis.call('HGETALL', KEYS[3])
+        for i = 1, #fields, 2 do
+          if fields[i] == 'mark' then mark = fields[i + 1] elseif fields[i] == 'seq' then had = fields[i + 1] end
+        end
         if mark > ARGV[3] or (mark == ARGV[3] and ARGV[8] ~= '1') then return {0, mark} end
         for i = 1, #fields, 2 do
           local writer = string.sub(fields[i], 1, 2) == 'w:' and string.sub(fields[i], 3)
@@ -46,14 +49,16 @@ internal static class NodeMarkScripts
             told = true
           end
         end
-        redis.call('HSET', KEYS[3], 'mark', ARGV[3], 'at', ARGV[7], 'seq', ARGV[6])
-        redis.call('ZADD', KEYS[4], ARGV[6], ARGV[4])
+        local seq = after(had, ARGV[6])
+        redis.call('HSET', KEYS[3], 'mark', ARGV[3], 'at', ARGV[7], 'seq', seq)
+        redis.call('ZADD', KEYS[4], seq, ARGV[4])
         if told then redis.call('PUBLISH', ARGV[5], ARGV[3] .. ' ' .. ARGV[4]) end
         return {0, ARGV[3]}
         """);
 
     /// <summary>Answers 0, or 1 when a writer is registered, or the mark or the asking session's registration was changed since it was read.</summary>
     private static readonly RedisScript SetScript = NodeScript.Guarded(
+        NodeScript.After +
         """
         -- KEYS: 1 meta, 2 resource, 3 index, 4 revoked, 5 audit
         -- ARGV: 1 store, 2 generation, 3 session, 4 mark (19 digits), 5 sequence of the mark that was read, empty for none,
@@ -76,8 +81,9 @@ internal static class NodeMarkScripts
           at = ARGV[9], resource = ARGV[6], before = mark, mark = ARGV[4], actor = ARGV[10], reason = ARGV[11] }))
         redis.call('LTRIM', KEYS[5], 0, ARGV[12] - 1)
         if mark ~= ARGV[4] then
-          redis.call('HSET', KEYS[2], 'mark', ARGV[4], 'at', ARGV[9], 'seq', ARGV[8])
-          redis.call('ZADD', KEYS[3], ARGV[8], ARGV[6])
+          local seq = after(read ~= '' and read, ARGV[8])
+          redis.call('HSET', KEYS[2], 'mark', ARGV[4], 'at', ARGV[9], 'seq', seq)
+          redis.call('ZADD', KEYS[3], seq, ARGV[6])
         end
         for _, writer in ipairs(drop) do
           redis.call('HDEL', KEYS[2], 'w:' .. writer)
@@ -142,7 +148,7 @@ internal static class NodeMarkScripts
         RaiseScript,
         [view.Keys.Meta, view.Keys.Sessions, view.Keys.Resource(resource), view.Keys.Index, view.Keys.Revoked],
         [
-            view.Name, view.Generation, RedisKeys.Digits(mark), resource.Value, view.Keys.Channel, stamp.Sequence, stamp.UnixMilliseconds,
+            view.Name, view.Generation, RedisKeys.Digits(mark), resource.Value, view.Keys.ChannelIn(node.Database), stamp.Sequence, stamp.UnixMilliseconds,
             always ? "1" : "0",
         ]);
 
@@ -153,7 +159,7 @@ internal static class NodeMarkScripts
             [view.Keys.Meta, view.Keys.Resource(request.Resource), view.Keys.Index, view.Keys.Revoked, view.Keys.Audit],
             [
                 view.Name, view.Generation, request.Session, RedisKeys.Digits(request.Mark), read.Sequence, request.Resource.Value,
-                view.Keys.Channel, stamp.Sequence, stamp.UnixMilliseconds, request.Actor, request.Reason, AuditLength,
+                view.Keys.ChannelIn(node.Database), stamp.Sequence, stamp.UnixMilliseconds, request.Actor, request.Reason, AuditLength,
                 read.Registration(request.Session) is { } own ? RedisKeys.Digits(own) : "",
                 .. gone.Select(static session => (RedisValue)session),
             ]);
@@ -163,7 +169,7 @@ internal static class NodeMarkScripts
         node.RunAsync(
             RemoveScript, [view.Keys.Meta, view.Keys.Resource(resource), view.Keys.Revoked],
             [
-                view.Name, view.Generation, resource.Value, view.Keys.Channel,
+                view.Name, view.Generation, resource.Value, view.Keys.ChannelIn(node.Database),
                 .. registrations.SelectMany(static r => (RedisValue[])[r.Session, RedisKeys.Digits(r.Sequence)]),
             ]);
 
@@ -172,7 +178,7 @@ internal static class NodeMarkScripts
         WithdrawScript,
         [view.Keys.Meta, view.Keys.Revoked, .. registrations.Select(r => view.Keys.Resource(r.Resource))],
         [
-            view.Name, view.Generation, session, view.Keys.Channel,
+            view.Name, view.Generation, session, view.Keys.ChannelIn(node.Database),
             .. registrations.SelectMany(static r => (RedisValue[])[r.Resource.Value, RedisKeys.Digits(r.Sequence)]),
         ]);
 

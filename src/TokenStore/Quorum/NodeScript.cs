@@ -15,13 +15,28 @@ internal static class NodeScript
     public const int Abstains = -4;
 
     /// <summary>KEYS[1] is the meta key, ARGV[1] the store's name, ARGV[2] the generation.</summary>
+    /// <remarks>A script that has written is not refused for want of memory (OOM) any more: here, and in what keeps sessions and ends them,
+    /// it begins by taking away what is not there.</remarks>
     private const string Guard =
         """
         local meta = redis.call('HMGET', KEYS[1], 'serving', 'generation')
         if meta[1] ~= ARGV[1] then return {-4} end
         if meta[2] ~= ARGV[2] then
           if tonumber(ARGV[2]) < tonumber(meta[2]) then return {-3, meta[2]} end
+          redis.call('HDEL', KEYS[1], '')
           redis.call('HSET', KEYS[1], 'generation', ARGV[2])
+        end
+
+        """;
+
+    /// <summary>
+    /// <c>after(had, stamp)</c>: the sequence of a change. Stamps come from the clocks of gateways, which differ; at one resource the sequence
+    /// grows all the same, so that no change is listed before an older one. Numbers are exact to 2^53, which stamps reach in 2109.
+    /// </summary>
+    public const string After =
+        """
+        local function after(had, stamp)
+          return had and tonumber(had) >= tonumber(stamp) and string.format('%.0f', tonumber(had) + 1) or stamp
         end
 
         """;

@@ -33,7 +33,10 @@ internal static class NodeSessionScripts
         if not record then return {-1, 0} end
         local life, ttl, beats = string.match(record, '^(%a):(%d+):(%d+)$')
         if life ~= 'a' then return {-1, 1} end
-        if tonumber(ARGV[6]) > tonumber(beats) then redis.call('HSET', KEYS[2], ARGV[3], 'a:' .. ttl .. ':' .. ARGV[6]) end
+        if tonumber(ARGV[6]) > tonumber(beats) then
+          redis.call('HDEL', KEYS[2], '')
+          redis.call('HSET', KEYS[2], ARGV[3], 'a:' .. ttl .. ':' .. ARGV[6])
+        end
         local revoked, from = {}, ARGV[3] .. '\n'
         for _, member in ipairs(redis.call('ZRANGEBYLEX', KEYS[3], '[' .. from, '(' .. ARGV[3] .. '\11', 'LIMIT', 0, ARGV[4])) do
           local resource = string.sub(member, #from + 1)
@@ -55,6 +58,7 @@ internal static class NodeSessionScripts
         local from, to = '[' .. ARGV[3] .. '\n', '(' .. ARGV[3] .. '\11'
         if life ~= 'q' then
           -- One that was never seen here gets some time to live, for every record has one: nobody waits for its end any more.
+          redis.call('HDEL', KEYS[2], '')
           redis.call('HSET', KEYS[2], ARGV[3], ARGV[4] .. ':' .. (ttl or '1') .. ':' .. (beats or '0'))
           redis.call('ZADD', KEYS[3], redis.call('TIME')[1] * 1000, ARGV[3])
           if ARGV[4] == 'q' then
@@ -94,6 +98,6 @@ internal static class NodeSessionScripts
         };
         return node.RunAsync(
             EndScript, [view.Keys.Meta, view.Keys.Sessions, view.Keys.Ended, view.Keys.Revoked],
-            [view.Name, view.Generation, session, quiet ? "q" : "e", must, view.Keys.Channel, view.Keys.ResourcePrefix]);
+            [view.Name, view.Generation, session, quiet ? "q" : "e", must, view.Keys.ChannelIn(node.Database), view.Keys.ResourcePrefix]);
     }
 }

@@ -16,10 +16,15 @@ internal sealed class QuorumConnections : IAsyncDisposable
     private readonly Action<ResourceChange> _changed;
     private readonly CancellationTokenSource _stop = new();
     private readonly RedisLink?[] _heard;
+    private readonly InspectionClock[] _inspections;
+    private readonly int[] _tending;
+    private readonly Task[] _tended;
+    private readonly SemaphoreSlim _resynchronising = new(1, 1);
+    private readonly Lock _gradeLock = new();
+    private volatile TokenStoreInfo _info;
+    private bool _isGraded;
     private QuorumNodes? _open;
     private QuorumResync? _resync;
-    private int _tending;
-    private Task _tended = Task.CompletedTask;
 
     private QuorumConnections(
         QuorumNode[] nodes, QuorumTokenStoreOptions options, QuorumKeys keys, TimeProvider clock, ILogger logger,
@@ -30,10 +35,13 @@ internal sealed class QuorumConnections : IAsyncDisposable
         _membership = new QuorumMembership(nodes, keys, options.KeyPrefix, logger);
         _tally = new ChangeTally(nodes.Length);
         _heard = new RedisLink?[nodes.Length];
-        Info = new TokenStoreInfo("Quorum", SafetyGrade.BestEffort, Location);
+        _inspections = [.. nodes.Select(_ => new InspectionClock(clock))];
+        _tending = new int[nodes.Length];
+        _tended = [.. nodes.Select(static _ => Task.CompletedTask)];
+        _info = new TokenStoreInfo("Quorum", SafetyGrade.BestEffort, Location);
     }
 
-    public TokenStoreInfo Info { get; private set; }
+    public TokenStoreInfo Info => _info;
 
     /// <summary>Whether every node has answered every call.</summary>
     public bool IsSettled => Array.TrueForAll(_nodes, static node => node.IsSettled);
@@ -98,27 +106,38 @@ internal sealed class QuorumConnections : IAsyncDisposable
         return _open;
     }
 
-    /// <summary>Looks after nodes that came back, in the background, one round at a time.</summary>
+    /// <summary>Looks after nodes that came back, or were not asked for a while what they promise: in the background, each by itself.</summary>
     public void Tend()
     {
-        if (_open is not null && Array.Exists(_nodes, static node => !node.IsChecked || node.Link is null || node.IsDeaf)
-            && Interlocked.Exchange(ref _tending, 1) == 0)
+        if (_open is null)
         {
-            _tended = Task.Run(RunTendingAsync, CancellationToken.None);
+            return;
+        }
+
+        foreach (var node in _nodes)
+        {
+            if (NeedsTending(node) && Interlocked.Exchange(ref _tending[node.Index], 1) == 0)
+            {
+                _tended[node.Index] = Task.Run(() => RunTendingAsync(node), CancellationToken.None);
+            }
         }
     }
 
     public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync();
-        await _tended.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await Task.WhenAll(_tended).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         foreach (var node in _nodes)
         {
             await node.DisposeAsync();
         }
 
         _stop.Dispose();
+        _resynchronising.Dispose();
     }
+
+    private bool NeedsTending(QuorumNode node) =>
+        !node.IsChecked || node.IsDeaf || node.Link is not { } link || (node.IsReachable && _inspections[node.Index].IsDue(link));
 
     /// <summary>Waits for all nodes, but for one that is away not much longer than for a majority.</summary>
     private async Task ConnectAsync(CancellationToken cancellationToken)
@@ -133,7 +152,7 @@ internal sealed class QuorumConnections : IAsyncDisposable
                 waiting.Remove(await Task.WhenAny(waiting).WaitAsync(patience.Token));
                 if (_nodes.Count(static node => node.IsReachable) >= QuorumDecision.Majority(_nodes.Length) && waiting.Count > 0)
                 {
-                    await Task.WhenAll(waiting).WaitAsync(QuorumNodes.Patience * 2, _clock, patience.Token)
+                    await Task.WhenAll(waiting).WaitAsync(QuorumNodes.LongestPatience * 2, _clock, patience.Token)
                         .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                     return;
                 }
@@ -145,15 +164,11 @@ internal sealed class QuorumConnections : IAsyncDisposable
         }
     }
 
-    private async Task RunTendingAsync()
+    private async Task RunTendingAsync(QuorumNode node)
     {
         try
         {
-            foreach (var node in _nodes)
-            {
-                await TendNodeAsync(node);
-            }
-
+            await TendNodeAsync(node);
             Grade();
         }
         catch (OperationCanceledException)
@@ -162,7 +177,7 @@ internal sealed class QuorumConnections : IAsyncDisposable
         }
         finally
         {
-            Interlocked.Exchange(ref _tending, 0);
+            Interlocked.Exchange(ref _tending[node.Index], 0);
         }
     }
 
@@ -175,9 +190,9 @@ internal sealed class QuorumConnections : IAsyncDisposable
                 await node.ConnectAsync().WaitAsync(_stop.Token);
             }
 
-            if (!node.IsChecked && node.IsReachable)
+            if (node is { IsReachable: true, Link: { } link } && (!node.IsChecked || _inspections[node.Index].IsDue(link)))
             {
-                node.IsChecked = await InspectAsync(node, _stop.Token) && await HealAsync(node, node.Link!, _stop.Token);
+                node.IsChecked = await InspectAsync(node, _stop.Token) && await HealAsync(node, link, _stop.Token);
             }
         }
         catch (TokenStoreUnavailableException e)
@@ -216,7 +231,7 @@ internal sealed class QuorumConnections : IAsyncDisposable
                 QuorumLog.NodeAbstains(_logger, node.Location);
             }
 
-            if (!await _resync!.RunAsync(node, cancellationToken))
+            if (!await ResynchroniseAsync(node, cancellationToken))
             {
                 return false;
             }
@@ -226,13 +241,33 @@ internal sealed class QuorumConnections : IAsyncDisposable
         return true;
     }
 
-    /// <summary>Asks a node for its settings and listens to it; whether it answered. What is not known promises nothing.</summary>
+    /// <summary>One after the other: two that begin a generation at the same time keep each other from it.</summary>
+    private async Task<bool> ResynchroniseAsync(QuorumNode node, CancellationToken cancellationToken)
+    {
+        if (!await _resynchronising.WaitAsync(TimeSpan.Zero, cancellationToken))
+        {
+            return false;
+        }
+
+        try
+        {
+            return await _resync!.RunAsync(node, cancellationToken);
+        }
+        finally
+        {
+            _resynchronising.Release();
+        }
+    }
+
+    /// <summary>Asks a node for its settings and listens to it; whether it answered. One that did not is taken for what it was
+    /// when it last did; one that never did promises nothing.</summary>
     private async Task<bool> InspectAsync(QuorumNode node, CancellationToken cancellationToken)
     {
         using var limit = RedisLink.LimitQuestions(cancellationToken);
         try
         {
             var link = node.Link!;
+            _inspections[node.Index].Begin(link);
             node.Facts = await RedisInspection.InspectAsync(link, _inspected, limit.Token);
             await ListenAsync(node, link, limit.Token);
             return true;
@@ -244,7 +279,6 @@ internal sealed class QuorumConnections : IAsyncDisposable
                 node.Silence();
             }
 
-            node.Facts = null;
             QuorumLog.NotHealed(_logger, node.Location, e.Message);
             return false;
         }
@@ -260,7 +294,7 @@ internal sealed class QuorumConnections : IAsyncDisposable
 
         try
         {
-            await link.SubscribeAsync(_keys.Channel, change => Hear(node.Index, change), cancellationToken);
+            await link.SubscribeAsync(_keys.ChannelIn(node.Database), change => Hear(node.Index, change), cancellationToken);
         }
         catch (TokenStoreUnavailableException e)
         {
@@ -280,19 +314,23 @@ internal sealed class QuorumConnections : IAsyncDisposable
     /// <summary>Strict when no node that could be asked can lose what it has answered.</summary>
     private void Grade()
     {
-        List<string> reasons = [];
-        foreach (var node in _nodes)
+        lock (_gradeLock)
         {
-            reasons.AddRange(node.Facts?.Grade().Reasons.Select(reason => $"Node {node.Location}: {reason}") ?? []);
-        }
+            List<string> reasons = [];
+            foreach (var node in _nodes)
+            {
+                reasons.AddRange(node.Facts?.Grade().Reasons.Select(reason => $"Node {node.Location}: {reason}") ?? []);
+            }
 
-        var asked = _nodes.Count(static node => node.Facts is not null);
-        var grade = reasons.Count == 0 && asked >= QuorumDecision.Majority(_nodes.Length) ? SafetyGrade.Strict : SafetyGrade.BestEffort;
-        if (Info.Grade == SafetyGrade.Strict && grade < Info.Grade)
-        {
-            QuorumLog.GradeChanged(_logger, grade, string.Join(' ', reasons));
-        }
+            var asked = _nodes.Count(static node => node.Facts is not null);
+            var grade = reasons.Count == 0 && asked >= QuorumDecision.Majority(_nodes.Length) ? SafetyGrade.Strict : SafetyGrade.BestEffort;
+            if (_isGraded && _info.Grade != grade)
+            {
+                QuorumLog.GradeChanged(_logger, grade, string.Join(' ', reasons));
+            }
 
-        Info = new TokenStoreInfo("Quorum", grade, Location, reasons);
+            _isGraded = true;
+            _info = new TokenStoreInfo("Quorum", grade, Location, reasons);
+        }
     }
 }

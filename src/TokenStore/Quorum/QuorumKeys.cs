@@ -1,3 +1,4 @@
+using System.Globalization;
 using FenceGateway.Fencing;
 using StackExchange.Redis;
 
@@ -7,6 +8,7 @@ namespace FenceGateway.TokenStore.Quorum;
 internal sealed class QuorumKeys(string prefix)
 {
     private readonly string _resource = $"{{{prefix}}}:q:r:";
+    private readonly string _channel = $"{{{prefix}}}:q:changed:";
 
     /// <summary>Hash: <c>seat</c> (the name this node drew), <c>members</c> (all seats), <c>serving</c> (= members, once it counts) and
     /// <c>generation</c>. A node that lost its data lacks it and abstains.</summary>
@@ -31,8 +33,8 @@ internal sealed class QuorumKeys(string prefix)
     /// <summary>Who resynchronises this node; lost with its data.</summary>
     public RedisKey Resync { get; } = $"{{{prefix}}}:q:resync";
 
-    /// <summary>The channel that changes are told on: <c>mark blank resource</c>.</summary>
-    public RedisValue Channel { get; } = $"{{{prefix}}}:q:changed";
+    /// <summary>The channel that changes are told on: <c>mark blank resource</c>. Channels are the server's, not the database's.</summary>
+    public RedisValue ChannelIn(int database) => string.Create(CultureInfo.InvariantCulture, $"{_channel}{database}");
 
     /// <summary>What the key of a resource begins with.</summary>
     public RedisValue ResourcePrefix => _resource;

@@ -30,6 +30,9 @@ internal sealed class QuorumNode(int index, RedisLinkSettings settings, ILogger 
     /// <summary>The address, for people; no secret.</summary>
     public string Location => settings.Location;
 
+    /// <summary>Which of the server's databases; each node may have another one.</summary>
+    public int Database => settings.Options.DefaultDatabase ?? 0;
+
     /// <summary>The connection; null while there is none yet.</summary>
     public RedisLink? Link => _link;
 

@@ -20,13 +20,20 @@ internal readonly record struct NodeReply(
 /// <summary>Asks all nodes at once.</summary>
 internal sealed class QuorumNodes(IReadOnlyList<QuorumNode> nodes, QuorumView view, TimeProvider clock)
 {
-    /// <summary>So long the slower nodes are waited for once a majority has answered, where the majority alone does not decide.</summary>
-    public static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(250);
+    /// <summary>So long at most the slower nodes are waited for once a majority has answered, where the majority alone does not decide.</summary>
+    public static readonly TimeSpan LongestPatience = TimeSpan.FromMilliseconds(250);
+
+    /// <summary>Less than this makes a node silent that is merely slow.</summary>
+    private static readonly TimeSpan ShortestPatience = TimeSpan.FromMilliseconds(50);
+
+    /// <summary>Of a time to live. A call may take up to half of it and may ask twice or three times.</summary>
+    private const int PatiencePart = 8;
 
     /// <summary>Resynchronisations that may happen in the middle of a call.</summary>
     private const int MaxRounds = 3;
 
     private volatile QuorumView _view = view;
+    private long _patience = LongestPatience.Ticks;
 
     public int Count => nodes.Count;
 
@@ -35,6 +42,12 @@ internal sealed class QuorumNodes(IReadOnlyList<QuorumNode> nodes, QuorumView vi
     public QuorumView View => _view;
 
     public QuorumNode this[int index] => nodes[index];
+
+    private TimeSpan Patience => TimeSpan.FromTicks(Volatile.Read(ref _patience));
+
+    /// <summary>Waits for a slow node no longer than a session can bear that lives for so long: its heartbeats have to end in time.</summary>
+    public void BoundPatience(TimeSpan timeToLive) => Volatile.Write(
+        ref _patience, Math.Clamp(timeToLive.Ticks / PatiencePart, ShortestPatience.Ticks, LongestPatience.Ticks));
 
     /// <summary>Takes note of a resynchronisation.</summary>
     public void Learn(long generation)
@@ -115,6 +128,7 @@ internal sealed class QuorumNodes(IReadOnlyList<QuorumNode> nodes, QuorumView vi
         }
 
         List<NodeReply> replies = [];
+        var asked = clock.GetTimestamp();
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var (majority, waiting) = (Majority, false);
         while (replies.Count < nodes.Count && !(enough is not null && enough(replies)))
@@ -131,7 +145,9 @@ internal sealed class QuorumNodes(IReadOnlyList<QuorumNode> nodes, QuorumView vi
             }
             catch (OperationCanceledException)
             {
-                foreach (var node in nodes.Where(n => replies.TrueForAll(r => r.Node != n.Index)))
+                // A caller who does not want to wait says nothing about the nodes.
+                var waited = !cancellationToken.IsCancellationRequested || clock.GetElapsedTime(asked) >= Patience;
+                foreach (var node in nodes.Where(n => waited && replies.TrueForAll(r => r.Node != n.Index)))
                 {
                     node.FallSilent();
                 }

@@ -44,7 +44,7 @@ internal sealed class QuorumResync(QuorumNodes nodes, ILogger logger)
     /// <summary>Answers 1, or 0 when the claim is gone. A session that ended anywhere has ended; of two records the later one stands.</summary>
     private static readonly RedisScript MergeSessionsScript = new(
         """
-        -- KEYS: 1 resync, 2 sessions
+        -- KEYS: 1 resync, 2 sessions, 3 ended
         -- ARGV: 1 token, 2 claim in ms, then session and record
         if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
         redis.call('PEXPIRE', KEYS[1], ARGV[2])
@@ -54,6 +54,8 @@ internal sealed class QuorumResync(QuorumNodes nodes, ILogger logger)
           local mine, _, had = string.match(redis.call('HGET', KEYS[2], ARGV[i]) or '', '^(%a):(%d+):(%d+)$')
           if not mine or rank[life] > rank[mine] or (life == mine and tonumber(beats) > tonumber(had)) then
             redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1])
+            -- To be forgotten some time.
+            if life ~= 'a' then redis.call('ZADD', KEYS[3], redis.call('TIME')[1] * 1000, ARGV[i]) end
           end
         end
         return 1
@@ -61,6 +63,7 @@ internal sealed class QuorumResync(QuorumNodes nodes, ILogger logger)
 
     /// <summary>Answers 1, or 0 when the claim is gone. The higher mark stands; of two registrations of a session the later one.</summary>
     private static readonly RedisScript MergeScript = new(
+        NodeScript.After +
         """
         -- KEYS: 1 resync, 2 index, 3 revoked, 4 resource
         -- ARGV: 1 token, 2 claim in ms, 3 resource's name, then fields and values
@@ -71,8 +74,9 @@ internal sealed class QuorumResync(QuorumNodes nodes, ILogger logger)
         local mark = redis.call('HGET', KEYS[4], 'mark') or ''
         if fields.mark and fields.mark > mark then
           mark = fields.mark
-          redis.call('HSET', KEYS[4], 'mark', mark, 'at', fields.at, 'seq', fields.seq)
-          redis.call('ZADD', KEYS[2], fields.seq, ARGV[3])
+          local seq = after(redis.call('HGET', KEYS[4], 'seq'), fields.seq)
+          redis.call('HSET', KEYS[4], 'mark', mark, 'at', fields.at, 'seq', seq)
+          redis.call('ZADD', KEYS[2], seq, ARGV[3])
         end
         for field, value in pairs(fields) do
           if string.sub(field, 1, 2) == 'w:' then
@@ -168,7 +172,7 @@ internal sealed class QuorumResync(QuorumNodes nodes, ILogger logger)
         var all = (RedisResult[])(await DoneAsync(source, SessionsScript, [view.Keys.Meta, view.Keys.Sessions], [view.Name, view.Generation], cancellationToken))[1]!;
         foreach (var part in all.Select(static item => (RedisValue)(string)item!).Chunk(2 * Page))
         {
-            await TakeAsync(target, source, MergeSessionsScript, [view.Keys.Resync, view.Keys.Sessions], token, part, cancellationToken);
+            await TakeAsync(target, source, MergeSessionsScript, [view.Keys.Resync, view.Keys.Sessions, view.Keys.Ended], token, part, cancellationToken);
         }
     }
 
@@ -183,13 +187,11 @@ internal sealed class QuorumResync(QuorumNodes nodes, ILogger logger)
                 [view.Name, view.Generation, cursor, Page, view.Keys.ResourcePrefix], cancellationToken);
             cursor = (string)answer[1]!;
             var page = (RedisResult[])answer[2]!;
-            for (var i = 0; i + 1 < page.Length; i += 2)
+            foreach (var part in page.Chunk(2 * Page))
             {
-                var (name, fields) = ((string)page[i]!, (string[])page[i + 1]!);
-                await TakeAsync(
-                    target, source, MergeScript,
-                    [view.Keys.Resync, view.Keys.Index, view.Keys.Revoked, (RedisKey)((string)view.Keys.ResourcePrefix! + name)],
-                    token, [name, .. fields.Select(static f => (RedisValue)f)], cancellationToken);
+                // One after the other would cost a round trip, and a flushed write, for each resource.
+                await Task.WhenAll(part.Chunk(2).Select(
+                    resource => TakeResourceAsync(source, target, view, token, resource, cancellationToken).AsTask()));
             }
 
             var before = copied;
@@ -201,6 +203,16 @@ internal sealed class QuorumResync(QuorumNodes nodes, ILogger logger)
         }
         while (cursor != "0");
         return copied;
+    }
+
+    private static ValueTask TakeResourceAsync(
+        QuorumNode source, RedisLink target, QuorumView view, string token, RedisResult[] resource, CancellationToken cancellationToken)
+    {
+        var (name, fields) = ((string)resource[0]!, (string[])resource[1]!);
+        return TakeAsync(
+            target, source, MergeScript,
+            [view.Keys.Resync, view.Keys.Index, view.Keys.Revoked, (RedisKey)((string)view.Keys.ResourcePrefix! + name)],
+            token, [name, .. fields.Select(static f => (RedisValue)f)], cancellationToken);
     }
 
     private static async ValueTask<RedisResult[]> DoneAsync(

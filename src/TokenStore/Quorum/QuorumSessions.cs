@@ -103,6 +103,8 @@ internal sealed class QuorumSessions(QuorumNodes nodes, QuorumResources resource
                 var (sight, timeToLive) = SessionSight.Read(all[i + 1]);
                 watch.See(reply.Node, all[i], sight, timeToLive, reply.Generation);
             }
+
+            watch.SeeOthersMissing(reply.Node, Sessions(all).ToHashSet(StringComparer.Ordinal), reply.Generation);
         }
     }
 
@@ -166,11 +168,25 @@ internal sealed class QuorumSessions(QuorumNodes nodes, QuorumResources resource
         }
 
         var unconfirmed = found.Where(f => f.Value.Count < nodes.Majority).Take(MaxRaised).ToArray();
-        await Task.WhenAll(unconfirmed.Select(f => resources.RaiseAsync(f.Key, f.Value.Mark, cancellationToken).AsTask()));
+        var raised = await Task.WhenAll(unconfirmed.Select(f => TryRaiseAsync(f.Key, f.Value.Mark, cancellationToken)));
         return
         [
-            .. found.Where(f => f.Value.Count >= nodes.Majority).Concat(unconfirmed).Take(Heartbeat.MaxRevoked)
+            .. found.Where(f => f.Value.Count >= nodes.Majority).Concat(unconfirmed.Where((_, i) => raised[i])).Take(Heartbeat.MaxRevoked)
                 .Select(static f => new ResourceChange(f.Key, f.Value.Mark)),
         ];
+    }
+
+    /// <summary>The session lives whether or not this can be done now; the next heartbeat tries again.</summary>
+    private async Task<bool> TryRaiseAsync(ResourceKey resource, long mark, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await resources.RaiseAsync(resource, mark, cancellationToken);
+            return true;
+        }
+        catch (TokenStoreUnavailableException)
+        {
+            return false;
+        }
     }
 }

@@ -95,7 +95,9 @@ public sealed class QuorumTokenStore : ITokenStore
     /// <inheritdoc/>
     public async ValueTask<TimeSpan> StartSessionAsync(string session, TimeSpan timeToLive, CancellationToken cancellationToken)
     {
-        await Open.Sessions.StartAsync(session, timeToLive, cancellationToken);
+        var open = Open;
+        open.Nodes.BoundPatience(timeToLive);
+        await open.Sessions.StartAsync(session, timeToLive, cancellationToken);
         return timeToLive;
     }
 

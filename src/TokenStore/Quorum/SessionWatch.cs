@@ -20,18 +20,9 @@ internal sealed class SessionWatch(int nodes, TimeProvider clock)
     {
         lock (_gate)
         {
-            if (generation < _generation)
+            if (!CountsLocked(generation))
             {
                 return;
-            }
-
-            if (generation > _generation)
-            {
-                _generation = generation;
-                foreach (var known in _sessions.Values)
-                {
-                    Array.Clear(known.Sights);
-                }
             }
 
             if (!_sessions.TryGetValue(session, out var watched))
@@ -45,15 +36,32 @@ internal sealed class SessionWatch(int nodes, TimeProvider clock)
             }
 
             watched.TimeToLive = timeToLive > watched.TimeToLive ? timeToLive : watched.TimeToLive;
-            if (watched.Sights[node] is not { } seen || seen.Sight != sight)
-            {
-                watched.Sights[node] = (sight, clock.GetTimestamp());
-            }
-
+            SeeLocked(watched, node, sight);
             watched.IsQuiet |= sight.Life == SessionLife.Quiet;
             if (watched.EndedAt is null && watched.Sights.Count(HasEnded) >= QuorumDecision.Majority(nodes))
             {
                 watched.EndedAt = clock.GetTimestamp();
+            }
+        }
+    }
+
+    /// <summary>A node has shown all the sessions that it knows. One that is watched and not among them, because it left a registration at
+    /// another node, stands still here as well as there: else it would never end.</summary>
+    public void SeeOthersMissing(int node, IReadOnlySet<string> shown, long generation)
+    {
+        lock (_gate)
+        {
+            if (!CountsLocked(generation))
+            {
+                return;
+            }
+
+            foreach (var (session, watched) in _sessions)
+            {
+                if (watched is { EndedAt: null, IsQuiet: false } && !shown.Contains(session))
+                {
+                    SeeLocked(watched, node, default);
+                }
             }
         }
     }
@@ -91,6 +99,29 @@ internal sealed class SessionWatch(int nodes, TimeProvider clock)
                     seen is { } s && clock.GetElapsedTime(s.Since, now) >= watched.TimeToLive ? s.Sight : (SessionSight?)null),
             ];
             return sights.Count(static sight => sight is not null) >= QuorumDecision.Majority(nodes);
+        }
+    }
+
+    /// <summary>Whether what was seen in a generation counts; a later one makes everything before it not count.</summary>
+    private bool CountsLocked(long generation)
+    {
+        if (generation > _generation)
+        {
+            _generation = generation;
+            foreach (var known in _sessions.Values)
+            {
+                Array.Clear(known.Sights);
+            }
+        }
+
+        return generation == _generation;
+    }
+
+    private void SeeLocked(Watched watched, int node, SessionSight sight)
+    {
+        if (watched.Sights[node] is not { } seen || seen.Sight != sight)
+        {
+            watched.Sights[node] = (sight, clock.GetTimestamp());
         }
     }
 

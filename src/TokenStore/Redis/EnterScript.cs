@@ -7,8 +7,8 @@ namespace FenceGateway.TokenStore.Redis;
 internal static class EnterScript
 {
     /// <summary>
-    /// Answers nothing for admitted, else status (−1 the session has ended, 1 draining, 2 stale), mark, for how many ms more ended
-    /// sessions hold the token back, and 1 if a living one does. Reads first: a refusal has changed nothing.
+    /// Answers −1 the session has ended, or 3 admitted; else 1 draining or 2 stale, mark, for how many ms more ended sessions hold the token
+    /// back, and 1 if a living one does. Anything else admits nothing. Reads first: a refusal has changed nothing.
     /// </summary>
     private static readonly RedisScript Script = new(
         """
@@ -38,7 +38,13 @@ internal static class EnterScript
             local writer = fields[i] ~= 'mark' and fields[i] ~= field and sub(fields[i], 3)
             if writer then
               local registered = sub(fields[i + 1], 1, 19)
-              local ended = tonumber(sub(call('HGET', KEYS[1], writer) or '0', 1, 13))
+              local life = call('HGET', KEYS[1], writer) or '0'
+              local ended, most = tonumber(sub(life, 1, 13)), now + (tonumber(sub(life, 15)) or 0)
+              if ended > most then
+                -- The clock was set back: nobody lives for longer than his time to live from now on.
+                ended = most
+                call('HSET', KEYS[1], writer, string.format('%013.0f', most) .. sub(life, 14))
+              end
               local held = ended + tonumber(ARGV[5]) - now
               if ended > now then
                 if registered < token then
@@ -83,7 +89,7 @@ internal static class EnterScript
         end
         told = told or (was and (not place or stands < oldest))
         if told or risen then call('PUBLISH', ARGV[7], (told and '' or '+') .. token .. ' ' .. ARGV[6]) end
-        if admitted then return false end
+        if admitted then return {3} end
         return {1, token, wait, living}
         """);
 
@@ -97,24 +103,24 @@ internal static class EnterScript
             [
                 request.Session, token, request.Oldest == request.Token ? token : RedisKeys.Digits(request.Oldest.Value),
                 RedisKeys.Digits(request.Sequence), (long)Math.Ceiling(request.InDoubtHold.TotalMilliseconds),
-                request.Resource.Value, keys.Channel,
+                request.Resource.Value, keys.ChannelIn(link.Database.Database),
             ],
             cancellationToken);
-        if (reply.IsNull)
+        var parts = (RedisResult[]?)reply ?? [];
+        return (parts.Length == 0 ? 0 : (int)parts[0]) switch
         {
-            return new EnterReply(EnterStatus.Admitted, request.Token);
-        }
-
-        var parts = (RedisResult[])reply!;
-        return (int)parts[0] < 0 ? throw TokenStoreUnavailableException.ForEndedSession(request.Session) : Read(parts);
+            -1 => throw TokenStoreUnavailableException.ForEndedSession(request.Session),
+            1 => Read(EnterStatus.Draining, parts),
+            2 => Read(EnterStatus.Stale, parts),
+            3 => new EnterReply(EnterStatus.Admitted, request.Token),
+            _ => throw new TokenStoreUnavailableException($"Redis {link.Location} gave a step an answer that says nothing."),
+        };
     }
 
-    private static EnterReply Read(RedisResult[] reply)
+    private static EnterReply Read(EnterStatus status, RedisResult[] reply)
     {
         var mark = RedisKeys.Number((string)reply[1]!);
         return new EnterReply(
-            (int)reply[0] == 2 ? EnterStatus.Stale : EnterStatus.Draining,
-            mark == 0 ? default : new FencingToken(mark),
-            TimeSpan.FromMilliseconds((long)reply[2]), (int)reply[3] == 1);
+            status, mark == 0 ? default : new FencingToken(mark), TimeSpan.FromMilliseconds((long)reply[2]), (int)reply[3] == 1);
     }
 }

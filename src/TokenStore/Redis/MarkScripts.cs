@@ -105,13 +105,13 @@ internal static class MarkScripts
         RedisLink link, RedisKeys keys, SetMarkRequest request, CancellationToken cancellationToken)
     {
         var key = keys.Resource(request.Resource);
-        var read = await link.AskAsync(() => link.Database.HashGetAsync(key, ["mark", "w:" + request.Session]), cancellationToken);
+        var read = await link.AskAsync(() => link.Database.HashGetAsync(key, ["mark", "w:" + request.Session], RedisLink.Master), cancellationToken);
         var reply = await link.RunAsync(
             SetScript,
             [keys.Sessions, key, keys.Index, keys.Sequence, keys.Revoked, keys.Audit],
             [
                 request.Session, RedisKeys.Digits(request.Mark), Text(read[0]), Text(read[1]),
-                (long)Math.Ceiling(request.InDoubtHold.TotalMilliseconds), request.Resource.Value, keys.Channel,
+                (long)Math.Ceiling(request.InDoubtHold.TotalMilliseconds), request.Resource.Value, keys.ChannelIn(link.Database.Database),
                 request.Actor, request.Reason, AuditLength,
             ],
             cancellationToken);
@@ -128,7 +128,7 @@ internal static class MarkScripts
         }
 
         var parts = (RedisResult[])found!;
-        List<RedisValue> arguments = [resource.Value, keys.Channel];
+        List<RedisValue> arguments = [resource.Value, keys.ChannelIn(link.Database.Database)];
         foreach (var (session, registration, ends) in Writers(parts))
         {
             if (ends <= Now(parts))

@@ -13,16 +13,18 @@ internal static class OpeningScript
         -- A message that says nothing: the right to send is missed now and not in the middle of a step.
         redis.call('PUBLISH', ARGV[2], '')
         local created = redis.call('SET', KEYS[1], ARGV[1], 'NX')
-        return {redis.call('GET', KEYS[1]), redis.call('GET', KEYS[2]) or '0', created and 1 or 0}
+        local clock = redis.call('TIME')
+        return {redis.call('GET', KEYS[1]), redis.call('GET', KEYS[2]) or '0', created and 1 or 0,
+          clock[1] * 1000 + math.floor(clock[2] / 1000)}
         """);
 
-    /// <summary>The name of the store's data, how often marks were changed, and whether there was no data.</summary>
-    public static async ValueTask<(string Epoch, long Changes, bool Created)> RunAsync(
+    /// <summary>The name of the store's data, how often marks were changed, whether there was no data, and the server's clock.</summary>
+    public static async ValueTask<(string Epoch, long Changes, bool Created, DateTimeOffset ServerTime)> RunAsync(
         RedisLink link, RedisKeys keys, CancellationToken cancellationToken)
     {
         var reply = (RedisResult[])(await link.RunAsync(
-            Script, [keys.Epoch, keys.Sequence], [RandomNumberGenerator.GetHexString(16, lowercase: true), keys.Channel],
+            Script, [keys.Epoch, keys.Sequence], [RandomNumberGenerator.GetHexString(16, lowercase: true), keys.ChannelIn(link.Database.Database)],
             cancellationToken))!;
-        return ((string)reply[0]!, (long)reply[1], (int)reply[2] == 1);
+        return ((string)reply[0]!, (long)reply[1], (int)reply[2] == 1, DateTimeOffset.FromUnixTimeMilliseconds((long)reply[3]));
     }
 }

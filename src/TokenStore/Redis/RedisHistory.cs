@@ -8,8 +8,11 @@ namespace FenceGateway.TokenStore.Redis;
 /// </summary>
 internal sealed class RedisHistory(TimeProvider clock, ILogger logger)
 {
-    /// <summary>Clocks that run at slightly different rates differ by less between two heartbeats.</summary>
+    /// <summary>Clocks that run at slightly different rates differ by less between two heartbeats,</summary>
     private static readonly TimeSpan Tolerance = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>and by less than this part of a longer silence.</summary>
+    private const int RatePart = 1000;
 
     private readonly Lock _lock = new();
     private string? _epoch;
@@ -19,23 +22,24 @@ internal sealed class RedisHistory(TimeProvider clock, ILogger logger)
     /// <summary>Monotonic.</summary>
     public long Now => clock.GetTimestamp();
 
-    public void Opened(string location, string epoch, long changes)
+    /// <summary>The store was opened, perhaps because a clock that was set had ended the session.</summary>
+    public void Opened(string location, string epoch, long sent, DateTimeOffset serverTime, long changes)
     {
         lock (_lock)
         {
             if (_epoch is not null && _epoch != epoch)
             {
                 RedisLog.DataLost(logger, location, _epoch, epoch);
-                _changes = 0;
+                (_changes, _last) = (0, null);
             }
 
             _epoch = epoch;
-            _last = null;
-            CountLocked(location, changes);
         }
+
+        Heard(location, sent, serverTime, changes);
     }
 
-    /// <summary>A heartbeat was answered.</summary>
+    /// <summary>A heartbeat was answered, whether or not the session still lives.</summary>
     /// <param name="location">By whom.</param>
     /// <param name="sent">When it was sent, <see cref="Now"/>.</param>
     /// <param name="serverTime">The server's clock.</param>
@@ -49,8 +53,9 @@ internal sealed class RedisHistory(TimeProvider clock, ILogger logger)
             if (_last is { } last)
             {
                 var passed = serverTime - last.ServerTime;
-                var least = clock.GetElapsedTime(last.Heard, sent) - Tolerance;
-                var most = clock.GetElapsedTime(last.Sent, heard) + Tolerance;
+                var tolerance = Tolerance + clock.GetElapsedTime(last.Sent, heard) / RatePart;
+                var least = clock.GetElapsedTime(last.Heard, sent) - tolerance;
+                var most = clock.GetElapsedTime(last.Sent, heard) + tolerance;
                 if (passed < least || passed > most)
                 {
                     RedisLog.ClockSet(logger, location, (passed - (passed < least ? least : most)).TotalSeconds);

@@ -40,7 +40,13 @@ internal static class RedisInspection
 
         _ = int.TryParse(info?.GetValueOrDefault("connected_slaves"), out var replicas);
         return new RedisServerFacts(
-            role, replicas, settings.Count == 0 ? null : settings, await ReadsItsLogAsync(link, keys, cancellationToken));
+            role, replicas, settings.Count == 0 ? null : settings, await ReadsItsLogAsync(link, keys, cancellationToken))
+        {
+            // Where the log of the master before it ended; −1 for a server that never had one.
+            HasTakenOver = info?.GetValueOrDefault("second_repl_offset") is { } offset && offset != "-1",
+            IsCluster = server.ServerType == ServerType.Cluster,
+            Servers = link.Servers,
+        };
     }
 
     /// <summary>

@@ -11,6 +11,7 @@ namespace FenceGateway.TokenStore.Redis;
 internal sealed class RedisKeys(string prefix)
 {
     private readonly string _resource = $"{{{prefix}}}:r:";
+    private readonly string _channel = $"{{{prefix}}}:changed:";
 
     /// <summary>Hash: session → <c>ends:time to live</c>, both in ms; when it ends or ended is of 13 digits, of the server's clock. One
     /// that is missing has ended long ago or vouched for its silence.</summary>
@@ -34,8 +35,9 @@ internal sealed class RedisKeys(string prefix)
     /// <summary>List of operators' changes, newest first, as JSON; bounded.</summary>
     public RedisKey Audit { get; } = $"{{{prefix}}}:audit";
 
-    /// <summary>The channel that changes are told on: <c>mark blank resource</c>.</summary>
-    public RedisValue Channel { get; } = $"{{{prefix}}}:changed";
+    /// <summary>The channel that changes are told on: <c>mark blank resource</c>. Channels are the server's, not the database's: without the
+    /// number a fleet would hear the marks of another one, and take them for its own.</summary>
+    public RedisValue ChannelIn(int database) => string.Create(CultureInfo.InvariantCulture, $"{_channel}{database}");
 
     /// <summary>Hash of a resource: <c>mark</c> → <c>mark:sequence:seconds:microseconds</c> of its latest change, and for each writer
     /// <c>w:session</c> → <c>token:sequence of the step</c>. Tokens and sequences of steps have 19 digits.</summary>

@@ -10,6 +10,9 @@ namespace FenceGateway.TokenStore.Redis;
 /// </summary>
 internal sealed class RedisLink : IAsyncDisposable
 {
+    /// <summary>For every command: a replica that answered for its master would tell of marks that have risen since.</summary>
+    public const CommandFlags Master = CommandFlags.DemandMaster;
+
     /// <summary>What is asked of a server when it is opened: a few quick questions.</summary>
     private static readonly TimeSpan LongestQuestions = TimeSpan.FromSeconds(1.5);
 
@@ -17,10 +20,13 @@ internal sealed class RedisLink : IAsyncDisposable
     private readonly IDatabase _database;
     private readonly ILogger _logger;
     private readonly UserRelay[] _relays;
+    private int _returns;
     private volatile bool _closing;
 
-    private RedisLink(ConnectionMultiplexer client, UserRelay[] relays, string location, string told, ILogger logger)
+    private RedisLink(ConnectionMultiplexer client, UserRelay[] relays, RedisLinkSettings settings, string told, ILogger logger)
     {
+        var location = settings.Location;
+        Servers = settings.Options.EndPoints.Count;
         _relays = relays;
         _client = client;
         _database = client.GetDatabase();
@@ -33,6 +39,12 @@ internal sealed class RedisLink : IAsyncDisposable
 
     /// <summary>The addresses, for people; no secret.</summary>
     public string Location { get; }
+
+    /// <summary>How many servers the configuration names.</summary>
+    public int Servers { get; }
+
+    /// <summary>How often a connection came back.</summary>
+    public int Returns => Volatile.Read(ref _returns);
 
     public ConnectionMultiplexer Client => _client;
 
@@ -66,7 +78,7 @@ internal sealed class RedisLink : IAsyncDisposable
         try
         {
             var client = await connecting.WaitAsync(cancellationToken);
-            return new RedisLink(client, relays, location, $"{told}", logger);
+            return new RedisLink(client, relays, settings, $"{told}", logger);
         }
         catch (OperationCanceledException e)
         {
@@ -91,7 +103,7 @@ internal sealed class RedisLink : IAsyncDisposable
         Task<RedisResult>? command = null;
         try
         {
-            command = _database.ScriptEvaluateAsync(script.Hash, keys, arguments);
+            command = _database.ScriptEvaluateAsync(script.Hash, keys, arguments, Master);
             return await command.WaitAsync(cancellationToken);
         }
         catch (RedisServerException e) when (RedisErrors.IsUnknownScript(e))
@@ -103,7 +115,7 @@ internal sealed class RedisLink : IAsyncDisposable
             throw Failed(e, command);
         }
 
-        return await AskAsync(() => _database.ExecuteAsync("EVAL", [script.Text, keys.Length, .. keys, .. arguments]), cancellationToken);
+        return await AskAsync(() => _database.ExecuteAsync("EVAL", (object[])[script.Text, keys.Length, .. keys, .. arguments], Master), cancellationToken);
     }
 
     /// <summary>Sends a command and awaits its reply.</summary>
@@ -230,8 +242,11 @@ internal sealed class RedisLink : IAsyncDisposable
         }
     }
 
-    private void OnConnectionRestored(object? sender, ConnectionFailedEventArgs e) =>
+    private void OnConnectionRestored(object? sender, ConnectionFailedEventArgs e)
+    {
+        Interlocked.Increment(ref _returns);
         RedisLog.ConnectionBack(_logger, Address(e.EndPoint), Name(e.ConnectionType));
+    }
 
     private string Address(EndPoint? endpoint) => _relays.Length > 0 ? Location : Format(endpoint);
 

@@ -12,6 +12,13 @@ internal sealed class RedisLinkSettings
 {
     private const string UserOption = "user=";
 
+    /// <summary>Options that the client would take and that would not do what they say.</summary>
+    private static readonly (string Option, string Why)[] Refused =
+    [
+        ("serviceName=", "serviceName is not supported (no Sentinel): give the master's address, or use Provider Quorum"),
+        ("channelPrefix=", "channelPrefix is not supported: the scripts name their channel themselves; use KeyPrefix to keep fleets apart"),
+    ];
+
     /// <summary>Unless the configuration says otherwise. Whoever waits for the store tries again: a short attempt that finds the server
     /// back is better than one that sits out a handshake with a server that has just gone.</summary>
     private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(2);
@@ -19,25 +26,27 @@ internal sealed class RedisLinkSettings
     /// <summary>Assumed of a server that does not tell, since its user may not run INFO.</summary>
     private static readonly Version AssumedVersion = new(6, 0);
 
-    private readonly X509Certificate2Collection? _authorities;
-    private readonly X509Certificate2? _certificate;
+    private readonly string? _authorities;
+    private readonly string? _certificate;
 
     private RedisLinkSettings(ConfigurationOptions options, string? user, string? authorities, string? certificate)
     {
         Options = options;
         User = user;
         Location = string.Join(',', options.EndPoints.Select(RedisLink.Format));
+        (_authorities, _certificate) = (authorities, certificate);
+
+        // The files are read for every connection, so that a certificate that was renewed is shown, and trusted, without a restart.
         if (authorities is not null)
         {
-            _authorities = [];
-            _authorities.ImportFromPemFile(authorities);
-            options.CertificateValidation += (_, shown, _, errors) => Trusts(shown, errors);
+            _ = Authorities(authorities);
+            options.CertificateValidation += (_, shown, presented, errors) => Trusts(shown, presented, errors);
         }
 
         if (certificate is not null)
         {
-            _certificate = X509Certificate2.CreateFromPemFile(certificate);
-            options.CertificateSelection += (_, _, _, _, _) => _certificate;
+            X509Certificate2.CreateFromPemFile(certificate).Dispose();
+            options.CertificateSelection += (_, _, _, _, _) => Shown(certificate)!;
         }
     }
 
@@ -56,6 +65,14 @@ internal sealed class RedisLinkSettings
         {
             // The client knows no users.
             var parts = configuration.Split(',', StringSplitOptions.TrimEntries);
+            foreach (var (option, why) in Refused)
+            {
+                if (Array.Exists(parts, part => part.StartsWith(option, StringComparison.OrdinalIgnoreCase)))
+                {
+                    throw new FormatException(why);
+                }
+            }
+
             var user = parts.LastOrDefault(IsUser)?[UserOption.Length..];
             var options = ConfigurationOptions.Parse(string.Join(',', parts.Where(part => !IsUser(part))));
             if (options.EndPoints.Count == 0)
@@ -85,8 +102,7 @@ internal sealed class RedisLinkSettings
             return new RedisLinkSettings(
                 options, user is null or "" or "default" ? null : user, certificateAuthority, clientCertificate);
         }
-        catch (Exception e) when (e is ArgumentException or FormatException or IOException or CryptographicException
-            or UnauthorizedAccessException)
+        catch (Exception e) when (e is ArgumentException or FormatException || IsUnreadable(e))
         {
             throw new TokenStoreUnavailableException($"The Redis configuration cannot be used: {e.Message}", e) { NotTaken = true };
         }
@@ -97,14 +113,37 @@ internal sealed class RedisLinkSettings
     {
         TargetHost = Options.SslHost ?? RedisLink.Format(server).Split(':')[0],
         EnabledSslProtocols = Options.SslProtocols ?? SslProtocols.None,
-        ClientCertificates = _certificate is null ? null : [_certificate],
+        LocalCertificateSelectionCallback =
+            _certificate is { } certificate ? (_, _, _, _, _) => Shown(certificate)! : null,
         RemoteCertificateValidationCallback =
-            (_, shown, _, errors) => _authorities is null ? errors == SslPolicyErrors.None : Trusts(shown, errors),
+            (_, shown, presented, errors) => _authorities is null ? errors == SslPolicyErrors.None : Trusts(shown, presented, errors),
     };
 
     private static bool IsUser(string part) => part.StartsWith(UserOption, StringComparison.OrdinalIgnoreCase);
 
-    private bool Trusts(X509Certificate? shown, SslPolicyErrors errors)
+    /// <summary>null when the file cannot be read, perhaps because it is just being written: the next connection reads it again.</summary>
+    private static X509Certificate2? Shown(string file)
+    {
+        try
+        {
+            return X509Certificate2.CreateFromPemFile(file);
+        }
+        catch (Exception e) when (IsUnreadable(e))
+        {
+            return null;
+        }
+    }
+
+    private static bool IsUnreadable(Exception e) => e is IOException or CryptographicException or UnauthorizedAccessException;
+
+    private static X509Certificate2Collection Authorities(string file)
+    {
+        X509Certificate2Collection authorities = [];
+        authorities.ImportFromPemFile(file);
+        return authorities;
+    }
+
+    private bool Trusts(X509Certificate? shown, X509Chain? presented, SslPolicyErrors errors)
     {
         if (shown is null || (errors & ~SslPolicyErrors.RemoteCertificateChainErrors) != SslPolicyErrors.None)
         {
@@ -113,7 +152,25 @@ internal sealed class RedisLinkSettings
 
         using var chain = new X509Chain();
         chain.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
-        chain.ChainPolicy.CustomTrustStore.AddRange(_authorities!);
+        try
+        {
+            chain.ChainPolicy.CustomTrustStore.AddRange(Authorities(_authorities!));
+        }
+        catch (Exception e) when (IsUnreadable(e))
+        {
+            return false;
+        }
+
+        if (presented is not null)
+        {
+            // The intermediate authorities that the server has sent along.
+            chain.ChainPolicy.ExtraStore.AddRange(presented.ChainPolicy.ExtraStore);
+            foreach (var element in presented.ChainElements)
+            {
+                chain.ChainPolicy.ExtraStore.Add(element.Certificate);
+            }
+        }
+
         chain.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
         using var server = X509CertificateLoader.LoadCertificate(shown.GetRawCertData());
         return chain.Build(server);

@@ -22,7 +22,7 @@ internal static class RedisListing
             var last = before;
             var names = await link.AskAsync(
                 () => link.Database.SortedSetRangeByScoreWithScoresAsync(
-                    keys.Index, double.NegativeInfinity, last, Exclude.Stop, Order.Descending, 0, Part),
+                    keys.Index, double.NegativeInfinity, last, Exclude.Stop, Order.Descending, 0, Part, RedisLink.Master),
                 cancellationToken);
             foreach (var name in names)
             {

@@ -28,8 +28,11 @@ internal static partial class RedisLog
         "Redis {location}: no messages of the channel {channel}: {reason}. Takeovers between gateways wait for the next poll")]
     public static partial void NotSubscribed(ILogger logger, string location, string channel, string reason);
 
+    [LoggerMessage(2206, LogLevel.Warning, "Redis {location}: the grade is {grade} now and was {before}. {reasons}")]
+    public static partial void GradeChanged(ILogger logger, string location, SafetyGrade grade, SafetyGrade before, string reasons);
+
     [LoggerMessage(2207, LogLevel.Error,
-        "Redis {location}: the clock of its machine was set by about {seconds} s. Sessions end by that clock: one that ends early may "
-        + "have writes on their way that nobody waits for. Let the clock be slewed, never stepped")]
+        "Redis {location}: the clock of its machine was set by about {seconds} s, or this gateway's machine stood still for as long. Sessions "
+        + "end by that clock: one that ends early may have writes on their way that nobody waits for. Let the clock be slewed, never stepped")]
     public static partial void ClockSet(ILogger logger, string location, double seconds);
 }

@@ -9,6 +9,14 @@ namespace FenceGateway.TokenStore.Redis;
 internal sealed record RedisServerFacts(
     string? Role, int Replicas, IReadOnlyDictionary<string, string>? Settings, bool? ReadsItsLog)
 {
+    /// <summary>Whether it was a replica since it was started.</summary>
+    public bool HasTakenOver { get; init; }
+
+    public bool IsCluster { get; init; }
+
+    /// <summary>How many servers the configuration names.</summary>
+    public int Servers { get; init; } = 1;
+
     /// <summary>What the server promises, and why not more: a sentence each.</summary>
     public (SafetyGrade Grade, IReadOnlyList<string> Reasons) Grade()
     {
@@ -29,10 +37,11 @@ internal sealed record RedisServerFacts(
         {
             reasons.Add("INFO is forbidden, so nobody knows of replicas: give the user +info.");
         }
-        else if (Replicas > 0)
+
+        if (Successor() is { } successor)
         {
-            reasons.Add($"{Replicas} replica(s) follow asynchronously, and one that takes over may lack the latest marks: "
-                + "use a Redis without replicas, or Provider Quorum over independent ones.");
+            reasons.Add(
+                $"{successor} that takes over may lack the latest marks: use a Redis without replicas, or Provider Quorum over independent ones.");
         }
 
         if (ReadsItsLog is null)
@@ -49,9 +58,21 @@ internal sealed record RedisServerFacts(
         return (reasons.Count == 0 ? SafetyGrade.Single : SafetyGrade.BestEffort, reasons);
     }
 
+    /// <summary>Who may take its place; one that just has shows no replicas.</summary>
+    private string? Successor() =>
+        Replicas > 0 ? $"{Replicas} replica(s) follow asynchronously, and one"
+        : HasTakenOver ? "It was a replica before, so others may follow, asynchronously as well, and one"
+        : IsCluster ? "It is a node of a cluster, where replicas follow asynchronously, and one"
+        : Servers > 1 ? $"The configuration names {Servers} servers, of which those that are replicas follow asynchronously, and one"
+        : null;
+
     private void Want(List<string> reasons, string setting, string value, string otherwise)
     {
-        if (Settings!.TryGetValue(setting, out var set) && set != value)
+        if (!Settings!.TryGetValue(setting, out var set))
+        {
+            reasons.Add($"{setting} could not be read; unless it is {value}, {otherwise}: let CONFIG GET tell it.");
+        }
+        else if (set != value)
         {
             reasons.Add($"{setting} is {set}, so {otherwise}: set it to {value}.");
         }

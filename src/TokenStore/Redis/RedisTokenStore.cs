@@ -1,5 +1,6 @@
 using FenceGateway.Fencing;
 using Microsoft.Extensions.Logging;
+using StackExchange.Redis;
 
 namespace FenceGateway.TokenStore.Redis;
 
@@ -16,11 +17,13 @@ public sealed class RedisTokenStore : ITokenStore
     private readonly ILogger _logger;
     private readonly RedisKeys _keys;
     private readonly RedisHistory _history;
+    private readonly InspectionClock _inspections;
     private readonly SemaphoreSlim _opening = new(1, 1);
     private volatile RedisLink? _link;
     private volatile TokenStoreInfo _info;
     private volatile string? _fault = NotOpen;
     private volatile bool _disposed;
+    private int _inspecting;
 
     /// <summary>Makes the store; nothing is connected before <see cref="OpenAsync"/>.</summary>
     public RedisTokenStore(RedisTokenStoreOptions options, TimeProvider clock, ILogger<RedisTokenStore> logger)
@@ -30,6 +33,7 @@ public sealed class RedisTokenStore : ITokenStore
         _logger = logger;
         _keys = new RedisKeys(options.KeyPrefix);
         _history = new RedisHistory(clock, logger);
+        _inspections = new InspectionClock(clock);
         _info = new TokenStoreInfo("Redis", SafetyGrade.BestEffort, "not connected yet");
     }
 
@@ -86,12 +90,16 @@ public sealed class RedisTokenStore : ITokenStore
     {
         var link = Link;
         var sent = _history.Now;
-        if (await SessionScripts.HeartbeatAsync(link, _keys, session, cancellationToken) is not { } reply)
+        var reply = await SessionScripts.HeartbeatAsync(link, _keys, session, cancellationToken);
+
+        // Also of a session that has ended: a clock that was set is what may have ended it.
+        _history.Heard(link.Location, sent, reply.ServerTime, reply.Changes);
+        if (_inspections.IsDue(link) && Interlocked.Exchange(ref _inspecting, 1) == 0)
         {
-            return Heartbeat.Ended;
+            // The heartbeat does not wait for it; the next one finds a grade that has changed.
+            _ = InspectAsync(link);
         }
 
-        _history.Heard(link.Location, sent, reply.ServerTime, reply.Changes);
         return reply.Heartbeat;
     }
 
@@ -128,7 +136,7 @@ public sealed class RedisTokenStore : ITokenStore
     public ValueTask<long> CountAsync(CancellationToken cancellationToken)
     {
         var link = Link;
-        return link.AskAsync(() => link.Database.SortedSetLengthAsync(_keys.Index), cancellationToken);
+        return link.AskAsync(() => link.Database.SortedSetLengthAsync(_keys.Index, flags: RedisLink.Master), cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -161,15 +169,17 @@ public sealed class RedisTokenStore : ITokenStore
         try
         {
             using var limit = RedisLink.LimitQuestions(cancellationToken);
+            _inspections.Begin(link);
             var facts = await RedisInspection.InspectAsync(link, _keys, limit.Token);
-            var (epoch, changes, created) = await OpeningScript.RunAsync(link, _keys, limit.Token);
+            var sent = _history.Now;
+            var (epoch, changes, created, serverTime) = await OpeningScript.RunAsync(link, _keys, limit.Token);
             await SubscribeAsync(link, limit.Token);
             if (created)
             {
                 RedisLog.Created(_logger, link.Location, _options.KeyPrefix);
             }
 
-            _history.Opened(link.Location, epoch, changes);
+            _history.Opened(link.Location, epoch, sent, serverTime, changes);
             var (grade, reasons) = facts.Grade();
             _info = new TokenStoreInfo("Redis", grade, link.Location, reasons);
         }
@@ -194,17 +204,45 @@ public sealed class RedisTokenStore : ITokenStore
         }
     }
 
+    /// <summary>Asks the server again what it promises.</summary>
+    private async Task InspectAsync(RedisLink link)
+    {
+        try
+        {
+            _inspections.Begin(link);
+            using var limit = RedisLink.LimitQuestions(CancellationToken.None);
+            var (grade, reasons) = (await RedisInspection.InspectAsync(link, _keys, limit.Token)).Grade();
+            var before = _info;
+            if (_link == link && !(before.Grade == grade && before.GradeReasons.SequenceEqual(reasons, StringComparer.Ordinal)))
+            {
+                _info = new TokenStoreInfo("Redis", grade, link.Location, reasons);
+                if (before.Grade != grade)
+                {
+                    RedisLog.GradeChanged(_logger, link.Location, grade, before.Grade, string.Join(' ', reasons));
+                }
+            }
+        }
+        catch (Exception e) when (e is TokenStoreUnavailableException or ObjectDisposedException or RedisException)
+        {
+            // Away, or no master any more: the steps fail and say so. It is asked again when its connection is back, or in a minute.
+        }
+        finally
+        {
+            Interlocked.Exchange(ref _inspecting, 0);
+        }
+    }
+
     /// <summary>Listens for changes; the client subscribes again by itself whenever its connection is back.</summary>
     private async Task SubscribeAsync(RedisLink link, CancellationToken cancellationToken)
     {
         try
         {
-            await link.SubscribeAsync(_keys.Channel, change => Changed?.Invoke(change), cancellationToken);
+            await link.SubscribeAsync(_keys.ChannelIn(link.Database.Database), change => Changed?.Invoke(change), cancellationToken);
         }
         catch (TokenStoreUnavailableException e)
         {
             // Heartbeats tell of revocations as well, only later.
-            RedisLog.NotSubscribed(_logger, link.Location, _keys.Channel!, e.Message);
+            RedisLog.NotSubscribed(_logger, link.Location, _keys.ChannelIn(link.Database.Database)!, e.Message);
         }
     }
 }

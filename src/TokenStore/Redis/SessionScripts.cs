@@ -30,23 +30,21 @@ internal static class SessionScripts
         return 1
         """);
 
-    /// <summary>Answers nothing for a session that has ended, else how often marks were changed, the resources revoked,
-    /// and the server's clock.</summary>
+    /// <summary>Answers 1 or, for a session that has ended, 0; the server's clock, how often marks were changed, and the resources revoked.</summary>
+    /// <remarks>A script that has written is not refused for want of memory (OOM) any more: so that what keeps sessions and ends them works
+    /// then too, it begins by taking away what is not there.</remarks>
     private static readonly RedisScript HeartbeatScript = new(
         """
         -- KEYS: 1 sessions, 2 revoked, 3 sequence
         -- ARGV: 1 session, 2 so many resources at most
         local clock = redis.call('TIME')
         local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
-        local life = redis.call('HGET', KEYS[1], ARGV[1])
-        if not life or tonumber(string.sub(life, 1, 13)) <= now then return false end
+        local life, changes = redis.call('HGET', KEYS[1], ARGV[1]), redis.call('GET', KEYS[3]) or '0'
+        if not life or tonumber(string.sub(life, 1, 13)) <= now then return {0, now, changes, {}} end
         local lives = string.sub(life, 15)
+        redis.call('HDEL', KEYS[1], '')
         redis.call('HSET', KEYS[1], ARGV[1], string.format('%013.0f', now + tonumber(lives)) .. ':' .. lives)
-        return {
-          redis.call('GET', KEYS[3]) or '0',
-          redis.call('ZRANGEBYLEX', KEYS[2], '[' .. ARGV[1] .. '\n', '(' .. ARGV[1] .. '\11', 'LIMIT', 0, ARGV[2]),
-          now
-        }
+        return {1, now, changes, redis.call('ZRANGEBYLEX', KEYS[2], '[' .. ARGV[1] .. '\n', '(' .. ARGV[1] .. '\11', 'LIMIT', 0, ARGV[2])}
         """);
 
     private static readonly RedisScript EndScript = new(
@@ -66,6 +64,7 @@ internal static class SessionScripts
             redis.call('PUBLISH', ARGV[3], '0 ' .. string.sub(member, #ARGV[1] + 2))
           end
         elseif tonumber(string.sub(life, 1, 13)) > now then
+          redis.call('HDEL', KEYS[1], '')
           redis.call('HSET', KEYS[1], ARGV[1], string.format('%013.0f', now) .. string.sub(life, 14))
         end
         redis.call('ZREMRANGEBYLEX', KEYS[3], from, to)
@@ -85,29 +84,26 @@ internal static class SessionScripts
         }
     }
 
-    /// <summary>The heartbeat, how often the marks of the store were changed, and the server's clock; null when the session has
-    /// ended.</summary>
-    public static async ValueTask<(Heartbeat Heartbeat, long Changes, DateTimeOffset ServerTime)?> HeartbeatAsync(
+    /// <summary>The heartbeat, how often the marks of the store were changed, and the server's clock: also when that has ended the
+    /// session.</summary>
+    public static async ValueTask<(Heartbeat Heartbeat, long Changes, DateTimeOffset ServerTime)> HeartbeatAsync(
         RedisLink link, RedisKeys keys, string session, CancellationToken cancellationToken)
     {
         var reply = await link.RunAsync(
             HeartbeatScript, [keys.Sessions, keys.Revoked, keys.Sequence], [session, Heartbeat.MaxRevoked],
             cancellationToken);
-        if (reply.IsNull)
-        {
-            return null;
-        }
-
         var parts = (RedisResult[])reply!;
-        var members = (string[])parts[1]!;
+        var members = (string[])parts[3]!;
         var revoked = members.Length == 0 ? [] : await MarksAsync(link, keys, session, members, cancellationToken);
-        return (new Heartbeat(true, revoked), (long)parts[0], DateTimeOffset.FromUnixTimeMilliseconds((long)parts[2]));
+        return (
+            (int)parts[0] == 1 ? new Heartbeat(true, revoked) : Heartbeat.Ended, (long)parts[2],
+            DateTimeOffset.FromUnixTimeMilliseconds((long)parts[1]));
     }
 
     public static async ValueTask EndAsync(
         RedisLink link, RedisKeys keys, string session, bool quiet, CancellationToken cancellationToken) =>
         await link.RunAsync(
-            EndScript, [keys.Sessions, keys.Started, keys.Revoked], [session, quiet ? "1" : "0", keys.Channel], cancellationToken);
+            EndScript, [keys.Sessions, keys.Started, keys.Revoked], [session, quiet ? "1" : "0", keys.ChannelIn(link.Database.Database)], cancellationToken);
 
     /// <summary>The marks that revoke: asked for apart, since a script may only use keys that it was given.</summary>
     private static async ValueTask<ResourceChange[]> MarksAsync(
@@ -123,7 +119,7 @@ internal static class SessionScripts
         }
 
         var marks = await link.AskAsync(
-            () => Task.WhenAll(resources.Select(resource => link.Database.HashGetAsync(keys.Resource(resource), "mark"))),
+            () => Task.WhenAll(resources.Select(resource => link.Database.HashGetAsync(keys.Resource(resource), "mark", RedisLink.Master))),
             cancellationToken);
         return [.. resources.Zip(marks, (resource, mark) => new ResourceChange(resource, mark.IsNull ? 0 : RedisKeys.Number(((string)mark!).AsSpan(0, 19))))];
     }

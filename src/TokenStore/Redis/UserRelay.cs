@@ -17,6 +17,8 @@ internal sealed class UserRelay : IAsyncDisposable
     /// <summary>A client has two connections to a server; those that are just ending come on top.</summary>
     private const int MaxConnections = 16;
 
+    private static readonly TimeSpan AfterFailure = TimeSpan.FromMilliseconds(100);
+
     private static readonly TimeSpan SignInLimit = TimeSpan.FromSeconds(10);
 
     private readonly EndPoint _server;
@@ -60,12 +62,37 @@ internal sealed class UserRelay : IAsyncDisposable
             while (true)
             {
                 await _places.WaitAsync(_stop.Token);
-                _ = ServeAsync(await _listener.AcceptSocketAsync(_stop.Token));
+                if (await TryAcceptAsync() is { } accepted)
+                {
+                    _ = ServeAsync(accepted);
+                }
+                else
+                {
+                    _places.Release();
+                    await Task.Delay(AfterFailure, TimeProvider.System, _stop.Token);
+                }
             }
         }
-        catch (Exception e) when (e is OperationCanceledException or SocketException or ObjectDisposedException)
+        catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException)
         {
             // Stopped.
+        }
+    }
+
+    /// <summary>null when it failed: a client that was gone again, or no descriptor left. The next one may be served.</summary>
+    private async Task<Socket?> TryAcceptAsync()
+    {
+        try
+        {
+            return await _listener.AcceptSocketAsync(_stop.Token);
+        }
+        catch (SocketException) when (!_stop.IsCancellationRequested)
+        {
+            return null;
+        }
+        catch (SocketException e)
+        {
+            throw new OperationCanceledException("The relay is closed.", e);
         }
     }
 

@@ -29,7 +29,7 @@ internal static class WithdrawScript
     {
         var names = new RedisKey[registrations.Count + 1];
         var arguments = new RedisValue[registrations.Count * 2 + 2];
-        (names[0], arguments[0], arguments[1]) = (keys.Revoked, session, keys.Channel);
+        (names[0], arguments[0], arguments[1]) = (keys.Revoked, session, keys.ChannelIn(link.Database.Database));
         for (var i = 0; i < registrations.Count; i++)
         {
             names[i + 1] = keys.Resource(registrations[i].Resource);

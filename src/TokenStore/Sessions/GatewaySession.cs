@@ -255,9 +255,10 @@ public sealed class GatewaySession : IAsyncDisposable
         var sent = SessionMoment.Now(_time);
         var heartbeat = await _calls.ProbeAsync(
             StoreOperation.Heartbeat, session.Id, static (store, id, token) => store.HeartbeatAsync(id, token), _stop.Token);
-        if (!heartbeat.Alive)
+        if (!heartbeat.Alive || Info.Grade < _options.RequireGrade)
         {
-            Lose(session, "The store has ended it.");
+            // With too low a grade the next session is refused, with the reasons, until the store promises enough again.
+            Lose(session, heartbeat.Alive ? $"The store's grade is only {Info.Grade} now." : "The store has ended it.");
             return;
         }
 

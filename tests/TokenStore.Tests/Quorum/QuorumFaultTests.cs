@@ -267,6 +267,68 @@ public sealed class QuorumFaultTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Session_WhenMemoryIsShortEverywhere_LivesAndEnds()
+    {
+        var (a, b) = (await OpenAsync(), await OpenAsync());
+        await a.EnterAsync("r", 5);
+        await Task.WhenAll(_servers.Select(s => s.CommandAsync("CONFIG", "SET", "maxmemory", "1")));
+
+        (await a.HeartbeatAsync()).Alive.ShouldBeTrue();
+        (await Should.ThrowAsync<TokenStoreUnavailableException>(() => b.EnterAsync("r", 6))).Message.ShouldContain("maxmemory");
+        await a.WithdrawAsync("r");
+        await a.Store.EndSessionAsync(a.Session, quiet: false, default);
+
+        (await a.HeartbeatAsync()).Alive.ShouldBeFalse();
+    }
+
+    [Fact]
+    public async Task HeartbeatAsync_OfARevocationThatCannotBeConfirmedForWantOfMemory_KeepsTheSession()
+    {
+        var (a, b) = (await OpenAsync(), await OpenAsync());
+        await a.EnterAsync("r", 5);
+        await UntilAsync(async () => await MarkAtAsync(0, "r") == 5 && await MarkAtAsync(1, "r") == 5 && await MarkAtAsync(2, "r") == 5);
+        await Task.WhenAll(_servers.Skip(1).Select(s => s.CommandAsync("CONFIG", "SET", "maxmemory", "1")));
+        await Should.ThrowAsync<TokenStoreUnavailableException>(() => b.EnterAsync("r", 6));
+
+        var beat = await a.HeartbeatAsync();
+
+        (beat.Alive, beat.Revoked.Count).ShouldBe((true, 0));
+        await Task.WhenAll(_servers.Select(s => s.CommandAsync("CONFIG", "SET", "maxmemory", "0")));
+        (await a.HeartbeatAsync()).Revoked.ShouldHaveSingleItem().Mark.ShouldBe(6);
+    }
+
+    [Fact]
+    public async Task Changed_OfAFleetInAnotherDatabase_IsNotCalled()
+    {
+        var (a, b) = (await OpenAsync(), await OpenAsync());
+        List<ResourceChange> told = [];
+        var last = new TaskCompletionSource();
+        a.Store.Changed = change =>
+        {
+            lock (told)
+            {
+                told.Add(change);
+            }
+
+            last.TrySetResult();
+        };
+        ConformanceGateway[] there = [new(Make(",defaultDatabase=1")), new(Make(",defaultDatabase=1"))];
+        foreach (var gateway in there)
+        {
+            await gateway.Store.OpenAsync(default);
+            await gateway.StartSessionAsync();
+        }
+
+        await there[0].EnterAsync("there", 1000);
+        (await there[1].EnterAsync("there", 1001)).Status.ShouldBe(EnterStatus.Draining);
+        await b.EnterAsync("here", 1);
+        (await a.EnterAsync("here", 2)).Status.ShouldBe(EnterStatus.Draining);
+
+        await last.Task.WithinLimit("a change");
+        told[0].Resource.Value.ShouldBe("here");
+    }
+
+    [Fact]
     public async Task SetMarkAsync_LowerWithANodeDown_IsRefusedAndChangesNothing()
     {
         var a = await OpenAsync();
@@ -295,16 +357,164 @@ public sealed class QuorumFaultTests : IAsyncLifetime
         a.Store.Info.GradeReasons[0].ShouldContain($"{_servers[1].Port}");
     }
 
-    private QuorumTokenStore Make()
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Info_ASettingOfANodeWasChangedWhileItRuns_ShowsTheNewGrade(bool reconnected)
     {
-        var store = QuorumFixture.Make(_servers, logger: _log);
+        var time = new ManualTimeProvider();
+        var a = await OpenAsync(time: time);
+        a.Store.Info.Grade.ShouldBe(SafetyGrade.Strict);
+        await UntilAsync(a, () => Task.FromResult(((QuorumTokenStore)a.Store).IsSettled));
+        (await _servers[1].CommandAsync("CONFIG", "SET", "appendfsync", "everysec")).ShouldBe("OK");
+
+        if (reconnected)
+        {
+            await _servers[1].CommandAsync("CLIENT", "KILL", "TYPE", "normal");
+        }
+        else
+        {
+            time.Advance(TimeSpan.FromSeconds(60));
+        }
+
+        await UntilAsync(a, () => Task.FromResult(a.Store.Info.Grade == SafetyGrade.BestEffort));
+        a.Store.Info.GradeReasons.ShouldHaveSingleItem().ShouldContain("appendfsync is everysec");
+        _log.Entries.ShouldContain(e => e.Id == 2230);
+        (await _servers[1].CommandAsync("CONFIG", "SET", "appendfsync", "always")).ShouldBe("OK");
+        time.Advance(TimeSpan.FromSeconds(60));
+        await UntilAsync(a, () => Task.FromResult(a.Store.Info.Grade == SafetyGrade.Strict));
+    }
+
+    [Fact]
+    public async Task AnyCall_WhoseCallerDoesNotWait_LeavesTheNodesAsked()
+    {
+        var time = new ManualTimeProvider();
+        var a = await OpenAsync(time: time);
+        foreach (var server in _servers)
+        {
+            server.Pause();
+        }
+
+        using var impatient = new CancellationTokenSource();
+        var asked = a.Store.FindAsync(ConformanceGateway.Key("r"), impatient.Token).AsTask();
+        await impatient.CancelAsync();
+        await Should.ThrowAsync<TokenStoreUnavailableException>(() => asked);
+
+        a.Store.Fault.ShouldBeNull();
+        using var patient = new CancellationTokenSource();
+        asked = a.Store.FindAsync(ConformanceGateway.Key("r"), patient.Token).AsTask();
+        time.Advance(TimeSpan.FromMilliseconds(250));
+        await patient.CancelAsync();
+        await Should.ThrowAsync<TokenStoreUnavailableException>(() => asked);
+        a.Store.Fault.ShouldNotBeNull("nobody waits for nodes that stand still");
+        foreach (var server in _servers)
+        {
+            server.Continue();
+        }
+    }
+
+    /// <summary>A call may take half of the time to live: one that waits as long for a node that stands still is lost itself.</summary>
+    [Fact]
+    public async Task HeartbeatAsync_OfAShortSessionWhileOneNodeStandsStill_EndsInTime()
+    {
+        var time = new ManualTimeProvider();
+        var a = await OpenAsync(TimeSpan.FromMilliseconds(500), time);
+        await UntilAsync(() => Task.FromResult(((QuorumTokenStore)a.Store).IsSettled));
+        _servers[1].Pause();
+
+        var beat = a.HeartbeatAsync();
+        await time.WaitForTimerWithinAsync(TimeSpan.FromMilliseconds(125));
+        time.Advance(TimeSpan.FromMilliseconds(125));
+
+        (await beat.WithinLimit("the heartbeat")).Alive.ShouldBeTrue();
+        _servers[1].Continue();
+    }
+
+    /// <summary>What is left of a session that began at one node only, or that a resynchronisation brought from one: no node knows it, one has
+    /// its registration.</summary>
+    [Fact]
+    public async Task EnterAsync_RegistrationOfASessionThatNoNodeKnows_ComesToItsEnd()
+    {
+        var (a, b) = (await OpenAsync(), await OpenAsync());
+        await a.EnterAsync("r", 5);
+        await a.WithdrawAsync("r");
+        await UntilAsync(async () => await MarkAtAsync(2, "r") == 5);
+        await _servers[2].CommandAsync("HSET", "{fg}:q:r:r", "w:ghost", "0000000000000000005:0000000000000000001:300");
+        await _servers[0].KillAsync();
+
+        await UntilAsync(b, async () => (await b.EnterAsync("r", 6, hold: TimeSpan.FromMilliseconds(100))).Status == EnterStatus.Admitted);
+
+        (await _servers[2].CommandAsync("HKEYS", "{fg}:q:r:r")).ShouldNotContain("ghost");
+    }
+
+    [Fact]
+    public async Task HeartbeatAsync_SessionThatBeganAtOneNodeOnly_IsEnded()
+    {
+        var a = await OpenAsync();
+        await _servers[1].CommandAsync("HSET", "{fg}:q:sessions", "ghost", "a:300:0");
+
+        await UntilAsync(a, async () => (await _servers[1].CommandAsync("HGET", "{fg}:q:sessions", "ghost")).StartsWith('e'));
+    }
+
+    [Fact]
+    public async Task NodeThatLostItsData_IsGivenEndedSessionsToForget()
+    {
+        var (a, b) = (await OpenAsync(), await OpenAsync());
+        await b.Store.EndSessionAsync(b.Session, quiet: false, default);
+        await UntilAsync(async () =>
+            (await _servers[0].CommandAsync("HGET", "{fg}:q:sessions", b.Session)).StartsWith('e')
+            && (await _servers[1].CommandAsync("HGET", "{fg}:q:sessions", b.Session)).StartsWith('e'));
+
+        await _servers[2].RestartEmptyAsync();
+        await UntilAsync(a, () => ServesAsync(2));
+
+        (await _servers[2].CommandAsync("HGET", "{fg}:q:sessions", b.Session)).ShouldStartWith("e");
+        (await _servers[2].CommandAsync("ZRANGE", "{fg}:q:ended", "0", "-1")).ShouldBe(b.Session);
+    }
+
+    [Fact]
+    public async Task NodeThatLostItsData_WhileAnotherOneCannotBeConnectedTo_IsResynchronised()
+    {
+        _servers = [.. _servers, .. await QuorumFixture.StartAsync(2)];
+        await Make().OpenAsync(default);
+        await _stores[0].DisposeAsync();
+        _servers[0].Pause();
+        var a = new ConformanceGateway(Make(",connectTimeout=120000"));
+        await a.Store.OpenAsync(default);
+        await a.StartSessionAsync();
+        await a.HeartbeatAsync();
+
+        await _servers[4].RestartEmptyAsync();
+
+        await UntilAsync(a, () => ServesAsync(4));
+        _servers[0].Continue();
+    }
+
+    [Fact]
+    public async Task NodeThatLostItsData_WithManyResources_GetsAllOfThem()
+    {
+        var a = await OpenAsync();
+        const int Resources = 700;
+        await Task.WhenAll(Enumerable.Range(0, Resources).Select(i => a.EnterAsync($"r{i}", i + 1)));
+
+        await _servers[2].RestartEmptyAsync();
+        await UntilAsync(a, () => ServesAsync(2));
+
+        (await _servers[2].CommandAsync("ZCARD", "{fg}:q:index")).ShouldBe($"{Resources}");
+        (await MarkAtAsync(2, "r0")).ShouldBe(1);
+        (await MarkAtAsync(2, "r699")).ShouldBe(700);
+    }
+
+    private QuorumTokenStore Make(string options = "", TimeProvider? time = null)
+    {
+        var store = QuorumFixture.Make(_servers, logger: _log, options: options, time: time);
         _stores.Add(store);
         return store;
     }
 
-    private async Task<ConformanceGateway> OpenAsync(TimeSpan? timeToLive = null)
+    private async Task<ConformanceGateway> OpenAsync(TimeSpan? timeToLive = null, TimeProvider? time = null)
     {
-        var gateway = new ConformanceGateway(Make());
+        var gateway = new ConformanceGateway(Make(time: time));
         await gateway.Store.OpenAsync(default);
         await gateway.StartSessionAsync(timeToLive);
         return gateway;

@@ -28,7 +28,8 @@ public sealed class QuorumFixture : IAsyncLifetime
     internal QuorumTokenStore Make(string prefix) => Make(_servers, prefix);
 
     internal static QuorumTokenStore Make(
-        IEnumerable<RedisServer> servers, string prefix = "fg", ILogger<QuorumTokenStore>? logger = null) => new(
-        new QuorumTokenStoreOptions { Nodes = [.. servers.Select(s => s.Configuration)], KeyPrefix = prefix },
-        TimeProvider.System, logger ?? NullLogger<QuorumTokenStore>.Instance);
+        IEnumerable<RedisServer> servers, string prefix = "fg", ILogger<QuorumTokenStore>? logger = null, string options = "",
+        TimeProvider? time = null) => new(
+        new QuorumTokenStoreOptions { Nodes = [.. servers.Select(s => s.Configuration + options)], KeyPrefix = prefix },
+        time ?? TimeProvider.System, logger ?? NullLogger<QuorumTokenStore>.Instance);
 }

@@ -137,6 +137,8 @@ public sealed class RedisFaultTests
     [InlineData("127.0.0.1:6379,no-such-option=1", "no-such-option")]
     [InlineData("", "is empty")]
     [InlineData("ssl=false", "names no server")]
+    [InlineData("127.0.0.1:26379,serviceName=mymaster", "no Sentinel")]
+    [InlineData("127.0.0.1:6379,channelPrefix=x", "KeyPrefix")]
     public async Task OpenAsync_WithSettingsThatAreNone_SaysWhich(string configuration, string expected)
     {
         await using var store = RedisFixture.Make(configuration);
@@ -198,6 +200,76 @@ public sealed class RedisFaultTests
         await gateway.WithdrawAsync("a", sequence: 2);
         var record = (await store.FindAsync(RedisGateway.Key("a"), default))!.Value;
         (record.Mark, record.Writers.Count).ShouldBe((1L, 0));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Session_WhenMemoryIsShort_LivesAndEnds(bool quiet)
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using var store = RedisFixture.Make(server.Configuration);
+        var one = await RedisGateway.StartAsync(store);
+        var two = await RedisGateway.StartAsync(store);
+        await one.EnterAsync("a", 1);
+        (await server.CommandAsync("CONFIG", "SET", "maxmemory", "1")).ShouldBe("OK");
+
+        (await one.BeatAsync()).Alive.ShouldBeTrue();
+        await store.EndSessionAsync(one.Session, quiet, default);
+
+        (await one.BeatAsync()).Alive.ShouldBeFalse();
+        (await server.CommandAsync("CONFIG", "SET", "maxmemory", "0")).ShouldBe("OK");
+        (await two.EnterAsync("a", 2, hold: TimeSpan.Zero)).Status.ShouldBe(EnterStatus.Admitted);
+    }
+
+    /// <summary>The gateway's clock stands still here, so the server's has gone forward: what ended the session is what has to be told.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task ClockThatIsSetForward_EndsTheSession_AndIsAnError(bool stepFindsOut)
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using var store = new RedisTokenStore(
+            new RedisTokenStoreOptions { Configuration = server.Configuration }, new ManualTimeProvider(), _log);
+        var gateway = await RedisGateway.StartAsync(store, TimeSpan.FromMilliseconds(300));
+        await Task.Delay(TimeSpan.FromSeconds(1), TimeProvider.System);
+        _log.Entries.ShouldNotContain(entry => entry.Id == 2207);
+
+        if (stepFindsOut)
+        {
+            (await gateway.EnterAsync("a", 1).AsTask().ShouldThrowAsync<TokenStoreUnavailableException>()).SessionEnded.ShouldBeTrue();
+            await store.OpenAsync(default);
+        }
+        else
+        {
+            (await gateway.BeatAsync()).Alive.ShouldBeFalse();
+        }
+
+        _log.Entries.ShouldContain(entry => entry.Id == 2207 && entry.Level == LogLevel.Error);
+    }
+
+    [Fact]
+    public async Task FindAsync_WithTheMasterAway_IsNotAnsweredByItsReplica()
+    {
+        await using var master = await RedisServer.StartAsync();
+        await using var replica = await RedisServer.StartAsync(
+            new RedisServerOptions { Arguments = ["--replicaof", "127.0.0.1", $"{master.Port}"] });
+        await RedisFixture.UntilAsync(async () =>
+            (await master.CommandAsync("INFO", "replication")).Contains("state=online", StringComparison.Ordinal));
+        await using var store = RedisFixture.Make($"{master.Configuration},{replica.Configuration}");
+        var gateway = await RedisGateway.StartAsync(store);
+        await gateway.EnterAsync("a", 1);
+        await RedisFixture.UntilAsync(async () =>
+            (await replica.CommandAsync("KEYS", "*:r:a")).Contains(":r:a", StringComparison.Ordinal));
+
+        await master.KillAsync();
+
+        for (var i = 0; i < 20; i++)
+        {
+            await store.FindAsync(RedisGateway.Key("a"), default).AsTask().ShouldThrowAsync<TokenStoreUnavailableException>();
+            await store.CountAsync(default).AsTask().ShouldThrowAsync<TokenStoreUnavailableException>();
+            await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System);
+        }
     }
 
     [Fact]

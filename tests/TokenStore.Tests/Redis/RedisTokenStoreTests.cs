@@ -1,5 +1,6 @@
 using FenceGateway.Fencing;
 using FenceGateway.TestKit;
+using FenceGateway.TokenStore.Redis;
 
 namespace FenceGateway.TokenStore.Tests.Redis;
 
@@ -97,6 +98,57 @@ public sealed class RedisTokenStoreTests(RedisFixture redis) : IClassFixture<Red
 
         await last.Task.WithinLimit("a change");
         told.ShouldBe([new ResourceChange(RedisGateway.Key("last"), 2, Risen: true)]);
+    }
+
+    [Fact]
+    public async Task Changed_OfAFleetInAnotherDatabase_IsNotCalled()
+    {
+        var prefix = RedisFixture.NextPrefix();
+        await using var here = redis.Make(prefix);
+        await using var there = RedisFixture.Make($"{redis.Server.Configuration},defaultDatabase=1", prefix);
+        List<ResourceChange> told = [];
+        var last = new TaskCompletionSource();
+        here.Changed = change =>
+        {
+            lock (told)
+            {
+                told.Add(change);
+            }
+
+            last.TrySetResult();
+        };
+        await here.OpenAsync(default);
+        await TakeOverAsync(there, "a", 1000);
+        await TakeOverAsync(here, "b", 1);
+
+        await last.Task.WithinLimit("a change");
+        told[0].Resource.Value.ShouldBe("b");
+
+        static async Task TakeOverAsync(RedisTokenStore store, string resource, long token)
+        {
+            var one = await RedisGateway.StartAsync(store);
+            await one.EnterAsync(resource, token);
+            var two = new RedisGateway(store, one.Session + "b");
+            await store.StartSessionAsync(two.Session, TimeSpan.FromMinutes(1), default);
+            (await two.EnterAsync(resource, token + 1)).Status.ShouldBe(EnterStatus.Draining);
+        }
+    }
+
+    [Fact]
+    public async Task EnterAsync_SessionThatEndsLateByAClockThatWasSetBack_LivesNoLongerThanItsTimeToLive()
+    {
+        var prefix = RedisFixture.NextPrefix();
+        await using var store = redis.Make(prefix);
+        var one = await RedisGateway.StartAsync(store, Short);
+        await one.EnterAsync("a", 1);
+        var inAnHour = TimeProvider.System.GetUtcNow().AddHours(1).ToUnixTimeMilliseconds();
+        await redis.Server.CommandAsync("HSET", $"{{{prefix}}}:sessions", one.Session, $"{inAnHour}:{Short.TotalMilliseconds}");
+        var two = await RedisGateway.StartAsync(store);
+
+        (await two.EnterAsync("a", 2)).HeldElsewhere.ShouldBeTrue();
+        await Task.Delay(Short * 1.5, TimeProvider.System);
+
+        (await two.EnterAsync("a", 2, hold: TimeSpan.Zero)).Status.ShouldBe(EnterStatus.Admitted);
     }
 
     [Fact]

@@ -136,6 +136,44 @@ public sealed class NodeModelTests(QuorumFixture servers) : IClassFixture<Quorum
             node, view, new SetMarkRequest("a", Resource, 33, TimeSpan.Zero, "test", "test"), asRead, new ChangeStamp(9, 9), [])))[0];
     }
 
+    /// <summary>Each change comes from a gateway whose clock is behind that of the one before.</summary>
+    [Fact]
+    public async Task Sequence_OfChangesFromClocksThatDiffer_GrowsAtAResource()
+    {
+        var settings = RedisLinkSettings.Read(servers.Servers[0].Configuration, null, null);
+        await using var node = new QuorumNode(0, settings, NullLogger.Instance);
+        await node.ConnectAsync();
+        var view = await ServeAsync(node, $"t{Guid.NewGuid():N}"[..32]);
+        await RunAsync(NodeSessionScripts.StartAsync(node, view, "a", NodeModel.TimeToLive, 0));
+
+        // As of the year 2100.
+        const long First = 8_400_000_000_000_000;
+        await EnterAsync(5, First);
+        (await SequenceAsync()).ShouldBe(First);
+        await EnterAsync(6, First - 1_000_000_000_000);
+        (await SequenceAsync()).ShouldBe(First + 1);
+        await RunAsync(NodeMarkScripts.RaiseAsync(node, view, Resource, 7, new ChangeStamp(3, 3), always: false));
+        (await SequenceAsync()).ShouldBe(First + 2);
+        await RunAsync(NodeMarkScripts.SetAsync(
+            node, view, new SetMarkRequest("a", Resource, 4, TimeSpan.Zero, "test", "test"),
+            new ReadResource($"{First + 2}", [new NodeWriter("a", 6, 2, default, default)]), new ChangeStamp(9, 9), []));
+        (await SequenceAsync()).ShouldBe(First + 3);
+        await EnterAsync(8, First + 10);
+        (await SequenceAsync()).ShouldBe(First + 10);
+
+        Task EnterAsync(long token, long stamp) => RunAsync(NodeEnterScript.SendAsync(
+            node, view, new EnterRequest("a", Resource, new FencingToken(token), new FencingToken(token), token == 5 ? 1 : 2, TimeSpan.Zero),
+            new ChangeStamp(stamp, stamp), []));
+
+        async Task<long> SequenceAsync()
+        {
+            var found = (long)(await RunAsync(NodeMarkScripts.FindAsync(node, view, Resource)))[3];
+            var listed = (string[])(await RunAsync(NodeMarkScripts.NamesAsync(node, view, "+inf", 10)))[2]!;
+            long.Parse(listed[1], System.Globalization.CultureInfo.InvariantCulture).ShouldBe(found);
+            return found;
+        }
+    }
+
     private static async Task<QuorumView> ServeAsync(QuorumNode node, string prefix)
     {
         var keys = new QuorumKeys(prefix);

@@ -139,6 +139,9 @@ internal sealed class SimulatedGateway(QuorumWorld world, string name)
             {
                 _watch.See(node, other, sight, NodeModel.TimeToLive, round.Generation);
             }
+
+            var shown = ((KeyValuePair<string, SessionSight>[])answer!).Select(static s => s.Key).ToHashSet(StringComparer.Ordinal);
+            _watch.SeeOthersMissing(node, shown, round.Generation);
         }
 
         var counts = Counts(round);
