@@ -87,7 +87,7 @@ internal sealed class AdmissionMiddleware(
         var policy = request.Policy!;
         var started = time.GetTimestamp();
         Admission admission;
-        if (request.IsWrite)
+        if (request.IsWrite && policy.Mode == FencingMode.Enforce)
         {
             // A fenced write has times of its own.
             context.Features.Get<IHttpRequestTimeoutFeature>()?.DisableTimeout();

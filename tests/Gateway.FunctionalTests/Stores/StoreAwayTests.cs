@@ -94,6 +94,23 @@ public sealed class StoreAwayTests
     }
 
     [Fact]
+    public async Task ModeReport_SessionEndsDuringAWrite_TheWriteGoesOn()
+    {
+        await using var world = await StoreWorld.StartAsync(policy: policy => policy["Mode"] = "Report");
+        await world.StartGatewayAsync();
+        world.Service.Script = _ => ServiceAction.Hold;
+        var answering = world.PutAsync(33);
+        var arrival = await world.Service.NextArrivalAsync();
+
+        world.Redis.Pause();
+        await world.WaitForSessionEndAsync();
+        arrival.Release(201);
+
+        (await answering).ShouldBeServices(201);
+        world.Redis.Continue();
+    }
+
+    [Fact]
     public async Task Password_Wrong_IsNowhereInWhatTheGatewaySays()
     {
         await using var world = await StoreWorld.StartAsync(
