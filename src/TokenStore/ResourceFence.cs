@@ -10,7 +10,8 @@ public sealed class ResourceFence
 {
     private long _mark;
     private long _sealed;
-    private long _sealedBefore;
+    private StoreSession? _sealedIn;
+    private (long Token, StoreSession? In) _sealedBefore;
     private long _entered;
     private StoreSession? _session;
     private long _holdUntil;
@@ -115,8 +116,8 @@ public sealed class ResourceFence
     {
         StoreBusy = true;
         _told = false;
-        _sealedBefore = _sealed;
-        _sealed = token;
+        _sealedBefore = (_sealed, _sealedIn);
+        (_sealed, _sealedIn) = (token, session);
         _entered = 0;
         _enters.Begun++;
         _registeredBefore = _registered;
@@ -159,7 +160,7 @@ public sealed class ResourceFence
         StoreBusy = false;
         if (notTaken)
         {
-            _sealed = Math.Max(_sealedBefore, _mark);
+            (_sealed, _sealedIn) = (Math.Max(_sealedBefore.Token, _mark), _sealedBefore.In);
             _registered = _registeredBefore;
         }
 
@@ -241,7 +242,7 @@ public sealed class ResourceFence
         }
 
         var taken = Active.IsEmpty ? _registered : default;
-        _registered = default;
+        (_registered, _registeredBefore) = (default, default);
         return taken;
     }
 
@@ -281,12 +282,13 @@ public sealed class ResourceFence
         return resolved;
     }
 
-    /// <summary>Takes the fence out of use if nothing depends on it. A seal that the store may not know is never forgotten, nor what
-    /// the store may have of this gateway.</summary>
+    /// <summary>Takes the fence out of use if nothing depends on it. What the store may have of this gateway is never forgotten, nor a
+    /// seal that the store may not know, before the session in which it was told has ended: then nothing relies on it, as after a crash.</summary>
     internal bool TryRetireLocked(long now)
     {
         Active.Sweep(now);
-        if (StoreBusy || !Active.IsEmpty || _sealed > _mark || _holdUntil > now || _registered.Exists)
+        if (StoreBusy || !Active.IsEmpty || _holdUntil > now || _registered.Exists
+            || (_sealed > _mark && _sealedIn is not { IsAlive: false }))
         {
             return false;
         }

@@ -327,6 +327,33 @@ public sealed class FenceRegistrationTests : IAsyncDisposable
         registrations.Single().Resource.ShouldBe(_fence.Resource, "the other one has a write in flight: its hold has to pass");
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task NewSession_ReplyLostInTheLostOne_DoesNotPinTheFence(bool writeInFlight)
+    {
+        if (writeInFlight)
+        {
+            await EnterAsync(33);
+        }
+
+        var lost = Admit(34);
+        await _store.FailAsync();
+        (await lost).Status.ShouldBe(AdmissionStatus.Unavailable);
+        var before = _session.Current;
+        _store.Heartbeat = () => Task.FromResult(Heartbeat.Ended);
+        await BeatAsync();
+        await EventuallyAsync(() => _session.Current != before, "another session");
+        _table.CountRegistered().ShouldBe(0);
+        if (writeInFlight)
+        {
+            FenceTable.End(_fence, new(33));
+        }
+
+        _time.Advance(3 * Idle);
+        _table.Get("orders/1").ShouldNotBeSameAs(_fence);
+    }
+
     [Fact]
     public async Task Heartbeat_RevokesWhatThisGatewayKnowsNothingOf_IsTakenBack()
     {
