@@ -117,7 +117,8 @@ public sealed class GatewaySession : IAsyncDisposable
         return _calls.IsLocal ? CallEnter(request) : EnterSharedAsync(session, request);
     }
 
-    internal async ValueTask WithdrawAsync(string session, IReadOnlyList<Registration> registrations) => await _calls.RunAsync(
+    /// <summary>Goes out in any case: others wait for it, and there is one at a time, of many registrations.</summary>
+    internal async ValueTask WithdrawAsync(string session, IReadOnlyList<Registration> registrations) => await _calls.ProbeAsync(
         StoreOperation.Withdraw, (session, registrations),
         static async (store, a, token) =>
         {
