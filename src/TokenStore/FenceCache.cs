@@ -17,7 +17,7 @@ internal sealed class FenceCache : IEnumerable<ResourceFence>
     private readonly ITokenStore _store;
     private readonly TimeProvider _time;
     private readonly int _capacity;
-    private readonly Action<ResourceFence, FenceRegistration> _withdraw;
+    private readonly Action<ResourceFence> _withdraw;
     private readonly Lock _evictionGate = new();
     private IEnumerator<KeyValuePair<string, ResourceFence>>? _hand;
     private int _count;
@@ -26,8 +26,8 @@ internal sealed class FenceCache : IEnumerable<ResourceFence>
     /// <param name="store">Knows marks.</param>
     /// <param name="time">The clock of holds.</param>
     /// <param name="capacity">So many fences before idle ones are evicted.</param>
-    /// <param name="withdraw">Takes back the registration of an idle fence, which is busy with it.</param>
-    public FenceCache(ITokenStore store, TimeProvider time, int capacity, Action<ResourceFence, FenceRegistration> withdraw)
+    /// <param name="withdraw">Takes back the registration of a fence, if nothing depends on it.</param>
+    public FenceCache(ITokenStore store, TimeProvider time, int capacity, Action<ResourceFence> withdraw)
     {
         _withdraw = withdraw;
         ArgumentOutOfRangeException.ThrowIfLessThan(capacity, 1);
@@ -169,31 +169,18 @@ internal sealed class FenceCache : IEnumerable<ResourceFence>
             return;
         }
 
-        TaskCompletionSource? signal = null;
         bool retired;
-        var withdrawing = false;
-        var registration = default(FenceRegistration);
+        TaskCompletionSource? signal;
         lock (fence.Gate)
         {
             retired = fence.TryRetireLocked(now);
-            if (retired)
-            {
-                signal = fence.TakeSignalLocked();
-            }
-            else
-            {
-                // Goes when the hand comes by again.
-                withdrawing = fence.TryBeginWithdrawLocked(now, onlyIdle: false, out registration);
-            }
-        }
-
-        if (withdrawing)
-        {
-            _withdraw(fence, registration);
+            signal = retired ? fence.TakeSignalLocked() : null;
         }
 
         if (!retired)
         {
+            // Goes when the hand comes by again.
+            _withdraw(fence);
             return;
         }
 

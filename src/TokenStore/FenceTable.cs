@@ -25,7 +25,7 @@ public sealed class FenceTable
     {
         _session = session;
         _time = time;
-        _fences = new FenceCache(session.Store, time, capacity, (fence, registration) => _registrations!.Withdraw(fence, registration));
+        _fences = new FenceCache(session.Store, time, capacity, fence => _registrations!.WithdrawUnused(fence));
         _registrations = new FenceRegistrations(
             session, time, _fences, registrationIdle ?? TimeSpan.FromSeconds(10), fence => MarkRaised?.Invoke(fence));
         _admission = new FenceAdmission(session, time, _fences, fence => MarkRaised?.Invoke(fence));

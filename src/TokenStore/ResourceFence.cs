@@ -21,6 +21,7 @@ public sealed class ResourceFence
     private (int Begun, int Answered) _enters;
     private FenceRegistration _registered;
     private FenceRegistration _registeredBefore;
+    private bool _awaitsWithdraw;
     private TaskCompletionSource? _changed;
 
     internal ResourceFence(ResourceKey resource, long mark)
@@ -52,7 +53,7 @@ public sealed class ResourceFence
     /// <summary>One store operation at a time per resource and gateway.</summary>
     internal bool StoreBusy { get; private set; }
 
-    /// <summary>Somebody waits for the drain, to take the registration back then.</summary>
+    /// <summary>The registration is about to be taken back, as soon as nothing is in flight or in doubt; whoever has set this sees to it.</summary>
     internal bool Revoking { get; set; }
 
     /// <summary>How often the store could not tell, and why it could not the last time.</summary>
@@ -152,6 +153,8 @@ public sealed class ResourceFence
             // What it had before may stand on: that is known for certain only where it had nothing.
             _registered = default;
         }
+
+        _registeredBefore = default;
     }
 
     /// <summary>The store could not tell. The seal stays, unless the store has certainly not heard of it.</summary>
@@ -164,6 +167,7 @@ public sealed class ResourceFence
             _registered = _registeredBefore;
         }
 
+        _registeredBefore = default;
         Failures = (Failures.Count + 1, fault);
     }
 
@@ -189,8 +193,8 @@ public sealed class ResourceFence
         return NeedsWithdrawalLocked;
     }
 
-    /// <summary>Whether the store may have this gateway registered, while nothing relies on it.</summary>
-    internal bool NeedsWithdrawalLocked => !Retired && _registered.Exists && _entered == 0;
+    /// <summary>Whether the store may have this gateway registered, in a session that lives, while nothing relies on it.</summary>
+    internal bool NeedsWithdrawalLocked => !Retired && _registered.Session is { IsAlive: true } && _entered == 0;
 
     /// <summary>The store says that this session is registered where this gateway knows of nothing: a step that was carried out late.</summary>
     internal void AdoptLocked(StoreSession session, long sequence)
@@ -201,17 +205,41 @@ public sealed class ResourceFence
         }
     }
 
-    /// <summary>Takes the registration, to withdraw it, if nothing is in flight or in doubt here; the store is busy with it then.</summary>
-    /// <param name="now">Monotonic ticks.</param>
-    /// <param name="onlyIdle">Not if something was admitted since the last look.</param>
-    /// <param name="registration">What to withdraw.</param>
-    internal bool TryBeginWithdrawLocked(long now, bool onlyIdle, out FenceRegistration registration)
+    /// <summary>Whether there is a registration that can be withdrawn now: no step is under way, nothing is in flight or in doubt. What was
+    /// registered in a session that has ended goes with that.</summary>
+    internal bool CanWithdrawLocked(long now)
     {
         Active.Sweep(now);
-        registration = _registered;
-        if (Retired || StoreBusy || !_registered.Exists || !Active.IsEmpty || (onlyIdle && Used))
+        return !Retired && !StoreBusy && _registered.Session is { IsAlive: true } && Active.IsEmpty;
+    }
+
+    /// <summary>Whether the fence is to wait for its turn to be withdrawn as an idle one. Looking is what makes it unused.</summary>
+    internal bool TryAwaitWithdrawLocked(long now, bool evenIfUsed)
+    {
+        var isIdle = evenIfUsed || !Used;
+        Used = false;
+        if (!isIdle || _awaitsWithdraw || !CanWithdrawLocked(now))
         {
-            Used = false;
+            return false;
+        }
+
+        _awaitsWithdraw = true;
+        return true;
+    }
+
+    /// <summary>The turn of a fence that waited as an idle one has come. Whether it is still idle.</summary>
+    internal bool TakeTurnLocked()
+    {
+        _awaitsWithdraw = false;
+        return !Used;
+    }
+
+    /// <summary>Takes the registration, to withdraw it, if that can be done; the store is busy with it then.</summary>
+    internal bool TryBeginWithdrawLocked(long now, out FenceRegistration registration)
+    {
+        registration = _registered;
+        if (!CanWithdrawLocked(now))
+        {
             return false;
         }
 
@@ -235,15 +263,17 @@ public sealed class ResourceFence
     /// withdrawn at once, because nothing is in flight, or leaves it to its hold.</summary>
     internal FenceRegistration TakeRegistrationLocked(StoreSession ended, long now)
     {
-        Active.Sweep(now);
-        if (_registered.Session != ended)
+        // Where a step of the new session is under way, it is what was there before.
+        var taken = _registered.Session == ended ? _registered : _registeredBefore;
+        if (taken.Session != ended)
         {
             return default;
         }
 
-        var taken = Active.IsEmpty ? _registered : default;
-        (_registered, _registeredBefore) = (default, default);
-        return taken;
+        _registered = _registered.Session == ended ? default : _registered;
+        _registeredBefore = default;
+        Active.Sweep(now);
+        return Active.IsEmpty ? taken : default;
     }
 
     /// <summary>Whether an operator may change the mark now; if so, the store is busy with it.</summary>
@@ -343,30 +373,3 @@ public sealed class ResourceFence
         return new FenceStep(FenceStepKind.Enter, token);
     }
 }
-
-/// <summary>What the store may have of this gateway at one resource.</summary>
-/// <param name="Session">The session it was made in; null when there is none.</param>
-/// <param name="Sequence">The number of the latest step that may have made it.</param>
-internal readonly record struct FenceRegistration(StoreSession? Session, long Sequence)
-{
-    public bool Exists => Session is not null;
-}
-
-/// <summary>What to do next for a request that wants to be admitted.</summary>
-internal enum FenceStepKind
-{
-    Admit,
-    RefuseStale,
-    Enter,
-    AwaitStore,
-    AwaitDrain,
-    LookUpAgain,
-    RefuseDraining,
-    RefuseUnavailable,
-}
-
-/// <param name="Kind">What to do.</param>
-/// <param name="Token">The token to enter with.</param>
-/// <param name="Until">When what is in doubt stops to count, in monotonic ticks; 0 when nothing is in doubt.</param>
-/// <param name="WakeAt">When to look again, if nothing happens before; 0 when only an event ends the wait.</param>
-internal readonly record struct FenceStep(FenceStepKind Kind, long Token = 0, long Until = 0, long WakeAt = 0);

@@ -22,8 +22,6 @@ public sealed class GatewaySession : IAsyncDisposable
     private static readonly TimeSpan LongestOpen = TimeSpan.FromSeconds(30);
     /// <summary>A gateway whose store is away listens all the same, soon, and says what it waits for.</summary>
     private static readonly TimeSpan LongestFirstOpen = TimeSpan.FromSeconds(5);
-    private static readonly TimeSpan FirstRetry = TimeSpan.FromMilliseconds(50);
-    private static readonly TimeSpan LongestRetry = TimeSpan.FromSeconds(1);
 
     private readonly GatewaySessionOptions _options;
     private readonly TimeProvider _time;
@@ -219,7 +217,7 @@ public sealed class GatewaySession : IAsyncDisposable
             {
                 if (_current is { IsAlive: true } session)
                 {
-                    await WaitAsync(failures == 0 ? _timeToLive / BeatsPerLife : RetryDelay(failures), session.Ended);
+                    await WaitAsync(failures == 0 ? _timeToLive / BeatsPerLife : RetryDelay.After(failures), session.Ended);
                     await BeatAsync(session);
                 }
                 else
@@ -236,7 +234,7 @@ public sealed class GatewaySession : IAsyncDisposable
                 if (_current is not { IsAlive: true })
                 {
                     Away(e.Message);
-                    await WaitAsync(RetryDelay(failures), CancellationToken.None);
+                    await WaitAsync(RetryDelay.After(failures), CancellationToken.None);
                 }
             }
             catch (OperationCanceledException)
@@ -374,13 +372,6 @@ public sealed class GatewaySession : IAsyncDisposable
             _away = true;
             SessionLog.Away(_logger, fault);
         }
-    }
-
-    private static TimeSpan RetryDelay(int failures)
-    {
-        // Grows to a bound and is spread, so that a fleet does not come back all at once.
-        var bound = Math.Min(LongestRetry.TotalSeconds, FirstRetry.TotalSeconds * Math.Pow(2, Math.Min(failures, 10)));
-        return TimeSpan.FromSeconds(bound * (0.5 + Random.Shared.NextDouble() / 2));
     }
 
     private async Task WaitAsync(TimeSpan delay, CancellationToken sessionEnded)
