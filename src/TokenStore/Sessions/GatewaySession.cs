@@ -18,6 +18,7 @@ public sealed class GatewaySession : IAsyncDisposable
 {
     private const int BeatsPerLife = 3;
     private const int MarginPart = 10;
+    private const string JustEnded = "The session has just ended; try again.";
     private static readonly TimeSpan LongestCall = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan LongestOpen = TimeSpan.FromSeconds(30);
     /// <summary>A gateway whose store is away listens all the same, soon, and says what it waits for.</summary>
@@ -70,6 +71,9 @@ public sealed class GatewaySession : IAsyncDisposable
     public string? Fault =>
         _current is not { IsAlive: true } ? _fault ?? "This gateway has no session in the token store." : Store.Fault ?? _calls.Refusal;
 
+    /// <summary>Why a step would not even be sent now; null when it would.</summary>
+    internal string? Refusal => _current is not { IsAlive: true } ? Fault ?? JustEnded : _calls.Refusal;
+
     /// <summary>Calls of the store since the start.</summary>
     public long CallCount => _metrics.CallCount;
 
@@ -109,7 +113,7 @@ public sealed class GatewaySession : IAsyncDisposable
         if (session is null or { IsAlive: false })
         {
             return ValueTask.FromException<EnterReply>(
-                new TokenStoreUnavailableException(Fault ?? "The session has just ended; try again.") { NotTaken = true });
+                new TokenStoreUnavailableException(Fault ?? JustEnded) { NotTaken = true });
         }
 
         return _calls.IsLocal ? CallEnter(request) : EnterSharedAsync(session, request);

@@ -270,6 +270,37 @@ public sealed class FenceRegistrationTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task AdmitAsync_StepThatIsNotEvenSent_LeavesTheHolderAlone()
+    {
+        await EnterAsync(33);
+        for (var i = 0; i < 5; i++)
+        {
+            var lost = Admit(1, fence: _table.Get($"lost/{i}"));
+            await _store.FailAsync();
+            await lost;
+        }
+
+        var newer = await Admit(34);
+        newer.Status.ShouldBe(AdmissionStatus.Unavailable);
+        newer.Fault.ShouldBe("lost");
+        _store.Entered.Count.ShouldBe(6);
+        FenceTable.TryAdmit(_fence, new(33), isWrite: true, out _).ShouldBeTrue();
+    }
+
+    [Fact]
+    public async Task AdmitAsync_SentAndNotTaken_TheOlderTokenHasToAskAgain()
+    {
+        await EnterAsync(33);
+        var newer = Admit(34);
+        await _store.FailAsync(notTaken: true);
+        (await newer).Status.ShouldBe(AdmissionStatus.Unavailable);
+        FenceTable.TryAdmit(_fence, new(33), isWrite: true, out _).ShouldBeFalse("never go back, whatever the reply");
+        var again = Admit(33);
+        await _store.ReplyAsync(EnterStatus.Admitted, 33);
+        (await again).Status.ShouldBe(AdmissionStatus.Admitted);
+    }
+
+    [Fact]
     public async Task Idle_Registrations_GoInOneBatchAndUsedOnesStay()
     {
         foreach (var key in new[] { "orders/1", "orders/2", "orders/3" })
