@@ -37,6 +37,18 @@ public sealed class ResourceFence
     /// <summary>The highest mark known to be durable; 0 when none is. Grows, unless an operator lowers it.</summary>
     public long Mark => Volatile.Read(ref _mark);
 
+    /// <summary>Whether a step is under way at the store, which everybody here waits for.</summary>
+    public bool AwaitsStore
+    {
+        get
+        {
+            lock (Gate)
+            {
+                return StoreBusy;
+            }
+        }
+    }
+
     internal Lock Gate { get; } = new();
 
     internal ActiveWrites Active { get; } = new();
