@@ -370,6 +370,7 @@ public sealed class FenceRegistrationTests : IAsyncDisposable
         {
             _time.Advance(TimeToLive / 100);
             await Task.Delay(TimeSpan.FromMilliseconds(1), TimeProvider.System);
+            _time.ArmedTimers.ShouldBeLessThan(20, "not one for each resource");
         }
 
         _session.Current!.IsAlive.ShouldBeFalse();
