@@ -71,14 +71,10 @@ internal sealed class StoreCalls(ITokenStore store, TimeSpan timeout, TimeProvid
             outcome = StoreCallOutcome.SessionEnded;
             throw;
         }
-        catch (TokenStoreUnavailableException e)
-        {
-            throw Failed(operation, e);
-        }
         catch (Exception e) when (e is not ArgumentException)
         {
             // Whatever it was, the store did not tell (R8).
-            throw Failed(operation, new TokenStoreUnavailableException($"The token store failed: {e.Message}", e));
+            throw Failed(operation, e as TokenStoreUnavailableException ?? new($"The token store failed: {e.Message}", e));
         }
         finally
         {
