@@ -102,27 +102,24 @@ internal sealed class FenceWithdrawals(GatewaySession session, TimeProvider time
 
     private bool TryBegin(ResourceFence fence, bool isRevoked, out FenceRegistration registration)
     {
+        registration = default;
+        bool isWanted;
         lock (fence.Gate)
         {
-            registration = default;
-            if ((isRevoked || fence.TakeTurnLocked()) && fence.TryBeginWithdrawLocked(time.GetTimestamp(), out registration))
+            isWanted = isRevoked ? fence.NeedsWithdrawalLocked : fence.TakeTurnLocked();
+            if (isWanted && fence.TryBeginWithdrawLocked(time.GetTimestamp(), out registration))
             {
                 return true;
             }
 
-            if (!isRevoked)
-            {
-                return false;
-            }
-
-            fence.Revoking = fence.NeedsWithdrawalLocked;
-            if (!fence.Revoking)
-            {
-                return false;
-            }
+            fence.Revoking = isRevoked ? isWanted : fence.Revoking;
         }
 
-        drainAgain(fence);
+        if (isRevoked && isWanted)
+        {
+            drainAgain(fence);
+        }
+
         return false;
     }
 

@@ -359,6 +359,26 @@ public sealed class FenceRegistrationTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task Changed_NewerTokenEntersHereBeforeItsTurn_ItsRegistrationStays()
+    {
+        var fences = await EnterManyAsync(3);
+        var gate = new TaskCompletionSource();
+        _store.WithdrawGate = gate.Task;
+        _store.Changed!(new ResourceChange(fences[0].Resource, 34));
+        await EventuallyAsync(() => _store.Withdrawn.Count == 1, "the first call");
+        _store.Changed!(new ResourceChange(fences[1].Resource, 34));
+        var newer = Admit(34, fence: fences[1]);
+        await _store.ReplyAsync(EnterStatus.Admitted, 34);
+        await newer;
+        FenceTable.End(fences[1], new(34));
+        _store.Changed!(new ResourceChange(fences[2].Resource, 34));
+        gate.SetResult();
+        await EventuallyAsync(() => _store.Withdrawn.Any(w => w.Registrations.Any(r => r.Resource == fences[2].Resource)), "those behind it");
+        _store.Withdrawn.ShouldNotContain(w => w.Registrations.Any(r => r.Resource == fences[1].Resource));
+        FenceTable.TryAdmit(fences[1], new(34), isWrite: true, out _).ShouldBeTrue();
+    }
+
+    [Fact]
     public async Task Withdraw_StoreAway_IsTriedASeldomCallAtATimeAndNotAfterTheSessionsEnd()
     {
         var fences = await EnterManyAsync(3 * Registration.MaxBatch);
