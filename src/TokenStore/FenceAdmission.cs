@@ -38,15 +38,18 @@ internal sealed class FenceAdmission(GatewaySession session, TimeProvider time, 
                 failuresBefore ??= failures.Count;
                 arrived ??= fence.EntersBegun;
                 step = fence.NextLocked(token.Value, rules, now, arrived.Value);
-                if (step.Kind == FenceStepKind.AwaitDrain && now >= deadline && !fence.IsCurrentLocked(arrived.Value))
+                if (step.Kind == FenceStepKind.AwaitDrain && now >= deadline)
                 {
                     // A newer token may have come elsewhere while this one waited: the last word is the store's (I9).
-                    step = new FenceStep(FenceStepKind.Enter, token.Value);
+                    step = fence.IsCurrentLocked(arrived.Value)
+                        ? step with { Kind = FenceStepKind.RefuseDraining }
+                        : new FenceStep(FenceStepKind.Enter, token.Value);
                 }
 
                 storeDeadline = step.Kind != FenceStepKind.AwaitStore ? 0
                     : storeDeadline == 0 ? Math.Max(deadline, time.After(StoreTimeout)) : storeDeadline;
-                step = GiveUp(step, failures.Count != failuresBefore, now >= deadline, storeDeadline != 0 && now >= storeDeadline);
+                step = RefuseIfHopeless(
+                    step, failures.Count != failuresBefore ? failures.Fault : null, isTooSlow: storeDeadline != 0 && now >= storeDeadline);
                 switch (step.Kind)
                 {
                     case FenceStepKind.Admit:
@@ -76,7 +79,7 @@ internal sealed class FenceAdmission(GatewaySession session, TimeProvider time, 
                 case FenceStepKind.RefuseDraining:
                     return new Admission(AdmissionStatus.Draining, fence, fence.Mark, Remaining(now, step.Until));
                 case FenceStepKind.RefuseUnavailable:
-                    return new Admission(AdmissionStatus.Unavailable, fence, fence.Mark, Fault: failures.Fault ?? TooSlow);
+                    return new Admission(AdmissionStatus.Unavailable, fence, fence.Mark, Fault: step.Fault);
                 case FenceStepKind.LookUpAgain:
                     fence = fences.Get(fence.Resource.Value);
                     (failuresBefore, arrived) = (null, null);
@@ -95,14 +98,18 @@ internal sealed class FenceAdmission(GatewaySession session, TimeProvider time, 
         }
     }
 
-    /// <summary>Turns a step that would wait, or ask the store once more, into a refusal when there is no point in it.</summary>
-    private static FenceStep GiveUp(FenceStep step, bool storeFailed, bool timeIsUp, bool storeTimeIsUp) => step.Kind switch
+    /// <summary>Turns a step that would wait for the store, or ask it, into a refusal when there is no point in it. A step that would not
+    /// even be sent is not begun: nothing is sealed for it, and the holder goes on.</summary>
+    private FenceStep RefuseIfHopeless(FenceStep step, string? failure, bool isTooSlow)
     {
-        FenceStepKind.Enter or FenceStepKind.AwaitStore when storeFailed => step with { Kind = FenceStepKind.RefuseUnavailable },
-        FenceStepKind.AwaitStore when storeTimeIsUp => step with { Kind = FenceStepKind.RefuseUnavailable },
-        FenceStepKind.AwaitDrain when timeIsUp => step with { Kind = FenceStepKind.RefuseDraining },
-        _ => step,
-    };
+        var fault = step.Kind switch
+        {
+            FenceStepKind.Enter => failure ?? session.Refusal,
+            FenceStepKind.AwaitStore => failure ?? (isTooSlow ? TooSlow : null),
+            _ => null,
+        };
+        return fault is null ? step : step with { Kind = FenceStepKind.RefuseUnavailable, Fault = fault };
+    }
 
     private Entering BeginEnterLocked(ResourceFence fence, long token)
     {

@@ -14,24 +14,24 @@ internal sealed class FenceCache : IEnumerable<ResourceFence>
     private const int EvictionsPerInsert = 8;
     private readonly ConcurrentDictionary<string, ResourceFence> _fences = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, ResourceFence>.AlternateLookup<ReadOnlySpan<char>> _byKey;
-    private readonly ITokenStore _store;
+    private readonly GatewaySession _session;
     private readonly TimeProvider _time;
     private readonly int _capacity;
-    private readonly Action<ResourceFence, FenceRegistration> _withdraw;
+    private readonly Action<ResourceFence> _withdraw;
     private readonly Lock _evictionGate = new();
     private IEnumerator<KeyValuePair<string, ResourceFence>>? _hand;
     private int _count;
     private volatile bool _closed;
 
-    /// <param name="store">Knows marks.</param>
+    /// <param name="session">Its store knows marks.</param>
     /// <param name="time">The clock of holds.</param>
     /// <param name="capacity">So many fences before idle ones are evicted.</param>
-    /// <param name="withdraw">Takes back the registration of an idle fence, which is busy with it.</param>
-    public FenceCache(ITokenStore store, TimeProvider time, int capacity, Action<ResourceFence, FenceRegistration> withdraw)
+    /// <param name="withdraw">Takes back the registration of a fence, if nothing depends on it.</param>
+    public FenceCache(GatewaySession session, TimeProvider time, int capacity, Action<ResourceFence> withdraw)
     {
         _withdraw = withdraw;
         ArgumentOutOfRangeException.ThrowIfLessThan(capacity, 1);
-        _store = store;
+        _session = session;
         _time = time;
         _capacity = capacity;
         _byKey = _fences.GetAlternateLookup<ReadOnlySpan<char>>();
@@ -101,11 +101,12 @@ internal sealed class FenceCache : IEnumerable<ResourceFence>
 
         if (Count >= 2L * _capacity)
         {
-            throw new TokenStoreUnavailableException(
-                $"{Count} resources have writes in flight or in doubt at once; or the token store failed while they asked it; raise TokenStore:MaxActiveResources.");
+            throw new TokenStoreUnavailableException(_session.Fault is { } fault
+                ? $"There is no room for another resource: the {Count} that are held cannot be let go while the token store is away. {fault}"
+                : $"There is no room for another resource: {Count} have writes in flight or in doubt, or are registered in the token store, at once. Raise TokenStore:MaxActiveResources ({_capacity}).");
         }
 
-        var added = new ResourceFence(resource, _store.PeekMark(resource));
+        var added = new ResourceFence(resource, _session.Store.PeekMark(resource));
         var fence = _fences.GetOrAdd(resource.Value, added);
         if (ReferenceEquals(fence, added))
         {
@@ -114,7 +115,7 @@ internal sealed class FenceCache : IEnumerable<ResourceFence>
             // Another fence of this resource may have lived and gone since the mark was read: from here on all goes through this one.
             lock (fence.Gate)
             {
-                fence.LearnMarkLocked(_store.PeekMark(resource));
+                fence.LearnMarkLocked(_session.Store.PeekMark(resource));
             }
         }
 
@@ -169,31 +170,18 @@ internal sealed class FenceCache : IEnumerable<ResourceFence>
             return;
         }
 
-        TaskCompletionSource? signal = null;
         bool retired;
-        var withdrawing = false;
-        var registration = default(FenceRegistration);
+        TaskCompletionSource? signal;
         lock (fence.Gate)
         {
             retired = fence.TryRetireLocked(now);
-            if (retired)
-            {
-                signal = fence.TakeSignalLocked();
-            }
-            else
-            {
-                // Goes when the hand comes by again.
-                withdrawing = fence.TryBeginWithdrawLocked(now, onlyIdle: false, out registration);
-            }
-        }
-
-        if (withdrawing)
-        {
-            _withdraw(fence, registration);
+            signal = retired ? fence.TakeSignalLocked() : null;
         }
 
         if (!retired)
         {
+            // Goes when the hand comes by again.
+            _withdraw(fence);
             return;
         }
 

@@ -1,23 +1,19 @@
-using System.Collections.Concurrent;
 using FenceGateway.Fencing;
 
 namespace FenceGateway.TokenStore;
 
 /// <summary>
-/// Takes this gateway's registrations back: the revoked ones as soon as they are drained, the idle ones now and then, those of a lost
-/// session when there is a new one. What waits to be withdrawn while a call is under way goes with the next, in one batch.
+/// Decides which of this gateway's registrations are taken back: the revoked ones as soon as they are drained, the idle ones now and
+/// then, those of a lost session when there is a new one.
 /// </summary>
-/// <remarks>Bounded by the fences there are: each is withdrawn at most once at a time.</remarks>
 internal sealed class FenceRegistrations
 {
-    private static readonly TimeSpan RetryDelay = TimeSpan.FromMilliseconds(200);
-    private readonly ConcurrentQueue<(ResourceFence Fence, FenceRegistration Registration)> _queue = new();
     private readonly GatewaySession _session;
     private readonly TimeProvider _time;
     private readonly FenceCache _fences;
     private readonly Action<ResourceFence> _markRaised;
+    private readonly FenceWithdrawals _withdrawals;
     private readonly ITimer _idle;
-    private int _pumping;
     private volatile bool _stopped;
 
     public FenceRegistrations(
@@ -27,6 +23,7 @@ internal sealed class FenceRegistrations
         _time = time;
         _fences = fences;
         _markRaised = markRaised;
+        _withdrawals = new FenceWithdrawals(session, time, fence => _ = RevokeAsync(fence));
         _idle = time.CreateTimer(static state => ((FenceRegistrations)state!).SweepIdle(), this, idle, idle);
         session.Changed = Told;
         session.Replaced = ended => _ = LeaveAsync(ended);
@@ -36,34 +33,12 @@ internal sealed class FenceRegistrations
     public void Stop()
     {
         _stopped = true;
+        _withdrawals.Stop();
         _idle.Dispose();
     }
 
-    /// <summary>Withdraws the registration of a fence that is busy with it.</summary>
-    public void Withdraw(ResourceFence fence, FenceRegistration registration)
-    {
-        _queue.Enqueue((fence, registration));
-        if (Interlocked.Exchange(ref _pumping, 1) == 0)
-        {
-            _ = PumpAsync();
-        }
-    }
-
     /// <summary>Withdraws the registration of a fence if nothing is in flight or in doubt there.</summary>
-    public void WithdrawUnused(ResourceFence fence)
-    {
-        bool withdraw;
-        FenceRegistration registration;
-        lock (fence.Gate)
-        {
-            withdraw = fence.TryBeginWithdrawLocked(_time.GetTimestamp(), onlyIdle: false, out registration);
-        }
-
-        if (withdraw)
-        {
-            Withdraw(fence, registration);
-        }
-    }
+    public void WithdrawUnused(ResourceFence fence) => _withdrawals.WithdrawIdle(fence, evenIfUsed: true);
 
     /// <summary>Withdraws what nothing relies on, of fences that admit no more.</summary>
     public async Task WithdrawIdleAsync()
@@ -151,7 +126,6 @@ internal sealed class FenceRegistrations
     /// <summary>Waits for the drain, then withdraws; nothing to do when the fence has entered with the newer token meanwhile.</summary>
     private async Task RevokeAsync(ResourceFence fence)
     {
-        FenceRegistration registration;
         while (true)
         {
             Task changed;
@@ -165,13 +139,12 @@ internal sealed class FenceRegistrations
                 }
 
                 var now = _time.GetTimestamp();
-                if (fence.TryBeginWithdrawLocked(now, onlyIdle: false, out registration))
+                if (fence.CanWithdrawLocked(now))
                 {
-                    fence.Revoking = false;
                     break;
                 }
 
-                if (!fence.StoreBusy && fence.Active.InFlight == 0)
+                if (!fence.StoreBusy && fence.Active is { InFlight: 0, InDoubt.Count: > 0 })
                 {
                     due = _time.Until(now, fence.Active.InDoubt.Max(write => write.Until));
                 }
@@ -182,7 +155,7 @@ internal sealed class FenceRegistrations
             await changed.WaitAsync(due ?? Timeout.InfiniteTimeSpan, _time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
 
-        Withdraw(fence, registration);
+        _withdrawals.WithdrawRevoked(fence);
     }
 
     private void SweepIdle()
@@ -195,96 +168,22 @@ internal sealed class FenceRegistrations
         var now = _time.GetTimestamp();
         foreach (var fence in _fences)
         {
-            bool withdraw, forget;
-            FenceRegistration registration;
+            bool forget;
             lock (fence.Gate)
             {
                 // A mark may have been lowered by an operator without this gateway being told: it is not remembered for ever.
                 forget = !fence.Used && fence.TryRetireLocked(now);
-                withdraw = fence.TryBeginWithdrawLocked(now, onlyIdle: true, out registration);
             }
 
             if (forget)
             {
                 _fences.Drop(fence);
             }
-            else if (withdraw)
+            else
             {
-                Withdraw(fence, registration);
+                _withdrawals.WithdrawIdle(fence);
             }
         }
-    }
-
-    private async Task PumpAsync()
-    {
-        do
-        {
-            while (!_queue.IsEmpty)
-            {
-                // Whoever comes while a batch is under way goes with the next one.
-                await Task.Yield();
-                await WithdrawNextAsync();
-            }
-
-            Interlocked.Exchange(ref _pumping, 0);
-        }
-        while (!_queue.IsEmpty && Interlocked.Exchange(ref _pumping, 1) == 0);
-    }
-
-    private async Task WithdrawNextAsync()
-    {
-        var batch = new List<(ResourceFence Fence, FenceRegistration Registration)>();
-        while (batch.Count < Registration.MaxBatch && _queue.TryDequeue(out var next))
-        {
-            batch.Add(next);
-        }
-
-        foreach (var group in batch.GroupBy(next => next.Registration.Session!))
-        {
-            await WithdrawBatchAsync(group.Key, [.. group]);
-        }
-    }
-
-    private async Task WithdrawBatchAsync(
-        StoreSession session, List<(ResourceFence Fence, FenceRegistration Registration)> batch)
-    {
-        var done = true;
-        try
-        {
-            await _session.WithdrawAsync(
-                session.Id, [.. batch.Select(next => new Registration(next.Fence.Resource, next.Registration.Sequence))]);
-        }
-        catch (Exception)
-        {
-            // Whatever it was, the registrations may still be there; without this loop they would stay.
-            done = false;
-        }
-
-        foreach (var (fence, registration) in batch)
-        {
-            FenceTable.Finish(fence, () => fence.EndWithdrawLocked(registration, done));
-            if (!done)
-            {
-                RevokeLater(fence);
-            }
-        }
-    }
-
-    /// <summary>A withdrawal that may not have been heard of holds others back until it is.</summary>
-    private void RevokeLater(ResourceFence fence)
-    {
-        lock (fence.Gate)
-        {
-            if (fence.Revoking || !fence.NeedsWithdrawalLocked || _stopped)
-            {
-                return;
-            }
-
-            fence.Revoking = true;
-        }
-
-        _ = Task.Delay(RetryDelay * (0.5 + Random.Shared.NextDouble()), _time)
-            .ContinueWith(_ => RevokeAsync(fence), TaskScheduler.Default);
     }
 
     /// <summary>Nothing can be admitted in the session any more: where nothing is in flight either, nobody has to wait for it.</summary>

@@ -25,7 +25,7 @@ public sealed class FenceTable
     {
         _session = session;
         _time = time;
-        _fences = new FenceCache(session.Store, time, capacity, (fence, registration) => _registrations!.Withdraw(fence, registration));
+        _fences = new FenceCache(session, time, capacity, fence => _registrations!.WithdrawUnused(fence));
         _registrations = new FenceRegistrations(
             session, time, _fences, registrationIdle ?? TimeSpan.FromSeconds(10), fence => MarkRaised?.Invoke(fence));
         _admission = new FenceAdmission(session, time, _fences, fence => MarkRaised?.Invoke(fence));
@@ -86,6 +86,7 @@ public sealed class FenceTable
     /// <param name="isWrite">Whether it is in flight afterwards; a read is only ordered.</param>
     /// <param name="rules">The policy's rules.</param>
     /// <param name="cancellationToken">Stops the wait, with <see cref="OperationCanceledException"/>; nothing is in flight then.</param>
+    /// <exception cref="TokenStoreUnavailableException">Too many resources are active at once; the store was not asked.</exception>
     public ValueTask<Admission> AdmitAsync(
         ResourceFence fence, FencingToken token, bool isWrite, AdmissionRules rules, CancellationToken cancellationToken) =>
         _admission.AdmitAsync(fence, token, isWrite, rules, cancellationToken);

@@ -10,7 +10,8 @@ public sealed class ResourceFence
 {
     private long _mark;
     private long _sealed;
-    private long _sealedBefore;
+    private StoreSession? _sealedIn;
+    private (long Token, StoreSession? In) _sealedBefore;
     private long _entered;
     private StoreSession? _session;
     private long _holdUntil;
@@ -20,6 +21,7 @@ public sealed class ResourceFence
     private (int Begun, int Answered) _enters;
     private FenceRegistration _registered;
     private FenceRegistration _registeredBefore;
+    private bool _awaitsWithdraw;
     private TaskCompletionSource? _changed;
 
     internal ResourceFence(ResourceKey resource, long mark)
@@ -34,6 +36,18 @@ public sealed class ResourceFence
 
     /// <summary>The highest mark known to be durable; 0 when none is. Grows, unless an operator lowers it.</summary>
     public long Mark => Volatile.Read(ref _mark);
+
+    /// <summary>Whether a step is under way at the store, which everybody here waits for.</summary>
+    public bool AwaitsStore
+    {
+        get
+        {
+            lock (Gate)
+            {
+                return StoreBusy;
+            }
+        }
+    }
 
     internal Lock Gate { get; } = new();
 
@@ -51,7 +65,7 @@ public sealed class ResourceFence
     /// <summary>One store operation at a time per resource and gateway.</summary>
     internal bool StoreBusy { get; private set; }
 
-    /// <summary>Somebody waits for the drain, to take the registration back then.</summary>
+    /// <summary>The registration is about to be taken back, as soon as nothing is in flight or in doubt; whoever has set this sees to it.</summary>
     internal bool Revoking { get; set; }
 
     /// <summary>How often the store could not tell, and why it could not the last time.</summary>
@@ -115,8 +129,8 @@ public sealed class ResourceFence
     {
         StoreBusy = true;
         _told = false;
-        _sealedBefore = _sealed;
-        _sealed = token;
+        _sealedBefore = (_sealed, _sealedIn);
+        (_sealed, _sealedIn) = (token, session);
         _entered = 0;
         _enters.Begun++;
         _registeredBefore = _registered;
@@ -151,6 +165,8 @@ public sealed class ResourceFence
             // What it had before may stand on: that is known for certain only where it had nothing.
             _registered = default;
         }
+
+        _registeredBefore = default;
     }
 
     /// <summary>The store could not tell. The seal stays, unless the store has certainly not heard of it.</summary>
@@ -159,10 +175,11 @@ public sealed class ResourceFence
         StoreBusy = false;
         if (notTaken)
         {
-            _sealed = Math.Max(_sealedBefore, _mark);
+            (_sealed, _sealedIn) = (Math.Max(_sealedBefore.Token, _mark), _sealedBefore.In);
             _registered = _registeredBefore;
         }
 
+        _registeredBefore = default;
         Failures = (Failures.Count + 1, fault);
     }
 
@@ -188,8 +205,8 @@ public sealed class ResourceFence
         return NeedsWithdrawalLocked;
     }
 
-    /// <summary>Whether the store may have this gateway registered, while nothing relies on it.</summary>
-    internal bool NeedsWithdrawalLocked => !Retired && _registered.Exists && _entered == 0;
+    /// <summary>Whether the store may have this gateway registered, in a session that lives, while nothing relies on it.</summary>
+    internal bool NeedsWithdrawalLocked => !Retired && _registered.Session is { IsAlive: true } && _entered == 0;
 
     /// <summary>The store says that this session is registered where this gateway knows of nothing: a step that was carried out late.</summary>
     internal void AdoptLocked(StoreSession session, long sequence)
@@ -200,17 +217,41 @@ public sealed class ResourceFence
         }
     }
 
-    /// <summary>Takes the registration, to withdraw it, if nothing is in flight or in doubt here; the store is busy with it then.</summary>
-    /// <param name="now">Monotonic ticks.</param>
-    /// <param name="onlyIdle">Not if something was admitted since the last look.</param>
-    /// <param name="registration">What to withdraw.</param>
-    internal bool TryBeginWithdrawLocked(long now, bool onlyIdle, out FenceRegistration registration)
+    /// <summary>Whether there is a registration that can be withdrawn now: no step is under way, nothing is in flight or in doubt. What was
+    /// registered in a session that has ended goes with that.</summary>
+    internal bool CanWithdrawLocked(long now)
     {
         Active.Sweep(now);
-        registration = _registered;
-        if (Retired || StoreBusy || !_registered.Exists || !Active.IsEmpty || (onlyIdle && Used))
+        return !Retired && !StoreBusy && _registered.Session is { IsAlive: true } && Active.IsEmpty;
+    }
+
+    /// <summary>Whether the fence is to wait for its turn to be withdrawn as an idle one. Looking is what makes it unused.</summary>
+    internal bool TryAwaitWithdrawLocked(long now, bool evenIfUsed)
+    {
+        var isIdle = evenIfUsed || !Used;
+        Used = false;
+        if (!isIdle || _awaitsWithdraw || !CanWithdrawLocked(now))
         {
-            Used = false;
+            return false;
+        }
+
+        _awaitsWithdraw = true;
+        return true;
+    }
+
+    /// <summary>The turn of a fence that waited as an idle one has come. Whether it is still idle.</summary>
+    internal bool TakeTurnLocked()
+    {
+        _awaitsWithdraw = false;
+        return !Used;
+    }
+
+    /// <summary>Takes the registration, to withdraw it, if that can be done; the store is busy with it then.</summary>
+    internal bool TryBeginWithdrawLocked(long now, out FenceRegistration registration)
+    {
+        registration = _registered;
+        if (!CanWithdrawLocked(now))
+        {
             return false;
         }
 
@@ -234,15 +275,17 @@ public sealed class ResourceFence
     /// withdrawn at once, because nothing is in flight, or leaves it to its hold.</summary>
     internal FenceRegistration TakeRegistrationLocked(StoreSession ended, long now)
     {
-        Active.Sweep(now);
-        if (_registered.Session != ended)
+        // Where a step of the new session is under way, it is what was there before.
+        var taken = _registered.Session == ended ? _registered : _registeredBefore;
+        if (taken.Session != ended)
         {
             return default;
         }
 
-        var taken = Active.IsEmpty ? _registered : default;
-        _registered = default;
-        return taken;
+        _registered = _registered.Session == ended ? default : _registered;
+        _registeredBefore = default;
+        Active.Sweep(now);
+        return Active.IsEmpty ? taken : default;
     }
 
     /// <summary>Whether an operator may change the mark now; if so, the store is busy with it.</summary>
@@ -281,12 +324,13 @@ public sealed class ResourceFence
         return resolved;
     }
 
-    /// <summary>Takes the fence out of use if nothing depends on it. A seal that the store may not know is never forgotten, nor what
-    /// the store may have of this gateway.</summary>
+    /// <summary>Takes the fence out of use if nothing depends on it. What the store may have of this gateway is never forgotten, nor a
+    /// seal that the store may not know, before the session in which it was told has ended: then nothing relies on it, as after a crash.</summary>
     internal bool TryRetireLocked(long now)
     {
         Active.Sweep(now);
-        if (StoreBusy || !Active.IsEmpty || _sealed > _mark || _holdUntil > now || _registered.Exists)
+        if (StoreBusy || !Active.IsEmpty || _holdUntil > now || _registered.Exists
+            || (_sealed > _mark && _sealedIn is not { IsAlive: false }))
         {
             return false;
         }
@@ -341,30 +385,3 @@ public sealed class ResourceFence
         return new FenceStep(FenceStepKind.Enter, token);
     }
 }
-
-/// <summary>What the store may have of this gateway at one resource.</summary>
-/// <param name="Session">The session it was made in; null when there is none.</param>
-/// <param name="Sequence">The number of the latest step that may have made it.</param>
-internal readonly record struct FenceRegistration(StoreSession? Session, long Sequence)
-{
-    public bool Exists => Session is not null;
-}
-
-/// <summary>What to do next for a request that wants to be admitted.</summary>
-internal enum FenceStepKind
-{
-    Admit,
-    RefuseStale,
-    Enter,
-    AwaitStore,
-    AwaitDrain,
-    LookUpAgain,
-    RefuseDraining,
-    RefuseUnavailable,
-}
-
-/// <param name="Kind">What to do.</param>
-/// <param name="Token">The token to enter with.</param>
-/// <param name="Until">When what is in doubt stops to count, in monotonic ticks; 0 when nothing is in doubt.</param>
-/// <param name="WakeAt">When to look again, if nothing happens before; 0 when only an event ends the wait.</param>
-internal readonly record struct FenceStep(FenceStepKind Kind, long Token = 0, long Until = 0, long WakeAt = 0);

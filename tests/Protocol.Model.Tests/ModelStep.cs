@@ -32,6 +32,7 @@ internal enum ModelStep
     Withdrawn,              // ITokenStore.WithdrawAsync, ResourceFence.EndWithdrawLocked
     LateWithdrawn,
     LeaveOldSession,        // FenceRegistrations.LeaveAsync
+    Forget,                 // ResourceFence.TryRetireLocked
     Told,                   // ResourceFence.ToldLocked: a notice, a heartbeat's revocation, a poll, or a reply
     LoseSession,            // GatewaySession.Lose; forwarded writes are cut off
     Crash,

@@ -286,6 +286,12 @@ internal sealed partial class ModelSteps(ModelScope scope, bool sort = true)
             Emit(i, crashed, ModelStep.Crash);
         }
 
+        if (g is { Sealed: not 0, Entered: 0, Step: StepKind.None, Current.Registered: 0 } && g.IsIdle && !MayRegister(g.Late0) && !MayRegister(g.Late1))
+        {
+            // Nothing was asked for in this session; in the one before it may have been, and be carried out yet.
+            Emit(i, g with { Mark = 0, Sealed = 0 }, ModelStep.Forget);
+        }
+
         if (g.Old.Status != SessionStatus.None && !g.Forgotten && g.IsIdle)
         {
             var leaving = g;
@@ -369,6 +375,8 @@ internal sealed partial class ModelSteps(ModelScope scope, bool sort = true)
             }
         }
     }
+
+    private static bool MayRegister(LateStep late) => late is { Kind: StepKind.Enter, OfOldSession: false };
 
     private static LateStep Pending(in GatewayView g, bool ofOldSession) =>
         new(g.Step, ofOldSession, g.Token, g.Oldest, GatewayView.Latest);

@@ -87,7 +87,7 @@ internal sealed class AdmissionMiddleware(
         var policy = request.Policy!;
         var started = time.GetTimestamp();
         Admission admission;
-        if (request.IsWrite)
+        if (request.IsWrite && policy.Mode == FencingMode.Enforce)
         {
             // A fenced write has times of its own.
             context.Features.Get<IHttpRequestTimeoutFeature>()?.DisableTimeout();
@@ -105,7 +105,10 @@ internal sealed class AdmissionMiddleware(
         }
         catch (TokenStoreUnavailableException e)
         {
-            await RefuseUnknownAsync(context, request, fence, e.Message);
+            // The store was not even asked: there is no room for the resource, and no reason to let it pass unfenced.
+            await RefuseAsync(context, request, request.Token.Value < fence.Mark
+                ? FenceCheck.Stale(request.Token, fence)
+                : FenceCheck.StoreUnavailable(e.Message));
             return;
         }
 
@@ -122,7 +125,9 @@ internal sealed class AdmissionMiddleware(
                 return RefuseAsync(context, request, new(FenceOutcome.ShuttingDown, ProblemType.ShuttingDown,
                     "The gateway stops; older writes had not ended yet. This attempt was not forwarded.", ProblemResponse.Soon));
             case WaitEnd.TimedOut:
-                return RefuseAsync(context, request, Draining(new Admission(AdmissionStatus.Draining, fence, fence.Mark)));
+                return RefuseAsync(context, request, fence.AwaitsStore
+                    ? FenceCheck.StoreUnavailable("The route's Timeout passed before the token store answered.")
+                    : Draining(new Admission(AdmissionStatus.Draining, fence, fence.Mark)));
             default:
                 refusals.Abandon(context, request);
                 return Task.CompletedTask;

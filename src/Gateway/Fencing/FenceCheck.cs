@@ -92,8 +92,11 @@ internal sealed class FenceCheck(FenceTable table)
         + "This attempt was not forwarded; take the lock again.");
 
     /// <summary>Spread over some seconds: those who are turned away by one fault must not all come back at once.</summary>
+    /// <param name="fault">For operators only: it may say more than a client is to know.</param>
     public static FenceRefusal StoreUnavailable(string fault) => new(
-        FenceOutcome.StoreUnavailable, ProblemType.TokenStoreUnavailable, fault, TimeSpan.FromSeconds(Random.Shared.Next(1, 4)));
+        FenceOutcome.StoreUnavailable, ProblemType.TokenStoreUnavailable,
+        "The gateway cannot tell now whether this token is current. This attempt was not forwarded; try again.",
+        TimeSpan.FromSeconds(Random.Shared.Next(1, 4)), fault);
 
     public static FenceRefusal Ambiguous(string what) => new(
         FenceOutcome.AmbiguousTarget, ProblemType.AmbiguousTarget, $"The request cannot be fenced: {what}.");

@@ -7,4 +7,6 @@ namespace FenceGateway.Gateway.Fencing;
 /// <param name="Type">The problem to answer with.</param>
 /// <param name="Detail">A sentence for the client's developer.</param>
 /// <param name="RetryAfter">When another try can succeed; null when none can.</param>
-internal sealed record FenceRefusal(FenceOutcome Outcome, ProblemType Type, string Detail, TimeSpan? RetryAfter = null);
+/// <param name="Fault">What operators are told besides, in the log: it may name hosts and users. Null: nothing.</param>
+internal sealed record FenceRefusal(
+    FenceOutcome Outcome, ProblemType Type, string Detail, TimeSpan? RetryAfter = null, string? Fault = null);

@@ -5,8 +5,10 @@ using Microsoft.AspNetCore.Http.Features;
 namespace FenceGateway.Gateway.Fencing;
 
 /// <summary>Carries out that a request is not forwarded: counts it and answers it, or lets it go on where the policy only reports.</summary>
-internal sealed class FenceRefusals(FencingMetrics metrics, ILogger<FenceRefusals> logger)
+internal sealed class FenceRefusals(FencingMetrics metrics, TimeProvider time, ILogger<FenceRefusals> logger)
 {
+    private readonly QuietCount _faults = new(time);
+
     /// <param name="context">The request.</param>
     /// <param name="policy">The policy that it is judged by.</param>
     /// <param name="refusal">The verdict.</param>
@@ -16,6 +18,11 @@ internal sealed class FenceRefusals(FencingMetrics metrics, ILogger<FenceRefusal
         var request = context.Features.GetRequiredFeature<GatewayRequest>();
         request.Outcome = refusal.Outcome;
         metrics.Check(policy, refusal.Outcome);
+        if (refusal.Fault is { } fault && _faults.Count() is { } count)
+        {
+            logger.CannotTell(count, fault);
+        }
+
         if (policy.Mode != FencingMode.Report)
         {
             return ProblemResponse.WriteAsync(context, refusal.Type, refusal.Detail, refusal.RetryAfter);

@@ -14,6 +14,10 @@ internal static partial class FencingLog
         "The mark of {resource} could not be advanced to {token} after a success: {fault}")]
     public static partial void AdvanceFailed(this ILogger logger, string resource, long token, string fault);
 
+    [LoggerMessage(1004, LogLevel.Warning,
+        "The token store could not tell whether a token is current; {count} requests since the last such line: {fault}")]
+    public static partial void CannotTell(this ILogger logger, long count, string fault);
+
     [LoggerMessage(1680, LogLevel.Warning,
         "Requests go on UNFENCED since the token store is away and policy {policy} has StoreUnavailable: Allow; {count} since the last such line: {fault}")]
     public static partial void StoreBypassed(this ILogger logger, string policy, long count, string fault);

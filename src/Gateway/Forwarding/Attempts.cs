@@ -32,7 +32,7 @@ internal sealed class Attempts(ForwardDeadline.Pool deadlines, TimeProvider time
             context.Features.Set<IReverseProxyFeature>(new IdleProxyFeature(proxy, idle));
         }
 
-        var outlives = request.InFlight || request.OutlivesClient;
+        var outlives = request.IsBounded || request.OutlivesClient;
         if (!outlives && times is not ({ FirstByte: not null } or { Total: not null }))
         {
             return;
@@ -40,9 +40,9 @@ internal sealed class Attempts(ForwardDeadline.Pool deadlines, TimeProvider time
 
         var lifetime = context.Features.GetRequiredFeature<IHttpRequestLifetimeFeature>();
         state.Client = outlives ? CancellationToken.None : lifetime.RequestAborted;
-        var session = request is { InFlight: true, Session: { } admittedIn } ? admittedIn.Ended : CancellationToken.None;
+        var session = request is { IsBounded: true, Session: { } admittedIn } ? admittedIn.Ended : CancellationToken.None;
         state.Deadline = deadlines.Start(times?.FirstByte, Remaining(request, times, now), state.Client, session);
-        if (request is { InFlight: true, Session.IsAliveByEveryClock: false })
+        if (request is { IsBounded: true, Session.IsAliveByEveryClock: false })
         {
             // The process, or the machine, stood still between admission and here, and nobody has been told yet that the session is over.
             state.Deadline.EndSession();
@@ -107,7 +107,7 @@ internal sealed class Attempts(ForwardDeadline.Pool deadlines, TimeProvider time
             remaining = total - time.GetElapsedTime(request.Attempts.FirstAt, now);
         }
 
-        if (request.InFlight)
+        if (request.IsBounded)
         {
             var write = request.Policy!.WriteTimeout - time.GetElapsedTime(request.AdmittedAt, now);
             remaining = write < remaining ? write : remaining;

@@ -53,13 +53,17 @@ internal sealed class GatewayRequest
     /// <summary>Whether the fence counts this write, from its admission over all attempts to its end.</summary>
     public bool InFlight { get; private set; }
 
+    /// <summary>Whether the fence bounds this write: it outlives its client, and ends by its policy's <c>WriteTimeout</c> and with its
+    /// session. A policy that only reports lets it go as if there were no fence.</summary>
+    public bool IsBounded => InFlight && Policy!.Mode == FencingMode.Enforce;
+
     /// <summary>The session of this gateway in which the write was admitted; null where it ends with nothing but the process.</summary>
     public StoreSession? Session { get; private set; }
 
     /// <summary>When the write was admitted, in monotonic ticks.</summary>
     public long AdmittedAt { get; private set; }
 
-    /// <summary>Whether the request goes on to its end although its client has left: a write in flight does in any case.</summary>
+    /// <summary>Whether the request goes on to its end although its client has left: a bounded write does in any case.</summary>
     public bool OutlivesClient { get; set; }
 
     /// <summary>The key that the request has claimed; null when it has none.</summary>

@@ -51,10 +51,10 @@ internal sealed class ShutdownSequence(
     {
         table.Close();
         var (inFlight, inDoubt) = table.CountActive();
+        await WithdrawAsync();
         try
         {
             // Not cancelled with the rest: a store that is closed cleanly saves the next start, and other gateways, their wait.
-            await table.WithdrawIdleAsync();
             await session.CloseAsync(quiet: inFlight == 0 && inDoubt == 0);
         }
         catch (TokenStoreUnavailableException e)
@@ -64,5 +64,18 @@ internal sealed class ShutdownSequence(
         }
 
         logger.Stopped(inFlight, inDoubt);
+    }
+
+    /// <summary>Ahead of the session's end, for a session that ends with writes in doubt leaves all its registrations to their hold.</summary>
+    private async Task WithdrawAsync()
+    {
+        try
+        {
+            await table.WithdrawIdleAsync();
+        }
+        catch (TokenStoreUnavailableException e)
+        {
+            logger.WithdrawFailed(e.Message);
+        }
     }
 }

@@ -1,5 +1,4 @@
 using System.Diagnostics.Metrics;
-using System.Security.Cryptography;
 using FenceGateway.Fencing;
 using Microsoft.Extensions.Logging;
 
@@ -16,27 +15,14 @@ namespace FenceGateway.TokenStore;
 /// </remarks>
 public sealed class GatewaySession : IAsyncDisposable
 {
-    private const int BeatsPerLife = 3;
-    private const int MarginPart = 10;
+    private const string JustEnded = "The session has just ended; try again.";
     private static readonly TimeSpan LongestCall = TimeSpan.FromSeconds(2);
-    private static readonly TimeSpan LongestOpen = TimeSpan.FromSeconds(30);
-    /// <summary>A gateway whose store is away listens all the same, soon, and says what it waits for.</summary>
-    private static readonly TimeSpan LongestFirstOpen = TimeSpan.FromSeconds(5);
-    private static readonly TimeSpan FirstRetry = TimeSpan.FromMilliseconds(50);
-    private static readonly TimeSpan LongestRetry = TimeSpan.FromSeconds(1);
 
     private readonly GatewaySessionOptions _options;
-    private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly StoreMetrics _metrics;
     private readonly StoreCalls _calls;
-    private readonly CancellationTokenSource _stop = new();
-    private readonly ITimer _end;
-    private volatile StoreSession? _current;
-    private volatile string? _fault = "The token store is not open.";
-    private bool _away;
-    private TimeSpan _timeToLive;
-    private Task? _keeping;
+    private readonly SessionKeeper _keeper;
     private long _sequence;
     private int _closed;
 
@@ -51,11 +37,14 @@ public sealed class GatewaySession : IAsyncDisposable
     {
         Store = store;
         _options = options;
-        _time = time;
         _logger = logger;
         _metrics = new StoreMetrics(meters);
         _calls = new StoreCalls(store, TimeSpan.FromTicks(Math.Min(options.TimeToLive.Ticks / 2, LongestCall.Ticks)), time, _metrics);
-        _end = time.CreateTimer(static state => ((GatewaySession)state!).EndIfDue(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _keeper = new SessionKeeper(store, _calls, options, time, logger, _metrics)
+        {
+            Revoked = change => Changed?.Invoke(change, true),
+            Replaced = ended => Replaced?.Invoke(ended),
+        };
         store.Changed = change => Changed?.Invoke(change, false);
     }
 
@@ -66,11 +55,14 @@ public sealed class GatewaySession : IAsyncDisposable
     public SafetyGrade? RequireGrade => _options.RequireGrade;
 
     /// <summary>The session; null before the first. It may have ended.</summary>
-    public StoreSession? Current => _current;
+    public StoreSession? Current => _keeper.Current;
 
     /// <summary>Why nothing new can be admitted, as a sentence; null while the store serves.</summary>
     public string? Fault =>
-        _current is not { IsAlive: true } ? _fault ?? "This gateway has no session in the token store." : Store.Fault ?? _calls.Refusal;
+        Current is not { IsAlive: true } ? _keeper.Fault ?? "This gateway has no session in the token store." : Store.Fault ?? _calls.Refusal;
+
+    /// <summary>Why a step would not even be sent now; null when it would.</summary>
+    internal string? Refusal => Current is not { IsAlive: true } ? Fault ?? JustEnded : _calls.Refusal;
 
     /// <summary>Calls of the store since the start.</summary>
     public long CallCount => _metrics.CallCount;
@@ -86,22 +78,7 @@ public sealed class GatewaySession : IAsyncDisposable
     /// <summary>Opens the store and starts the first session.</summary>
     /// <exception cref="TokenStoreUnavailableException">The store cannot be opened, and is not to be waited for.</exception>
     /// <exception cref="SafetyGradeException">It promises less than is required.</exception>
-    public async ValueTask OpenAsync(CancellationToken cancellationToken)
-    {
-        try
-        {
-            await StartAsync(LongestFirstOpen, cancellationToken);
-        }
-        catch (TokenStoreUnavailableException e) when (_options.WaitForStore)
-        {
-            Away(e.Message);
-        }
-
-        if (!_calls.IsLocal)
-        {
-            _keeping = Task.Run(KeepAsync, CancellationToken.None);
-        }
-    }
+    public ValueTask OpenAsync(CancellationToken cancellationToken) => _keeper.OpenAsync(cancellationToken);
 
     /// <summary>The next number for a step (<see cref="EnterRequest.Sequence"/>).</summary>
     internal long NextSequence() => Interlocked.Increment(ref _sequence);
@@ -111,13 +88,14 @@ public sealed class GatewaySession : IAsyncDisposable
         if (session is null or { IsAlive: false })
         {
             return ValueTask.FromException<EnterReply>(
-                new TokenStoreUnavailableException(Fault ?? "The session has just ended; try again.") { NotTaken = true });
+                new TokenStoreUnavailableException(Fault ?? JustEnded) { NotTaken = true });
         }
 
         return _calls.IsLocal ? CallEnter(request) : EnterSharedAsync(session, request);
     }
 
-    internal async ValueTask WithdrawAsync(string session, IReadOnlyList<Registration> registrations) => await _calls.RunAsync(
+    /// <summary>Goes out in any case: others wait for it, and there is one at a time, of many registrations.</summary>
+    internal async ValueTask WithdrawAsync(string session, IReadOnlyList<Registration> registrations) => await _calls.ProbeAsync(
         StoreOperation.Withdraw, (session, registrations),
         static async (store, a, token) =>
         {
@@ -154,12 +132,7 @@ public sealed class GatewaySession : IAsyncDisposable
             return;
         }
 
-        await _stop.CancelAsync();
-        await (_keeping ?? Task.CompletedTask);
-        await _end.DisposeAsync();
-        _fault = "The gateway has closed the token store.";
-        var session = _current;
-        session?.End();
+        var session = await _keeper.StopAsync();
         try
         {
             if (session is not null && _calls.IsLocal)
@@ -186,10 +159,10 @@ public sealed class GatewaySession : IAsyncDisposable
         }
         catch (TokenStoreUnavailableException e)
         {
-            SessionLog.FarewellFailed(_logger, _current?.Id ?? "", e.Message);
+            SessionLog.FarewellFailed(_logger, Current?.Id ?? "", e.Message);
         }
 
-        _stop.Dispose();
+        _keeper.Dispose();
     }
 
     private ValueTask<EnterReply> CallEnter(EnterRequest request) => _calls.RunAsync(
@@ -203,131 +176,10 @@ public sealed class GatewaySession : IAsyncDisposable
         }
         catch (TokenStoreUnavailableException e) when (e.SessionEnded)
         {
-            Lose(session, "The store does not know it any more.");
+            _keeper.Lose(session, "The store does not know it any more.");
             throw;
         }
     }
-
-    /// <summary>Until the gateway stops: a heartbeat, or a new session, or the wait before the next attempt.</summary>
-    private async Task KeepAsync()
-    {
-        var failures = 0;
-        while (!_stop.IsCancellationRequested)
-        {
-            try
-            {
-                if (_current is { IsAlive: true } session)
-                {
-                    await WaitAsync(failures == 0 ? _timeToLive / BeatsPerLife : RetryDelay(failures), session.Ended);
-                    await BeatAsync(session);
-                }
-                else
-                {
-                    await StartAsync(LongestOpen, _stop.Token);
-                }
-
-                failures = 0;
-            }
-            catch (Exception e) when (e is not OperationCanceledException || !_stop.IsCancellationRequested)
-            {
-                // Whatever it was: without this loop there would never be a session again.
-                failures++;
-                if (_current is not { IsAlive: true })
-                {
-                    Away(e.Message);
-                    await WaitAsync(RetryDelay(failures), CancellationToken.None);
-                }
-            }
-            catch (OperationCanceledException)
-            {
-                return;
-            }
-        }
-    }
-
-    private async Task BeatAsync(StoreSession session)
-    {
-        if (!session.IsAlive)
-        {
-            return;
-        }
-
-        var sent = SessionMoment.Now(_time);
-        var heartbeat = await _calls.ProbeAsync(
-            StoreOperation.Heartbeat, session.Id, static (store, id, token) => store.HeartbeatAsync(id, token), _stop.Token);
-        if (!heartbeat.Alive || Info.Grade < _options.RequireGrade)
-        {
-            // With too low a grade the next session is refused, with the reasons, until the store promises enough again.
-            Lose(session, heartbeat.Alive ? $"The store's grade is only {Info.Grade} now." : "The store has ended it.");
-            return;
-        }
-
-        if (session.TryExtend(sent))
-        {
-            EndIfDue();
-        }
-
-        foreach (var revoked in heartbeat.Revoked)
-        {
-            Changed?.Invoke(revoked, true);
-        }
-    }
-
-    private async ValueTask StartAsync(TimeSpan openWithin, CancellationToken cancellationToken)
-    {
-        var before = _current;
-        if (before is null && !_options.WaitForStore)
-        {
-            // What this process recovers by itself takes the time it takes.
-            await Store.OpenAsync(cancellationToken);
-        }
-        else
-        {
-            await OpenSharedAsync(openWithin, cancellationToken);
-        }
-
-        if (Info.Grade < _options.RequireGrade)
-        {
-            throw SafetyGradeException.For(Info, _options.RequireGrade.Value);
-        }
-
-        var id = NewId();
-        var sent = SessionMoment.Now(_time);
-        var timeToLive = await _calls.ProbeAsync(
-            StoreOperation.StartSession, (id, _options.TimeToLive),
-            static (store, a, token) => store.StartSessionAsync(a.id, a.TimeToLive, token), cancellationToken);
-        _timeToLive = timeToLive;
-        _calls.IsLocal = timeToLive == Timeout.InfiniteTimeSpan;
-        _current = new StoreSession(id, _time, sent, _calls.IsLocal ? timeToLive : timeToLive - timeToLive / MarginPart);
-        _fault = null;
-        _metrics.SessionStarted();
-        SessionLog.Started(_logger, id, Info.Provider, Info.Location, Info.Grade, timeToLive);
-        foreach (var reason in Info.GradeReasons)
-        {
-            SessionLog.WeakGrade(_logger, Info.Provider, Info.Location, Info.Grade, reason);
-        }
-
-        if (_away)
-        {
-            _away = false;
-            SessionLog.Back(_logger);
-        }
-
-        EndIfDue();
-        if (before is not null)
-        {
-            Replaced?.Invoke(before);
-        }
-    }
-
-    private async Task OpenSharedAsync(TimeSpan within, CancellationToken cancellationToken) => await _calls.ProbeAsync(
-        StoreOperation.Open, 0,
-        static async (store, _, token) =>
-        {
-            await store.OpenAsync(token);
-            return true;
-        },
-        cancellationToken, within);
 
     private async Task EndAtStoreAsync(string session, bool quiet) => await _calls.ProbeAsync(
         StoreOperation.EndSession, (session, quiet),
@@ -337,62 +189,4 @@ public sealed class GatewaySession : IAsyncDisposable
             return true;
         },
         CancellationToken.None);
-
-    /// <summary>Ends the session if its time has passed, else sets the timer to when it will have.</summary>
-    private void EndIfDue()
-    {
-        if (_current is not { Remaining: { } remaining } session)
-        {
-            return;
-        }
-
-        if (session.IsAlive)
-        {
-            _end.Change(remaining + TimeSpan.FromMilliseconds(1), Timeout.InfiniteTimeSpan);
-        }
-        else
-        {
-            Lose(session, "No heartbeat was answered in time.");
-        }
-    }
-
-    private void Lose(StoreSession session, string why)
-    {
-        if (!session.Ended.IsCancellationRequested)
-        {
-            session.End();
-            _metrics.SessionLost();
-            SessionLog.Lost(_logger, session.Id, why);
-        }
-    }
-
-    private void Away(string fault)
-    {
-        if (_fault != fault)
-        {
-            _fault = fault;
-            _away = true;
-            SessionLog.Away(_logger, fault);
-        }
-    }
-
-    private static TimeSpan RetryDelay(int failures)
-    {
-        // Grows to a bound and is spread, so that a fleet does not come back all at once.
-        var bound = Math.Min(LongestRetry.TotalSeconds, FirstRetry.TotalSeconds * Math.Pow(2, Math.Min(failures, 10)));
-        return TimeSpan.FromSeconds(bound * (0.5 + Random.Shared.NextDouble() / 2));
-    }
-
-    private async Task WaitAsync(TimeSpan delay, CancellationToken sessionEnded)
-    {
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token, sessionEnded);
-        await Task.Delay(delay, _time, either.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-    }
-
-    /// <summary>Says to people which gateway it is, and was never used before.</summary>
-    private static string NewId()
-    {
-        var host = new string([.. Environment.MachineName.ToLowerInvariant().Where(c => char.IsAsciiLetterOrDigit(c) || c == '-').Take(32)]);
-        return $"{host}-{Environment.ProcessId}-{RandomNumberGenerator.GetHexString(16, lowercase: true)}";
-    }
 }

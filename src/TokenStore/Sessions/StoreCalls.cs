@@ -1,20 +1,20 @@
 namespace FenceGateway.TokenStore;
 
 /// <summary>
-/// Every call of a store goes through here: it ends within a bound, it is counted, and after several failures in a row calls are
-/// refused at once until a probe (a heartbeat, a new session) gets through.
+/// Every call of a store goes through here: it ends within a bound, it is counted, and after several in a row that got no answer calls
+/// are refused at once until a probe (a heartbeat, a new session, a withdrawal) gets through.
 /// </summary>
 internal sealed class StoreCalls(ITokenStore store, TimeSpan timeout, TimeProvider time, StoreMetrics metrics)
 {
-    private const int FailuresUntilRefused = 5;
-    private int _failures;
+    private const int SilencesUntilRefused = 5;
+    private int _silences;
     private volatile string? _fault;
 
     /// <summary>The store is part of this process: its calls are counted, and nothing else. Set before it is called by others.</summary>
     public bool IsLocal { get; set; }
 
     /// <summary>Why calls are refused at once; null while they are not.</summary>
-    public string? Refusal => Volatile.Read(ref _failures) >= FailuresUntilRefused ? _fault : null;
+    public string? Refusal => Volatile.Read(ref _silences) >= SilencesUntilRefused ? _fault : null;
 
     /// <summary>Makes a call that is refused while the store is away.</summary>
     /// <exception cref="TokenStoreUnavailableException">The store cannot tell, or did not within the bound.</exception>
@@ -53,13 +53,13 @@ internal sealed class StoreCalls(ITokenStore store, TimeSpan timeout, TimeProvid
             // The wait ends at the bound even where the store's driver does not.
             var answer = await call(store, argument, either.Token).AsTask().WaitAsync(either.Token);
             outcome = StoreCallOutcome.Answered;
-            Volatile.Write(ref _failures, 0);
+            Volatile.Write(ref _silences, 0);
             return answer;
         }
         catch (OperationCanceledException e) when (bound.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
             outcome = StoreCallOutcome.TimedOut;
-            throw Failed(new TokenStoreUnavailableException($"The token store did not answer within {limit}.", e));
+            throw Failed(operation, new TokenStoreUnavailableException($"The token store did not answer within {limit}.", e));
         }
         catch (OperationCanceledException)
         {
@@ -71,14 +71,10 @@ internal sealed class StoreCalls(ITokenStore store, TimeSpan timeout, TimeProvid
             outcome = StoreCallOutcome.SessionEnded;
             throw;
         }
-        catch (TokenStoreUnavailableException e)
-        {
-            throw Failed(e);
-        }
         catch (Exception e) when (e is not ArgumentException)
         {
             // Whatever it was, the store did not tell (R8).
-            throw Failed(new TokenStoreUnavailableException($"The token store failed: {e.Message}", e));
+            throw Failed(operation, e as TokenStoreUnavailableException ?? new($"The token store failed: {e.Message}", e));
         }
         finally
         {
@@ -86,10 +82,16 @@ internal sealed class StoreCalls(ITokenStore store, TimeSpan timeout, TimeProvid
         }
     }
 
-    private TokenStoreUnavailableException Failed(TokenStoreUnavailableException e)
+    /// <summary>A step of the protocol that may have been taken got no answer. One that was certainly not taken was answered, or it could not
+    /// be sent and cost nothing; and what operators ask for may take its time in a store that serves.</summary>
+    private TokenStoreUnavailableException Failed(StoreOperation operation, TokenStoreUnavailableException e)
     {
-        _fault = e.Message;
-        Interlocked.Increment(ref _failures);
+        if (!e.NotTaken && operation is not (StoreOperation.Read or StoreOperation.SetMark or StoreOperation.Resolve))
+        {
+            _fault = e.Message;
+            Interlocked.Increment(ref _silences);
+        }
+
         return e;
     }
 }

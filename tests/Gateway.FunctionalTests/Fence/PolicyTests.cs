@@ -152,6 +152,19 @@ public sealed class PolicyTests
     }
 
     [Fact]
+    public async Task ModeReport_WriteTimeoutPasses_TheWriteGoesOn()
+    {
+        await using var gateway = await FencedGateway.StartAsync(new() { Policy = """ "Mode": "Report" """ });
+        gateway.Hold(33);
+        var (answering33, held33) = await gateway.PutHeldAsync(33);
+
+        gateway.Clock.Advance(2 * GatewaySetup.WriteTimeout);
+        held33.Release(201);
+
+        (await answering33).ShouldBeServices(201);
+    }
+
+    [Fact]
     public async Task ModeOff_Tokens_AreNotLookedAt()
     {
         await using var gateway = await FencedGateway.StartAsync(new() { Policy = """ "Mode": "Off" """ });

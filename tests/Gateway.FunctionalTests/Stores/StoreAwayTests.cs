@@ -20,6 +20,8 @@ public sealed class StoreAwayTests
         var refused = await world.PutAsync(33);
         refused.ShouldBeProblem(503, "token-store-unavailable");
         refused.RetryAfter!.Value.ShouldBeInRange(1, 3);
+        refused.Text.ShouldNotContain("Redis", Case.Insensitive, "what is behind the gateway is no client's business");
+        await gateway.WaitForLineAsync(line => line.Contains("1004", StringComparison.Ordinal) && line.Contains("Redis", StringComparison.Ordinal));
         (await world.AdminAsync("/admin/v1/store")).Json.GetProperty("session").ValueKind.ShouldBe(System.Text.Json.JsonValueKind.Null);
 
         await world.Redis.RestartAsync();
@@ -91,6 +93,36 @@ public sealed class StoreAwayTests
         await world.WaitForReadinessAsync(HttpStatusCode.OK);
         (await world.PutAsync(34)).ShouldBeServices(200);
         world.CountEvents(1002).ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task RouteTimeout_ReadWaitsForTheStore_SaysThatTheStoreCannotTell()
+    {
+        await using var world = await StoreWorld.StartAsync(
+            policy: policy => policy.Root["ReverseProxy"]!["Routes"]!["orders"]!["Timeout"] = "00:00:00.2");
+        await world.StartGatewayAsync();
+        world.Redis.Pause();
+
+        (await world.GetAsync(33)).ShouldBeProblem(503, "token-store-unavailable");
+
+        world.Redis.Continue();
+    }
+
+    [Fact]
+    public async Task ModeReport_SessionEndsDuringAWrite_TheWriteGoesOn()
+    {
+        await using var world = await StoreWorld.StartAsync(policy: policy => policy["Mode"] = "Report");
+        await world.StartGatewayAsync();
+        world.Service.Script = _ => ServiceAction.Hold;
+        var answering = world.PutAsync(33);
+        var arrival = await world.Service.NextArrivalAsync();
+
+        world.Redis.Pause();
+        await world.WaitForSessionEndAsync();
+        arrival.Release(201);
+
+        (await answering).ShouldBeServices(201);
+        world.Redis.Continue();
     }
 
     [Fact]

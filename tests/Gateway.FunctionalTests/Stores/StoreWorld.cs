@@ -55,6 +55,8 @@ internal sealed class StoreWorld : IAsyncDisposable
     public Task<Answer> PutAsync(long token, string path = "/orders/1", int gateway = 0) =>
         SendAsync(HttpMethod.Put, _clients[2 * gateway], path, token);
 
+    public Task<Answer> GetAsync(long token, string path = "/orders/1") => SendAsync(HttpMethod.Get, _clients[0], path, token);
+
     public Task<Answer> AdminAsync(string path, int gateway = 0) => SendAsync(HttpMethod.Get, _clients[2 * gateway + 1], path, null);
 
     public async Task<Answer> ChangeAsync(string path, string body)

@@ -22,7 +22,7 @@ public sealed class FenceRegistrationTests : IAsyncDisposable
     public FenceRegistrationTests()
     {
         _session = TestSession.Open(_store, _time);
-        _table = new FenceTable(_session, _time, capacity: 16, Idle);
+        _table = new FenceTable(_session, _time, capacity: 1024, Idle);
         _fence = _table.Get("orders/1");
     }
 
@@ -270,6 +270,37 @@ public sealed class FenceRegistrationTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task AdmitAsync_StepThatIsNotEvenSent_LeavesTheHolderAlone()
+    {
+        await EnterAsync(33);
+        for (var i = 0; i < 5; i++)
+        {
+            var lost = Admit(1, fence: _table.Get($"lost/{i}"));
+            await _store.FailAsync();
+            await lost;
+        }
+
+        var newer = await Admit(34);
+        newer.Status.ShouldBe(AdmissionStatus.Unavailable);
+        newer.Fault.ShouldBe("lost");
+        _store.Entered.Count.ShouldBe(6);
+        FenceTable.TryAdmit(_fence, new(33), isWrite: true, out _).ShouldBeTrue();
+    }
+
+    [Fact]
+    public async Task AdmitAsync_SentAndNotTaken_TheOlderTokenHasToAskAgain()
+    {
+        await EnterAsync(33);
+        var newer = Admit(34);
+        await _store.FailAsync(notTaken: true);
+        (await newer).Status.ShouldBe(AdmissionStatus.Unavailable);
+        FenceTable.TryAdmit(_fence, new(33), isWrite: true, out _).ShouldBeFalse("never go back, whatever the reply");
+        var again = Admit(33);
+        await _store.ReplyAsync(EnterStatus.Admitted, 33);
+        (await again).Status.ShouldBe(AdmissionStatus.Admitted);
+    }
+
+    [Fact]
     public async Task Idle_Registrations_GoInOneBatchAndUsedOnesStay()
     {
         foreach (var key in new[] { "orders/1", "orders/2", "orders/3" })
@@ -288,6 +319,86 @@ public sealed class FenceRegistrationTests : IAsyncDisposable
         _store.Withdrawn.Count.ShouldBeLessThanOrEqualTo(2);
         FenceTable.TryAdmit(_fence, new(33), isWrite: false, out _).ShouldBeTrue();
         FenceTable.TryAdmit(_table.Get("orders/2"), new(33), isWrite: false, out _).ShouldBeFalse("it has to ask again");
+    }
+
+    [Fact]
+    public async Task Idle_WaitsForItsTurn_StillAdmitsAndLetsANewerTokenPass()
+    {
+        var fences = await EnterManyAsync(2 * Registration.MaxBatch);
+        var gate = new TaskCompletionSource();
+        _store.WithdrawGate = gate.Task;
+        _time.Advance(2 * Idle);
+        await EventuallyAsync(() => _store.Withdrawn.Count == 1, "the first batch");
+        var sent = _store.Withdrawn.Single().Registrations.Select(r => r.Resource).ToHashSet();
+        var waiting = fences.Where(f => !sent.Contains(f.Resource)).ToArray();
+        FenceTable.TryAdmit(waiting[0], new(33), isWrite: true, out var steady).ShouldBeTrue();
+        steady.Status.ShouldBe(AdmissionStatus.Admitted);
+        var newer = Admit(34, fence: waiting[1]);
+        await _store.ReplyAsync(EnterStatus.Admitted, 34);
+        (await newer).Status.ShouldBe(AdmissionStatus.Admitted);
+
+        gate.SetResult();
+        await EventuallyAsync(() => _store.Withdrawn.Sum(w => w.Registrations.Count) == fences.Count - 2, "all that are idle");
+        FenceTable.TryAdmit(waiting[0], new(33), isWrite: true, out _).ShouldBeTrue();
+    }
+
+    [Fact]
+    public async Task Changed_IdleOnesWaitForTheirTurn_TheRevokedOneGoesFirst()
+    {
+        var fences = await EnterManyAsync(2 * Registration.MaxBatch + 1);
+        var gate = new TaskCompletionSource();
+        _store.WithdrawGate = gate.Task;
+        _time.Advance(2 * Idle);
+        await EventuallyAsync(() => _store.Withdrawn.Count == 1, "the first batch");
+        var sent = _store.Withdrawn.Single().Registrations.Select(r => r.Resource).ToHashSet();
+        var last = fences.Last(f => !sent.Contains(f.Resource));
+        _store.Changed!(new ResourceChange(last.Resource, 34));
+        gate.SetResult();
+        await EventuallyAsync(() => _store.Withdrawn.Count > 1, "the second batch");
+        _store.Withdrawn.ElementAt(1).Registrations[0].Resource.ShouldBe(last.Resource);
+    }
+
+    [Fact]
+    public async Task Changed_NewerTokenEntersHereBeforeItsTurn_ItsRegistrationStays()
+    {
+        var fences = await EnterManyAsync(3);
+        var gate = new TaskCompletionSource();
+        _store.WithdrawGate = gate.Task;
+        _store.Changed!(new ResourceChange(fences[0].Resource, 34));
+        await EventuallyAsync(() => _store.Withdrawn.Count == 1, "the first call");
+        _store.Changed!(new ResourceChange(fences[1].Resource, 34));
+        var newer = Admit(34, fence: fences[1]);
+        await _store.ReplyAsync(EnterStatus.Admitted, 34);
+        await newer;
+        FenceTable.End(fences[1], new(34));
+        _store.Changed!(new ResourceChange(fences[2].Resource, 34));
+        gate.SetResult();
+        await EventuallyAsync(() => _store.Withdrawn.Any(w => w.Registrations.Any(r => r.Resource == fences[2].Resource)), "those behind it");
+        _store.Withdrawn.ShouldNotContain(w => w.Registrations.Any(r => r.Resource == fences[1].Resource));
+        FenceTable.TryAdmit(fences[1], new(34), isWrite: true, out _).ShouldBeTrue();
+    }
+
+    [Fact]
+    public async Task Withdraw_StoreAway_IsTriedASeldomCallAtATimeAndNotAfterTheSessionsEnd()
+    {
+        var fences = await EnterManyAsync(3 * Registration.MaxBatch);
+        _store.WithdrawFault = new TokenStoreUnavailableException("gone");
+        fences.ForEach(f => _store.Changed!(new ResourceChange(f.Resource, 34)));
+        await EventuallyAsync(() => !_store.Withdrawn.IsEmpty, "tried");
+        _store.Away = _store.WithdrawFault;
+        for (var i = 0; i < 100; i++)
+        {
+            _time.Advance(TimeToLive / 100);
+            await Task.Delay(TimeSpan.FromMilliseconds(1), TimeProvider.System);
+            _time.ArmedTimers.ShouldBeLessThan(20, "not one for each resource");
+        }
+
+        _session.Current!.IsAlive.ShouldBeFalse();
+        _store.Withdrawn.Count.ShouldBeInRange(2, 20);
+        var tried = _store.Withdrawn.Count;
+        _time.Advance(TimeToLive);
+        await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System);
+        _store.Withdrawn.Count.ShouldBe(tried);
     }
 
     [Fact]
@@ -327,6 +438,33 @@ public sealed class FenceRegistrationTests : IAsyncDisposable
         registrations.Single().Resource.ShouldBe(_fence.Resource, "the other one has a write in flight: its hold has to pass");
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task NewSession_ReplyLostInTheLostOne_DoesNotPinTheFence(bool writeInFlight)
+    {
+        if (writeInFlight)
+        {
+            await EnterAsync(33);
+        }
+
+        var lost = Admit(34);
+        await _store.FailAsync();
+        (await lost).Status.ShouldBe(AdmissionStatus.Unavailable);
+        var before = _session.Current;
+        _store.Heartbeat = () => Task.FromResult(Heartbeat.Ended);
+        await BeatAsync();
+        await EventuallyAsync(() => _session.Current != before, "another session");
+        _table.CountRegistered().ShouldBe(0);
+        if (writeInFlight)
+        {
+            FenceTable.End(_fence, new(33));
+        }
+
+        _time.Advance(3 * Idle);
+        _table.Get("orders/1").ShouldNotBeSameAs(_fence);
+    }
+
     [Fact]
     public async Task Heartbeat_RevokesWhatThisGatewayKnowsNothingOf_IsTakenBack()
     {
@@ -340,10 +478,11 @@ public sealed class FenceRegistrationTests : IAsyncDisposable
     [Fact]
     public async Task Evict_RegisteredFence_IsWithdrawnBeforeItIsForgotten()
     {
+        var table = new FenceTable(_session, _time, capacity: 16, Idle);
         for (var i = 1; i <= 24; i++)
         {
-            var fence = _table.Get($"orders/{i}");
-            var admission = Admit(33, fence: fence);
+            var fence = table.Get($"orders/{i}");
+            var admission = table.AdmitAsync(fence, new(33), isWrite: true, Drain, CancellationToken.None);
             await _store.ReplyAsync(EnterStatus.Admitted, 33);
             await admission;
             FenceTable.End(fence, new(33));
@@ -383,6 +522,23 @@ public sealed class FenceRegistrationTests : IAsyncDisposable
 
         Task<OperatorStatus> SetMark(long mark) =>
             _table.SetMarkAsync(_fence.Resource, mark, Hold, "a test", "tests", CancellationToken.None).AsTask();
+    }
+
+    /// <summary>Registered with 33 and idle.</summary>
+    private async Task<List<ResourceFence>> EnterManyAsync(int count)
+    {
+        List<ResourceFence> fences = [];
+        for (var i = 0; i < count; i++)
+        {
+            var fence = _table.Get($"many/{i}");
+            var admission = Admit(33, fence: fence);
+            await _store.ReplyAsync(EnterStatus.Admitted, 33);
+            await admission;
+            FenceTable.End(fence, new(33));
+            fences.Add(fence);
+        }
+
+        return fences;
     }
 
     private async Task BeatAsync()

@@ -122,15 +122,43 @@ public sealed class GatewaySessionTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task EnterAsync_AfterFiveFailures_IsRefusedUntilAHeartbeatGetsThrough()
+    public async Task EnterAsync_RefusedByTheStore_IsNoSignOfItsAbsence()
     {
         await using var session = TestSession.Open(_store, _time);
-        for (var i = 0; i < 5; i++)
+        await FailEntersAsync(session, 6, notTaken: true);
+        _store.Entered.Count.ShouldBe(6);
+        session.Fault.ShouldBeNull();
+    }
+
+    [Fact]
+    public async Task Operators_WhoseCallsFail_DoNotKeepOthersFromTheStore()
+    {
+        await using var session = TestSession.Open(_store, _time);
+        _store.Away = Gone;
+        for (var i = 0; i < 6; i++)
         {
-            var failing = session.EnterAsync(session.Current, Request(session.Current!)).AsTask();
-            await _store.FailAsync();
-            await Should.ThrowAsync<TokenStoreUnavailableException>(failing);
+            await Should.ThrowAsync<TokenStoreUnavailableException>(async () => await session.CountAsync(CancellationToken.None));
         }
+
+        session.Fault.ShouldBeNull();
+    }
+
+    [Fact]
+    public async Task WithdrawAsync_AfterFiveEntersWithoutAnAnswer_GoesOutAndLetsOthersThrough()
+    {
+        await using var session = TestSession.Open(_store, _time);
+        await FailEntersAsync(session, 5);
+        session.Fault.ShouldNotBeNull();
+        await session.WithdrawAsync(session.Current!.Id, []);
+        _store.Withdrawn.Count.ShouldBe(1);
+        session.Fault.ShouldBeNull();
+    }
+
+    [Fact]
+    public async Task EnterAsync_AfterFiveWithoutAnAnswer_IsRefusedUntilAHeartbeatGetsThrough()
+    {
+        await using var session = TestSession.Open(_store, _time);
+        await FailEntersAsync(session, 5);
 
         session.Fault.ShouldBe("lost");
         var refused = await Should.ThrowAsync<TokenStoreUnavailableException>(
@@ -210,6 +238,16 @@ public sealed class GatewaySessionTests : IAsyncDisposable
         _store.Away = new InvalidOperationException("a bug");
         (await Should.ThrowAsync<TokenStoreUnavailableException>(async () => await session.CountAsync(CancellationToken.None)))
             .Message.ShouldContain("a bug");
+    }
+
+    private async Task FailEntersAsync(GatewaySession session, int count, bool notTaken = false)
+    {
+        for (var i = 0; i < count; i++)
+        {
+            var failing = session.EnterAsync(session.Current, Request(session.Current!)).AsTask();
+            await _store.FailAsync(notTaken);
+            await Should.ThrowAsync<TokenStoreUnavailableException>(failing);
+        }
     }
 
     private async Task BeatAsync()

@@ -26,6 +26,9 @@ internal sealed class SharedScript : ITokenStore
     /// <summary>What the next withdrawals throw.</summary>
     public Exception? WithdrawFault { get; set; }
 
+    /// <summary>What withdrawals wait for.</summary>
+    public Task WithdrawGate { get; set; } = Task.CompletedTask;
+
     /// <summary>The answer to heartbeats; a task that a test completes when it likes.</summary>
     public Func<Task<Heartbeat>> Heartbeat { get; set; } = () => Task.FromResult(new Heartbeat(true, []));
 
@@ -78,10 +81,14 @@ internal sealed class SharedScript : ITokenStore
         return new(reply.Task);
     }
 
-    public ValueTask WithdrawAsync(string session, IReadOnlyList<Registration> registrations, CancellationToken cancellationToken)
+    public async ValueTask WithdrawAsync(string session, IReadOnlyList<Registration> registrations, CancellationToken cancellationToken)
     {
         Withdrawn.Enqueue((session, registrations));
-        return WithdrawFault is { } fault ? ValueTask.FromException(fault) : ValueTask.CompletedTask;
+        await WithdrawGate;
+        if (WithdrawFault is { } fault)
+        {
+            throw fault;
+        }
     }
 
     public ValueTask<MarkRecord?> FindAsync(ResourceKey resource, CancellationToken cancellationToken) => Or<MarkRecord?>(null);
