@@ -16,12 +16,13 @@ internal sealed class ScriptedZooKeeper : IAsyncDisposable
 
     /// <param name="answer">The bytes to send for a frame that came; null for none. Nothing of it is checked.</param>
     /// <param name="timeout">Of the sessions.</param>
-    public ScriptedZooKeeper(Func<byte[], byte[]?> answer, TimeSpan timeout)
+    /// <param name="pace">How long it takes over each frame.</param>
+    public ScriptedZooKeeper(Func<byte[], byte[]?> answer, TimeSpan timeout, TimeSpan pace = default)
     {
         Port = FreePorts.Next();
         _listener = new TcpListener(IPAddress.Loopback, Port);
         _listener.Start();
-        _serving = ServeAsync(answer, timeout);
+        _serving = ServeAsync(answer, timeout, pace);
     }
 
     public int Port { get; }
@@ -47,7 +48,7 @@ internal sealed class ScriptedZooKeeper : IAsyncDisposable
         _stop.Dispose();
     }
 
-    private async Task ServeAsync(Func<byte[], byte[]?> answer, TimeSpan timeout)
+    private async Task ServeAsync(Func<byte[], byte[]?> answer, TimeSpan timeout, TimeSpan pace)
     {
         List<Task> connections = [];
         while (!_stop.IsCancellationRequested)
@@ -56,7 +57,7 @@ internal sealed class ScriptedZooKeeper : IAsyncDisposable
             {
                 var client = await _listener.AcceptTcpClientAsync(_stop.Token);
                 _ = Interlocked.Increment(ref _connections);
-                connections.Add(ServeAsync(client, answer, timeout));
+                connections.Add(ServeAsync(client, answer, timeout, pace));
             }
             catch (Exception e) when (e is OperationCanceledException or SocketException or ObjectDisposedException)
             {
@@ -67,7 +68,7 @@ internal sealed class ScriptedZooKeeper : IAsyncDisposable
         await Task.WhenAll(connections);
     }
 
-    private async Task ServeAsync(TcpClient client, Func<byte[], byte[]?> answer, TimeSpan timeout)
+    private async Task ServeAsync(TcpClient client, Func<byte[], byte[]?> answer, TimeSpan timeout, TimeSpan pace)
     {
         using (client)
         {
@@ -79,7 +80,13 @@ internal sealed class ScriptedZooKeeper : IAsyncDisposable
                     new JuteWriter().Int(0).Int((int)timeout.TotalMilliseconds).Long(77).Buffer(new byte[16]).Bool(false).ToFrame(), _stop.Token);
                 while (true)
                 {
-                    if (answer(await ReadAsync(stream)) is { } bytes)
+                    var frame = await ReadAsync(stream);
+                    if (pace > TimeSpan.Zero)
+                    {
+                        await Task.Delay(pace, TimeProvider.System, _stop.Token);
+                    }
+
+                    if (answer(frame) is { } bytes)
                     {
                         await stream.WriteAsync(bytes, _stop.Token);
                     }
