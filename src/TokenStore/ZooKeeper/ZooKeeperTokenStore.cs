@@ -27,7 +27,7 @@ public sealed class ZooKeeperTokenStore : ITokenStore
     private readonly ZooKeeperTokenStoreOptions _options;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
-    private readonly EndedSessions _ended;
+    private readonly GoneSessions _gone;
     private readonly ZooKeeperSessions _sessions = new();
     private readonly SemaphoreSlim _opening = new(1);
     private volatile ZooKeeperLink? _link;
@@ -43,7 +43,7 @@ public sealed class ZooKeeperTokenStore : ITokenStore
         _options = options;
         _time = clock;
         _logger = logger;
-        _ended = new EndedSessions(clock);
+        _gone = new GoneSessions(clock);
         Info = new TokenStoreInfo("ZooKeeper", SafetyGrade.Single, Location, ["it is not open yet, so its grade is not known"]);
     }
 
@@ -173,7 +173,7 @@ public sealed class ZooKeeperTokenStore : ITokenStore
             throw ZooKeeperFailure.Of(link.Client, error);
         }
 
-        _ = _ended.Add(ZooKeeperPaths.Name(session));
+        _ = _gone.Add(ZooKeeperPaths.Name(session));
     }
 
     /// <inheritdoc/>
@@ -309,7 +309,7 @@ public sealed class ZooKeeperTokenStore : ITokenStore
             var paths = ZooKeeperPaths.Parse(_options.Root);
             client = new ZooKeeperClient(
                 ServerList.Parse(_options.ConnectionString), _timeToLive * TimeoutPerTimeToLive, auth, _time, _logger);
-            var link = new ZooKeeperLink(client, paths, auth is not null, _sessions, _ended, Tell, _time, _logger);
+            var link = new ZooKeeperLink(client, paths, auth is not null, _sessions, _gone, Tell, _time, _logger);
             await client.ConnectAsync(either.Token);
             await PrepareAsync(link, either.Token);
             _link = link;

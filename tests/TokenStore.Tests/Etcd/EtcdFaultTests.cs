@@ -64,8 +64,8 @@ public sealed class EtcdFaultTests : IAsyncDisposable
         var heard = new System.Collections.Concurrent.BlockingCollection<ResourceChange>();
         using var client = new EtcdClient(new EtcdTokenStoreOptions { Endpoints = [server.Address] });
         var calls = new EtcdCalls(client, new EtcdKeys(_prefix));
-        var sessions = new EtcdSessions(TimeProvider.System);
-        var changes = new EtcdChanges(calls, new EtcdLeases(calls), sessions, new EtcdResourceCache(), heard.Add);
+        var gone = new GoneSessions(TimeProvider.System);
+        var changes = new EtcdChanges(calls, new EtcdLeases(calls), gone, new EtcdResourceCache(), heard.Add);
         await using var watcher = new EtcdWatcher(client, calls, changes, "here", TimeProvider.System, logger);
         watcher.Start(1);
 

@@ -65,7 +65,7 @@ public sealed class ScriptedStoreTests
         writer.Long(1).Long(2).Long(0).Long(0).Int(1).Int(0).Int(0).Long(0).Int(3).Int(0).Long(0);
 
     private static ZooKeeperLink Link(ZooKeeperClient client) => new(
-        client, ZooKeeperPaths.Parse("/f"), restricted: false, new TokenStore.ZooKeeper.ZooKeeperSessions(), new EndedSessions(TimeProvider.System),
+        client, ZooKeeperPaths.Parse("/f"), restricted: false, new TokenStore.ZooKeeper.ZooKeeperSessions(), new GoneSessions(TimeProvider.System),
         (_, _) => { }, TimeProvider.System, new TestLogger<ZooKeeperClient>());
 
     private static async Task<ZooKeeperClient> ConnectAsync(ScriptedZooKeeper server, TimeSpan timeout)
