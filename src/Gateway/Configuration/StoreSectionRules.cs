@@ -93,6 +93,11 @@ internal static class StoreSectionRules
             }
         }
 
+        if (!etcd.Endpoints.Any(static e => e.StartsWith("https://", StringComparison.OrdinalIgnoreCase)))
+        {
+            CheckNoTls(etcd.CertificateAuthority, etcd.ClientCertificate, path, "an https:// address among the Endpoints", problems);
+        }
+
         if (etcd is { UserName: null, Password: not null })
         {
             problems.Add(new($"{path}.UserName", "is required with a Password"));
@@ -101,6 +106,13 @@ internal static class StoreSectionRules
         {
             problems.Add(new($"{path}.Password", "is required with a UserName"));
         }
+    }
+
+    /// <summary>What can do nothing is a mistake: somebody believes that the connection is encrypted.</summary>
+    private static void CheckNoTls(string? authority, string? certificate, string path, string without, List<ConfigProblem> problems)
+    {
+        (string Name, string? File)[] files = [("CertificateAuthority", authority), ("ClientCertificate", certificate)];
+        problems.AddRange(files.Where(f => f.File is not null).Select(f => new ConfigProblem($"{path}.{f.Name}", $"does nothing without {without}")));
     }
 
     private static bool IsHttp(string text) => Uri.TryCreate(text, UriKind.Absolute, out var uri)

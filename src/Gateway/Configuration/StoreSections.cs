@@ -85,6 +85,12 @@ internal sealed class EtcdStoreOptions
     [Description("Client addresses of the members: http://host:2379 or https://…. Required with this provider.")]
     public List<string> Endpoints { get; set; } = [];
 
+    [Description("With https://: a PEM file of the authorities that may have signed the members' certificates. null: those that the system trusts.")]
+    public string? CertificateAuthority { get; set; }
+
+    [Description("With https://: a PEM file with the certificate and the private key for a member that asks for one. null: none.")]
+    public string? ClientCertificate { get; set; }
+
     [Description("The user, where etcd asks for one. null: none.")]
     public string? UserName { get; set; }
 

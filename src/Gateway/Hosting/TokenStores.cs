@@ -59,6 +59,13 @@ internal static class TokenStores
     private static ZooKeeperTokenStoreOptions ZooKeeper(ZooKeeperStoreOptions options) =>
         new() { ConnectionString = options.ConnectionString, Root = options.Root, Auth = options.Auth };
 
-    private static EtcdTokenStoreOptions Etcd(EtcdStoreOptions options, string prefix) =>
-        new() { Endpoints = options.Endpoints, KeyPrefix = prefix, UserName = options.UserName, Password = options.Password };
+    private static EtcdTokenStoreOptions Etcd(EtcdStoreOptions options, string prefix) => new()
+    {
+        Endpoints = options.Endpoints,
+        KeyPrefix = prefix,
+        CertificateAuthority = options.CertificateAuthority,
+        ClientCertificate = options.ClientCertificate,
+        UserName = options.UserName,
+        Password = options.Password,
+    };
 }

@@ -71,6 +71,8 @@ public sealed class TokenStoreRulesTests
     [InlineData("\"ZooKeeper\": { \"ConnectionString\": \"a:2181,\" }", ".ZooKeeper.ConnectionString", "host:port is expected")]
     [InlineData("\"Etcd\": { \"Endpoints\": [ \"127.0.0.1:2379\" ] }", ".Etcd.Endpoints[0]", "http://host:2379 or https://host:2379")]
     [InlineData("\"Etcd\": { \"Endpoints\": [ \"http://a:1\", \"ftp://b\" ] }", ".Etcd.Endpoints[1]", "is 'ftp://b'")]
+    [InlineData("\"Etcd\": { \"ClientCertificate\": \"x\", \"Endpoints\": [ \"http://a:1\" ] }", ".Etcd.ClientCertificate", "does nothing without an https://")]
+    [InlineData("\"Etcd\": { \"CertificateAuthority\": \"x\", \"Endpoints\": [ \"http://a:1\" ] }", ".Etcd.CertificateAuthority", "does nothing without an https://")]
     [InlineData("\"Etcd\": { \"Password\": \"x\" }", ".Etcd.UserName", "is required with a Password")]
     [InlineData("\"Etcd\": { \"UserName\": \"x\" }", ".Etcd.Password", "is required with a UserName")]
     public async Task Store_Wrong_NamesPathAndRemedy(string members, string path, string message)
