@@ -28,6 +28,11 @@ internal static class StoreSectionRules
             problems.Add(new($"{path}.ZooKeeper.Auth", "is not of the form user:password"));
         }
 
+        if (!sections.ZooKeeper.Tls)
+        {
+            CheckNoTls(sections.ZooKeeper.CertificateAuthority, sections.ZooKeeper.ClientCertificate, $"{path}.ZooKeeper", "Tls", problems);
+        }
+
         CheckNodes(sections.Quorum.Nodes, provider == TokenStoreProvider.Quorum, $"{path}.Quorum.Nodes", problems);
         CheckEtcd(sections.Etcd, provider == TokenStoreProvider.Etcd, $"{path}.Etcd", problems);
     }

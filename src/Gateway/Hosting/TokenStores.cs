@@ -56,8 +56,15 @@ internal static class TokenStores
         ClientCertificate = options.ClientCertificate,
     };
 
-    private static ZooKeeperTokenStoreOptions ZooKeeper(ZooKeeperStoreOptions options) =>
-        new() { ConnectionString = options.ConnectionString, Root = options.Root, Auth = options.Auth };
+    private static ZooKeeperTokenStoreOptions ZooKeeper(ZooKeeperStoreOptions options) => new()
+    {
+        ConnectionString = options.ConnectionString,
+        Root = options.Root,
+        Tls = options.Tls,
+        CertificateAuthority = options.CertificateAuthority,
+        ClientCertificate = options.ClientCertificate,
+        Auth = options.Auth,
+    };
 
     private static EtcdTokenStoreOptions Etcd(EtcdStoreOptions options, string prefix) => new()
     {

@@ -38,7 +38,7 @@ internal sealed class EtcdClient : IDisposable
     {
         _endpoints = [.. options.Endpoints.Select(e => new Uri(e))];
         _credentials = options.UserName is { Length: > 0 } user ? new EtcdCredentials(user, options.Password ?? "") : null;
-        _tls = new StoreTls(options.CertificateAuthority, options.ClientCertificate);
+        _tls = new StoreTls("TokenStore:Etcd", options.CertificateAuthority, options.ClientCertificate);
         _connectTimeout = Array.Exists(_endpoints, IsEncrypted) ? TlsConnectTimeout : ConnectTimeout;
         _http = NewHttp();
         _streams = NewHttp();
@@ -232,12 +232,8 @@ internal sealed class EtcdClient : IDisposable
         }
     }
 
-    /// <summary>Why there is no answer. A server that does not take a client's certificate says so only after the handshake, and hangs up.</summary>
     private string Reason(int endpoint, HttpRequestException e) => e.InnerException is IOException && IsEncrypted(_endpoints[endpoint])
-        ? $"{e.GetBaseException().Message}. This is also how a member ends a connection "
-            + (_tls.HasClientCertificate
-                ? "that shows a certificate which it does not trust; the gateway's is in TokenStore:Etcd:ClientCertificate."
-                : "that shows no certificate where it asks for one; TokenStore:Etcd:ClientCertificate is not set.")
+        ? _tls.Explain(e)
         : (e.InnerException ?? e).Message;
 
     private async Task<EtcdException> ReadErrorAsync(

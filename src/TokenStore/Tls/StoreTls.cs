@@ -6,15 +6,13 @@ using System.Security.Cryptography.X509Certificates;
 namespace FenceGateway.TokenStore.Tls;
 
 /// <summary>TLS towards the servers of a store. Files are read for each connection, so that those that were renewed count from the next one on.</summary>
+/// <param name="section">Where the options of the store are.</param>
 /// <param name="certificateAuthority">A PEM file of the authorities that may have signed the server's certificate; null for those that the
 /// system trusts.</param>
 /// <param name="clientCertificate">A PEM file with the certificate that is shown, the certificates between it and its authority if there are
 /// any, and the private key; null for none.</param>
-internal sealed class StoreTls(string? certificateAuthority, string? clientCertificate)
+internal sealed class StoreTls(string section, string? certificateAuthority, string? clientCertificate)
 {
-    /// <summary>Whether a certificate is shown to a server that asks for one.</summary>
-    public bool HasClientCertificate => clientCertificate is not null;
-
     /// <summary>Shakes hands over <paramref name="stream"/>, which is closed when that fails.</summary>
     /// <exception cref="AuthenticationException">A file cannot be used, or one of the two does not trust the other; the message says which.</exception>
     public async Task<SslStream> AuthenticateAsync(Stream stream, string host, CancellationToken cancellationToken)
@@ -28,17 +26,30 @@ internal sealed class StoreTls(string? certificateAuthority, string? clientCerti
         catch (Exception e)
         {
             await encrypted.DisposeAsync();
-            throw e is AuthenticationException and not UnusableFileException
-                ? new AuthenticationException($"No TLS with {host}: {e.GetBaseException().Message}", e)
-                : e;
+            throw e switch
+            {
+                // What is wrong with the server's certificate has no inner exception.
+                AuthenticationException { InnerException: null } => new AuthenticationException($"No TLS with {host}: {e.Message}", e),
+                AuthenticationException and not UnusableFileException or IOException =>
+                    new AuthenticationException($"No TLS with {host}: {Explain(e)}", e),
+                _ => e,
+            };
         }
     }
+
+    /// <summary>Why an encrypted connection has ended. A server that does not take a client's certificate says so only after the handshake,
+    /// and hangs up.</summary>
+    public string Explain(Exception e) =>
+        $"{e.GetBaseException().Message.TrimEnd('.')}. This is also how a server ends a connection that shows "
+        + (clientCertificate is null
+            ? $"no certificate where it asks for one; {section}:ClientCertificate is not set."
+            : $"a certificate which it does not trust; the gateway's is in {section}:ClientCertificate.");
 
     private SslClientAuthenticationOptions Options(string host) => new()
     {
         TargetHost = host,
-        CertificateChainPolicy = certificateAuthority is null ? null : Read(nameof(certificateAuthority), certificateAuthority, Trusting),
-        ClientCertificateContext = clientCertificate is null ? null : Read(nameof(clientCertificate), clientCertificate, Showing),
+        CertificateChainPolicy = certificateAuthority is null ? null : Read("CertificateAuthority", certificateAuthority, Trusting),
+        ClientCertificateContext = clientCertificate is null ? null : Read("ClientCertificate", clientCertificate, Showing),
     };
 
     private static X509ChainPolicy Trusting(string file)
@@ -56,7 +67,7 @@ internal sealed class StoreTls(string? certificateAuthority, string? clientCerti
     }
 
     /// <summary>What is wrong with a file is told by its name and the reader's words, which hold nothing of what is in it.</summary>
-    private static T Read<T>(string option, string file, Func<string, T> read)
+    private T Read<T>(string option, string file, Func<string, T> read)
     {
         try
         {
@@ -64,7 +75,7 @@ internal sealed class StoreTls(string? certificateAuthority, string? clientCerti
         }
         catch (Exception e) when (e is CryptographicException or IOException or UnauthorizedAccessException or ArgumentException)
         {
-            throw new UnusableFileException($"The file of {char.ToUpperInvariant(option[0])}{option[1..]}, {file}, cannot be used: {e.Message}", e);
+            throw new UnusableFileException($"The file of {section}:{option}, {file}, cannot be used: {e.Message}", e);
         }
     }
 

@@ -1,5 +1,6 @@
 using System.Text;
 using FenceGateway.Fencing;
+using FenceGateway.TokenStore.Tls;
 using Microsoft.Extensions.Logging;
 
 namespace FenceGateway.TokenStore.ZooKeeper;
@@ -303,12 +304,13 @@ public sealed class ZooKeeperTokenStore : ITokenStore
         using var limit = new CancellationTokenSource(LongestConnect, _time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
         var auth = _options.Auth is { } user ? Encoding.UTF8.GetBytes(user) : null;
+        var tls = _options.Tls ? new StoreTls("TokenStore:ZooKeeper", _options.CertificateAuthority, _options.ClientCertificate) : null;
         ZooKeeperClient? client = null;
         try
         {
             var paths = ZooKeeperPaths.Parse(_options.Root);
             client = new ZooKeeperClient(
-                ServerList.Parse(_options.ConnectionString), _timeToLive * TimeoutPerTimeToLive, auth, _time, _logger);
+                ServerList.Parse(_options.ConnectionString), _timeToLive * TimeoutPerTimeToLive, auth, _time, _logger, tls);
             var link = new ZooKeeperLink(client, paths, auth is not null, _sessions, _gone, Tell, _time, _logger);
             await client.ConnectAsync(either.Token);
             await PrepareAsync(link, either.Token);
@@ -339,6 +341,11 @@ public sealed class ZooKeeperTokenStore : ITokenStore
         }
 
         _epoch = epoch;
+        if (link.IsRestricted && await StoreLayout.IsOpenAsync(link.Client, link.Paths, cancellationToken))
+        {
+            ZooKeeperLog.NodesAreOpen(_logger, link.Paths.Root);
+        }
+
         Info = await StoreLayout.GradeAsync(link.Client, Location, cancellationToken);
         if (await link.Sessions.LoadAsync(cancellationToken) is var error && error != ZooKeeperError.Ok)
         {

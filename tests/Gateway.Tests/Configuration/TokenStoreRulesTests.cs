@@ -66,6 +66,8 @@ public sealed class TokenStoreRulesTests
     [InlineData("\"ZooKeeper\": { \"Root\": \"/a//b\" }", ".ZooKeeper.Root", "an empty part")]
     [InlineData("\"ZooKeeper\": { \"Root\": \"/a/../b\" }", ".ZooKeeper.Root", "something else than letters")]
     [InlineData("\"ZooKeeper\": { \"Root\": \"/zookeeper/x\" }", ".ZooKeeper.Root", "ZooKeeper's own")]
+    [InlineData("\"ZooKeeper\": { \"CertificateAuthority\": \"x\" }", ".ZooKeeper.CertificateAuthority", "does nothing without Tls")]
+    [InlineData("\"ZooKeeper\": { \"ClientCertificate\": \"x\" }", ".ZooKeeper.ClientCertificate", "does nothing without Tls")]
     [InlineData("\"ZooKeeper\": { \"Auth\": \"x:\" }", ".ZooKeeper.Auth", "user:password")]
     [InlineData("\"ZooKeeper\": { \"ConnectionString\": \"a:2181/root\" }", ".ZooKeeper.ConnectionString", "Root's")]
     [InlineData("\"ZooKeeper\": { \"ConnectionString\": \"a:2181,\" }", ".ZooKeeper.ConnectionString", "host:port is expected")]

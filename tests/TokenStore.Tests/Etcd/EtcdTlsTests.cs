@@ -69,9 +69,9 @@ public sealed class EtcdTlsTests : IAsyncLifetime
     [InlineData("another authority's certificate", "TokenStore:Etcd:ClientCertificate")]
     [InlineData("no authority", "No TLS with 127.0.0.1")]
     [InlineData("another authority", "No TLS with 127.0.0.1")]
-    [InlineData("no such file", "The file of ClientCertificate, ")]
-    [InlineData("no key in it", "The file of ClientCertificate, ")]
-    [InlineData("no authority in it", "The file of CertificateAuthority, ")]
+    [InlineData("no such file", "The file of TokenStore:Etcd:ClientCertificate, ")]
+    [InlineData("no key in it", "The file of TokenStore:Etcd:ClientCertificate, ")]
+    [InlineData("no authority in it", "The file of TokenStore:Etcd:CertificateAuthority, ")]
     public async Task OpenAsync_WithoutTheRightCertificates_SaysWhatIsWrongAndNoSecret(string what, string expected)
     {
         var (authority, client) = (_certificates.AuthorityFile, _certificates.ClientFile);
