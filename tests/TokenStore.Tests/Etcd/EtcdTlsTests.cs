@@ -36,6 +36,13 @@ public sealed class EtcdTlsTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task OpenAsync_CertificateOfAnAuthorityInBetween_IsShownWithThatOnes()
+    {
+        await using var store = Make(Options(_certificates.AuthorityFile, _certificates.ChainedClientFile));
+        await store.OpenAsync(default);
+    }
+
+    [Fact]
     public async Task AllCalls_AsAUserAsWell_Work()
     {
         await Server.EnableAuthAsync("sesame");

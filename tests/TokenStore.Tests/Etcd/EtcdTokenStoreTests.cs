@@ -156,7 +156,7 @@ public sealed class EtcdTokenStoreTests(EtcdFixture etcd) : IClassFixture<EtcdFi
     [Fact]
     public async Task EnterAsync_ManyGatewaysAtOnce_AnswerAsOneOrder()
     {
-        var gateways = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => StartAsync()));
+        var gateways = await Task.WhenAll(Enumerable.Range(0, 12).Select(_ => StartAsync()));
         var replies = await Task.WhenAll(gateways.Select((gateway, n) => Task.Run(async () =>
         {
             // One step at a time for each gateway and resource, as the fence table has it.
