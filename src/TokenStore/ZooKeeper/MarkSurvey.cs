@@ -10,11 +10,12 @@ namespace FenceGateway.TokenStore.ZooKeeper;
 internal sealed class MarkSurvey(ZooKeeperLink link, TimeProvider time, ILogger logger)
 {
     public const int MaxRead = 100_000;
-    private const int ReadTogether = 200;
 
     /// <summary>Folders listed at once. A list of a folder with many thousand names takes its time, and every reply that is due after it waits:
     /// heartbeats, and the connection is given up when one waits for a third of the session's timeout.</summary>
-    private const int ListTogether = 8;
+    public const int ListTogether = 8;
+
+    private const int ReadTogether = 200;
 
     public async ValueTask<long> CountAsync(CancellationToken cancellationToken)
     {

@@ -8,16 +8,42 @@ namespace FenceGateway.TokenStore.Tests.ZooKeeper;
 public sealed class ScriptedStoreTests
 {
     [Fact]
-    public async Task ListAsync_ServerThatIsSlowAtEachFolder_KeepsTheConnection()
+    public async Task ListAsync_ServerThatIsSlow_IsAskedForFewFoldersAtATime()
     {
-        var timeout = TimeSpan.FromSeconds(1.2);
-        await using var server = new ScriptedZooKeeper(Answer, timeout, pace: TimeSpan.FromMilliseconds(4));
-        await using var client = await ConnectAsync(server, timeout);
+        var asked = 0;
+        await using var server = new ScriptedZooKeeper(
+            frame => ScriptedZooKeeper.Operation(frame) == OperationCode.GetChildren && Interlocked.Increment(ref asked) > 0 ? null : Answer(frame),
+            TimeSpan.FromMinutes(1));
+        var client = await ConnectAsync(server, TimeSpan.FromMinutes(1));
+        var listing = new MarkSurvey(Link(client), TimeProvider.System, new TestLogger<MarkSurvey>())
+            .ListAsync(new MarkQuery("", long.MaxValue, 10), default).AsTask();
+
+        await ZooKeeperFixture.UntilAsync(() => Volatile.Read(ref asked) >= MarkSurvey.ListTogether, "the first folders are asked for");
+        // What is asked for beyond them is on its way by then.
+        await Task.Delay(TimeSpan.FromMilliseconds(200), TimeProvider.System);
+
+        asked.ShouldBe(MarkSurvey.ListTogether, "a heartbeat waits for all that was asked for before it");
+        await client.DisposeAsync();
+        await Should.ThrowAsync<TokenStoreUnavailableException>(() => listing);
+    }
+
+    [Fact]
+    public async Task ListAsync_NothingThere_AsksForEveryFolder()
+    {
+        var asked = 0;
+        await using var server = new ScriptedZooKeeper(
+            frame =>
+            {
+                _ = ScriptedZooKeeper.Operation(frame) == OperationCode.GetChildren && Interlocked.Increment(ref asked) > 0;
+                return Answer(frame);
+            },
+            TimeSpan.FromMinutes(1));
+        await using var client = await ConnectAsync(server, TimeSpan.FromMinutes(1));
 
         (await new MarkSurvey(Link(client), TimeProvider.System, new TestLogger<MarkSurvey>()).ListAsync(new MarkQuery("", long.MaxValue, 10), default))
             .ShouldBeEmpty();
 
-        server.Connections.ShouldBe(1);
+        asked.ShouldBe(ZooKeeperPaths.Folders);
     }
 
     [Fact]

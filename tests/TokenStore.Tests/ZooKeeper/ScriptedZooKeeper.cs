@@ -16,13 +16,12 @@ internal sealed class ScriptedZooKeeper : IAsyncDisposable
 
     /// <param name="answer">The bytes to send for a frame that came; null for none. Nothing of it is checked.</param>
     /// <param name="timeout">Of the sessions.</param>
-    /// <param name="pace">How long it takes over each frame.</param>
-    public ScriptedZooKeeper(Func<byte[], byte[]?> answer, TimeSpan timeout, TimeSpan pace = default)
+    public ScriptedZooKeeper(Func<byte[], byte[]?> answer, TimeSpan timeout)
     {
         Port = FreePorts.Next();
         _listener = new TcpListener(IPAddress.Loopback, Port);
         _listener.Start();
-        _serving = ServeAsync(answer, timeout, pace);
+        _serving = ServeAsync(answer, timeout);
     }
 
     public int Port { get; }
@@ -48,7 +47,7 @@ internal sealed class ScriptedZooKeeper : IAsyncDisposable
         _stop.Dispose();
     }
 
-    private async Task ServeAsync(Func<byte[], byte[]?> answer, TimeSpan timeout, TimeSpan pace)
+    private async Task ServeAsync(Func<byte[], byte[]?> answer, TimeSpan timeout)
     {
         List<Task> connections = [];
         while (!_stop.IsCancellationRequested)
@@ -57,7 +56,7 @@ internal sealed class ScriptedZooKeeper : IAsyncDisposable
             {
                 var client = await _listener.AcceptTcpClientAsync(_stop.Token);
                 _ = Interlocked.Increment(ref _connections);
-                connections.Add(ServeAsync(client, answer, timeout, pace));
+                connections.Add(ServeAsync(client, answer, timeout));
             }
             catch (Exception e) when (e is OperationCanceledException or SocketException or ObjectDisposedException)
             {
@@ -68,7 +67,7 @@ internal sealed class ScriptedZooKeeper : IAsyncDisposable
         await Task.WhenAll(connections);
     }
 
-    private async Task ServeAsync(TcpClient client, Func<byte[], byte[]?> answer, TimeSpan timeout, TimeSpan pace)
+    private async Task ServeAsync(TcpClient client, Func<byte[], byte[]?> answer, TimeSpan timeout)
     {
         using (client)
         {
@@ -80,13 +79,7 @@ internal sealed class ScriptedZooKeeper : IAsyncDisposable
                     new JuteWriter().Int(0).Int((int)timeout.TotalMilliseconds).Long(77).Buffer(new byte[16]).Bool(false).ToFrame(), _stop.Token);
                 while (true)
                 {
-                    var frame = await ReadAsync(stream);
-                    if (pace > TimeSpan.Zero)
-                    {
-                        await Task.Delay(pace, TimeProvider.System, _stop.Token);
-                    }
-
-                    if (answer(frame) is { } bytes)
+                    if (answer(await ReadAsync(stream)) is { } bytes)
                     {
                         await stream.WriteAsync(bytes, _stop.Token);
                     }
