@@ -8,17 +8,17 @@ internal static class CertificateRules
 {
     /// <param name="authority">File of the authorities; null for the system's.</param>
     /// <param name="client">File of the gateway's own certificate with its key; null for none.</param>
-    /// <param name="plain">The key beside these whose connection is not encrypted; null when all are.</param>
+    /// <param name="unused">Why they do nothing, where the connection is not encrypted; null where it is.</param>
     /// <param name="path">Where the section stands.</param>
     /// <param name="problems">Gets what is wrong.</param>
-    public static void Check(string? authority, string? client, string? plain, string path, List<ConfigProblem> problems)
+    public static void Check(string? authority, string? client, string? unused, string path, List<ConfigProblem> problems)
     {
         Check(authority, nameof(RedisStoreOptions.CertificateAuthority), AuthorityFault);
         Check(client, nameof(RedisStoreOptions.ClientCertificate), ClientFault);
 
         void Check(string? file, string key, Func<string, string?> fault)
         {
-            if (file is not null && (plain is null ? fault(file) : $"is used with ssl=true only, which {plain} does not have") is { } wrong)
+            if (file is not null && (unused ?? fault(file)) is { } wrong)
             {
                 problems.Add(new($"{path}.{key}", wrong));
             }

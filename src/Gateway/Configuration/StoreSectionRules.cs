@@ -20,7 +20,8 @@ internal static class StoreSectionRules
             text => PairsFault(text, new NpgsqlConnectionStringBuilder(), "Host", "Server"), problems);
         CheckText(sections.MySql.ConnectionString, provider == TokenStoreProvider.MySql,
             $"{path}.{nameof(sections.MySql)}.{nameof(sections.MySql.ConnectionString)}", "Server=127.0.0.1;Database=fence;User Id=fence",
-            text => PairsFault(text, new MySqlConnectionStringBuilder(), "Server", "Host", "Data Source", "DataSource"), problems);
+            text => PairsFault(text, new MySqlConnectionStringBuilder(), "Server", "Host", "Data Source", "DataSource") ?? SeveralHosts(text),
+            problems);
         CheckZooKeeper(sections.ZooKeeper, provider == TokenStoreProvider.ZooKeeper, $"{path}.{nameof(sections.ZooKeeper)}", problems);
         CheckEtcd(sections.Etcd, provider == TokenStoreProvider.Etcd, $"{path}.{nameof(sections.Etcd)}", problems);
     }
@@ -30,7 +31,7 @@ internal static class StoreSectionRules
         CheckText(redis.Configuration, isChosen, $"{path}.{nameof(redis.Configuration)}", "127.0.0.1:6379", RedisText.Fault, problems);
         if (isChosen)
         {
-            var plain = RedisText.IsEncrypted(redis.Configuration) ? null : nameof(redis.Configuration);
+            var plain = RedisText.IsEncrypted(redis.Configuration) ? null : RedisIsPlain(nameof(redis.Configuration));
             CertificateRules.Check(redis.CertificateAuthority, redis.ClientCertificate, plain, path, problems);
         }
     }
@@ -42,9 +43,12 @@ internal static class StoreSectionRules
         {
             var plain = quorum.Nodes.FindIndex(node => !RedisText.IsEncrypted(node));
             CertificateRules.Check(
-                quorum.CertificateAuthority, quorum.ClientCertificate, plain < 0 ? null : $"{nameof(quorum.Nodes)}[{plain}]", path, problems);
+                quorum.CertificateAuthority, quorum.ClientCertificate, plain < 0 ? null : RedisIsPlain($"{nameof(quorum.Nodes)}[{plain}]"), path,
+                problems);
         }
     }
+
+    private static string RedisIsPlain(string where) => $"is used with ssl=true only, which {where} does not have";
 
     private static void CheckZooKeeper(ZooKeeperStoreOptions zooKeeper, bool isChosen, string path, List<ConfigProblem> problems)
     {
@@ -55,7 +59,19 @@ internal static class StoreSectionRules
         {
             problems.Add(new($"{path}.{nameof(zooKeeper.Auth)}", "is not of the form user:password"));
         }
+
+        if (isChosen)
+        {
+            CertificateRules.Check(
+                zooKeeper.CertificateAuthority, zooKeeper.ClientCertificate, zooKeeper.Tls ? null : "is used with Tls only; set it to true", path,
+                problems);
+        }
     }
+
+    private static string? SeveralHosts(string text) =>
+        new MySqlConnectionStringBuilder(text).Server.Contains(',', StringComparison.Ordinal)
+            ? "names several hosts, over which the driver would spread the connections; name the one that takes the writes"
+            : null;
 
     private static void CheckText(
         string text, bool isChosen, string path, string example, Func<string, string?> fault, List<ConfigProblem> problems)
@@ -120,6 +136,14 @@ internal static class StoreSectionRules
                     $"{path}.{nameof(etcd.Endpoints)}[{i}]",
                     $"is '{SecretText.Shown(etcd.Endpoints[i])}' where http://host:2379 or https://host:2379 is expected, without user or path"));
             }
+        }
+
+        if (isChosen)
+        {
+            var isEncrypted = etcd.Endpoints.Exists(static endpoint => endpoint.StartsWith("https://", StringComparison.OrdinalIgnoreCase));
+            CertificateRules.Check(
+                etcd.CertificateAuthority, etcd.ClientCertificate,
+                isEncrypted ? null : $"is used with https:// only, which none of {nameof(etcd.Endpoints)} has", path, problems);
         }
 
         if (etcd is { UserName: null, Password: not null })

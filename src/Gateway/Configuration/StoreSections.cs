@@ -74,6 +74,15 @@ internal sealed class ZooKeeperStoreOptions
     [Description("The node under which KeyPrefix names the node where everything is kept.")]
     public string Root { get; set; } = "/fencegateway";
 
+    [Description("Whether connections are encrypted: ConnectionString names the servers' secureClientPort then.")]
+    public bool Tls { get; set; }
+
+    [Description("With Tls: a PEM file of the authorities that may have signed the servers' certificates. null: those that the system trusts.")]
+    public string? CertificateAuthority { get; set; }
+
+    [Description("With Tls: a PEM file with the certificate and the private key for a server that asks for one. null: none.")]
+    public string? ClientCertificate { get; set; }
+
     [Description("user:password for ZooKeeper's digest authentication; what is made is then for this user alone. null: none, and nodes that "
         + "everybody may change.")]
     [Secret(SecretForm.Whole)]
@@ -84,6 +93,12 @@ internal sealed class EtcdStoreOptions
 {
     [Description("Client addresses of the members: http://host:2379 or https://…. Required with this provider.")]
     public List<string> Endpoints { get; set; } = [];
+
+    [Description("With https://: a PEM file of the authorities that may have signed the members' certificates. null: those that the system trusts.")]
+    public string? CertificateAuthority { get; set; }
+
+    [Description("With https://: a PEM file with the certificate and the private key for a member that asks for one. null: none.")]
+    public string? ClientCertificate { get; set; }
 
     [Description("The user, where etcd asks for one. null: none.")]
     public string? UserName { get; set; }

@@ -65,9 +65,23 @@ internal static class TokenStores
         ClientCertificate = options.ClientCertificate,
     };
 
-    private static ZooKeeperTokenStoreOptions ZooKeeper(ZooKeeperStoreOptions options, string prefix) =>
-        new() { ConnectionString = options.ConnectionString, Root = $"{options.Root}/{prefix}", Auth = options.Auth };
+    private static ZooKeeperTokenStoreOptions ZooKeeper(ZooKeeperStoreOptions options, string prefix) => new()
+    {
+        ConnectionString = options.ConnectionString,
+        Root = $"{options.Root}/{prefix}",
+        Tls = options.Tls,
+        CertificateAuthority = options.CertificateAuthority,
+        ClientCertificate = options.ClientCertificate,
+        Auth = options.Auth,
+    };
 
-    private static EtcdTokenStoreOptions Etcd(EtcdStoreOptions options, string prefix) =>
-        new() { Endpoints = options.Endpoints, KeyPrefix = prefix, UserName = options.UserName, Password = options.Password };
+    private static EtcdTokenStoreOptions Etcd(EtcdStoreOptions options, string prefix) => new()
+    {
+        Endpoints = options.Endpoints,
+        KeyPrefix = prefix,
+        CertificateAuthority = options.CertificateAuthority,
+        ClientCertificate = options.ClientCertificate,
+        UserName = options.UserName,
+        Password = options.Password,
+    };
 }

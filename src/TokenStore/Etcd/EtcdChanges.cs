@@ -4,7 +4,7 @@ namespace FenceGateway.TokenStore.Etcd;
 
 /// <summary>What follows from a change of a key: a fresher cache, sessions that are gone, a hint to who listens.</summary>
 internal sealed class EtcdChanges(
-    EtcdCalls etcd, EtcdLeases leases, EtcdSessions sessions, EtcdResourceCache cache, Action<ResourceChange> changed)
+    EtcdCalls etcd, EtcdLeases leases, GoneSessions gone, EtcdResourceCache cache, Action<ResourceChange> changed)
 {
     public void Take(EtcdEvent change)
     {
@@ -53,10 +53,10 @@ internal sealed class EtcdChanges(
                 break;
             case EtcdKeyKind.Live when change.IsDeletion:
                 leases.Forget(name);
-                sessions.IsGone(name, quiet: false);
+                _ = gone.Add(name);
                 break;
             case EtcdKeyKind.Ended when !change.IsDeletion:
-                sessions.IsGone(name, quiet: true);
+                _ = gone.Add(name, quiet: true);
                 break;
         }
     }

@@ -3,6 +3,7 @@ using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using FenceGateway.TokenStore.Tls;
 
 namespace FenceGateway.TokenStore.Etcd;
 
@@ -15,27 +16,39 @@ internal sealed class EtcdClient : IDisposable
     /// <summary>The largest answer taken: far above a page of 1000 marks with the longest keys.</summary>
     private const int MaxReplyBytes = 16 << 20;
 
-    /// <summary>One paused member must leave time for the next one within a call.</summary>
+    /// <summary>What is repeated of an answer that is not etcd's, in characters.</summary>
+    private const int LongestQuote = 160;
+
+    /// <summary>One paused member must leave time for the next one within a call. TLS takes a round trip more, or two, and arithmetic.</summary>
     private static readonly TimeSpan ConnectTimeout = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan TlsConnectTimeout = TimeSpan.FromSeconds(1);
 
     private readonly Uri[] _endpoints;
     private readonly EtcdCredentials? _credentials;
+    private readonly StoreTls _tls;
+    private readonly TimeSpan _connectTimeout;
     private readonly HttpClient _http;
     private readonly HttpClient _streams;
     private int _current;
     private long _calls;
+    private long _failures;
     private volatile string? _token;
 
     public EtcdClient(EtcdTokenStoreOptions options)
     {
         _endpoints = [.. options.Endpoints.Select(e => new Uri(e))];
         _credentials = options.UserName is { Length: > 0 } user ? new EtcdCredentials(user, options.Password ?? "") : null;
+        _tls = new StoreTls("TokenStore:Etcd", options.CertificateAuthority, options.ClientCertificate);
+        _connectTimeout = Array.Exists(_endpoints, IsEncrypted) ? TlsConnectTimeout : ConnectTimeout;
         _http = NewHttp();
         _streams = NewHttp();
     }
 
     /// <summary>The endpoints, for people.</summary>
     public string Location => string.Join(',', _endpoints.Select(e => e.GetLeftPart(UriPartial.Authority)));
+
+    /// <summary>Calls since the start that a member did not answer as it should: the next one went elsewhere.</summary>
+    public long Failures => Interlocked.Read(ref _failures);
 
     /// <summary>Calls made since the start, without log-ins and streams.</summary>
     public long Calls => Interlocked.Read(ref _calls);
@@ -107,14 +120,15 @@ internal sealed class EtcdClient : IDisposable
         _streams.Dispose();
     }
 
-    private static HttpClient NewHttp() =>
+    private HttpClient NewHttp() =>
         new(new SocketsHttpHandler
         {
             UseProxy = false,
             UseCookies = false,
             AllowAutoRedirect = false,
             AutomaticDecompression = DecompressionMethods.None,
-            ConnectTimeout = ConnectTimeout,
+            ConnectCallback = new EtcdSockets(_tls).ConnectAsync,
+            ConnectTimeout = _connectTimeout,
             PooledConnectionIdleTimeout = TimeSpan.FromMinutes(1),
             MaxConnectionsPerServer = 256,
         })
@@ -195,12 +209,12 @@ internal sealed class EtcdClient : IDisposable
         {
             var notSent = e.HttpRequestError is HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError
                 or HttpRequestError.SecureConnectionError;
-            throw new EtcdException($"{_endpoints[endpoint].Authority} did not answer: {(e.InnerException ?? e).Message}", 0, notSent, e);
+            throw new EtcdException($"{_endpoints[endpoint].Authority} did not answer: {Reason(endpoint, e)}", 0, notSent, e);
         }
         catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
         {
             throw new EtcdException(
-                $"{_endpoints[endpoint].Authority} cannot be connected to within {ConnectTimeout}.", 0, notTaken: true, e);
+                $"{_endpoints[endpoint].Authority} cannot be connected to within {_connectTimeout}.", 0, notTaken: true, e);
         }
         catch (OperationCanceledException e)
         {
@@ -218,13 +232,19 @@ internal sealed class EtcdClient : IDisposable
         }
     }
 
+    private string Reason(int endpoint, HttpRequestException e) => e.InnerException is IOException && IsEncrypted(_endpoints[endpoint])
+        ? _tls.Explain(e)
+        : (e.InnerException ?? e).Message;
+
     private async Task<EtcdException> ReadErrorAsync(
         HttpResponseMessage response, int endpoint, string path, CancellationToken cancellationToken)
     {
         EtcdError? error = null;
+        var words = "";
         try
         {
-            error = await response.Content.ReadFromJsonAsync(EtcdJson.Default.EtcdError, cancellationToken);
+            words = await response.Content.ReadAsStringAsync(cancellationToken);
+            error = JsonSerializer.Deserialize(words, EtcdJson.Default.EtcdError);
         }
         catch (Exception e) when (e is JsonException or HttpRequestException or OperationCanceledException)
         {
@@ -235,8 +255,26 @@ internal sealed class EtcdClient : IDisposable
         return error is { Code: not 0 }
             ? new EtcdException($"{from} refused: {error.Message ?? error.Error}", error.Code, EtcdException.IsRefusal(error.Code))
             : new EtcdException(
-                $"{from} answered {path} with status {(int)response.StatusCode}; etcd 3.4 or newer is needed.", 0, notTaken: false);
+                $"{from} answered {path} with status {(int)response.StatusCode}; etcd 3.4 or newer is needed. It said: {Quote(words)}", 0, notTaken: false);
     }
 
-    private void MoveOn(int from) => _ = Interlocked.CompareExchange(ref _current, (from + 1) % _endpoints.Length, from);
+    private static bool IsEncrypted(Uri endpoint) => endpoint.Scheme == Uri.UriSchemeHttps;
+
+    /// <summary>What may be repeated: not what it repeats of a log-in.</summary>
+    private string Quote(string words)
+    {
+        if (_credentials is { Password.Length: > 0 } own && words.Contains(own.Password, StringComparison.Ordinal))
+        {
+            return "something with the password in it.";
+        }
+
+        var line = words.Trim().ReplaceLineEndings(" ");
+        return line.Length == 0 ? "nothing." : line.Length > LongestQuote ? $"{line[..LongestQuote]}…" : line;
+    }
+
+    private void MoveOn(int from)
+    {
+        _ = Interlocked.Increment(ref _failures);
+        _ = Interlocked.CompareExchange(ref _current, (from + 1) % _endpoints.Length, from);
+    }
 }

@@ -14,9 +14,9 @@ internal sealed record EtcdStep(EtcdResource After, EnterReply Reply, bool AsksS
 /// </summary>
 internal static class EtcdEnter
 {
-    public static EtcdStep Decide(EtcdResource before, EnterRequest request, EtcdSessions sessions, TimeProvider clock)
+    public static EtcdStep Decide(EtcdResource before, EnterRequest request, GoneSessions gone, TimeProvider clock)
     {
-        var state = Restore(before, request.Session, sessions);
+        var state = Restore(before, request.Session, gone);
         var step = state.Enter(
             request.Session, request.Token.Value, request.Oldest.Value, request.Sequence,
             clock.ToTicks(request.InDoubtHold), clock.GetTimestamp());
@@ -45,17 +45,17 @@ internal static class EtcdEnter
     }
 
     /// <summary>The resource with an operator's mark; null when somebody else holds it.</summary>
-    public static EtcdResource? SetMark(EtcdResource before, SetMarkRequest request, EtcdSessions sessions, TimeProvider clock)
+    public static EtcdResource? SetMark(EtcdResource before, SetMarkRequest request, GoneSessions gone, TimeProvider clock)
     {
-        var state = Restore(before, request.Session, sessions);
+        var state = Restore(before, request.Session, gone);
         return state.TrySetMark(request.Session, request.Mark, clock.ToTicks(request.InDoubtHold), clock.GetTimestamp())
             ? before with { Mark = state.Mark, AdvancedAt = clock.GetUtcNow(), Writers = [] }
             : null;
     }
 
     /// <summary>The state of a resource, with the end of every session but one's own.</summary>
-    private static ResourceState Restore(EtcdResource before, string session, EtcdSessions sessions) => ResourceState.Restore(
-        before.Mark, before.Writers.Select(w => Registered(w, w.Session == session ? null : sessions.GoneSince(w.Session))));
+    private static ResourceState Restore(EtcdResource before, string session, GoneSessions gone) => ResourceState.Restore(
+        before.Mark, before.Writers.Select(w => Registered(w, w.Session == session ? null : gone.Since(w.Session))));
 
     private static RegisteredWriter Registered(EtcdWriter writer, long? endedAt) =>
         new(writer.Session, writer.Token, writer.Sequence, endedAt);

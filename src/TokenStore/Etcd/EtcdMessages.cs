@@ -67,10 +67,14 @@ internal sealed record EtcdNothing;
 
 internal sealed record EtcdWatch(EtcdWatchCreate CreateRequest);
 
-internal sealed record EtcdWatchCreate(byte[] Key, byte[] RangeEnd, long StartRevision);
+internal sealed record EtcdWatchCreate(byte[] Key, byte[] RangeEnd, long StartRevision, bool ProgressNotify);
 
 internal sealed record EtcdWatchReply(
-    EtcdHeader? Header, bool Canceled, long CompactRevision, string? CancelReason, EtcdEvent[]? Events);
+    EtcdHeader? Header, bool Created, bool Canceled, long CompactRevision, string? CancelReason, EtcdEvent[]? Events)
+{
+    /// <summary>Nothing happened, and all that did up to the header's revision was told.</summary>
+    public bool IsProgress => !Created && Events is not { Length: > 0 };
+}
 
 /// <param name="Type">Absent for a put, <c>DELETE</c> for a deletion.</param>
 /// <param name="Kv">The key as it is now; of a deleted one only its name and the revision of the deletion.</param>

@@ -11,7 +11,6 @@ internal sealed class EtcdParts : IAsyncDisposable
 
     private readonly EtcdClient _client;
     private readonly EtcdCalls _calls;
-    private readonly EtcdSessions _sessions;
     private readonly EtcdResourceCache _cache = new();
     private readonly EtcdWatcher _watcher;
     private readonly ILogger _logger;
@@ -26,11 +25,11 @@ internal sealed class EtcdParts : IAsyncDisposable
         _client = new EtcdClient(options);
         Location = _client.Location;
         _calls = new EtcdCalls(_client, new EtcdKeys(options.KeyPrefix));
-        _sessions = new EtcdSessions(clock);
+        var gone = new GoneSessions(clock);
         Leases = new EtcdLeases(_calls);
-        Steps = new EtcdSteps(_calls, _sessions, _cache, clock);
-        Resources = new EtcdResources(_calls, _sessions, _cache, clock);
-        var changes = new EtcdChanges(_calls, Leases, _sessions, _cache, changed);
+        Steps = new EtcdSteps(_calls, gone, _cache, clock);
+        Resources = new EtcdResources(_calls, gone, _cache, clock);
+        var changes = new EtcdChanges(_calls, Leases, gone, _cache, changed);
         _watcher = new EtcdWatcher(_client, _calls, changes, Location, clock, logger);
     }
 

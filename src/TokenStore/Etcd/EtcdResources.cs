@@ -3,13 +3,13 @@ using FenceGateway.Fencing;
 namespace FenceGateway.TokenStore.Etcd;
 
 /// <summary>
-/// Marks and registrations, but for the step itself (<see cref="EtcdSteps"/>). Each change is one transaction: it compares the revisions of the state that it was decided on and
-/// writes the next state, or reads the present one for another try.
+/// Marks and registrations, but for the step itself (<see cref="EtcdSteps"/>). Each change is one transaction: it compares the revisions of the
+/// state that it was decided on and writes the next state, or reads the present one for another try.
 /// </summary>
-internal sealed class EtcdResources(EtcdCalls etcd, EtcdSessions sessions, EtcdResourceCache cache, TimeProvider clock)
+internal sealed class EtcdResources(EtcdCalls etcd, GoneSessions gone, EtcdResourceCache cache, TimeProvider clock)
 {
-    /// <summary>Lost races in a row before a call gives up.</summary>
-    public const int MaxAttempts = 16;
+    /// <summary>Lost races in a row before a call gives up. Each is somebody else's step that was taken.</summary>
+    public const int MaxAttempts = 64;
 
     /// <summary>Registrations withdrawn in one transaction: what it reads and writes stays below etcd's bound.</summary>
     private const int WithdrawBatch = 40;
@@ -68,7 +68,7 @@ internal sealed class EtcdResources(EtcdCalls etcd, EtcdSessions sessions, EtcdR
             for (var i = 0; i < batch.Length; i++)
             {
                 var resource = batch[i].WithWriters(EtcdCalls.Found(reply, i + 1), reply.Header!.Revision);
-                sessions.Observe(resource.Writers, live);
+                live.Tell(gone, resource.Writers);
                 _ = ResourceKey.TryCreate(resource.Name, out var key);
                 records.Add(Describe(key, resource));
             }
@@ -89,7 +89,7 @@ internal sealed class EtcdResources(EtcdCalls etcd, EtcdSessions sessions, EtcdR
         var asked = before.MarkRevision;
         for (var attempt = 0; attempt < MaxAttempts && before.MarkRevision == asked; attempt++)
         {
-            var after = EtcdEnter.SetMark(before, request, sessions, clock);
+            var after = EtcdEnter.SetMark(before, request, gone, clock);
             if (after is null)
             {
                 return false;
@@ -112,7 +112,7 @@ internal sealed class EtcdResources(EtcdCalls etcd, EtcdSessions sessions, EtcdR
             }
 
             before = EtcdCalls.Refresh(before.Name, reply);
-            sessions.Observe(before.Writers, etcd.Sessions(reply, 2));
+            etcd.Sessions(reply, 2).Tell(gone, before.Writers);
         }
 
         return false;
@@ -122,8 +122,8 @@ internal sealed class EtcdResources(EtcdCalls etcd, EtcdSessions sessions, EtcdR
     {
         // The operator spoke of those who had ended by now: one that ends while this call tries again stays.
         var before = await ReadAsync(resource.Value, cancellationToken);
-        var ended = before.Writers.Where(w => sessions.GoneFor(w.Session) is not null).ToHashSet();
-        var resolved = ended.Count(w => sessions.GoneFor(w.Session) != TimeSpan.MaxValue);
+        var ended = before.Writers.Where(w => gone.GoneFor(w.Session) is not null).ToHashSet();
+        var resolved = ended.Count(w => gone.GoneFor(w.Session) != TimeSpan.MaxValue);
         for (var attempt = 0; attempt < MaxAttempts; attempt++)
         {
             var kept = before.Writers.Where(w => !ended.Contains(w)).ToArray();
@@ -145,7 +145,7 @@ internal sealed class EtcdResources(EtcdCalls etcd, EtcdSessions sessions, EtcdR
             }
 
             before = EtcdCalls.Refresh(before.Name, reply);
-            sessions.Observe(before.Writers, etcd.Sessions(reply, 2));
+            etcd.Sessions(reply, 2).Tell(gone, before.Writers);
         }
 
         throw TooManyRaces(resource.Value);
@@ -195,14 +195,14 @@ internal sealed class EtcdResources(EtcdCalls etcd, EtcdSessions sessions, EtcdR
     {
         var reply = await etcd.TransactAsync([], etcd.Reads(name), [], cancellationToken);
         var resource = EtcdCalls.Refresh(name, reply);
-        sessions.Observe(resource.Writers, etcd.Sessions(reply, 2));
+        etcd.Sessions(reply, 2).Tell(gone, resource.Writers);
         return resource;
     }
 
     private MarkRecord Describe(ResourceKey key, EtcdResource resource)
     {
         var writers = resource.Writers
-            .Select(w => new WriterRecord(w.Session, new FencingToken(w.Token), sessions.GoneFor(w.Session)))
+            .Select(w => new WriterRecord(w.Session, new FencingToken(w.Token), gone.GoneFor(w.Session)))
             .Where(w => w.EndedFor != TimeSpan.MaxValue);
         return new MarkRecord(key, resource.Mark, resource.AdvancedAt, resource.MarkRevision, [.. writers]);
     }

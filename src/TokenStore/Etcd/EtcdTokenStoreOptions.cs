@@ -17,6 +17,14 @@ public sealed class EtcdTokenStoreOptions
     [RegularExpression("[a-z0-9_-]{1,32}")]
     public string KeyPrefix { get; set; } = "fg";
 
+    /// <summary>A PEM file with the certificates of the authorities that may have signed those of members at <c>https://</c>. Read for each
+    /// connection. Unset: those that the system trusts.</summary>
+    public string? CertificateAuthority { get; set; }
+
+    /// <summary>A PEM file with the certificate and the private key that the gateway shows to members that ask for one
+    /// (<c>--client-cert-auth</c>). Read for each connection. Unset: none.</summary>
+    public string? ClientCertificate { get; set; }
+
     /// <summary>The user, when etcd asks for one (<c>etcdctl auth enable</c>). It needs read and write access to the prefix.</summary>
     public string? UserName { get; set; }
 

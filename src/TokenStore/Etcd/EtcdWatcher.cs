@@ -15,8 +15,12 @@ internal sealed class EtcdWatcher(
     /// <summary>The longest line taken: many events come in one.</summary>
     private const int MaxLineBytes = 16 << 20;
 
-    /// <summary>Without a word for so long the watch is begun again: a connection can die without an end.</summary>
-    private static readonly TimeSpan IdleLimit = TimeSpan.FromSeconds(30);
+    /// <summary>How often it is looked whether calls have failed since the watch began: its member may hang as well.</summary>
+    private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(30);
+
+    /// <summary>Without a word for so long the watch is begun again. When nothing happens etcd tells every 10 minutes how far it is
+    /// (<c>--experimental-watch-progress-notify-interval</c>).</summary>
+    private static readonly TimeSpan LongestSilence = TimeSpan.FromMinutes(12);
 
     private static readonly TimeSpan MinPause = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan MaxPause = TimeSpan.FromSeconds(3);
@@ -95,16 +99,17 @@ internal sealed class EtcdWatcher(
     private async Task WatchAsync(Action resumed, CancellationToken end)
     {
         using var idle = CancellationTokenSource.CreateLinkedTokenSource(end);
-        using var timer = clock.CreateTimer(static s => ((CancellationTokenSource)s!).Cancel(), idle, IdleLimit, Timeout.InfiniteTimeSpan);
+        var (failures, heardAt) = (client.Failures, clock.GetTimestamp());
+        await using var looking = clock.CreateTimer(_ => Look(), null, LookEvery, LookEvery);
         try
         {
-            var request = new EtcdWatch(new EtcdWatchCreate(etcd.Keys.All, EtcdKeys.EndOf(etcd.Keys.All), _next));
+            var request = new EtcdWatch(new EtcdWatchCreate(etcd.Keys.All, EtcdKeys.EndOf(etcd.Keys.All), _next, ProgressNotify: true));
             using var response = await client.OpenStreamAsync("/v3/watch", request, EtcdJson.Default.EtcdWatch, idle.Token);
             await using var body = await response.Content.ReadAsStreamAsync(idle.Token);
             var reader = PipeReader.Create(body);
             while (await ReadLineAsync(reader, idle.Token) is { } line)
             {
-                _ = timer.Change(IdleLimit, Timeout.InfiniteTimeSpan);
+                Volatile.Write(ref heardAt, clock.GetTimestamp());
                 resumed();
                 if (!await HandleAsync(line, end))
                 {
@@ -118,6 +123,14 @@ internal sealed class EtcdWatcher(
             e is OperationCanceledException or EtcdException && idle.IsCancellationRequested && !end.IsCancellationRequested)
         {
             // Silence: begin again, from where it was.
+        }
+
+        void Look()
+        {
+            if (client.Failures != failures || clock.GetElapsedTime(Volatile.Read(ref heardAt)) > LongestSilence)
+            {
+                idle.Cancel();
+            }
         }
     }
 
@@ -141,6 +154,12 @@ internal sealed class EtcdWatcher(
         if (reply.Canceled)
         {
             throw new EtcdException($"etcd ended the watch: {reply.CancelReason}", 0, notTaken: true);
+        }
+
+        if (reply.IsProgress)
+        {
+            // What is compacted from here on was seen, also where nothing concerns the prefix for long.
+            _next = Math.Max(_next, reply.Header.Revision + 1);
         }
 
         foreach (var change in reply.Events ?? [])

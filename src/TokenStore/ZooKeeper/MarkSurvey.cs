@@ -10,6 +10,11 @@ namespace FenceGateway.TokenStore.ZooKeeper;
 internal sealed class MarkSurvey(ZooKeeperLink link, TimeProvider time, ILogger logger)
 {
     public const int MaxRead = 100_000;
+
+    /// <summary>Folders listed at once. A list of a folder with many thousand names takes its time, and every reply that is due after it waits:
+    /// heartbeats, and the connection is given up when one waits for a third of the session's timeout.</summary>
+    public const int ListTogether = 8;
+
     private const int ReadTogether = 200;
 
     public async ValueTask<long> CountAsync(CancellationToken cancellationToken)
@@ -23,8 +28,13 @@ internal sealed class MarkSurvey(ZooKeeperLink link, TimeProvider time, ILogger 
     public async ValueTask<IReadOnlyList<MarkRecord>> ListAsync(MarkQuery query, CancellationToken cancellationToken)
     {
         await CatchUpAsync(cancellationToken);
-        var folders = await Task.WhenAll(Enumerable.Range(0, ZooKeeperPaths.Folders).Select(n => NamesAsync(n, query.Prefix, cancellationToken)));
-        var paths = folders.SelectMany(names => names).ToList();
+        List<string> paths = [];
+        foreach (var together in Enumerable.Range(0, ZooKeeperPaths.Folders).Chunk(ListTogether))
+        {
+            var folders = await Task.WhenAll(together.Select(n => NamesAsync(n, query.Prefix, cancellationToken)));
+            paths.AddRange(folders.SelectMany(names => names));
+        }
+
         if (paths.Count > MaxRead)
         {
             ZooKeeperLog.ListingCut(logger, MaxRead, paths.Count);

@@ -81,6 +81,7 @@ internal sealed class ResourceSteps(ZooKeeperLink link, TimeProvider time)
         }
         catch (ZooKeeperProtocolException e)
         {
+            // Of what was read before a step was decided; what is read behind a step does not make it fail.
             throw new TokenStoreUnavailableException(e.Message, e) { NotTaken = true };
         }
         finally
@@ -166,10 +167,11 @@ internal sealed class ResourceSteps(ZooKeeperLink link, TimeProvider time)
             : throw ZooKeeperFailure.Of(_client, error);
     }
 
-    /// <summary>What was read behind a step; tells the gateway when somebody has changed it since.</summary>
+    /// <summary>What was read behind a step; tells the gateway when somebody has changed it since. Null where it cannot be read: the step is
+    /// what it is, and who needs the data reads it again and says so.</summary>
     private async ValueTask<StoredResource?> LearnAsync(WatchedResource resource, Task<ZooKeeperReply<NodeData>>? reading)
     {
-        if (reading is null || Check(WatchedResources.ToStored(await reading), resource.Key) is not { } fresh)
+        if (reading is null || TryRead(await reading, resource.Key) is not { } fresh)
         {
             return null;
         }
@@ -273,6 +275,18 @@ internal sealed class ResourceSteps(ZooKeeperLink link, TimeProvider time)
         }
 
         return Check(WatchedResources.ToStored(reply), key) ?? throw ZooKeeperFailure.NotTaken(_client, reply.Error);
+    }
+
+    private static StoredResource? TryRead(in ZooKeeperReply<NodeData> reply, ResourceKey key)
+    {
+        try
+        {
+            return Check(WatchedResources.ToStored(reply), key);
+        }
+        catch (ZooKeeperProtocolException)
+        {
+            return null;
+        }
     }
 
     private long NowMilliseconds => time.GetUtcNow().ToUnixTimeMilliseconds();

@@ -1,37 +1,4 @@
-using System.Collections.Concurrent;
-
 namespace FenceGateway.TokenStore.ZooKeeper;
-
-/// <summary>When this process first saw that a session was gone, on its own monotonic clock. Bounded; what is forgotten is seen anew.</summary>
-/// <remarks>The id of a session is never used twice: what is gone stays gone, whatever connection told it.</remarks>
-internal sealed class EndedSessions(TimeProvider time)
-{
-    private const int Capacity = 10_000;
-
-    private readonly ConcurrentDictionary<string, long> _since = new(StringComparer.Ordinal);
-
-    public long? Since(string name) => _since.TryGetValue(name, out var since) ? since : null;
-
-    public long Add(string name)
-    {
-        if (_since.Count >= Capacity)
-        {
-            Trim();
-        }
-
-        return _since.GetOrAdd(name, static (_, time) => time.GetTimestamp(), time);
-    }
-
-    private void Trim()
-    {
-        var byAge = _since.OrderBy(s => s.Value).ToList();
-        var excess = byAge.Count - Capacity / 2;
-        foreach (var (name, _) in byAge.Where((s, i) => i < excess || time.GetElapsedTime(s.Value) > EnterRequest.EndedIsKept))
-        {
-            _ = _since.TryRemove(name, out _);
-        }
-    }
-}
 
 /// <summary>
 /// Which sessions live, as one client sees them. The decision that a writer's session has ended is sound, although what a server of
@@ -48,7 +15,7 @@ internal sealed class EndedSessions(TimeProvider time)
 /// </list>
 /// Nothing of this holds between two clients, whose servers may be apart: a new client begins with a new list.
 /// </summary>
-internal sealed class SessionNodes(ZooKeeperClient client, ZooKeeperPaths paths, EndedSessions ended) : IDisposable
+internal sealed class SessionNodes(ZooKeeperClient client, ZooKeeperPaths paths, GoneSessions gone) : IDisposable
 {
     // One list at a time: the later one is then the newer one.
     private readonly SemaphoreSlim _gate = new(1);
@@ -71,7 +38,7 @@ internal sealed class SessionNodes(ZooKeeperClient client, ZooKeeperPaths paths,
                 {
                     if (!now.Contains(name))
                     {
-                        _ = ended.Add(name);
+                        _ = gone.Add(name);
                     }
                 }
 
@@ -87,14 +54,14 @@ internal sealed class SessionNodes(ZooKeeperClient client, ZooKeeperPaths paths,
     }
 
     /// <summary>When a session was first seen gone, as far as is known without asking; null for one that lives or that is not known.</summary>
-    public long? Peek(string session) => ended.Since(ZooKeeperPaths.Name(session));
+    public long? Peek(string session) => gone.Since(ZooKeeperPaths.Name(session));
 
     /// <summary>When a session, a registration of which this client has read before, was first seen gone; null while it lives.</summary>
     /// <exception cref="TokenStoreUnavailableException">It cannot be told.</exception>
     public async ValueTask<long?> EndedAtAsync(string session, CancellationToken cancellationToken)
     {
         var name = ZooKeeperPaths.Name(session);
-        if (ended.Since(name) is { } since)
+        if (gone.Since(name) is { } since)
         {
             return since;
         }
@@ -103,7 +70,7 @@ internal sealed class SessionNodes(ZooKeeperClient client, ZooKeeperPaths paths,
         return reply.Error switch
         {
             ZooKeeperError.Ok => null,
-            ZooKeeperError.NoNode => ended.Add(name),
+            ZooKeeperError.NoNode => gone.Add(name),
             var error => throw ZooKeeperFailure.NotTaken(client, error),
         };
     }

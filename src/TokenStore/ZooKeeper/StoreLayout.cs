@@ -24,6 +24,11 @@ internal static class StoreLayout
         return format.IsOk ? ReadEpoch(format.Value.Data, paths) : throw ZooKeeperFailure.NotTaken(client, format.Error);
     }
 
+    /// <summary>Whether everybody may change nodes: they were made before there was a user, who does not change that. All of them were made
+    /// together, so one tells.</summary>
+    public static async ValueTask<bool> IsOpenAsync(ZooKeeperClient client, ZooKeeperPaths paths, CancellationToken cancellationToken) =>
+        await client.SendAsync(ZooKeeperRequest.IsOpen(paths.Folder(0)), cancellationToken) is { IsOk: true, Value: true };
+
     /// <summary>The grade, from the list of servers that an ensemble keeps of itself. A single server has an empty one.</summary>
     public static async ValueTask<TokenStoreInfo> GradeAsync(
         ZooKeeperClient client, string location, CancellationToken cancellationToken)

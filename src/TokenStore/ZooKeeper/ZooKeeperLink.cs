@@ -13,12 +13,12 @@ internal sealed class ZooKeeperLink
     private readonly ITimer _loading;
 
     public ZooKeeperLink(
-        ZooKeeperClient client, ZooKeeperPaths paths, bool restricted, ZooKeeperSessions own, EndedSessions ended,
+        ZooKeeperClient client, ZooKeeperPaths paths, bool restricted, ZooKeeperSessions own, GoneSessions gone,
         Action<ResourceKey, long> tell, TimeProvider time, ILogger logger)
     {
         _own = own;
         (Client, Paths, IsRestricted) = (client, paths, restricted);
-        Sessions = new SessionNodes(client, paths, ended);
+        Sessions = new SessionNodes(client, paths, gone);
         Resources = new WatchedResources(client, paths, own.IsAlive, tell, logger);
         Steps = new ResourceSteps(this, time);
         _loading = time.CreateTimer(_ => _ = LoadSessionsAsync(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);

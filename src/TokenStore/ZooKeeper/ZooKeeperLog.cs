@@ -25,6 +25,11 @@ internal static partial class ZooKeeperLog
     [LoggerMessage(2275, LogLevel.Warning, "A listing looked at {looked} of {total} resources that may match; give a longer prefix to see the rest")]
     public static partial void ListingCut(ILogger logger, int looked, int total);
 
+    [LoggerMessage(2277, LogLevel.Warning,
+        "Everybody who reaches ZooKeeper may change or delete nodes under {root}: they were made before TokenStore:ZooKeeper:Auth was set. "
+        + "Close them: zkCli.sh, addauth digest user:password, setAcl -R {root} auth::cdrwa")]
+    public static partial void NodesAreOpen(ILogger logger, string root);
+
     [LoggerMessage(2276, LogLevel.Warning, "A change of {resource} could not be looked at, the next heartbeat does: {error}")]
     public static partial void RefreshFailed(ILogger logger, string resource, ZooKeeperError error);
 }

@@ -1,5 +1,6 @@
 using System.Text;
 using FenceGateway.Fencing;
+using FenceGateway.TokenStore.Tls;
 using Microsoft.Extensions.Logging;
 
 namespace FenceGateway.TokenStore.ZooKeeper;
@@ -27,7 +28,7 @@ public sealed class ZooKeeperTokenStore : ITokenStore
     private readonly ZooKeeperTokenStoreOptions _options;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
-    private readonly EndedSessions _ended;
+    private readonly GoneSessions _gone;
     private readonly ZooKeeperSessions _sessions = new();
     private readonly SemaphoreSlim _opening = new(1);
     private volatile ZooKeeperLink? _link;
@@ -43,7 +44,7 @@ public sealed class ZooKeeperTokenStore : ITokenStore
         _options = options;
         _time = clock;
         _logger = logger;
-        _ended = new EndedSessions(clock);
+        _gone = new GoneSessions(clock);
         Info = new TokenStoreInfo("ZooKeeper", SafetyGrade.Single, Location, ["it is not open yet, so its grade is not known"]);
     }
 
@@ -173,7 +174,7 @@ public sealed class ZooKeeperTokenStore : ITokenStore
             throw ZooKeeperFailure.Of(link.Client, error);
         }
 
-        _ = _ended.Add(ZooKeeperPaths.Name(session));
+        _ = _gone.Add(ZooKeeperPaths.Name(session));
     }
 
     /// <inheritdoc/>
@@ -303,13 +304,14 @@ public sealed class ZooKeeperTokenStore : ITokenStore
         using var limit = new CancellationTokenSource(LongestConnect, _time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
         var auth = _options.Auth is { } user ? Encoding.UTF8.GetBytes(user) : null;
+        var tls = _options.Tls ? new StoreTls("TokenStore:ZooKeeper", _options.CertificateAuthority, _options.ClientCertificate) : null;
         ZooKeeperClient? client = null;
         try
         {
             var paths = ZooKeeperPaths.Parse(_options.Root);
             client = new ZooKeeperClient(
-                ServerList.Parse(_options.ConnectionString), _timeToLive * TimeoutPerTimeToLive, auth, _time, _logger);
-            var link = new ZooKeeperLink(client, paths, auth is not null, _sessions, _ended, Tell, _time, _logger);
+                ServerList.Parse(_options.ConnectionString), _timeToLive * TimeoutPerTimeToLive, auth, _time, _logger, tls);
+            var link = new ZooKeeperLink(client, paths, auth is not null, _sessions, _gone, Tell, _time, _logger);
             await client.ConnectAsync(either.Token);
             await PrepareAsync(link, either.Token);
             _link = link;
@@ -339,6 +341,11 @@ public sealed class ZooKeeperTokenStore : ITokenStore
         }
 
         _epoch = epoch;
+        if (link.IsRestricted && await StoreLayout.IsOpenAsync(link.Client, link.Paths, cancellationToken))
+        {
+            ZooKeeperLog.NodesAreOpen(_logger, link.Paths.Root);
+        }
+
         Info = await StoreLayout.GradeAsync(link.Client, Location, cancellationToken);
         if (await link.Sessions.LoadAsync(cancellationToken) is var error && error != ZooKeeperError.Ok)
         {

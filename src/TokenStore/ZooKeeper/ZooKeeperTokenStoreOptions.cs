@@ -10,6 +10,17 @@ public sealed class ZooKeeperTokenStoreOptions
     /// '-' and '/'. Gateways that share it fence as one. Default: /fencegateway.</summary>
     public string Root { get; set; } = "/fencegateway";
 
+    /// <summary>Whether connections are encrypted: the servers' <c>secureClientPort</c>. Default: false.</summary>
+    public bool Tls { get; set; }
+
+    /// <summary>With <see cref="Tls"/>: a PEM file with the certificates of the authorities that may have signed those of the servers. Read for
+    /// each connection. Unset: those that the system trusts.</summary>
+    public string? CertificateAuthority { get; set; }
+
+    /// <summary>With <see cref="Tls"/>: a PEM file with the certificate and the private key that the gateway shows to servers, which ask for one
+    /// unless told otherwise (<c>ssl.clientAuth</c>). Read for each connection. Unset: none.</summary>
+    public string? ClientCertificate { get; set; }
+
     /// <summary><c>user:password</c> for ZooKeeper's scheme "digest"; nodes are then made for this user alone. A secret. Default: null,
     /// no authentication, and nodes that everybody may change.</summary>
     public string? Auth { get; set; }

@@ -11,7 +11,7 @@ public sealed class EtcdCluster : IAsyncDisposable
 
     public static async Task<EtcdCluster> StartAsync(int size = 3)
     {
-        var cluster = new EtcdCluster([.. Enumerable.Range(1, size).Select(n => new EtcdServer($"m{n}"))]);
+        var cluster = new EtcdCluster([.. Enumerable.Range(1, size).Select(n => new EtcdServer($"m{n}", certificates: null))]);
         try
         {
             var initial = string.Join(',', cluster.Members.Select(m => m.Member));

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Security.Cryptography.X509Certificates;
 using System.Text;
 
 namespace FenceGateway.TestKit;
@@ -12,12 +13,15 @@ public sealed class EtcdServer : IAsyncDisposable
     private readonly TempFolder _folder = new();
     private readonly string _name;
     private readonly string[] _arguments;
+    private readonly TestCertificates? _certificates;
+    private readonly int _healthPort = FreePorts.Next();
     private string _cluster;
     private ChildProcess? _process;
 
-    internal EtcdServer(string name, params string[] arguments)
+    internal EtcdServer(string name, TestCertificates? certificates, params string[] arguments)
     {
         _name = name;
+        _certificates = certificates;
         _arguments = arguments;
         _cluster = $"{name}={PeerAddress}";
     }
@@ -29,7 +33,7 @@ public sealed class EtcdServer : IAsyncDisposable
     public int Id => Process.Id;
 
     /// <summary>The client address.</summary>
-    public string Address => $"http://127.0.0.1:{Port}";
+    public string Address => $"{(_certificates is null ? "http" : "https")}://127.0.0.1:{Port}";
 
     public string PeerAddress => $"http://127.0.0.1:{PeerPort}";
 
@@ -37,9 +41,12 @@ public sealed class EtcdServer : IAsyncDisposable
 
     /// <param name="arguments">Further arguments: <c>--election-timeout=500</c>.</param>
     /// <exception cref="FileNotFoundException">etcd is not installed.</exception>
-    public static async Task<EtcdServer> StartAsync(params string[] arguments)
+    public static Task<EtcdServer> StartAsync(params string[] arguments) => StartAsync(null, arguments);
+
+    /// <summary>One that wants TLS, and a certificate from its clients.</summary>
+    public static async Task<EtcdServer> StartAsync(TestCertificates? certificates, params string[] arguments)
     {
-        var server = new EtcdServer("m1", arguments);
+        var server = new EtcdServer("m1", certificates, arguments);
         try
         {
             server.Launch(server._cluster);
@@ -78,7 +85,19 @@ public sealed class EtcdServer : IAsyncDisposable
     /// <exception cref="HttpRequestException">It did not answer 200.</exception>
     public async Task<string> PostAsync(string path, string json)
     {
-        using var client = new HttpClient { Timeout = TimeLimit.Default };
+        using var handler = new SocketsHttpHandler();
+        if (_certificates is { } certificates)
+        {
+            handler.SslOptions.ClientCertificates = [X509Certificate2.CreateFromPemFile(certificates.ClientFile)];
+            handler.SslOptions.CertificateChainPolicy = new X509ChainPolicy
+            {
+                TrustMode = X509ChainTrustMode.CustomRootTrust,
+                RevocationMode = X509RevocationMode.NoCheck,
+                CustomTrustStore = { X509CertificateLoader.LoadCertificateFromFile(certificates.AuthorityFile) },
+            };
+        }
+
+        using var client = new HttpClient(handler) { Timeout = TimeLimit.Default };
         using var content = new StringContent(json, Encoding.UTF8, "application/json");
         using var response = await client.PostAsync(new Uri(Address + path), content);
         var text = await response.Content.ReadAsStringAsync();
@@ -121,12 +140,21 @@ public sealed class EtcdServer : IAsyncDisposable
             "--logger", "zap",
             "--log-outputs", "stderr",
             "--log-level", "error",
+            .. _certificates is null ? (IEnumerable<string>)[] :
+            [
+                "--cert-file", _certificates.ServerFile, "--key-file", _certificates.ServerFile,
+                "--client-cert-auth", "--trusted-ca-file", _certificates.AuthorityFile,
+            ],
+            "--listen-metrics-urls", HealthAddress,
             .. _arguments,
         ]);
     }
 
     /// <summary><c>/health</c> answers 200 once a linearizable read goes through, that is, once there is a leader.</summary>
-    internal Task WaitUntilReadyAsync() => Readiness.WaitAsync(Process, new Uri(Address + "/health"), HttpStatusCode.OK);
+    internal Task WaitUntilReadyAsync() => Readiness.WaitAsync(Process, new Uri(HealthAddress + "/health"), HttpStatusCode.OK);
+
+    /// <summary>Never encrypted.</summary>
+    private string HealthAddress => $"http://127.0.0.1:{_healthPort}";
 
     internal string Member => $"{_name}={PeerAddress}";
 

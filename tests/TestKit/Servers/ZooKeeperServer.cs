@@ -10,17 +10,24 @@ namespace FenceGateway.TestKit;
 public sealed class ZooKeeperServer : IAsyncDisposable
 {
     private const string Jar = "/usr/share/java/zookeeper.jar";
+
+    /// <summary>What TLS needs beyond what the jar itself names.</summary>
+    private const string NettyJars = "/usr/share/java/netty-codec.jar:/usr/share/java/netty-resolver.jar:/usr/share/java/netty-transport-native-unix-common.jar";
     private static readonly TimeSpan PollEvery = TimeSpan.FromMilliseconds(10);
     private static readonly TimeSpan AnswerLimit = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(90);
 
     private readonly TempFolder _folder = new();
     private readonly int _number;
+    private readonly TestCertificates? _certificates;
     private ChildProcess? _process;
 
-    internal ZooKeeperServer(int number) => _number = number;
+    internal ZooKeeperServer(int number, TestCertificates? certificates = null) => (_number, _certificates) = (number, certificates);
 
     public int Port { get; } = FreePorts.Next();
+
+    /// <summary>Of connections with TLS, for which there have to be certificates.</summary>
+    public int SecurePort { get; } = FreePorts.Next();
 
     public int Id => Process.Id;
 
@@ -32,9 +39,10 @@ public sealed class ZooKeeperServer : IAsyncDisposable
     private ChildProcess Process => _process ?? throw new InvalidOperationException("It was not started.");
 
     /// <exception cref="FileNotFoundException">ZooKeeper or Java is not installed.</exception>
-    public static async Task<ZooKeeperServer> StartAsync()
+    /// <param name="certificates">Those of a server that speaks TLS as well, on a port of its own, and asks its clients for a certificate there.</param>
+    public static async Task<ZooKeeperServer> StartAsync(TestCertificates? certificates = null)
     {
-        var server = new ZooKeeperServer(number: 0);
+        var server = new ZooKeeperServer(number: 0, certificates);
         try
         {
             server.Launch([]);
@@ -133,6 +141,16 @@ public sealed class ZooKeeperServer : IAsyncDisposable
             "maxClientCnxns=0",
             "admin.enableServer=false",
             "4lw.commands.whitelist=srvr,ruok,dump",
+            .. _certificates is null ? (IEnumerable<string>)[] :
+            [
+                "serverCnxnFactory=org.apache.zookeeper.server.NettyServerCnxnFactory",
+                $"secureClientPort={SecurePort}",
+                "secureClientPortAddress=127.0.0.1",
+                "ssl.keyStore.type=PEM",
+                $"ssl.keyStore.location={_certificates.ServerFile}",
+                "ssl.trustStore.type=PEM",
+                $"ssl.trustStore.location={_certificates.AuthorityFile}",
+            ],
             .. members,
         ]);
         _process = Run();
@@ -157,7 +175,7 @@ public sealed class ZooKeeperServer : IAsyncDisposable
         ? ChildProcess.Start("java",
         [
             "-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-Dzookeeper.preAllocSize=1024",
-            "-cp", Jar, "org.apache.zookeeper.server.quorum.QuorumPeerMain", _folder.File("zoo.cfg"),
+            "-cp", $"{Jar}:{NettyJars}", "org.apache.zookeeper.server.quorum.QuorumPeerMain", _folder.File("zoo.cfg"),
         ])
         : throw new FileNotFoundException("ZooKeeper is missing: install Debian's zookeeper", Jar);
 }

@@ -10,15 +10,15 @@ public sealed class EtcdEnterTests
     private static readonly TimeSpan Hold = TimeSpan.FromSeconds(10);
 
     private readonly ManualTimeProvider _clock = new();
-    private readonly EtcdSessions _sessions;
+    private readonly GoneSessions _gone;
 
-    public EtcdEnterTests() => _sessions = new EtcdSessions(_clock);
+    public EtcdEnterTests() => _gone = new GoneSessions(_clock);
 
     [Fact]
     public void Decide_OvertakenAndTheMarkNotHeardOfYet_IsAStepAllTheSame()
     {
         var before = new EtcdResource("a") { Writers = [new EtcdWriter("s", 5, 9)] };
-        var step = EtcdEnter.Decide(before, Request(5, sequence: 8), _sessions, _clock);
+        var step = EtcdEnter.Decide(before, Request(5, sequence: 8), _gone, _clock);
         step.Reply.ShouldBe(new EnterReply(EnterStatus.Draining, new FencingToken(5), HeldElsewhere: true));
         step.After.Writers.ShouldBeSameAs(before.Writers);
     }
@@ -27,7 +27,7 @@ public sealed class EtcdEnterTests
     public void Decide_NothingChanges_KeepsTheListSoThatNothingIsWritten()
     {
         var before = new EtcdResource("a") { Mark = 5, Writers = [new EtcdWriter("other", 5, 1), new EtcdWriter("s", 5, 9)] };
-        var step = EtcdEnter.Decide(before, Request(5, sequence: 9), _sessions, _clock);
+        var step = EtcdEnter.Decide(before, Request(5, sequence: 9), _gone, _clock);
         step.Reply.Status.ShouldBe(EnterStatus.Admitted);
         step.After.Writers.ShouldBeSameAs(before.Writers);
     }
@@ -37,17 +37,17 @@ public sealed class EtcdEnterTests
     {
         var alone = new EtcdResource("a") { Mark = 5, Writers = [new EtcdWriter("s", 5, 1)] };
         var among = alone with { Writers = [new EtcdWriter("other", 5, 1)] };
-        EtcdEnter.Decide(alone, Request(6), _sessions, _clock).AsksSessions.ShouldBeFalse();
-        EtcdEnter.Decide(among, Request(6), _sessions, _clock).AsksSessions.ShouldBeTrue();
-        EtcdEnter.Decide(among, Request(4), _sessions, _clock).AsksSessions.ShouldBeFalse();
+        EtcdEnter.Decide(alone, Request(6), _gone, _clock).AsksSessions.ShouldBeFalse();
+        EtcdEnter.Decide(among, Request(6), _gone, _clock).AsksSessions.ShouldBeTrue();
+        EtcdEnter.Decide(among, Request(4), _gone, _clock).AsksSessions.ShouldBeFalse();
     }
 
     [Fact]
     public void Decide_OwnSessionSaidToBeGone_KeepsItsRegistration()
     {
-        _sessions.IsGone("s", quiet: true);
+        _gone.Add("s", quiet: true);
         var before = new EtcdResource("a") { Mark = 6, Writers = [new EtcdWriter("s", 5, 1)] };
-        var step = EtcdEnter.Decide(before, Request(6, oldest: 5), _sessions, _clock);
+        var step = EtcdEnter.Decide(before, Request(6, oldest: 5), _gone, _clock);
         step.After.Writers.ShouldBe([new EtcdWriter("s", 5, 2)]);
     }
 
@@ -55,11 +55,11 @@ public sealed class EtcdEnterTests
     public void Decide_WriterThatIsGone_HoldsBackForTheRestOfTheHoldUnlessItEndedQuietly()
     {
         var before = new EtcdResource("a") { Mark = 5, Writers = [new EtcdWriter("other", 5, 1)] };
-        _sessions.IsGone("other", quiet: false);
+        _gone.Add("other");
         _clock.Advance(TimeSpan.FromSeconds(4));
-        EtcdEnter.Decide(before, Request(6), _sessions, _clock).Reply.RetryAfter.ShouldBe(TimeSpan.FromSeconds(6));
-        _sessions.IsGone("other", quiet: true);
-        EtcdEnter.Decide(before, Request(6), _sessions, _clock).Reply.Status.ShouldBe(EnterStatus.Admitted);
+        EtcdEnter.Decide(before, Request(6), _gone, _clock).Reply.RetryAfter.ShouldBe(TimeSpan.FromSeconds(6));
+        _gone.Add("other", quiet: true);
+        EtcdEnter.Decide(before, Request(6), _gone, _clock).Reply.Status.ShouldBe(EnterStatus.Admitted);
     }
 
     [Fact]

@@ -64,8 +64,8 @@ public sealed class EtcdFaultTests : IAsyncDisposable
         var heard = new System.Collections.Concurrent.BlockingCollection<ResourceChange>();
         using var client = new EtcdClient(new EtcdTokenStoreOptions { Endpoints = [server.Address] });
         var calls = new EtcdCalls(client, new EtcdKeys(_prefix));
-        var sessions = new EtcdSessions(TimeProvider.System);
-        var changes = new EtcdChanges(calls, new EtcdLeases(calls), sessions, new EtcdResourceCache(), heard.Add);
+        var gone = new GoneSessions(TimeProvider.System);
+        var changes = new EtcdChanges(calls, new EtcdLeases(calls), gone, new EtcdResourceCache(), heard.Add);
         await using var watcher = new EtcdWatcher(client, calls, changes, "here", TimeProvider.System, logger);
         watcher.Start(1);
 
@@ -74,6 +74,52 @@ public sealed class EtcdFaultTests : IAsyncDisposable
         await old.WithdrawAsync("a");
         Take(heard).Resource.ShouldBe(EtcdGateway.Key("a"));
     }
+
+    [Fact]
+    public async Task Watch_NothingConcernsThePrefixForLong_WasSeenUpToWhatIsCompacted()
+    {
+        await using var server = await EtcdServer.StartAsync("--experimental-watch-progress-notify-interval=100ms");
+        await using var proxy = new TcpProxy(server.Port);
+        await using var gateway = await EtcdGateway.StartAsync(_prefix, null, $"http://127.0.0.1:{proxy.Port}");
+        await using var other = await EtcdGateway.StartAsync(_prefix, null, server.Address);
+        var revision = 0L;
+        for (var i = 0; i < 20; i++)
+        {
+            revision = Revision(await server.PostAsync("/v3/kv/put", $$"""{"key":"{{Base64("elsewhere")}}","value":"AA=="}"""));
+        }
+
+        // The watch says where it goes on from.
+        await ResumeAsync(gateway, proxy, until: text => text.EndsWith($" {revision + 1}", StringComparison.Ordinal));
+        await server.PostAsync("/v3/kv/compaction", $$"""{"revision":"{{revision}}"}""");
+        await ResumeAsync(gateway, proxy, until: _ => true);
+        await EtcdGateway.EventuallyAsync(t => gateway.EnterAsync("a", 5, cancellationToken: t));
+        await other.EnterAsync("a", 6);
+        await gateway.HearAsync("a");
+
+        gateway.Logger.Entries.ShouldNotContain(e => e.Id == 2295);
+    }
+
+    private static async Task ResumeAsync(EtcdGateway gateway, TcpProxy proxy, Func<string, bool> until)
+    {
+        using var limit = new CancellationTokenSource(TimeLimit.Default, TimeProvider.System);
+        for (var resumed = -1; resumed < 0 || !until(gateway.Logger.Entries.Last(e => e.Id == 2294).Text);)
+        {
+            // Some of etcd's progress intervals.
+            await Task.Delay(TimeSpan.FromMilliseconds(400), TimeProvider.System, limit.Token);
+            resumed = gateway.Logger.Entries.Count(e => e.Id == 2294);
+            proxy.Cut();
+            await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System, limit.Token);
+            proxy.Heal();
+            while (gateway.Logger.Entries.Count(e => e.Id == 2294) == resumed)
+            {
+                await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System, limit.Token);
+            }
+        }
+    }
+
+    private static long Revision(string answer) => long.Parse(
+        System.Text.Json.JsonDocument.Parse(answer).RootElement.GetProperty("header").GetProperty("revision").GetString()!,
+        System.Globalization.CultureInfo.InvariantCulture);
 
     [Fact]
     public async Task Lost_Data_IsToldAsAnError()

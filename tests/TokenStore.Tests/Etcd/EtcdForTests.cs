@@ -47,10 +47,12 @@ internal sealed class EtcdGateway : IAsyncDisposable
 
     public BlockingCollection<ResourceChange> Changes { get; } = [];
 
-    public static async Task<EtcdGateway> StartAsync(string prefix, TimeSpan? timeToLive = null, params IReadOnlyList<string> endpoints)
+    public static Task<EtcdGateway> StartAsync(string prefix, TimeSpan? timeToLive = null, params IReadOnlyList<string> endpoints) =>
+        StartAsync(new EtcdTokenStoreOptions { Endpoints = endpoints, KeyPrefix = prefix }, timeToLive);
+
+    public static async Task<EtcdGateway> StartAsync(EtcdTokenStoreOptions options, TimeSpan? timeToLive = null)
     {
         var logger = new TestLogger<EtcdTokenStore>();
-        var options = new EtcdTokenStoreOptions { Endpoints = endpoints, KeyPrefix = prefix };
         var gateway = new EtcdGateway(new EtcdTokenStore(options, TimeProvider.System, logger), $"gw-{Guid.NewGuid():N}") { Logger = logger };
         gateway.Store.Changed = change => gateway.Changes.Add(change);
         await gateway.Store.OpenAsync(default);

@@ -156,13 +156,19 @@ public sealed class EtcdTokenStoreTests(EtcdFixture etcd) : IClassFixture<EtcdFi
     [Fact]
     public async Task EnterAsync_ManyGatewaysAtOnce_AnswerAsOneOrder()
     {
-        var gateways = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => StartAsync()));
-        var replies = await Task.WhenAll(Enumerable.Range(1, 100).Select(i => Task.Run(async () =>
-            (Token: i, Reply: await gateways[i % 4].Store.EnterAsync(
-                new EnterRequest(
-                    gateways[i % 4].Session, EtcdGateway.Key("a"), new FencingToken(i), new FencingToken(i), i, TimeSpan.FromSeconds(1)),
-                default)))));
-        foreach (var (token, reply) in replies)
+        var gateways = await Task.WhenAll(Enumerable.Range(0, 12).Select(_ => StartAsync()));
+        var replies = await Task.WhenAll(gateways.Select((gateway, n) => Task.Run(async () =>
+        {
+            // One step at a time for each gateway and resource, as the fence table has it.
+            List<(int Token, EnterReply Reply)> own = [];
+            for (var token = 1 + n; token <= 100; token += gateways.Length)
+            {
+                own.Add((token, await gateway.EnterAsync("a", token)));
+            }
+
+            return own;
+        })));
+        foreach (var (token, reply) in replies.SelectMany(own => own))
         {
             (reply.Status == EnterStatus.Stale).ShouldBe(reply.Mark.Value > token, $"{token} {reply}");
         }

@@ -1,3 +1,4 @@
+using FenceGateway.TokenStore.Tls;
 using Microsoft.Extensions.Logging;
 
 namespace FenceGateway.TokenStore.ZooKeeper;
@@ -38,6 +39,7 @@ internal sealed class ZooKeeperClient : IAsyncDisposable
 
     private readonly ServerList _servers;
     private readonly byte[]? _auth;
+    private readonly StoreTls? _tls;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly SemaphoreSlim _room = new(MaxOutstanding);
@@ -59,11 +61,13 @@ internal sealed class ZooKeeperClient : IAsyncDisposable
     /// <param name="auth">user:password for the scheme "digest"; null for none.</param>
     /// <param name="time">Its monotonic clock.</param>
     /// <param name="logger">Where it reports.</param>
-    public ZooKeeperClient(ServerList servers, TimeSpan timeout, byte[]? auth, TimeProvider time, ILogger logger)
+    /// <param name="tls">How connections are encrypted; null for not at all.</param>
+    public ZooKeeperClient(ServerList servers, TimeSpan timeout, byte[]? auth, TimeProvider time, ILogger logger, StoreTls? tls = null)
     {
         _servers = servers;
         RequestedTimeout = timeout;
         _auth = auth;
+        _tls = tls;
         _time = time;
         _logger = logger;
     }
@@ -204,7 +208,7 @@ internal sealed class ZooKeeperClient : IAsyncDisposable
         var handshake = SessionHandshake.Request(session, LastZxid, timeout);
         try
         {
-            return await ZooKeeperConnection.OpenAsync(server, handshake, _time, OnWatched, OnSeen, either.Token);
+            return await ZooKeeperConnection.OpenAsync(server, _tls, handshake, _time, OnWatched, OnSeen, either.Token);
         }
         catch (OperationCanceledException e) when (limit.IsCancellationRequested)
         {

@@ -3,11 +3,12 @@ using System.Buffers.Binary;
 using System.Collections.Concurrent;
 using System.Net.Sockets;
 using System.Threading.Channels;
+using FenceGateway.TokenStore.Tls;
 
 namespace FenceGateway.TokenStore.ZooKeeper;
 
 /// <summary>
-/// One TCP connection, from the handshake to its end. Requests leave in the order in which they come and are answered in that order,
+/// One connection, TCP or TLS over it, from the handshake to its end. Requests leave in the order in which they come and are answered in that order,
 /// so that they can be pipelined. When it ends, everything on it ends: what never left as <see cref="ZooKeeperError.NotSent"/>, the rest
 /// as <see cref="ZooKeeperError.ConnectionLoss"/>.
 /// </summary>
@@ -23,7 +24,8 @@ internal sealed class ZooKeeperConnection : IAsyncDisposable
     private const int ReplyHeaderLength = 16;
     private const int SendTogether = 64 * 1024;
     private readonly Socket _socket;
-    private readonly Stream _stream;
+    private readonly Stream _transport;
+    private readonly Stream _incoming;
     private readonly TimeProvider _time;
     private readonly Channel<PendingRequest> _outgoing = Channel.CreateUnbounded<PendingRequest>(new() { SingleReader = true });
     private readonly ConcurrentQueue<PendingRequest> _pending = new();
@@ -35,10 +37,11 @@ internal sealed class ZooKeeperConnection : IAsyncDisposable
     private long _pingSentAt;
 
     private ZooKeeperConnection(
-        Socket socket, Stream stream, SessionTicket? session, TimeProvider time, Action<WatchEvent> watched, Action<long> seen)
+        Socket socket, Stream transport, Stream incoming, SessionTicket? session, TimeProvider time, Action<WatchEvent> watched, Action<long> seen)
     {
         _socket = socket;
-        _stream = stream;
+        _transport = transport;
+        _incoming = incoming;
         _time = time;
         _watched = watched;
         _seen = seen;
@@ -51,23 +54,31 @@ internal sealed class ZooKeeperConnection : IAsyncDisposable
 
     /// <summary>Connects and shakes hands.</summary>
     /// <param name="server">Where to.</param>
+    /// <param name="tls">How it is encrypted; null for not at all.</param>
     /// <param name="handshake">The first frame.</param>
     /// <param name="time">Its monotonic clock.</param>
     /// <param name="watched">A watch has fired. Called in order with the replies; has to be quick.</param>
     /// <param name="seen">The number of the latest change that a reply was given from.</param>
     /// <param name="cancellationToken">Ends the attempt.</param>
     public static async Task<ZooKeeperConnection> OpenAsync(
-        (string Host, int Port) server, byte[] handshake, TimeProvider time, Action<WatchEvent> watched, Action<long> seen,
+        (string Host, int Port) server, StoreTls? tls, byte[] handshake, TimeProvider time, Action<WatchEvent> watched, Action<long> seen,
         CancellationToken cancellationToken)
     {
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         try
         {
             await socket.ConnectAsync(server.Host, server.Port, cancellationToken);
-            await socket.SendAllAsync(handshake, cancellationToken);
-            var stream = new BufferedStream(new NetworkStream(socket), SendTogether);
-            var session = await ReadFrameAsync(stream, static frame => SessionHandshake.Reply(frame), 20, cancellationToken);
-            return new ZooKeeperConnection(socket, stream, session, time, watched, seen);
+            Stream transport = new NetworkStream(socket);
+            transport = tls is null ? transport : await tls.AuthenticateAsync(transport, server.Host, cancellationToken);
+            await transport.WriteAsync(handshake, cancellationToken);
+            var incoming = new BufferedStream(transport, SendTogether);
+            var session = await ReadFrameAsync(incoming, static frame => SessionHandshake.Reply(frame), 20, cancellationToken);
+            return new ZooKeeperConnection(socket, transport, incoming, session, time, watched, seen);
+        }
+        catch (IOException e) when (tls is not null)
+        {
+            socket.Dispose();
+            throw new IOException(tls.Explain(e), e);
         }
         catch
         {
@@ -108,11 +119,11 @@ internal sealed class ZooKeeperConnection : IAsyncDisposable
         _socket.Dispose();
     }
 
-    public ValueTask DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
         Break();
         FailAll();
-        return ValueTask.CompletedTask;
+        await _transport.DisposeAsync();
     }
 
     private async Task WriteAsync()
@@ -140,7 +151,7 @@ internal sealed class ZooKeeperConnection : IAsyncDisposable
                 batch.Write(request.Frame);
             }
 
-            await _socket.SendAllAsync(batch.WrittenMemory, _broken.Token);
+            await _transport.WriteAsync(batch.WrittenMemory, _broken.Token);
         }
     }
 
@@ -148,7 +159,7 @@ internal sealed class ZooKeeperConnection : IAsyncDisposable
     {
         while (true)
         {
-            await ReadFrameAsync(_stream, Take, ReplyHeaderLength, _broken.Token);
+            await ReadFrameAsync(_incoming, Take, ReplyHeaderLength, _broken.Token);
         }
     }
 
@@ -246,17 +257,6 @@ internal sealed class ZooKeeperConnection : IAsyncDisposable
         finally
         {
             ArrayPool<byte>.Shared.Return(frame);
-        }
-    }
-}
-
-file static class SocketExtensions
-{
-    public static async ValueTask SendAllAsync(this Socket socket, ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken)
-    {
-        while (!bytes.IsEmpty)
-        {
-            bytes = bytes[await socket.SendAsync(bytes, cancellationToken)..];
         }
     }
 }

@@ -7,6 +7,7 @@ internal enum OperationCode
     Exists = 3,
     GetData = 4,
     SetData = 5,
+    GetAcl = 6,
     GetChildren = 8,
     Ping = 11,
     Check = 13,
@@ -39,6 +40,10 @@ internal static class ZooKeeperRequest
     public const int MaxFrame = 0xFFFFF;
 
     private const int AllPermissions = 31;
+    private const int ReadPermission = 1;
+
+    /// <summary>Of a list of permissions, in bytes.</summary>
+    private const int SmallestEntry = 4 + 4 + 4;
 
     public static ZooKeeperRequest<NodeData> GetData(string path, bool watch) => new(
         Begin(OperationCode.GetData).Text(path).Bool(watch).ToFrame(),
@@ -51,6 +56,9 @@ internal static class ZooKeeperRequest
     public static ZooKeeperRequest<string[]> GetChildren(string path, bool watch) => new(
         Begin(OperationCode.GetChildren).Text(path).Bool(watch).ToFrame(), static (ref r) => r.Texts(),
         watch ? WatchKind.Children : WatchKind.None, path);
+
+    /// <summary>Asks whether everybody may change a node, or what is below it.</summary>
+    public static ZooKeeperRequest<bool> IsOpen(string path) => new(Begin(OperationCode.GetAcl).Text(path).ToFrame(), ParseIsOpen);
 
     public static ZooKeeperRequest<string> Create(string path, byte[] data, bool ephemeral, bool restricted)
     {
@@ -95,6 +103,18 @@ internal static class ZooKeeperRequest
             .Int(ephemeral ? 1 : 0);
 
     private static JuteWriter Begin(OperationCode operation) => new JuteWriter().Int(0).Int((int)operation);
+
+    private static bool ParseIsOpen(ref JuteReader reader)
+    {
+        var isOpen = false;
+        for (var left = reader.Count(SmallestEntry); left > 0; left--)
+        {
+            var (permissions, scheme, id) = (reader.Int(), reader.Text(), reader.Text());
+            isOpen |= scheme == "world" && id == "anyone" && (permissions & ~ReadPermission) != 0;
+        }
+
+        return isOpen;
+    }
 
     private static MultiResult[] ParseMulti(ref JuteReader reader)
     {
