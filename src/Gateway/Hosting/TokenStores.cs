@@ -31,17 +31,17 @@ internal static class TokenStores
     /// <param name="services">Clock and loggers.</param>
     public static ITokenStore CreateShared(
         StoreSections sections, TokenStoreProvider provider, string prefix, IServiceProvider services) => provider switch
-    {
-        TokenStoreProvider.Redis => Make<RedisTokenStore>(services, Redis(sections.Redis, prefix)),
-        TokenStoreProvider.Quorum => Make<QuorumTokenStore>(services, Quorum(sections.Quorum, prefix)),
-        TokenStoreProvider.Postgres => Make<PostgresTokenStore>(
-            services, new PostgresTokenStoreOptions { ConnectionString = sections.Postgres.ConnectionString, KeyPrefix = prefix }),
-        TokenStoreProvider.MySql => Make<MySqlTokenStore>(
-            services, new MySqlTokenStoreOptions { ConnectionString = sections.MySql.ConnectionString, KeyPrefix = prefix }),
-        TokenStoreProvider.ZooKeeper => Make<ZooKeeperTokenStore>(services, ZooKeeper(sections.ZooKeeper, prefix)),
-        TokenStoreProvider.Etcd => Make<EtcdTokenStore>(services, Etcd(sections.Etcd, prefix)),
-        _ => throw new ArgumentOutOfRangeException(nameof(provider), provider, null),
-    };
+        {
+            TokenStoreProvider.Redis => Make<RedisTokenStore>(services, Redis(sections.Redis, prefix)),
+            TokenStoreProvider.Quorum => Make<QuorumTokenStore>(services, Quorum(sections.Quorum, prefix)),
+            TokenStoreProvider.Postgres => Make<PostgresTokenStore>(
+                services, new PostgresTokenStoreOptions { ConnectionString = sections.Postgres.ConnectionString, KeyPrefix = prefix }),
+            TokenStoreProvider.MySql => Make<MySqlTokenStore>(
+                services, new MySqlTokenStoreOptions { ConnectionString = sections.MySql.ConnectionString, KeyPrefix = prefix }),
+            TokenStoreProvider.ZooKeeper => Make<ZooKeeperTokenStore>(services, ZooKeeper(sections.ZooKeeper, prefix)),
+            TokenStoreProvider.Etcd => Make<EtcdTokenStore>(services, Etcd(sections.Etcd, prefix)),
+            _ => throw new ArgumentOutOfRangeException(nameof(provider), provider, null),
+        };
 
     private static T Make<T>(IServiceProvider services, object options)
         where T : ITokenStore => ActivatorUtilities.CreateInstance<T>(services, options);

@@ -80,7 +80,10 @@ public sealed class RedisGradeTests
     {
         Dictionary<string, string> settings = new(StringComparer.Ordinal)
         {
-            ["appendonly"] = "yes", ["appendfsync"] = "always", ["no-appendfsync-on-rewrite"] = "no", ["maxmemory-policy"] = "noeviction",
+            ["appendonly"] = "yes",
+            ["appendfsync"] = "always",
+            ["no-appendfsync-on-rewrite"] = "no",
+            ["maxmemory-policy"] = "noeviction",
         };
         new RedisServerFacts("master", 0, settings, true).Grade().Grade.ShouldBe(SafetyGrade.Single);
         settings.Remove(missing);
