@@ -82,11 +82,9 @@ internal sealed class StoreCalls(ITokenStore store, TimeSpan timeout, TimeProvid
         }
     }
 
-    /// <summary>A step of the protocol that may have been taken got no answer. One that was certainly not taken was answered, or it could not
-    /// be sent and cost nothing; and what operators ask for may take its time in a store that serves.</summary>
     private TokenStoreUnavailableException Failed(StoreOperation operation, TokenStoreUnavailableException e)
     {
-        if (!e.NotTaken && operation is not (StoreOperation.Read or StoreOperation.SetMark or StoreOperation.Resolve))
+        if (TellsOfSilence(operation, e))
         {
             _fault = e.Message;
             Interlocked.Increment(ref _silences);
@@ -94,4 +92,13 @@ internal sealed class StoreCalls(ITokenStore store, TimeSpan timeout, TimeProvid
 
         return e;
     }
+
+    /// <summary>A step that was certainly not taken was answered, or it could not be sent and cost nothing; and what operators ask for may
+    /// take its time in a store that serves. A session that cannot be kept is a sign in any case.</summary>
+    private static bool TellsOfSilence(StoreOperation operation, TokenStoreUnavailableException e) => operation switch
+    {
+        StoreOperation.Read or StoreOperation.SetMark or StoreOperation.Resolve => false,
+        StoreOperation.StartSession or StoreOperation.Heartbeat => true,
+        _ => !e.NotTaken,
+    };
 }

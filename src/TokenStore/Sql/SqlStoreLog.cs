@@ -26,4 +26,7 @@ internal static partial class SqlStoreLog
     [LoggerMessage(2245, LogLevel.Debug,
         "The token store's settings could not be read again, or what nobody needs any more not be removed, trying again later: {error}")]
     public static partial void UpkeepFailed(ILogger logger, string error);
+
+    [LoggerMessage(2246, LogLevel.Warning, "The grade of the token store in {location} is {grade} now and was {before}. {reasons}")]
+    public static partial void GradeChanged(ILogger logger, string location, SafetyGrade grade, SafetyGrade before, string reasons);
 }

@@ -273,8 +273,14 @@ public abstract class SqlTokenStore : ITokenStore
     {
         try
         {
-            _info = await OfSessionAsync(
-                (connection, givenUp) => ReadInfoAsync(connection, Open().Location, givenUp), CancellationToken.None);
+            var (before, now) = (_info, await OfSessionAsync(
+                (connection, givenUp) => ReadInfoAsync(connection, Open().Location, givenUp), CancellationToken.None));
+            _info = now;
+            if (now.Grade != before.Grade)
+            {
+                SqlStoreLog.GradeChanged(Logger, now.Location, now.Grade, before.Grade, string.Join(' ', now.GradeReasons));
+            }
+
             if (await ForgetLongEndedAsync(CancellationToken.None))
             {
                 _beatsUntilUpkeep = 0;

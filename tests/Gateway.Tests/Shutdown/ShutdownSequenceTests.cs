@@ -3,7 +3,7 @@ using FenceGateway.Gateway.Health;
 using FenceGateway.Gateway.Shutdown;
 using FenceGateway.TestKit;
 using FenceGateway.TokenStore;
-using FenceGateway.TokenStore.Tests.Sessions;
+using FenceGateway.TokenStore.Conformance;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace FenceGateway.Gateway.Tests.Shutdown;

@@ -75,6 +75,7 @@ public sealed partial class ChildProcess : IAsyncDisposable
             : throw new InvalidOperationException($"{file} ended with {code}:\n{process.Tail()}");
     }
 
+    /// <summary>Sends a signal; one that stops the process is waited for, thread by thread.</summary>
     public void Signal(UnixSignal signal)
     {
         // A child that has exited stays a zombie until it is waited for, so its id cannot belong to somebody else yet.
@@ -82,10 +83,25 @@ public sealed partial class ChildProcess : IAsyncDisposable
         {
             throw new InvalidOperationException($"kill({_process.Id}, {signal}) failed with error {Marshal.GetLastPInvokeError()}");
         }
+
+        AwaitStop(_process.Id, signal);
     }
 
     /// <summary>Signals a child of a child; nothing happens when it is gone.</summary>
-    internal static void Signal(int processId, UnixSignal signal) => _ = SendSignal(processId, (int)signal);
+    internal static void Signal(int processId, UnixSignal signal)
+    {
+        _ = SendSignal(processId, (int)signal);
+        AwaitStop(processId, signal);
+    }
+
+    /// <summary>When kill returns, threads on other processors still run for a moment, and can answer a request in it.</summary>
+    private static void AwaitStop(int processId, UnixSignal signal)
+    {
+        if (signal == UnixSignal.Stop)
+        {
+            _ = SpinWait.SpinUntil(() => ProcessFamily.IsStopped(processId), TimeLimit.Default);
+        }
+    }
 
     /// <summary>Waits for the end, and for all of the output; the exit code is 128 + signal when a signal ended the process.</summary>
     public async Task<int> WaitForExitAsync(TimeSpan? limit = null)

@@ -30,6 +30,20 @@ internal static class ProcessFamily
         Children(parent.Id).ForEach(child => ChildProcess.Signal(child, signal));
     }
 
+    /// <summary>Whether none of a process's threads runs: stopped, or gone.</summary>
+    public static bool IsStopped(int process)
+    {
+        try
+        {
+            return Directory.EnumerateDirectories($"/proc/{process}/task")
+                .All(thread => Status($"{process}/task/{Path.GetFileName(thread)}") is not { State: not ('T' or 't' or 'Z' or 'X') });
+        }
+        catch (DirectoryNotFoundException)
+        {
+            return true;
+        }
+    }
+
     private static List<int> Children(int parent) =>
     [
         .. Directory.EnumerateDirectories("/proc")
@@ -39,7 +53,9 @@ internal static class ProcessFamily
 
     private static bool IsRunning(int id) => Status(id) is { State: not 'Z' };
 
-    private static (char State, int Parent)? Status(int id)
+    private static (char State, int Parent)? Status(int id) => Status(id.ToString(CultureInfo.InvariantCulture));
+
+    private static (char State, int Parent)? Status(string id)
     {
         try
         {

@@ -3,7 +3,8 @@ namespace FenceGateway.TestKit;
 /// <summary>Waits for something that others bring about and do not tell.</summary>
 public static class Eventually
 {
-    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(10);
+    private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(1);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromMilliseconds(20);
 
     /// <summary>Asks until it is so; <see cref="TimeoutException"/> names <paramref name="what"/> was missing.</summary>
     public static Task IsSoAsync(Func<bool> condition, string what, TimeSpan? limit = null) =>
@@ -35,7 +36,7 @@ public static class Eventually
 
         async Task AskAsync()
         {
-            while (true)
+            for (var pause = FirstPause; ; pause = pause * 2 < LongestPause ? pause * 2 : LongestPause)
             {
                 try
                 {
@@ -51,7 +52,7 @@ public static class Eventually
                     last = e;
                 }
 
-                await Task.Delay(Pause, TimeProvider.System, end.Token);
+                await Task.Delay(pause, TimeProvider.System, end.Token);
             }
         }
     }

@@ -534,24 +534,6 @@ public sealed class QuorumFaultTests : IAsyncLifetime
     });
 
     /// <summary>Asks until it is so; a store that is away is asked again.</summary>
-    private static async Task UntilAsync(Func<Task<bool>> condition)
-    {
-        using var end = new CancellationTokenSource(TimeLimit.Default);
-        while (true)
-        {
-            try
-            {
-                if (await condition())
-                {
-                    return;
-                }
-            }
-            catch (TokenStoreUnavailableException) when (!end.IsCancellationRequested)
-            {
-                // Not yet.
-            }
-
-            await Task.Delay(TimeSpan.FromMilliseconds(50), TimeProvider.System, end.Token);
-        }
-    }
+    private static Task UntilAsync(Func<Task<bool>> condition) =>
+        Eventually.IsSoAsync(condition, "the store to be so", isNotYet: e => e is TokenStoreUnavailableException);
 }

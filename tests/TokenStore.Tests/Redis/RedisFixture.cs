@@ -25,27 +25,6 @@ public sealed class RedisFixture : IAsyncLifetime
         TimeProvider.System, (Microsoft.Extensions.Logging.ILogger<RedisTokenStore>?)logger ?? NullLogger<RedisTokenStore>.Instance);
 
     /// <summary>Asks until the store is back; a store that is away is asked again.</summary>
-    internal static async Task UntilAsync(Func<Task<bool>> condition)
-    {
-        using var end = new CancellationTokenSource(TimeLimit.Default);
-        Exception? last = null;
-        while (!end.IsCancellationRequested)
-        {
-            try
-            {
-                if (await condition())
-                {
-                    return;
-                }
-            }
-            catch (TokenStoreUnavailableException e)
-            {
-                last = e;
-            }
-
-            await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System);
-        }
-
-        throw new TimeoutException("The store did not come to what was awaited", last);
-    }
+    internal static Task UntilAsync(Func<Task<bool>> condition) =>
+        Eventually.IsSoAsync(condition, "the store to be so", isNotYet: e => e is TokenStoreUnavailableException);
 }

@@ -1,6 +1,6 @@
 using FenceGateway.Fencing;
 using FenceGateway.TestKit;
-using FenceGateway.TokenStore.Tests.Sessions;
+using FenceGateway.TokenStore.Conformance;
 
 namespace FenceGateway.TokenStore.Tests.Replication;
 

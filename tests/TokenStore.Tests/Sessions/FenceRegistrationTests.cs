@@ -1,6 +1,7 @@
 using FenceGateway.Fencing;
 using FenceGateway.TestKit;
-using static FenceGateway.TokenStore.Tests.Sessions.SharedScript;
+using FenceGateway.TokenStore.Conformance;
+using static FenceGateway.TokenStore.Conformance.SharedScript;
 
 namespace FenceGateway.TokenStore.Tests.Sessions;
 

@@ -1,6 +1,7 @@
 using FenceGateway.Fencing;
 using FenceGateway.TestKit;
-using static FenceGateway.TokenStore.Tests.Sessions.SharedScript;
+using FenceGateway.TokenStore.Conformance;
+using static FenceGateway.TokenStore.Conformance.SharedScript;
 
 namespace FenceGateway.TokenStore.Tests.Sessions;
 
@@ -128,6 +129,26 @@ public sealed class GatewaySessionTests : IAsyncDisposable
         await FailEntersAsync(session, 6, notTaken: true);
         _store.Entered.Count.ShouldBe(6);
         session.Fault.ShouldBeNull();
+    }
+
+    [Fact]
+    public async Task Heartbeats_ThatCannotEvenBeSent_AreASignOfTheStoresAbsence()
+    {
+        await using var session = TestSession.Open(_store, _time);
+        _store.Heartbeat = () => throw new TokenStoreUnavailableException("refused") { NotTaken = true };
+        await BeatAsync();
+        for (var failed = 1; failed < 5; failed++)
+        {
+            await _time.WaitForTimerWithinAsync(TimeSpan.FromSeconds(1));
+            session.Fault.ShouldBeNull();
+            var before = _store.Heartbeats;
+            _time.Advance(_time.NextTimer!.Value);
+            await EventuallyAsync(() => _store.Heartbeats > before, "the next heartbeat");
+        }
+
+        await EventuallyAsync(() => session.Fault is not null, "the fifth failure");
+        session.Fault.ShouldBe("refused");
+        session.Current!.IsAlive.ShouldBeTrue("what was entered goes on");
     }
 
     [Fact]

@@ -18,7 +18,7 @@ public sealed class ScriptedStoreTests
         var listing = new MarkSurvey(Link(client), TimeProvider.System, new TestLogger<MarkSurvey>())
             .ListAsync(new MarkQuery("", long.MaxValue, 10), default).AsTask();
 
-        await ZooKeeperFixture.UntilAsync(() => Volatile.Read(ref asked) >= MarkSurvey.ListTogether, "the first folders are asked for");
+        await Eventually.IsSoAsync(() => Volatile.Read(ref asked) >= MarkSurvey.ListTogether, "the first folders are asked for");
         // What is asked for beyond them is on its way by then.
         await Task.Delay(TimeSpan.FromMilliseconds(200), TimeProvider.System);
 

@@ -91,7 +91,7 @@ public sealed class ZooKeeperAccessTests(SecureZooKeeperFixture secure) : IClass
         var store = Make(options);
         var message = "";
         // A busy machine may not even shake hands in the time that an attempt has.
-        await ZooKeeperFixture.UntilAsync(
+        await Eventually.IsSoAsync(
             async () =>
             {
                 using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(2), TimeProvider.System);
@@ -125,10 +125,10 @@ public sealed class ZooKeeperAccessTests(SecureZooKeeperFixture secure) : IClass
         {
             var token = 6 + round;
             proxy.Cut();
-            await ZooKeeperFixture.UntilAsync(() => one.Store.Fault is not null, "the connection is lost");
+            await Eventually.IsSoAsync(() => one.Store.Fault is not null, "the connection is lost");
             (await two.EnterAsync("r", token)).Status.ShouldBe(EnterStatus.Draining);
             proxy.Heal();
-            await ZooKeeperFixture.UntilAsync(() => one.Store.Fault is null, "the connection is back");
+            await Eventually.IsSoAsync(() => one.Store.Fault is null, "the connection is back");
             (await one.EnterAsync("s", token)).Status.ShouldBe(EnterStatus.Admitted);
             await one.ChangedAsync("r");
             (await one.HeartbeatAsync()).Alive.ShouldBeTrue();
@@ -139,10 +139,10 @@ public sealed class ZooKeeperAccessTests(SecureZooKeeperFixture secure) : IClass
             File.Copy(_others.ClientFile, client, overwrite: true);
             proxy.Cut();
             proxy.Heal();
-            await ZooKeeperFixture.UntilAsync(
+            await Eventually.IsSoAsync(
                 () => one.Store.Fault?.Contains("ClientCertificate", StringComparison.Ordinal) ?? false, "the new file is read, and refused");
             File.Copy(secure.Certificates.ClientFile, client, overwrite: true);
-            await ZooKeeperFixture.UntilAsync(() => one.Store.Fault is null, "the next new file is read");
+            await Eventually.IsSoAsync(() => one.Store.Fault is null, "the next new file is read");
         }
     }
 

@@ -69,10 +69,10 @@ public sealed class ZooKeeperClientTests(ZooKeeperFixture server) : IClassFixtur
         var states = new ConcurrentQueue<ZooKeeperState>();
         client.Changed = states.Enqueue;
         await server.ExpireAsync(client);
-        await UntilAsync(() => client.State == ZooKeeperState.Expired, "the client is told");
+        await Eventually.IsSoAsync(() => client.State == ZooKeeperState.Expired, "the client is told");
         (await client.SendAsync(ZooKeeperRequest.Exists("/"), default)).Error.ShouldBe(ZooKeeperError.SessionExpired);
         client.IsAlive.ShouldBeFalse();
-        await UntilAsync(() => states.Contains(ZooKeeperState.Expired), "whoever listens is told");
+        await Eventually.IsSoAsync(() => states.Contains(ZooKeeperState.Expired), "whoever listens is told");
     }
 
     [Fact]
@@ -95,18 +95,18 @@ public sealed class ZooKeeperClientTests(ZooKeeperFixture server) : IClassFixtur
         (await client.SendAsync(ZooKeeperRequest.GetChildren(_path, watch: true), default)).Value.Order().ShouldBe(["a", "b"]);
         var session = client.Session.Id;
         proxy.Cut();
-        await UntilAsync(() => client.State == ZooKeeperState.Connecting, "the connection is lost");
+        await Eventually.IsSoAsync(() => client.State == ZooKeeperState.Connecting, "the connection is lost");
         (await client.SendAsync(ZooKeeperRequest.Exists("/"), default)).Error.ShouldBe(ZooKeeperError.NotSent);
         (await other.SendAsync(ZooKeeperRequest.Multi(MultiOperation.SetData(paths[1], [1], 0)), default)).IsOk.ShouldBeTrue();
         await CreateAsync(other, $"{_path}/c");
         proxy.Heal();
-        await UntilAsync(() => told.Count >= 2, "both changes are told");
+        await Eventually.IsSoAsync(() => told.Count >= 2, "both changes are told");
         told.ShouldBe(
             [new(WatchEventType.NodeDataChanged, paths[1]), new(WatchEventType.NodeChildrenChanged, _path)], ignoreOrder: true);
         client.Session.Id.ShouldBe(session);
         (client.IsWatched(paths[2]), client.IsWatched(paths[1]), client.IsWatchingChildren(_path)).ShouldBe((true, false, false));
         (await other.SendAsync(ZooKeeperRequest.Multi(MultiOperation.SetData(paths[2], [1], 0)), default)).IsOk.ShouldBeTrue();
-        await UntilAsync(() => told.Count == 3, "a watch of before goes on");
+        await Eventually.IsSoAsync(() => told.Count == 3, "a watch of before goes on");
     }
 
     [Fact]
@@ -124,11 +124,11 @@ public sealed class ZooKeeperClientTests(ZooKeeperFixture server) : IClassFixtur
         await Task.WhenAll(paths.Select(path => CreateAsync(other, path)));
         await Task.WhenAll(paths.Select(path => client.SendAsync(ZooKeeperRequest.GetData(path, watch: true), default).AsTask()));
         proxy.Cut();
-        await UntilAsync(() => client.State == ZooKeeperState.Connecting, "the connection is lost");
+        await Eventually.IsSoAsync(() => client.State == ZooKeeperState.Connecting, "the connection is lost");
         await Task.WhenAll(paths.Select(path =>
             other.SendAsync(ZooKeeperRequest.Multi(MultiOperation.SetData(path, [1], 0)), default).AsTask()));
         proxy.Heal();
-        await UntilAsync(() => told.Count == paths.Length, "every change is told");
+        await Eventually.IsSoAsync(() => told.Count == paths.Length, "every change is told");
         told.Select(e => e.Path).ToHashSet(StringComparer.Ordinal).SetEquals(paths).ShouldBeTrue();
     }
 
@@ -163,5 +163,4 @@ public sealed class ZooKeeperClientTests(ZooKeeperFixture server) : IClassFixtur
     private static async Task CreateAsync(ZooKeeperClient client, string path) =>
         (await client.SendAsync(ZooKeeperRequest.Create(path, [], ephemeral: false, restricted: false), default)).IsOk.ShouldBeTrue();
 
-    private static Task UntilAsync(Func<bool> condition, string what) => ZooKeeperFixture.UntilAsync(condition, what);
 }

@@ -94,7 +94,7 @@ public sealed class ZooKeeperEnsembleTests : IAsyncLifetime
         await a.EnterAsync("r", 5);
         await Ensemble.Servers[0].KillAsync();
         await Ensemble.Servers[1].KillAsync();
-        await ZooKeeperFixture.UntilAsync(() => a.Store.Fault is not null, "the rest does not serve");
+        await Eventually.IsSoAsync(() => a.Store.Fault is not null, "the rest does not serve");
         await Should.ThrowAsync<TokenStoreUnavailableException>(() => a.EnterAsync("r", 6));
         await Ensemble.Servers[0].RestartAsync();
         (await EventuallyAsync(() => a.EnterAsync("r", 6))).Status.ShouldBe(EnterStatus.Admitted);

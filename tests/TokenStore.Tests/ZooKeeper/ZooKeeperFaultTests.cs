@@ -41,7 +41,7 @@ public sealed class ZooKeeperFaultTests : IAsyncLifetime
                 await a.EnterAsync("r", 5);
             }
         });
-        await ZooKeeperFixture.UntilAsync(async () => !(await HeartbeatOrNullAsync(a) ?? new(true, [])).Alive, "the session is over");
+        await Eventually.IsSoAsync(async () => !(await HeartbeatOrNullAsync(a) ?? new(true, [])).Alive, "the session is over");
         refused = await Should.ThrowAsync<TokenStoreUnavailableException>(() => a.EnterAsync("r", 5));
         (refused.SessionEnded, refused.NotTaken).ShouldBe((true, true));
         var held = await b.EnterAsync("r", 6);
@@ -64,7 +64,7 @@ public sealed class ZooKeeperFaultTests : IAsyncLifetime
         await a.EnterAsync("s", 5);
         var session = StoreOf(a).Client!.Session.Id;
         proxy.Cut();
-        await ZooKeeperFixture.UntilAsync(() => a.Store.Fault is not null, "the connection is lost");
+        await Eventually.IsSoAsync(() => a.Store.Fault is not null, "the connection is lost");
         var refused = await Should.ThrowAsync<TokenStoreUnavailableException>(() => a.EnterAsync("r", 6));
         (refused.NotTaken, refused.SessionEnded).ShouldBe((true, false));
         (await b.EnterAsync("r", 6)).ShouldBe(new EnterReply(EnterStatus.Draining, new FencingToken(6), HeldElsewhere: true));
@@ -84,11 +84,11 @@ public sealed class ZooKeeperFaultTests : IAsyncLifetime
         var (a, b) = (await StartAsync(), await StartAsync());
         await a.EnterAsync("r", 5);
         await Server.KillAsync();
-        await ZooKeeperFixture.UntilAsync(() => a.Store.Fault is not null, "the connection is lost");
+        await Eventually.IsSoAsync(() => a.Store.Fault is not null, "the connection is lost");
         await Should.ThrowAsync<TokenStoreUnavailableException>(() => b.EnterAsync("r", 6));
         await Should.ThrowAsync<TokenStoreUnavailableException>(() => b.HeartbeatAsync());
         await Server.RestartAsync();
-        await ZooKeeperFixture.UntilAsync(() => a.Store.Fault is null && b.Store.Fault is null, "both are back");
+        await Eventually.IsSoAsync(() => a.Store.Fault is null && b.Store.Fault is null, "both are back");
         (await a.HeartbeatAsync()).Alive.ShouldBeTrue();
         (await b.EnterAsync("r", 6)).ShouldBe(new EnterReply(EnterStatus.Draining, new FencingToken(6), HeldElsewhere: true));
         await a.ChangedAsync("r");
@@ -101,7 +101,7 @@ public sealed class ZooKeeperFaultTests : IAsyncLifetime
         var a = await StartAsync();
         await a.EnterAsync("r", 5);
         await Server.RestartEmptyAsync();
-        await ZooKeeperFixture.UntilAsync(
+        await Eventually.IsSoAsync(
             async () =>
             {
                 using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(2), TimeProvider.System);
@@ -134,7 +134,7 @@ public sealed class ZooKeeperFaultTests : IAsyncLifetime
         }
 
         Server.Continue();
-        await ZooKeeperFixture.UntilAsync(async () => await HeartbeatOrNullAsync(a) is { Alive: true }, "the server is back");
+        await Eventually.IsSoAsync(async () => await HeartbeatOrNullAsync(a) is { Alive: true }, "the server is back");
         await a.WithdrawAsync("r");
         (await b.EnterAsync("r", 6)).Status.ShouldBe(EnterStatus.Admitted);
         (await b.FindAsync("r"))!.Value.Writers.ShouldHaveSingleItem().Session.ShouldBe(b.Session);
@@ -150,7 +150,7 @@ public sealed class ZooKeeperFaultTests : IAsyncLifetime
         await a.WithdrawAsync("r");
         proxy.Delay(TimeSpan.FromMilliseconds(100));
         var lost = a.EnterAsync("r", 5);
-        await ZooKeeperFixture.UntilAsync(async () => (await b.FindAsync("r"))!.Value.Writers.Count > 0 || lost.IsCompleted, "the step is taken");
+        await Eventually.IsSoAsync(async () => (await b.FindAsync("r"))!.Value.Writers.Count > 0 || lost.IsCompleted, "the step is taken");
         proxy.Cut();
         var unknown = await lost.ContinueWith(task => task.Exception?.InnerException as TokenStoreUnavailableException, TaskScheduler.Default);
         proxy.Heal();
@@ -159,7 +159,7 @@ public sealed class ZooKeeperFaultTests : IAsyncLifetime
             unknown.NotTaken.ShouldBeFalse("it was taken");
         }
 
-        await ZooKeeperFixture.UntilAsync(async () => await HeartbeatOrNullAsync(a) is { Alive: true }, "the connection is back");
+        await Eventually.IsSoAsync(async () => await HeartbeatOrNullAsync(a) is { Alive: true }, "the connection is back");
         await b.EnterAsync("r", 6);
         (await a.HeartbeatAsync()).Revoked.ShouldBe([new ResourceChange(ConformanceGateway.Key("r"), 6)]);
         await a.WithdrawAsync("r");
@@ -172,7 +172,7 @@ public sealed class ZooKeeperFaultTests : IAsyncLifetime
         var a = await StartAsync(timeToLive: TimeSpan.FromSeconds(1));
         a.TimeToLive.ShouldBe(TimeSpan.FromSeconds(1));
         await a.EnterAsync("r", 5);
-        await ZooKeeperFixture.UntilAsync(() => _logger.Entries.Any(e => e.Id == 2274), "it is ended");
+        await Eventually.IsSoAsync(() => _logger.Entries.Any(e => e.Id == 2274), "it is ended");
         a.Store.Fault.ShouldBeNull();
         (await a.HeartbeatAsync()).Alive.ShouldBeFalse();
         await a.StartSessionAsync();
@@ -207,7 +207,7 @@ public sealed class ZooKeeperFaultTests : IAsyncLifetime
 
         StoreOf(a).WatchedCount.ShouldBe(50);
         await a.Store.WithdrawAsync(a.Session, [.. keys.Select(k => new Registration(ConformanceGateway.Key(k), a.Sequence))], default);
-        await ZooKeeperFixture.UntilAsync(() => StoreOf(a).WatchedCount == 0, "nothing is kept");
+        await Eventually.IsSoAsync(() => StoreOf(a).WatchedCount == 0, "nothing is kept");
         var stale = await a.EnterAsync("r/1", 4);
         stale.Status.ShouldBe(EnterStatus.Stale);
         StoreOf(a).WatchedCount.ShouldBe(0);

@@ -35,22 +35,7 @@ public sealed class ZooKeeperFixture : IAsyncLifetime
     internal async Task ExpireAsync(ZooKeeperClient client)
     {
         await TestKit.ZooKeeperSessions.ExpireAsync(Server, client.Session.Id);
-        await UntilAsync(() => !client.IsAlive, "the session to be over");
-    }
-
-    internal static Task UntilAsync(Func<bool> condition, string what) => UntilAsync(() => Task.FromResult(condition()), what);
-
-    internal static async Task UntilAsync(Func<Task<bool>> condition, string what, TimeSpan? limit = null)
-    {
-        async Task PollAsync()
-        {
-            while (!await condition())
-            {
-                await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System);
-            }
-        }
-
-        await PollAsync().WithinLimit(what, limit);
+        await Eventually.IsSoAsync(() => !client.IsAlive, "the session to be over");
     }
 
     public async ValueTask InitializeAsync() => _server = await ZooKeeperServer.StartAsync();

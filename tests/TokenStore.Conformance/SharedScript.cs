@@ -1,10 +1,11 @@
 using System.Collections.Concurrent;
 using FenceGateway.Fencing;
+using FenceGateway.TestKit;
 
-namespace FenceGateway.TokenStore.Tests.Sessions;
+namespace FenceGateway.TokenStore.Conformance;
 
 /// <summary>A shared store whose every reply a test gives by hand, or that fails on demand. Sessions live five seconds.</summary>
-internal sealed class SharedScript : ITokenStore
+public sealed class SharedScript : ITokenStore
 {
     public static readonly TimeSpan TimeToLive = TimeSpan.FromSeconds(5);
 
@@ -117,15 +118,7 @@ internal sealed class SharedScript : ITokenStore
         new TokenStoreUnavailableException("lost") { NotTaken = notTaken || sessionEnded, SessionEnded = sessionEnded });
 
     /// <summary>Waits for something that another thread is about to do.</summary>
-    public static async Task EventuallyAsync(Func<bool> condition, string what)
-    {
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20), TimeProvider.System);
-        while (!condition())
-        {
-            limit.IsCancellationRequested.ShouldBeFalse(what);
-            await Task.Delay(TimeSpan.FromMilliseconds(2), TimeProvider.System);
-        }
-    }
+    public static Task EventuallyAsync(Func<bool> condition, string what) => Eventually.IsSoAsync(condition, what);
 
     private async Task<TaskCompletionSource<EnterReply>> NextAsync()
     {
