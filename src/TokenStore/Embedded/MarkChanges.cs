@@ -112,7 +112,13 @@ internal sealed class MarkChanges(MarkTable table, CommitQueue queue, CrashHold 
         {
             var number = stripe.Find(key, hash);
             oldMark = number < 0 ? 0 : stripe[number].Mark;
-            if (number >= 0 && hold.LowestToken(in stripe[number], request.InDoubtHold, out _) != FenceRule.None)
+            var left = TimeSpan.Zero;
+            if (number >= 0)
+            {
+                _ = hold.LowestToken(in stripe[number], request.InDoubtHold, out left);
+            }
+
+            if (left > TimeSpan.Zero)
             {
                 return null;
             }

@@ -159,6 +159,18 @@ public sealed class CrashHoldTests : IDisposable
         (await store.Status("a", 3)).ShouldBe(EnterStatus.Admitted);
     }
 
+    [Theory]
+    [InlineData(5)]
+    [InlineData(long.MaxValue)]
+    public async Task SetMarkAsync_WritesOfTheProcessBeforeMayBeOnTheirWay_ChangesNothingBeforeTheHoldHasPassed(long mark)
+    {
+        await Crashed(("a", mark));
+        await using var store = await _folder.OpenAsync();
+        (await store.SetMark("a", 3, hold: 10 * Second)).ShouldBeFalse();
+        _folder.Clock.Advance(10 * Second);
+        (await store.SetMark("a", 3, hold: 10 * Second)).ShouldBeTrue();
+    }
+
     [Fact]
     public async Task EnterAsync_NoHoldAskedFor_IsNotHeld()
     {

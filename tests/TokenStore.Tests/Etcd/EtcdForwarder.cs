@@ -33,9 +33,9 @@ internal sealed class EtcdForwarder : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        _listener.Stop();
+        // Not stopped first: a listener that is closed afterwards looks for its port again, which may be somebody else's by then.
+        _listener.Close();
         await _serving;
-        ((IDisposable)_listener).Dispose();
         _client.Dispose();
     }
 

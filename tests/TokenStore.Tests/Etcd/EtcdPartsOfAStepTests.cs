@@ -42,6 +42,7 @@ public sealed class EtcdPartsOfAStepTests(EtcdFixture etcd) : IClassFixture<Etcd
     {
         await using var forwarder = new EtcdForwarder(etcd.Server.Address);
         await using var asking = await StartAsync(forwarder.Address);
+        await using var looking = await StartAsync();
         await LeaveAsync("a", 5, asking, knownAs: 6);
         var transactions = 0;
         forwarder.LosesAnswer = () => ++transactions == 2;
@@ -49,7 +50,7 @@ public sealed class EtcdPartsOfAStepTests(EtcdFixture etcd) : IClassFixture<Etcd
         var lost = await Should.ThrowAsync<TokenStoreUnavailableException>(() => asking.EnterAsync("a", 6, hold: TimeSpan.Zero));
 
         lost.NotTaken.ShouldBeFalse();
-        (await WritersAsync(asking)).ShouldContain(asking.Session);
+        (await WritersAsync(looking)).ShouldContain(asking.Session);
     }
 
     /// <summary>A gateway that is gone is registered, and <paramref name="asking"/> takes it for alive, having heard of it with another token.</summary>

@@ -103,7 +103,7 @@ public sealed class EtcdTokenStoreTests(EtcdFixture etcd) : IClassFixture<EtcdFi
         reply.Status.ShouldBe(EnterStatus.Draining);
         reply.HeldElsewhere.ShouldBeFalse();
         reply.RetryAfter.ShouldBeInRange(TimeSpan.FromMilliseconds(1), hold);
-        await Task.Delay(reply.RetryAfter + TimeSpan.FromMilliseconds(5), TimeProvider.System);
+        await Task.Delay(reply.RetryAfter + TimeLimit.TimerTick, TimeProvider.System);
         (await next.EnterAsync("a", 6, hold: hold)).Status.ShouldBe(EnterStatus.Admitted);
         (await next.Store.FindAsync(EtcdGateway.Key("a"), default))!.Value.Writers.Select(w => w.Session).ShouldBe([next.Session]);
     }
