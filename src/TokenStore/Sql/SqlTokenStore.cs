@@ -51,6 +51,7 @@ public abstract class SqlTokenStore : ITokenStore
             var (info, epoch) = await connections.OfSessionAsync(
                 async (connection, givenUp) =>
                 {
+                    // Before: a server that is none for this store gets no tables. Afterwards: how they are kept counts as well.
                     _ = await ReadInfoAsync(connection, connections.Location, givenUp);
                     var tables = await EnsureTablesAsync(connection, connections.Location, givenUp);
                     return (await ReadInfoAsync(connection, connections.Location, givenUp), tables);
