@@ -42,26 +42,24 @@ internal sealed class CrashHold(TimeProvider clock)
     public IReadOnlyList<WriterRecord> Writers(in MarkEntry entry) =>
         Holds(in entry) ? [new WriterRecord("previous", new FencingToken(Math.Max(1, entry.Mark)), Served)] : [];
 
+    /// <summary>How much longer writes from before this process may be on their way; zero when there are none.</summary>
+    /// <param name="entry">The resource.</param>
+    /// <param name="hold">How long such writes count.</param>
+    public TimeSpan Left(in MarkEntry entry, TimeSpan hold)
+    {
+        var left = Holds(in entry) ? hold - _served - clock.GetElapsedTime(_start) : default;
+        return left > TimeSpan.Zero ? left : default;
+    }
+
     /// <summary>The lowest token that may still be on its way from before this process.</summary>
     /// <param name="entry">The resource.</param>
     /// <param name="hold">How long such writes count.</param>
     /// <param name="left">How much longer they do.</param>
     public long LowestToken(in MarkEntry entry, TimeSpan hold, out TimeSpan left)
     {
-        left = default;
-        if (!Holds(in entry))
-        {
-            return FenceRule.None;
-        }
-
-        left = hold - _served - clock.GetElapsedTime(_start);
-        if (left <= TimeSpan.Zero)
-        {
-            left = default;
-            return FenceRule.None;
-        }
+        left = Left(in entry, hold);
 
         // Nobody was admitted below an uncontended mark: its holder goes on. Below a contended one somebody may have been.
-        return entry.Flags.HasFlag(MarkFlags.Contended) ? 0 : entry.Mark;
+        return left == default ? FenceRule.None : entry.Flags.HasFlag(MarkFlags.Contended) ? 0 : entry.Mark;
     }
 }

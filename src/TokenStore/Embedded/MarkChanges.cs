@@ -112,13 +112,7 @@ internal sealed class MarkChanges(MarkTable table, CommitQueue queue, CrashHold 
         {
             var number = stripe.Find(key, hash);
             oldMark = number < 0 ? 0 : stripe[number].Mark;
-            var left = TimeSpan.Zero;
-            if (number >= 0)
-            {
-                _ = hold.LowestToken(in stripe[number], request.InDoubtHold, out left);
-            }
-
-            if (left > TimeSpan.Zero)
+            if (number >= 0 && hold.Left(in stripe[number], request.InDoubtHold) > TimeSpan.Zero)
             {
                 return null;
             }

@@ -26,17 +26,7 @@ internal static class MySqlCalls
         await places.EnterAsync(cancellationToken);
 
         // The driver parses, and may wait, on the thread that calls it.
-        var running = Task.Run(() => RunToItsEndAsync(places, logger, call), CancellationToken.None);
-        try
-        {
-            return await running.WaitAsync(cancellationToken);
-        }
-        catch (OperationCanceledException) when (!running.IsCompleted)
-        {
-            _ = running.ContinueWith(
-                static abandoned => abandoned.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
-            throw;
-        }
+        return await SqlCallsUnderWay.AwaitAsync(Task.Run(() => RunToItsEndAsync(places, logger, call), CancellationToken.None), cancellationToken);
     }
 
     private static async Task<T> RunToItsEndAsync<T>(

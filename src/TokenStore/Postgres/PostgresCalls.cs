@@ -28,17 +28,7 @@ internal static class PostgresCalls
         CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        var running = RunToItsEndAsync(source, underWay, logger, call, cancellationToken);
-        try
-        {
-            return await running.WaitAsync(cancellationToken);
-        }
-        catch (OperationCanceledException) when (!running.IsCompleted)
-        {
-            _ = running.ContinueWith(
-                static abandoned => abandoned.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
-            throw;
-        }
+        return await SqlCallsUnderWay.AwaitAsync(RunToItsEndAsync(source, underWay, logger, call, cancellationToken), cancellationToken);
     }
 
     private static async Task<T> RunToItsEndAsync<T>(

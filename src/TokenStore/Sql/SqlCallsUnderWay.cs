@@ -13,6 +13,21 @@ internal sealed class SqlCallsUnderWay(TimeProvider time)
     private readonly Lock _lock = new();
     private readonly HashSet<SqlCallUnderWay> _calls = [];
 
+    /// <summary>Awaits a call. The caller goes on as soon as its token fires; the call goes on too, and nobody hears how it ends.</summary>
+    public static async ValueTask<T> AwaitAsync<T>(Task<T> running, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await running.WaitAsync(cancellationToken);
+        }
+        catch (OperationCanceledException) when (!running.IsCompleted)
+        {
+            _ = running.ContinueWith(
+                static abandoned => abandoned.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
+            throw;
+        }
+    }
+
     /// <summary>A call begins.</summary>
     /// <param name="end">What ends it at the server, beyond its token. May block: it gets a thread of its own.</param>
     public SqlCallUnderWay Begin(Action? end = null)

@@ -235,12 +235,7 @@ public sealed class EtcdTokenStoreTests(EtcdFixture etcd) : IClassFixture<EtcdFi
 
     private Task<EtcdGateway> StartAsync(TimeSpan? timeToLive = null) => EtcdGateway.StartAsync(_prefix, timeToLive, etcd.Server.Address);
 
-    private static async Task UntilEndedAsync(EtcdGateway asking, string resource)
-    {
-        using var end = new CancellationTokenSource(TimeLimit.Default, TimeProvider.System);
-        while ((await asking.Store.FindAsync(EtcdGateway.Key(resource), end.Token))!.Value.Writers.All(w => w.EndedFor is null))
-        {
-            await Task.Delay(TimeSpan.FromMilliseconds(50), TimeProvider.System, end.Token);
-        }
-    }
+    private static Task UntilEndedAsync(EtcdGateway asking, string resource) => Eventually.IsSoAsync(
+        async () => !(await asking.Store.FindAsync(EtcdGateway.Key(resource), default))!.Value.Writers.All(w => w.EndedFor is null),
+        "the session to end");
 }

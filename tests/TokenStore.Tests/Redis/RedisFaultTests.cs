@@ -251,11 +251,9 @@ public sealed class RedisFaultTests
     [Fact]
     public async Task FindAsync_WithTheMasterAway_IsNotAnsweredByItsReplica()
     {
-        await using var master = await RedisServer.StartAsync();
-        await using var replica = await RedisServer.StartAsync(
-            new RedisServerOptions { Arguments = ["--replicaof", "127.0.0.1", $"{master.Port}"] });
-        await RedisFixture.UntilAsync(async () =>
-            (await master.CommandAsync("INFO", "replication")).Contains("state=online", StringComparison.Ordinal));
+        var (master, replica) = await RedisFixture.StartWithReplicaAsync();
+        await using var stoppingMaster = master;
+        await using var stoppingReplica = replica;
         await using var store = RedisFixture.Make($"{master.Configuration},{replica.Configuration}");
         var gateway = await RedisGateway.StartAsync(store);
         await gateway.EnterAsync("a", 1);

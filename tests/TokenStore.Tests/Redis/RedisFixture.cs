@@ -24,6 +24,17 @@ public sealed class RedisFixture : IAsyncLifetime
         new RedisTokenStoreOptions { Configuration = configuration, KeyPrefix = prefix ?? NextPrefix() },
         TimeProvider.System, (Microsoft.Extensions.Logging.ILogger<RedisTokenStore>?)logger ?? NullLogger<RedisTokenStore>.Instance);
 
+    /// <summary>A master and its replica, which follows it by now.</summary>
+    internal static async Task<(RedisServer Master, RedisServer Replica)> StartWithReplicaAsync()
+    {
+        var master = await RedisServer.StartAsync();
+        var replica = await RedisServer.StartAsync(
+            new RedisServerOptions { Arguments = ["--replicaof", "127.0.0.1", $"{master.Port}"] });
+        await UntilAsync(async () =>
+            (await master.CommandAsync("INFO", "replication")).Contains("state=online", StringComparison.Ordinal));
+        return (master, replica);
+    }
+
     /// <summary>Asks until the store is back; a store that is away is asked again.</summary>
     internal static Task UntilAsync(Func<Task<bool>> condition) =>
         Eventually.IsSoAsync(condition, "the store to be so", isNotYet: e => e is TokenStoreUnavailableException);

@@ -39,14 +39,9 @@ public sealed class RedisGradeTests
     [Fact]
     public async Task Grade_WithAReplica_IsBestEffort()
     {
-        await using var master = await RedisServer.StartAsync();
-        await using var replica = await RedisServer.StartAsync(
-            new RedisServerOptions { Arguments = ["--replicaof", "127.0.0.1", $"{master.Port}"] });
-        using var end = new CancellationTokenSource(TimeLimit.Default);
-        while (!(await master.CommandAsync("INFO", "replication")).Contains("state=online", StringComparison.Ordinal))
-        {
-            await Task.Delay(TimeSpan.FromMilliseconds(50), TimeProvider.System, end.Token);
-        }
+        var (master, replica) = await RedisFixture.StartWithReplicaAsync();
+        await using var stoppingMaster = master;
+        await using var stoppingReplica = replica;
 
         // The addresses of both: steps go to the master.
         await using var store = RedisFixture.Make($"{replica.Configuration},{master.Configuration}");
@@ -97,11 +92,9 @@ public sealed class RedisGradeTests
     [Fact]
     public async Task Grade_OfAReplicaThatHasTakenOver_IsBestEffort()
     {
-        await using var master = await RedisServer.StartAsync();
-        await using var replica = await RedisServer.StartAsync(
-            new RedisServerOptions { Arguments = ["--replicaof", "127.0.0.1", $"{master.Port}"] });
-        await RedisFixture.UntilAsync(async () =>
-            (await master.CommandAsync("INFO", "replication")).Contains("state=online", StringComparison.Ordinal));
+        var (master, replica) = await RedisFixture.StartWithReplicaAsync();
+        await using var stoppingMaster = master;
+        await using var stoppingReplica = replica;
         await master.KillAsync();
         (await replica.CommandAsync("REPLICAOF", "NO", "ONE")).ShouldBe("OK");
 

@@ -260,6 +260,20 @@ public abstract class SqlStoreTests
 
     private protected abstract Task<int> CountSessionsAsync();
 
+    /// <summary>Opens a store whose commits do not end again and again, leaves the start of a session to itself each time, and closes it.</summary>
+    private protected static async Task LeaveStartsOfSessionsAsync(ITokenStore store)
+    {
+        for (var round = 0; round < 5; round++)
+        {
+            await store.OpenAsync(default);
+            using var bound = new CancellationTokenSource(TimeSpan.FromMilliseconds(200), TimeProvider.System);
+            await Should.ThrowAsync<OperationCanceledException>(
+                async () => await store.StartSessionAsync($"s{round}", TimeSpan.FromSeconds(5), bound.Token));
+        }
+
+        await store.DisposeAsync();
+    }
+
     /// <summary>Asks until it is so; a store that is away is asked again.</summary>
     private protected static Task EventuallyAsync(Func<Task<bool>> condition) =>
         Eventually.IsSoAsync(condition, "the store to be so", isNotYet: e => e is TokenStoreUnavailableException);
