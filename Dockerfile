@@ -10,7 +10,7 @@ WORKDIR /source
 ENV DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1
 
 # Only what restore reads, so that a change of code keeps this layer.
-COPY global.json Directory.Build.props Directory.Build.targets Directory.Packages.props ./
+COPY global.json Directory.Build.props Directory.Packages.props ./
 COPY src/Fencing/Fencing.csproj src/Fencing/
 COPY src/TokenStore/TokenStore.csproj src/TokenStore/
 COPY src/Gateway/Gateway.csproj src/Gateway/

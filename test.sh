@@ -1,37 +1,55 @@
 #!/usr/bin/env bash
-# Builds once, runs every test project, and counts from the report files. See --help.
+# Builds once, runs every test project, the smaller ones side by side, and counts from the report files. See --help.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
+. .ci/reports.sh
 
 readonly solution=FenceGateway.sln
 readonly results=artifacts/test-results
-readonly packages=(nginx-full libnginx-mod-http-dav-ext util-linux redis-server postgresql mariadb-server zookeeper etcd-server)
+readonly packages=(nginx-full libnginx-mod-http-dav-ext util-linux redis-server postgresql mariadb-server zookeeper etcd-server iproute2)
+
+# Each of these has nearly all processors to do by itself. The first waits for servers now and then, and runs beside the smaller
+# ones; the others run by themselves after all that.
+readonly first=(TokenStore.Tests)
+readonly alone=(Gateway.FunctionalTests Fleet.Tests)
+
+# What needs no process beside the tests' own.
+readonly quick=(Architecture.Tests Fencing.Tests Gateway.Tests Protocol.Model.Tests TokenStore.Tests)
+readonly with_servers=(Etcd MySql Postgres Quorum Redis Sql ZooKeeper)
+
 limit=${TEST_TIMEOUT:-600}
+jobs=${TEST_JOBS:-$(nproc)}
 
 usage() {
     cat <<'USAGE'
 Usage: ./test.sh [OPTION]... [NAME]...
 
-Builds the solution in Release and runs the test projects in tests/. With one or more NAMEs, only the projects whose
-name contains one of them, in any case:
+Builds in Release and runs the test projects in tests/, the smaller ones side by side. With one or more NAMEs, only the projects
+whose name contains one of them, in any case:
 
   ./test.sh                        everything
+  ./test.sh --quick                what needs no process beside the tests' own: the inner loop
   ./test.sh Fencing TokenStore     Fencing.Tests and TokenStore.Tests
   ./test.sh functional             Gateway.FunctionalTests
 
 Options:
+  --quick         no real servers and no fleets, so nothing is installed either
   --list          print the names of the test projects and stop
   --no-build      run what was built before
   --no-install    do not install missing Debian packages, go on without them
+  --jobs N        run N of the smaller projects side by side (default: one for each processor, or $TEST_JOBS)
   --timeout SEC   kill a project after this many seconds (default 600, or $TEST_TIMEOUT)
   -h, --help      this text
 
-Needs the .NET SDK of global.json. The tests start real servers of their own on free loopback ports; their Debian
-packages are installed when they are missing, as root or through sudo:
-  nginx-full libnginx-mod-http-dav-ext util-linux redis-server postgresql mariadb-server zookeeper etcd-server
+Needs the .NET SDK of global.json. Analyzers run in .ci/run, not here. The tests start real servers of their own on
+loopback ports that nobody else has; their Debian packages are installed when they are missing, as root or through sudo:
+  nginx-full libnginx-mod-http-dav-ext util-linux redis-server postgresql mariadb-server zookeeper etcd-server iproute2
+One test makes a network namespace with a link that fails, which takes root.
 
-Reports (xUnit XML) and the full output of each project are left in artifacts/test-results/. The last line is
-"N passed, N failed, N skipped". A project that ran no test, crashed or timed out counts as one failure.
+Left in artifacts/test-results/: reports (xUnit XML), the full output of each project, and in logs/ what the gateways and
+servers of failed tests said. A round in which the machine stood still is void and run again; how many there were is
+said. The last line is "N passed, N failed, N skipped". A project that ran no test, crashed or timed out counts as one
+failure.
 
 Exit codes: 0 all passed, 1 something failed, 2 could not start.
 USAGE
@@ -40,6 +58,15 @@ USAGE
 die() {
     printf 'test.sh: %s\n' "$1" >&2
     exit 2
+}
+
+contains() {
+    local wanted=$1 item
+    shift
+    for item in "$@"; do
+        [[ $item != "$wanted" ]] || return 0
+    done
+    return 1
 }
 
 missing_packages() {
@@ -79,11 +106,31 @@ check_sdk() {
     [[ $version == 10.* ]] || die "the .NET 10 SDK is needed, found $version"
 }
 
-# The names of the test projects that match one of the arguments; all without arguments.
-select_projects() {
-    local project name filter
+# Servers that are tools of .NET.
+restore_tools() {
+    [[ -f .config/dotnet-tools.json ]] || return 0
+    dotnet tool restore >"$results/tools.log" 2>&1 </dev/null || {
+        tail -n 20 "$results/tools.log" >&2
+        die "could not restore the tools of .config/dotnet-tools.json, see $results/tools.log"
+    }
+}
+
+# The names of all test projects, in the order in which they run.
+all_projects() {
+    local project name
+    printf '%s\n' "${first[@]}"
     for project in tests/*/*Tests.csproj; do
         name=$(basename "$project" .csproj)
+        contains "$name" "${first[@]}" "${alone[@]}" || echo "$name"
+    done
+    printf '%s\n' "${alone[@]}"
+}
+
+# Those that match one of the arguments; all without arguments.
+select_projects() {
+    local name filter
+    while read -r name; do
+        [[ -z $is_quick ]] || contains "$name" "${quick[@]}" || continue
         (($#)) || echo "$name"
         for filter in "$@"; do
             if [[ ${name,,} == *"${filter,,}"* ]]; then
@@ -91,7 +138,20 @@ select_projects() {
                 break
             fi
         done
-    done
+    done < <(all_projects)
+}
+
+# Builds what is to be run and what that needs; analyzers, which take longer than the compiler, are left to .ci/run.
+build() {
+    local what=$solution
+    if ((${#projects[@]} < $(all_projects | wc -l))); then
+        what=artifacts/test.slnf
+        local files
+        files=$(printf '"tests/%s.csproj",' "${projects[@]}" | sed -E 's:"tests/([^"]*)\.csproj":"tests/\1/\1.csproj":g')
+        printf '{ "solution": { "path": "../%s", "projects": [ %s ] } }\n' "$solution" "${files%,}" >"$what"
+    fi
+    echo "Building $what"
+    dotnet build "$what" -c Release -p:RunAnalyzers=false -v quiet --nologo -clp:NoSummary </dev/null
 }
 
 # A project that cannot speak for itself gets a report with one failure, so that the reports alone are counted.
@@ -105,22 +165,20 @@ XML
     printf '    %s: %s\n' "$name" "$reason"
 }
 
-# The sum of an attribute of the <assembly> elements in the given reports.
-count() {
-    local attribute=$1
-    shift
-    (($#)) || { echo 0; return; }
-    { grep -ho '<assembly [^>]*>' "$@" || true; } | { grep -o " $attribute=\"[0-9]*\"" || true; } |
-        awk -F'"' '{ sum += $2 } END { print sum + 0 }'
-}
-
-# What the runner printed about each failed test, until the next test's line.
+# Name, message and stack of each failed test, shortened, and of its output where the logs are and how to run it again.
 print_failures() {
     awk '
-        / \[FAIL\]$/ { show = 1; print; next }
+        / \[FAIL\]$/ { show = 1; lines = 0; said = 0; print; next }
         / \[(STARTING|PASS|SKIP|FINISHED|OUTPUT|NOT RUN)\]/ || /^=== / || /^  Finished: / { show = 0 }
-        show && lines++ < 400 { print }
+        !show || /System\.Runtime\.|System\.Threading\.Tasks|^ *--- End of stack trace/ { next }
+        /^ *Output:$/ { said = 1; next }
+        said ? /LOG: |FENCEGATEWAY_SEED=|VOID ROUND/ : ++lines <= 40 { print substr($0, 1, 400) }
     ' "$1"
+}
+
+print_tail() {
+    printf '    Last lines of %s:\n' "$1"
+    tail -n 30 "$1" | sed 's/^/    | /'
 }
 
 # Servers keep their data in memory where there is room: no test pulls the plug, and a killed process loses nothing of it.
@@ -136,35 +194,27 @@ make_scratch() {
 }
 trap '[[ -z $scratch ]] || rm -rf "$scratch"' EXIT
 
-running=
-stop() {
-    # timeout passes the signal on to the whole group: the tests and every server they started.
-    [[ -z $running ]] || kill -TERM "$running" 2>/dev/null || true
-    exit 130
-}
-trap stop INT TERM
-
+# Runs one project to its end, and prints what became of it.
 run_project() {
     local name=$1 binary=tests/$1/bin/Release/net10.0/FenceGateway.$1
-    local report=$results/$name.xml log=$results/$name.log code=0 ticks=0
+    local report=$results/$name.xml log=$results/$name.log code=0 started=$SECONDS filter=() namespace
     if [[ ! -x $binary ]]; then
         report_failure "$name" "not built: $binary"
         return
     fi
+    if [[ -n $is_quick ]]; then
+        for namespace in "${with_servers[@]}"; do
+            filter+=(-namespace- "FenceGateway.$name.$namespace*")
+        done
+    fi
 
-    # A background job starts with SIGINT ignored, which the gateways under test would inherit.
+    # A background job starts with SIGINT ignored, which the gateways under test would inherit. timeout passes a signal on to its
+    # whole group: the tests and every server they started.
     env --default-signal=INT,QUIT timeout --kill-after=15 "$limit" \
-        "$binary" -xml "$report" -reporter verbose -noAutoReporters -noColor -noLogo -longRunning 60 \
+        "$binary" -xml "$report" -reporter verbose -noAutoReporters -noColor -noLogo -longRunning 60 "${filter[@]}" \
         >"$log" 2>&1 </dev/null &
-    running=$!
-    while kill -0 "$running" 2>/dev/null; do
-        sleep 0.2
-        if ((++ticks % 100 == 0)); then
-            printf '    ... %d s, %d tests ended\n' $((ticks / 5)) "$(grep -c ' \[FINISHED\]' "$log" || true)"
-        fi
-    done
-    wait "$running" || code=$?
-    running=
+    trap 'kill -TERM '$!' 2>/dev/null; wait '$!' || true; exit 130' TERM
+    wait $! || code=$?
 
     local passed=0 failed=0 skipped=0
     if [[ -s $report ]]; then
@@ -172,9 +222,8 @@ run_project() {
         failed=$(($(count failed "$report") + $(count errors "$report")))
         skipped=$(count skipped "$report")
     fi
+    printf '%s: %d passed, %d failed, %d skipped, %d s\n' "$name" "$passed" "$failed" "$skipped" $((SECONDS - started))
     print_failures "$log"
-    printf '    %d passed, %d failed, %d skipped, %d s\n' "$passed" "$failed" "$skipped" $((ticks / 5))
-
     if ((code == 124 || code == 137)); then
         print_tail "$log"
         report_failure "$name" "timed out after $limit seconds, or was killed"
@@ -186,19 +235,36 @@ run_project() {
     fi
 }
 
-print_tail() {
-    printf '    Last lines of %s:\n' "$1"
-    tail -n 30 "$1" | sed 's/^/    | /'
+# Running projects by the process id of their shell. What one prints is kept until it has ended.
+declare -A running=()
+await_one() {
+    local pid
+    while wait -n -p pid "${!running[@]}" || true; [[ -z ${pid:-} ]]; do :; done
+    cat "$results/${running[$pid]}.out"
+    rm "$results/${running[$pid]}.out"
+    unset "running[$pid]"
 }
 
-build=1 install=1 list=
+stop() {
+    ((!${#running[@]})) || kill -TERM "${!running[@]}" 2>/dev/null || true
+    wait || true
+    exit 130
+}
+
+build=1 install=1 list= is_quick=
 names=()
 while (($#)); do
     case $1 in
         -h | --help) usage && exit 0 ;;
+        --quick) is_quick=1 install= ;;
         --list) list=1 ;;
         --no-build) build= ;;
         --no-install) install= ;;
+        --jobs)
+            (($# > 1)) || die "--jobs needs a number"
+            jobs=$2
+            shift
+            ;;
         --timeout)
             (($# > 1)) || die "--timeout needs a number of seconds"
             limit=$2
@@ -210,6 +276,7 @@ while (($#)); do
     shift
 done
 [[ $limit =~ ^[1-9][0-9]*$ ]] || die "the timeout must be a number of seconds, not '$limit'"
+[[ $jobs =~ ^[1-9][0-9]*$ ]] || die "the number of jobs must be a number, not '$jobs'"
 
 mapfile -t projects < <(select_projects "${names[@]}")
 ((${#projects[@]})) || die "no test project matches '${names[*]}', see --list"
@@ -220,27 +287,34 @@ fi
 
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 TESTINGPLATFORM_TELEMETRY_OPTOUT=1 DiffEngine_Disabled=true
 mkdir -p "$results"
-rm -f "$results"/*.xml "$results"/*.log
+rm -rf "$results"/*.xml "$results"/*.log "$results"/*.out "$results/logs"
 check_sdk
 [[ -z $install ]] || install_packages
-if [[ $build ]]; then
-    echo "Building $solution"
-    dotnet build "$solution" -c Release -v quiet --nologo -clp:NoSummary </dev/null || {
-        report_failure build "the solution does not build"
-        projects=()
-    }
+[[ -n $is_quick ]] || restore_tools
+if [[ $build ]] && ! build; then
+    report_failure build "$solution does not build"
+    projects=()
 fi
 
 make_scratch
-for i in "${!projects[@]}"; do
-    printf '[%d/%d] %s\n' $((i + 1)) ${#projects[@]} "${projects[i]}"
-    run_project "${projects[i]}"
+trap stop INT TERM
+for name in "${projects[@]}"; do
+    most=$jobs
+    [[ -n $is_quick ]] || ! contains "$name" "${alone[@]}" || most=1
+    while ((${#running[@]} >= most)); do
+        await_one
+    done
+    echo "Running $name"
+    run_project "$name" >"$results/$name.out" 2>&1 &
+    running[$!]=$name
+done
+while ((${#running[@]})); do
+    await_one
 done
 
-reports=("$results"/*.xml)
-passed=$(count passed "${reports[@]}")
-failed=$(($(count failed "${reports[@]}") + $(count errors "${reports[@]}")))
-skipped=$(count skipped "${reports[@]}")
-echo "Reports: $results"
-echo "$passed passed, $failed failed, $skipped skipped"
-((failed == 0))
+# The kit's own tests have void rounds on purpose.
+void=$(find "$results" -maxdepth 1 -name '*Tests.log' ! -name TestKit.Tests.log -exec cat {} + | grep -c '^VOID ROUND' || true)
+((!void)) || echo "$void rounds were void and run again, because the machine stood still: grep '^VOID ROUND' $results/*.log"
+[[ ! -d $results/logs ]] || echo "What gateways and servers of failed tests said: $results/logs"
+echo "Reports and output: $results, $SECONDS s in all"
+summarize "$results"/*.xml

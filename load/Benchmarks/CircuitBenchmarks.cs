@@ -1,5 +1,4 @@
 using System.Diagnostics.Metrics;
-using FenceGateway.Gateway.Configuration;
 using FenceGateway.Gateway.Forwarding;
 using FenceGateway.Gateway.Requests;
 using FenceGateway.Gateway.Resilience;
@@ -55,7 +54,7 @@ public class CircuitBenchmarks
         _context.Features.Set(new GatewayRequest { CorrelationId = "1", CorrelationHeader = "X-Correlation-Id" });
         _context.Features.Set<IReverseProxyFeature>(_proxy);
         _context.SetEndpoint(new Endpoint(
-            null, new EndpointMetadataCollection(new Reloadable<RouteMechanisms>(new RouteMechanisms { Circuits = _circuits })), "benchmark"));
+            null, new EndpointMetadataCollection(new RouteMechanisms { Circuits = _circuits }), "benchmark"));
         var attempts = new Attempts(new ForwardDeadline.Pool(TimeProvider.System), TimeProvider.System);
         _middleware = new CircuitBreakerMiddleware(static _ => Task.CompletedTask, attempts);
     }

@@ -40,8 +40,8 @@ public class FenceTableBenchmarks
     [Benchmark(Baseline = true)]
     public bool SteadyCheck()
     {
-        var admitted = FenceTable.TryAdmit(_fence, Steady, isWrite: true, out _);
-        FenceTable.End(_fence, Steady);
+        var admitted = _fence.TryAdmit(Steady, isWrite: true, out _);
+        _fence.End(Steady);
         return admitted;
     }
 
@@ -49,8 +49,8 @@ public class FenceTableBenchmarks
     public bool SteadyLookUpAndCheck()
     {
         var fence = _table.Get(NextKey());
-        var admitted = FenceTable.TryAdmit(fence, Steady, isWrite: true, out _);
-        FenceTable.End(fence, Steady);
+        var admitted = fence.TryAdmit(Steady, isWrite: true, out _);
+        fence.End(Steady);
         return admitted;
     }
 
@@ -63,7 +63,7 @@ public class FenceTableBenchmarks
     {
         var fence = _small.Get(NextKey());
         var admission = await _small.AdmitAsync(fence, Steady, isWrite: true, Rules, CancellationToken.None);
-        FenceTable.End(admission.Fence, Steady);
+        admission.Fence.End(Steady);
         return admission.Status;
     }
 

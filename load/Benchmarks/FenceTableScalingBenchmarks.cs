@@ -76,8 +76,8 @@ public class FenceTableScalingBenchmarks
             for (int i = 0, at = start; i < Checks; i++, at = at + 1 == end ? first : at + 1)
             {
                 var fence = _table.Get(_keys[at]);
-                FenceTable.TryAdmit(fence, Steady, isWrite: true, out _);
-                FenceTable.End(fence, Steady);
+                fence.TryAdmit(Steady, isWrite: true, out _);
+                fence.End(Steady);
             }
 
             _barrier.SignalAndWait();

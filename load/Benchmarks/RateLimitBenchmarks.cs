@@ -99,9 +99,8 @@ public class RateLimitBenchmarks
         var options = new OptionsReader(problems).Read<GatewayOptions>(section);
         var policies = RateLimitPolicyReader.Read(options, problems);
         var registry = new RateLimitRegistry(TimeProvider.System);
-        registry.Apply(policies);
-        return problems.Count == 0 && registry.TryGet("p", out var reference)
-            ? reference.Current
+        return problems.Count == 0 && registry.Apply(policies).TryGetValue("p", out var limit)
+            ? limit
             : throw new ArgumentException(string.Join("; ", problems), nameof(settings));
     }
 }

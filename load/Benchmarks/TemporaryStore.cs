@@ -18,14 +18,14 @@ internal sealed class TemporaryStore : IAsyncDisposable
         var meters = _services.GetRequiredService<IMeterFactory>();
         Store = new EmbeddedTokenStore(
             new EmbeddedTokenStoreOptions { Path = _folder }, TimeProvider.System, NullLogger<EmbeddedTokenStore>.Instance, meters);
-        Session = new GatewaySession(
-            Store, new GatewaySessionOptions(), TimeProvider.System, NullLogger<GatewaySession>.Instance, meters);
+        Session = new StoreClient(
+            Store, new StoreClientOptions(), TimeProvider.System, NullLogger<StoreClient>.Instance, meters);
     }
 
     public EmbeddedTokenStore Store { get; }
 
     /// <summary>A gateway's session in it, once it is open.</summary>
-    public GatewaySession Session { get; }
+    public StoreClient Session { get; }
 
     public static ResourceKey Key(int number) =>
         ResourceKey.TryCreate($"orders/{number}", out var key) ? key : throw new ArgumentOutOfRangeException(nameof(number));

@@ -14,19 +14,7 @@ public sealed class ActiveWrites
     public bool IsEmpty => _inFlight.Count == 0 && _inDoubt is null;
 
     /// <summary>Writes in flight, over all tokens.</summary>
-    public int InFlight
-    {
-        get
-        {
-            var sum = 0;
-            foreach (var (_, count) in _inFlight)
-            {
-                sum += count;
-            }
-
-            return sum;
-        }
-    }
+    public int InFlight => _inFlight.Sum(static writes => writes.Count);
 
     /// <summary>Writes whose end is unknown.</summary>
     public IReadOnlyList<InDoubtWrite> InDoubt => _inDoubt ?? (IReadOnlyList<InDoubtWrite>)[];

@@ -18,7 +18,7 @@ public sealed record AdmissionRules(bool Drain, TimeSpan DrainTimeout, TimeSpan 
 /// <summary>What became of a request for admission.</summary>
 public enum AdmissionStatus
 {
-    /// <summary>Forward it now. A write is in flight until <see cref="FenceTable.End"/> or <see cref="FenceTable.EndInDoubt"/>.</summary>
+    /// <summary>Forward it now. A write is in flight until <see cref="ResourceFence.End"/> or <see cref="ResourceFence.EndInDoubt"/>.</summary>
     Admitted,
 
     /// <summary>A higher token was durably recorded: refuse for good.</summary>
@@ -38,10 +38,10 @@ public enum AdmissionStatus
 /// <param name="RetryAfter">While draining: when it is worth to try again, if that is known.</param>
 /// <param name="Fault">Why the store cannot tell; null otherwise.</param>
 /// <param name="Session">The session in which it was admitted; null where no registration stands behind the admission. A write has to be
-/// cut off when the session ends (<see cref="StoreSession.Ended"/>): from then on the store holds newer tokens back only for
+/// cut off when the session ends (<see cref="GatewaySession.Ended"/>): from then on the store holds newer tokens back only for
 /// the in-doubt hold.</param>
 public readonly record struct Admission(
-    AdmissionStatus Status, ResourceFence Fence, long Mark, TimeSpan? RetryAfter = null, string? Fault = null, StoreSession? Session = null);
+    AdmissionStatus Status, ResourceFence Fence, long Mark, TimeSpan? RetryAfter = null, string? Fault = null, GatewaySession? Session = null);
 
 /// <summary>What one gateway knows of a resource, for people.</summary>
 /// <param name="Mark">The highest mark known to be durable; 0 when none is.</param>

@@ -56,7 +56,7 @@ public readonly record struct EnterReply(
 
 /// <summary>A session's registration at a resource.</summary>
 /// <param name="Resource">The resource.</param>
-/// <param name="Sequence">Of the latest step that may have made it.</param>
+/// <param name="Sequence">At least that of the latest step that may have made it; a later step's registration stays.</param>
 public readonly record struct Registration(ResourceKey Resource, long Sequence)
 {
     /// <summary>So many are withdrawn at once, at most.</summary>
@@ -65,14 +65,14 @@ public readonly record struct Registration(ResourceKey Resource, long Sequence)
 
 /// <summary>A mark may have risen, or a writer may have gone.</summary>
 /// <param name="Resource">Where.</param>
-/// <param name="Mark">The mark, durable; 0 when it is not known.</param>
+/// <param name="Mark">The mark, 0 when it is not known. It may not be durable (yet): it seals older tokens, and proves nothing.</param>
 /// <param name="Risen">Whether certainly nothing but the mark has changed: nobody who knows it already need ask again.</param>
 public readonly record struct ResourceChange(ResourceKey Resource, long Mark, bool Risen = false);
 
 /// <summary>The answer to a heartbeat.</summary>
 /// <param name="Alive">Whether the session lives, from now on for its time to live.</param>
 /// <param name="Revoked">Resources at which the session is registered below the mark: at most <see cref="MaxRevoked"/>, the rest with
-/// the next heartbeat.</param>
+/// the next heartbeat. Told as a notice is: no proof of the mark.</param>
 public readonly record struct Heartbeat(bool Alive, IReadOnlyList<ResourceChange> Revoked)
 {
     /// <summary>So many revocations are told at once, at most.</summary>

@@ -7,7 +7,7 @@ namespace FenceGateway.TokenStore;
 /// acts or waits outside of it. Every wait is bounded by the drain time-out of the request, and whatever it learns it looks at
 /// again under the lock before it admits.
 /// </summary>
-internal sealed class FenceAdmission(GatewaySession session, TimeProvider time, FenceCache fences, Action<ResourceFence> markRaised)
+internal sealed class FenceAdmission(StoreClient client, TimeProvider time, FenceCache fences, Action<ResourceFence> markRaised)
 {
     /// <summary>How long a request waits for the store at least, however impatient it is about older writes.</summary>
     private static readonly TimeSpan StoreTimeout = TimeSpan.FromSeconds(5);
@@ -27,42 +27,37 @@ internal sealed class FenceAdmission(GatewaySession session, TimeProvider time, 
         while (true)
         {
             FenceStep step;
-            (int Count, string? Fault) failures;
             Task? changed = null;
-            StoreSession? admittedIn = null;
             var entering = default(Entering);
             var now = time.GetTimestamp();
             lock (fence.Gate)
             {
-                failures = fence.Failures;
+                var failures = fence.Failures;
                 failuresBefore ??= failures.Count;
                 arrived ??= fence.EntersBegun;
-                step = fence.NextLocked(token.Value, rules, now, arrived.Value);
-                if (step.Kind == FenceStepKind.AwaitDrain && now >= deadline)
-                {
-                    // A newer token may have come elsewhere while this one waited: the last word is the store's (I9).
-                    step = fence.IsCurrentLocked(arrived.Value)
-                        ? step with { Kind = FenceStepKind.RefuseDraining }
-                        : new FenceStep(FenceStepKind.Enter, token.Value);
-                }
-
+                step = fence.NextLocked(token.Value, rules, now, arrived.Value, isOverdue: now >= deadline);
                 storeDeadline = step.Kind != FenceStepKind.AwaitStore ? 0
                     : storeDeadline == 0 ? Math.Max(deadline, time.After(StoreTimeout)) : storeDeadline;
-                step = RefuseIfHopeless(
+                var fault = FaultOf(
                     step, failures.Count != failuresBefore ? failures.Fault : null, isTooSlow: storeDeadline != 0 && now >= storeDeadline);
+                if (fault is not null)
+                {
+                    return new Admission(AdmissionStatus.Unavailable, fence, fence.Mark, Fault: fault);
+                }
+
                 switch (step.Kind)
                 {
                     case FenceStepKind.Admit:
-                        admittedIn = fence.SessionLocked;
-                        fence.Used = true;
-                        if (isWrite)
-                        {
-                            fence.Active.Begin(token.Value);
-                        }
-
-                        break;
+                        fence.BeginLocked(token.Value, isWrite);
+                        return new Admission(AdmissionStatus.Admitted, fence, token.Value, Session: fence.SessionLocked);
+                    case FenceStepKind.RefuseStale:
+                        return new Admission(AdmissionStatus.Stale, fence, fence.Mark);
+                    case FenceStepKind.RefuseDraining:
+                        return new Admission(AdmissionStatus.Draining, fence, fence.Mark, Remaining(now, step.Until));
                     case FenceStepKind.Enter:
-                        entering = BeginEnterLocked(fence, step.Token);
+                        var current = client.Current;
+                        entering = new Entering(
+                            current, fence.BeginEnterLocked(step.Token, current), client.NextSequence(), step.AfterWait);
                         break;
                     case FenceStepKind.AwaitStore or FenceStepKind.AwaitDrain:
                         changed = fence.ChangedLocked();
@@ -72,14 +67,6 @@ internal sealed class FenceAdmission(GatewaySession session, TimeProvider time, 
 
             switch (step.Kind)
             {
-                case FenceStepKind.Admit:
-                    return new Admission(AdmissionStatus.Admitted, fence, token.Value, Session: admittedIn);
-                case FenceStepKind.RefuseStale:
-                    return new Admission(AdmissionStatus.Stale, fence, fence.Mark);
-                case FenceStepKind.RefuseDraining:
-                    return new Admission(AdmissionStatus.Draining, fence, fence.Mark, Remaining(now, step.Until));
-                case FenceStepKind.RefuseUnavailable:
-                    return new Admission(AdmissionStatus.Unavailable, fence, fence.Mark, Fault: step.Fault);
                 case FenceStepKind.LookUpAgain:
                     fence = fences.Get(fence.Resource.Value);
                     (failuresBefore, arrived) = (null, null);
@@ -98,25 +85,14 @@ internal sealed class FenceAdmission(GatewaySession session, TimeProvider time, 
         }
     }
 
-    /// <summary>Turns a step that would wait for the store, or ask it, into a refusal when there is no point in it. A step that would not
-    /// even be sent is not begun: nothing is sealed for it, and the holder goes on.</summary>
-    private FenceStep RefuseIfHopeless(FenceStep step, string? failure, bool isTooSlow)
+    /// <summary>Why there is no point in asking the store, or in waiting for it; null when there is. A step that would not even be sent
+    /// is not begun: nothing is sealed for it, and the holder goes on.</summary>
+    private string? FaultOf(in FenceStep step, string? failure, bool isTooSlow) => step.Kind switch
     {
-        var fault = step.Kind switch
-        {
-            FenceStepKind.Enter => failure ?? session.Refusal,
-            FenceStepKind.AwaitStore => failure ?? (isTooSlow ? TooSlow : null),
-            _ => null,
-        };
-        return fault is null ? step : step with { Kind = FenceStepKind.RefuseUnavailable, Fault = fault };
-    }
-
-    private Entering BeginEnterLocked(ResourceFence fence, long token)
-    {
-        var (current, sequence) = (session.Current, session.NextSequence());
-        var oldest = fence.BeginEnterLocked(token, current, sequence);
-        return new Entering(current, new FencingToken(token), new FencingToken(oldest), sequence);
-    }
+        FenceStepKind.Enter => failure ?? client.Refusal,
+        FenceStepKind.AwaitStore => failure ?? (isTooSlow ? TooSlow : null),
+        _ => null,
+    };
 
     private async Task EnterAsync(ResourceFence fence, Entering step, TimeSpan inDoubtHold)
     {
@@ -124,17 +100,16 @@ internal sealed class FenceAdmission(GatewaySession session, TimeProvider time, 
         try
         {
             var request = new EnterRequest(
-                step.Session?.Id ?? "", fence.Resource, step.Token, step.Oldest, step.Sequence, inDoubtHold);
-            var reply = await session.EnterAsync(step.Session, request);
-            var (holdUntil, askAt) = (time.After(reply.RetryAfter), AskAt(reply, step.Session!));
-            FenceTable.Finish(
-                fence, () => fence.EndEnterLocked(step.Token.Value, step.Oldest.Value, step.Session!, reply, holdUntil, askAt));
+                step.Session?.Id ?? "", fence.Resource, new(step.Asked.Token), new(step.Asked.Oldest), step.Sequence, inDoubtHold);
+            var reply = await client.EnterAsync(step.Session, request, step.AfterWait);
+            var wait = new FenceWait(time.After(reply.RetryAfter), AskAt(reply, step.Session!));
+            fence.Change(() => fence.EndEnterLocked(step.Asked, reply, wait));
         }
         catch (Exception e)
         {
             // Whatever it was, the store did not tell: everyone who waits for this reply fails closed (R8).
             var notTaken = e is TokenStoreUnavailableException { NotTaken: true };
-            FenceTable.Finish(fence, () => fence.FailLocked(e.Message, notTaken));
+            fence.Change(() => fence.FailEnterLocked(e.Message, notTaken));
         }
 
         if (fence.Mark > before)
@@ -144,7 +119,7 @@ internal sealed class FenceAdmission(GatewaySession session, TimeProvider time, 
     }
 
     /// <summary>0 when nobody but this gateway, or a process that is gone, can hold the token back.</summary>
-    private long AskAt(in EnterReply reply, StoreSession asked)
+    private long AskAt(in EnterReply reply, GatewaySession asked)
     {
         if (asked.IsEndless || !(reply.HeldElsewhere || reply.RetryAfter > TimeSpan.Zero))
         {
@@ -152,7 +127,7 @@ internal sealed class FenceAdmission(GatewaySession session, TimeProvider time, 
         }
 
         // Spread, so that the gateways of a fleet do not ask in step.
-        var wait = AskAgain * (0.75 + Random.Shared.NextDouble() / 2);
+        var wait = AskAgain * (0.75 + client.Random.NextDouble() / 2);
         return time.After(!reply.HeldElsewhere && reply.RetryAfter < wait ? reply.RetryAfter : wait);
     }
 
@@ -164,12 +139,12 @@ internal sealed class FenceAdmission(GatewaySession session, TimeProvider time, 
         if (atMost > TimeSpan.Zero)
         {
             // A time-out is an ordinary end of this wait; the loop looks at the clock again.
-            await changed.WaitAsync(atMost, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await changed.SignalAsync(atMost, time, cancellationToken);
         }
 
         cancellationToken.ThrowIfCancellationRequested();
     }
 
-    /// <summary>A step that is on its way to the store.</summary>
-    private readonly record struct Entering(StoreSession? Session, FencingToken Token, FencingToken Oldest, long Sequence);
+    /// <summary>A step that is under way at the store.</summary>
+    private readonly record struct Entering(GatewaySession? Session, FenceEnter Asked, long Sequence, bool AfterWait);
 }

@@ -1,4 +1,3 @@
-using System.Collections;
 using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
 using FenceGateway.Fencing;
@@ -9,12 +8,12 @@ namespace FenceGateway.TokenStore;
 /// The fences of active resources and, up to a capacity, of idle ones. An idle fence is evicted in clock order (second chance)
 /// and rebuilt from the store when its resource is next touched; one that something depends on never is.
 /// </summary>
-internal sealed class FenceCache : IEnumerable<ResourceFence>
+internal sealed class FenceCache
 {
     private const int EvictionsPerInsert = 8;
     private readonly ConcurrentDictionary<string, ResourceFence> _fences = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, ResourceFence>.AlternateLookup<ReadOnlySpan<char>> _byKey;
-    private readonly GatewaySession _session;
+    private readonly StoreClient _client;
     private readonly TimeProvider _time;
     private readonly int _capacity;
     private readonly Action<ResourceFence> _withdraw;
@@ -23,15 +22,15 @@ internal sealed class FenceCache : IEnumerable<ResourceFence>
     private int _count;
     private volatile bool _closed;
 
-    /// <param name="session">Its store knows marks.</param>
+    /// <param name="client">Its store knows marks.</param>
     /// <param name="time">The clock of holds.</param>
     /// <param name="capacity">So many fences before idle ones are evicted.</param>
     /// <param name="withdraw">Takes back the registration of a fence, if nothing depends on it.</param>
-    public FenceCache(GatewaySession session, TimeProvider time, int capacity, Action<ResourceFence> withdraw)
+    public FenceCache(StoreClient client, TimeProvider time, int capacity, Action<ResourceFence> withdraw)
     {
         _withdraw = withdraw;
         ArgumentOutOfRangeException.ThrowIfLessThan(capacity, 1);
-        _session = session;
+        _client = client;
         _time = time;
         _capacity = capacity;
         _byKey = _fences.GetAlternateLookup<ReadOnlySpan<char>>();
@@ -57,25 +56,44 @@ internal sealed class FenceCache : IEnumerable<ResourceFence>
     public bool TryFind(ResourceKey resource, [NotNullWhen(true)] out ResourceFence? fence) =>
         _fences.TryGetValue(resource.Value, out fence);
 
-    public IEnumerator<ResourceFence> GetEnumerator() => _fences.Select(entry => entry.Value).GetEnumerator();
-
-    IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
+    public IEnumerable<ResourceFence> All => _fences.Select(static entry => entry.Value);
 
     /// <summary>From now on nothing is admitted: fences in use refuse, and no new ones are made.</summary>
     public void Close()
     {
         _closed = true;
-        foreach (var fence in this)
+        foreach (var fence in All)
         {
-            FenceTable.Finish(fence, fence.RetireLocked);
+            fence.Change(() => fence.StateLocked.Retire());
         }
     }
 
     /// <summary>Forgets what is known of a resource, so that it is asked of the store again.</summary>
     public void Drop(ResourceFence fence)
     {
-        FenceTable.Finish(fence, fence.RetireLocked);
+        fence.Change(() => fence.StateLocked.Retire());
         Remove(fence);
+    }
+
+    /// <summary>The same, if nothing depends on it.</summary>
+    public bool TryForget(ResourceFence fence, long now)
+    {
+        TaskCompletionSource? signal;
+        lock (fence.Gate)
+        {
+            if (!fence.TryRetireLocked(now))
+            {
+                return false;
+            }
+
+            signal = fence.TakeSignalLocked();
+        }
+
+        Remove(fence);
+
+        // Whoever still waits at this fence looks it up again; mostly nobody does any more.
+        signal?.TrySetResult();
+        return true;
     }
 
     private void Remove(ResourceFence fence)
@@ -101,12 +119,12 @@ internal sealed class FenceCache : IEnumerable<ResourceFence>
 
         if (Count >= 2L * _capacity)
         {
-            throw new TokenStoreUnavailableException(_session.Fault is { } fault
+            throw new TokenStoreUnavailableException(_client.Fault is { } fault
                 ? $"There is no room for another resource: the {Count} that are held cannot be let go while the token store is away. {fault}"
                 : $"There is no room for another resource: {Count} have writes in flight or in doubt, or are registered in the token store, at once. Raise TokenStore:MaxActiveResources ({_capacity}).");
         }
 
-        var added = new ResourceFence(resource, _session.Store.PeekMark(resource));
+        var added = new ResourceFence(resource, _client.Store.PeekMark(resource));
         var fence = _fences.GetOrAdd(resource.Value, added);
         if (ReferenceEquals(fence, added))
         {
@@ -115,7 +133,7 @@ internal sealed class FenceCache : IEnumerable<ResourceFence>
             // Another fence of this resource may have lived and gone since the mark was read: from here on all goes through this one.
             lock (fence.Gate)
             {
-                fence.LearnMarkLocked(_session.Store.PeekMark(resource));
+                fence.StateLocked.Learn(_client.Store.PeekMark(resource));
             }
         }
 
@@ -170,24 +188,10 @@ internal sealed class FenceCache : IEnumerable<ResourceFence>
             return;
         }
 
-        bool retired;
-        TaskCompletionSource? signal;
-        lock (fence.Gate)
-        {
-            retired = fence.TryRetireLocked(now);
-            signal = retired ? fence.TakeSignalLocked() : null;
-        }
-
-        if (!retired)
+        if (!TryForget(fence, now))
         {
             // Goes when the hand comes by again.
             _withdraw(fence);
-            return;
         }
-
-        Remove(fence);
-
-        // Whoever still waits at this fence looks it up again; mostly nobody does any more.
-        signal?.TrySetResult();
     }
 }

@@ -1,53 +1,63 @@
+using System.Collections.Concurrent;
 using FenceGateway.Fencing;
 
 namespace FenceGateway.TokenStore;
 
 /// <summary>
-/// Decides which of this gateway's registrations are taken back: the revoked ones as soon as they are drained, the idle ones now and
-/// then, those of a lost session when there is a new one.
+/// Takes this gateway's registrations back: the revoked ones as soon as they are drained, the idle ones now and then, those of a lost
+/// session when there is a new one. One call to the store at a time: what comes while one is under way goes with the next, in one
+/// batch, and the revoked registrations, for which others wait, before the idle ones. A fence is busy only while its own call is under
+/// way. After a failure it waits before the next call, longer each time.
 /// </summary>
+/// <remarks>Bounded by the fences there are: each waits at most once as revoked and once as idle.</remarks>
 internal sealed class FenceRegistrations
 {
-    private readonly GatewaySession _session;
+    private readonly ConcurrentQueue<ResourceFence> _revoked = new();
+    private readonly ConcurrentQueue<ResourceFence> _idle = new();
+    private readonly StoreClient _client;
     private readonly TimeProvider _time;
     private readonly FenceCache _fences;
-    private readonly Action<ResourceFence> _markRaised;
-    private readonly FenceWithdrawals _withdrawals;
-    private readonly ITimer _idle;
+    private readonly ITimer _sweep;
+    private int _pumping;
+    private int _failures;
     private volatile bool _stopped;
 
-    public FenceRegistrations(
-        GatewaySession session, TimeProvider time, FenceCache fences, TimeSpan idle, Action<ResourceFence> markRaised)
+    public FenceRegistrations(StoreClient client, TimeProvider time, FenceCache fences, TimeSpan idle)
     {
-        _session = session;
-        _time = time;
-        _fences = fences;
-        _markRaised = markRaised;
-        _withdrawals = new FenceWithdrawals(session, time, fence => _ = RevokeAsync(fence));
-        _idle = time.CreateTimer(static state => ((FenceRegistrations)state!).SweepIdle(), this, idle, idle);
-        session.Changed = Told;
-        session.Replaced = ended => _ = LeaveAsync(ended);
+        (_client, _time, _fences) = (client, time, fences);
+        _sweep = time.CreateTimer(static state => ((FenceRegistrations)state!).SweepIdle(), this, idle, idle);
+        client.Changed += Told;
+        client.Replaced += ended => _ = LeaveAsync(ended);
     }
+
+    private bool HasWork => !_stopped && !(_revoked.IsEmpty && _idle.IsEmpty);
 
     /// <summary>No more sweeps, and nothing that is told counts.</summary>
     public void Stop()
     {
         _stopped = true;
-        _withdrawals.Stop();
-        _idle.Dispose();
+        _sweep.Dispose();
     }
 
-    /// <summary>Withdraws the registration of a fence if nothing is in flight or in doubt there.</summary>
-    public void WithdrawUnused(ResourceFence fence) => _withdrawals.WithdrawIdle(fence, evenIfUsed: true);
+    /// <summary>Withdraws the registration of a fence if nothing was admitted there when its turn has come, and nothing is in flight or in
+    /// doubt. A failure is left to the next look.</summary>
+    /// <param name="fence">The fence.</param>
+    /// <param name="evenIfUsed">Also if something was admitted since idle fences were last looked for.</param>
+    public void WithdrawUnused(ResourceFence fence, bool evenIfUsed = true)
+    {
+        lock (fence.Gate)
+        {
+            if (!fence.TryAwaitWithdrawLocked(_time.GetTimestamp(), evenIfUsed))
+            {
+                return;
+            }
+        }
+
+        Enqueue(_idle, fence);
+    }
 
     /// <summary>Withdraws what nothing relies on, of fences that admit no more.</summary>
-    public async Task WithdrawIdleAsync()
-    {
-        if (_session.Current is { IsEndless: false } session)
-        {
-            await WithdrawAsync(session, Collect(session));
-        }
-    }
+    public Task WithdrawIdleAsync() => _client.Current is { IsEndless: false } session ? WithdrawAllAsync(session) : Task.CompletedTask;
 
     private void Told(ResourceChange change, bool isRegistered)
     {
@@ -56,28 +66,18 @@ internal sealed class FenceRegistrations
             return;
         }
 
-        TaskCompletionSource? signal;
-        bool risen, revoke;
-        lock (fence.Gate)
+        var revoke = false;
+        fence.Change(() =>
         {
-            var before = fence.Mark;
-            if (isRegistered && _session.Current is { IsEndless: false } session)
+            if (isRegistered && _client.Current is { IsEndless: false } session)
             {
-                fence.AdoptLocked(session, _session.NextSequence());
+                fence.AdoptLocked(session);
             }
 
-            revoke = fence.ToldLocked(change.Mark, change.Risen) && !fence.Revoking;
+            fence.StateLocked.Told(change.Mark, change.Risen);
+            revoke = fence.NeedsWithdrawalLocked && !fence.Revoking;
             fence.Revoking |= revoke;
-            risen = fence.Mark > before;
-            signal = fence.TakeSignalLocked();
-        }
-
-        signal?.TrySetResult();
-        if (risen)
-        {
-            _markRaised(fence);
-        }
-
+        });
         if (revoke)
         {
             _ = RevokeAsync(fence);
@@ -86,24 +86,8 @@ internal sealed class FenceRegistrations
 
     /// <summary>A lower mark than the one known here is an operator's, unless the message is late: what is known is forgotten, if
     /// nothing depends on it and nobody waits, and the store is asked again.</summary>
-    private bool TryForget(ResourceFence fence, long mark)
-    {
-        if (mark == 0 || mark >= fence.Mark)
-        {
-            return false;
-        }
-
-        lock (fence.Gate)
-        {
-            if (fence.IsAwaitedLocked || !fence.TryRetireLocked(_time.GetTimestamp()))
-            {
-                return false;
-            }
-        }
-
-        _fences.Drop(fence);
-        return true;
-    }
+    private bool TryForget(ResourceFence fence, long mark) =>
+        mark != 0 && mark < fence.Mark && !fence.IsAwaited && _fences.TryForget(fence, _time.GetTimestamp());
 
     private ResourceFence? Find(ResourceKey resource, bool isRegistered)
     {
@@ -144,7 +128,7 @@ internal sealed class FenceRegistrations
                     break;
                 }
 
-                if (!fence.StoreBusy && fence.Active is { InFlight: 0, InDoubt.Count: > 0 })
+                if (!fence.StateLocked.IsBusy && fence.Active is { InFlight: 0, InDoubt.Count: > 0 })
                 {
                     due = _time.Until(now, fence.Active.InDoubt.Max(write => write.Until));
                 }
@@ -152,79 +136,163 @@ internal sealed class FenceRegistrations
                 changed = fence.ChangedLocked();
             }
 
-            await changed.WaitAsync(due ?? Timeout.InfiniteTimeSpan, _time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await changed.SignalAsync(due ?? Timeout.InfiniteTimeSpan, _time);
         }
 
-        _withdrawals.WithdrawRevoked(fence);
+        Enqueue(_revoked, fence);
     }
 
     private void SweepIdle()
     {
-        if (_session.Current is not { IsEndless: false, IsAlive: true })
+        if (_client.Current is not { IsEndless: false, IsAlive: true })
         {
             return;
         }
 
         var now = _time.GetTimestamp();
-        foreach (var fence in _fences)
+        foreach (var fence in _fences.All)
         {
-            bool forget;
-            lock (fence.Gate)
+            // A mark may have been lowered by an operator without this gateway being told: it is not remembered for ever.
+            if (fence.Used || !_fences.TryForget(fence, now))
             {
-                // A mark may have been lowered by an operator without this gateway being told: it is not remembered for ever.
-                forget = !fence.Used && fence.TryRetireLocked(now);
-            }
-
-            if (forget)
-            {
-                _fences.Drop(fence);
-            }
-            else
-            {
-                _withdrawals.WithdrawIdle(fence);
+                WithdrawUnused(fence, evenIfUsed: false);
             }
         }
     }
 
     /// <summary>Nothing can be admitted in the session any more: where nothing is in flight either, nobody has to wait for it.</summary>
-    private async Task LeaveAsync(StoreSession ended)
-    {
-        try
-        {
-            await WithdrawAsync(ended, Collect(ended));
-        }
-        catch (TokenStoreUnavailableException)
-        {
-            // The holds of the session's registrations end by themselves.
-        }
-    }
+    private async Task LeaveAsync(GatewaySession ended) =>
+        // Where that fails, the holds of the session's registrations end by themselves.
+        await WithdrawAllAsync(ended).Ending();
 
-    private List<Registration> Collect(StoreSession session)
+    private async Task WithdrawAllAsync(GatewaySession session)
     {
         var now = _time.GetTimestamp();
         List<Registration> registrations = [];
-        foreach (var fence in _fences)
+        foreach (var fence in _fences.All)
         {
-            FenceRegistration registration;
             lock (fence.Gate)
             {
-                registration = fence.TakeRegistrationLocked(session, now);
-            }
-
-            if (registration.Exists)
-            {
-                registrations.Add(new Registration(fence.Resource, registration.Sequence));
+                if (fence.LeaveLocked(session, now))
+                {
+                    registrations.Add(new Registration(fence.Resource, _client.LastSequence));
+                }
             }
         }
 
-        return registrations;
-    }
-
-    private async Task WithdrawAsync(StoreSession session, List<Registration> registrations)
-    {
         foreach (var batch in registrations.Chunk(Registration.MaxBatch))
         {
-            await _session.WithdrawAsync(session.Id, batch);
+            await _client.WithdrawAsync(session.Id, batch);
         }
     }
+
+    private void Enqueue(ConcurrentQueue<ResourceFence> queue, ResourceFence fence)
+    {
+        queue.Enqueue(fence);
+        if (Interlocked.Exchange(ref _pumping, 1) == 0)
+        {
+            _ = PumpAsync();
+        }
+    }
+
+    private async Task PumpAsync()
+    {
+        do
+        {
+            while (HasWork)
+            {
+                // Whoever comes while a batch is under way goes with the next one.
+                await Task.Yield();
+                if (!await WithdrawNextAsync())
+                {
+                    await Task.Delay(RetryDelay.After(++_failures, _client.Random), _time);
+                }
+            }
+
+            Interlocked.Exchange(ref _pumping, 0);
+        }
+        while (HasWork && Interlocked.Exchange(ref _pumping, 1) == 0);
+    }
+
+    private async Task<bool> WithdrawNextAsync()
+    {
+        List<Withdrawal> batch = [];
+        while (batch.Count < Registration.MaxBatch)
+        {
+            var isRevoked = _revoked.TryDequeue(out var fence);
+            if (!isRevoked && !_idle.TryDequeue(out fence))
+            {
+                break;
+            }
+
+            if (TryBegin(fence!, isRevoked) is { } of)
+            {
+                batch.Add(new Withdrawal(fence!, of, isRevoked));
+            }
+        }
+
+        var done = true;
+        foreach (var group in batch.GroupBy(static withdrawal => withdrawal.Session))
+        {
+            done &= await WithdrawAsync(group.Key, [.. group]);
+        }
+
+        return done;
+    }
+
+    /// <summary>The session whose registration is to be withdrawn now; null when none is.</summary>
+    private GatewaySession? TryBegin(ResourceFence fence, bool isRevoked)
+    {
+        lock (fence.Gate)
+        {
+            var isWanted = isRevoked ? fence.NeedsWithdrawalLocked : fence.TakeTurnLocked();
+            if (isWanted && fence.TryBeginWithdrawLocked(_time.GetTimestamp()) is { } of)
+            {
+                return of;
+            }
+        }
+
+        if (isRevoked)
+        {
+            // Before its turn something came in flight, or it entered again.
+            _ = RevokeAsync(fence);
+        }
+
+        return null;
+    }
+
+    private async Task<bool> WithdrawAsync(GatewaySession of, List<Withdrawal> batch)
+    {
+        var done = true;
+        try
+        {
+            // Whatever was sent for these resources before: they are busy, so nothing later is.
+            var sequence = _client.LastSequence;
+            await _client.WithdrawAsync(of.Id, [.. batch.Select(next => new Registration(next.Fence.Resource, sequence))]);
+            _failures = 0;
+        }
+        catch (Exception)
+        {
+            // Whatever it was, the registrations may still be there; without this loop they would stay.
+            done = false;
+        }
+
+        foreach (var (fence, _, isRevoked) in batch)
+        {
+            fence.Change(() =>
+            {
+                fence.StateLocked.EndWithdraw(of.Number, done);
+                fence.Revoking &= !(isRevoked && done);
+            });
+            if (isRevoked && !done)
+            {
+                // It may still hold others back.
+                _revoked.Enqueue(fence);
+            }
+        }
+
+        return done;
+    }
+
+    private readonly record struct Withdrawal(ResourceFence Fence, GatewaySession Session, bool IsRevoked);
 }

@@ -10,25 +10,24 @@ namespace FenceGateway.TokenStore;
 public sealed class FenceTable
 {
     private readonly FenceCache _fences;
-    private readonly GatewaySession _session;
+    private readonly StoreClient _client;
     private readonly TimeProvider _time;
     private readonly FenceAdmission _admission;
     private readonly FenceRegistrations _registrations;
 
     /// <summary>Makes the table.</summary>
-    /// <param name="session">This gateway's session in the store.</param>
+    /// <param name="client">This gateway's client of the store.</param>
     /// <param name="time">The clock for holds and time-outs.</param>
     /// <param name="capacity">How many resources it holds before it evicts idle ones; at twice as many it refuses new ones.</param>
     /// <param name="registrationIdle">How long a registration in a shared store is kept while nothing is admitted on it, at least;
     /// at most twice as long. Default: 10 s.</param>
-    public FenceTable(GatewaySession session, TimeProvider time, int capacity, TimeSpan? registrationIdle = null)
+    public FenceTable(StoreClient client, TimeProvider time, int capacity, TimeSpan? registrationIdle = null)
     {
-        _session = session;
+        _client = client;
         _time = time;
-        _fences = new FenceCache(session, time, capacity, fence => _registrations!.WithdrawUnused(fence));
-        _registrations = new FenceRegistrations(
-            session, time, _fences, registrationIdle ?? TimeSpan.FromSeconds(10), fence => MarkRaised?.Invoke(fence));
-        _admission = new FenceAdmission(session, time, _fences, fence => MarkRaised?.Invoke(fence));
+        _fences = new FenceCache(client, time, capacity, fence => _registrations!.WithdrawUnused(fence));
+        _registrations = new FenceRegistrations(client, time, _fences, registrationIdle ?? TimeSpan.FromSeconds(10));
+        _admission = new FenceAdmission(client, time, _fences, fence => MarkRaised?.Invoke(fence));
     }
 
     /// <summary>
@@ -37,7 +36,7 @@ public sealed class FenceTable
     /// </summary>
     /// <remarks>Set before the table is used. Has to be quick and must not throw. A rise that this gateway only learns of when it
     /// makes a fence anew is not told.</remarks>
-    public Action<ResourceFence>? MarkRaised { get; set; }
+    public event Action<ResourceFence>? MarkRaised;
 
     /// <summary>Resources held now.</summary>
     public int Count => _fences.Count;
@@ -46,36 +45,6 @@ public sealed class FenceTable
     /// <param name="key">A valid key (<see cref="ResourceKey.IsValid"/>).</param>
     /// <exception cref="TokenStoreUnavailableException">Too many resources are active at once.</exception>
     public ResourceFence Get(ReadOnlySpan<char> key) => _fences.Get(key);
-
-    /// <summary>
-    /// Decides at once where memory alone can tell: the steady token of this gateway is admitted, a token known to be stale is
-    /// refused. False when the store has to be asked or older writes awaited: <see cref="AdmitAsync"/>.
-    /// </summary>
-    /// <param name="fence">From <see cref="Get"/>.</param>
-    /// <param name="token">The token presented.</param>
-    /// <param name="isWrite">Whether it is in flight afterwards; a read is only ordered.</param>
-    /// <param name="admission">The decision.</param>
-    public static bool TryAdmit(ResourceFence fence, FencingToken token, bool isWrite, out Admission admission)
-    {
-        lock (fence.Gate)
-        {
-            if (fence.HasEnteredLocked(token.Value))
-            {
-                fence.Used = true;
-                if (isWrite)
-                {
-                    fence.Active.Begin(token.Value);
-                }
-
-                admission = new Admission(AdmissionStatus.Admitted, fence, token.Value, Session: fence.SessionLocked);
-                return true;
-            }
-        }
-
-        var mark = fence.Mark;
-        admission = new Admission(AdmissionStatus.Stale, fence, mark);
-        return token.Value < mark;
-    }
 
     /// <summary>
     /// Admits a write or a read, as the last step before it is forwarded: seals, drains, admits, or says why not. Waits at most
@@ -138,30 +107,6 @@ public sealed class FenceTable
         return admission.Fault;
     }
 
-    /// <summary>An admitted write has ended: the service answered, or it was never sent.</summary>
-    public static void End(ResourceFence fence, FencingToken token)
-    {
-        TaskCompletionSource? signal;
-        lock (fence.Gate)
-        {
-            signal = fence.Active.End(token.Value) ? fence.TakeSignalLocked() : null;
-        }
-
-        signal?.TrySetResult();
-    }
-
-    /// <summary>The end of an admitted write is unknown: it holds newer tokens back for <paramref name="hold"/>.</summary>
-    public static void EndInDoubt(ResourceFence fence, FencingToken token, TimeSpan hold, TimeProvider time)
-    {
-        TaskCompletionSource? signal;
-        lock (fence.Gate)
-        {
-            signal = fence.Active.EndInDoubt(token.Value, time.After(hold)) ? fence.TakeSignalLocked() : null;
-        }
-
-        signal?.TrySetResult();
-    }
-
     /// <summary>What this gateway knows of a resource; null when it holds nothing of it.</summary>
     public ResourceSnapshot? Inspect(ResourceKey resource)
     {
@@ -183,7 +128,7 @@ public sealed class FenceTable
     public (int InFlight, int InDoubt) CountActive()
     {
         var (inFlight, inDoubt, now) = (0, 0, _time.GetTimestamp());
-        foreach (var fence in _fences)
+        foreach (var fence in _fences.All)
         {
             lock (fence.Gate)
             {
@@ -196,15 +141,34 @@ public sealed class FenceTable
         return (inFlight, inDoubt);
     }
 
+    /// <summary>Resources with writes in flight or in doubt at this gateway.</summary>
+    public IReadOnlyList<ResourceKey> ListActive()
+    {
+        var (active, now) = (new List<ResourceKey>(), _time.GetTimestamp());
+        foreach (var fence in _fences.All)
+        {
+            lock (fence.Gate)
+            {
+                fence.Active.Sweep(now);
+                if (fence.Active.InFlight + fence.Active.InDoubt.Count > 0)
+                {
+                    active.Add(fence.Resource);
+                }
+            }
+        }
+
+        return active;
+    }
+
     /// <summary>Resources at which this gateway is registered in the store; for people.</summary>
     public int CountRegistered()
     {
         var count = 0;
-        foreach (var fence in _fences)
+        foreach (var fence in _fences.All)
         {
             lock (fence.Gate)
             {
-                count += fence.IsRegisteredLocked ? 1 : 0;
+                count += fence.StateLocked.IsRegistered ? 1 : 0;
             }
         }
 
@@ -237,7 +201,7 @@ public sealed class FenceTable
         var fence = Get(resource.Value);
         lock (fence.Gate)
         {
-            if (!fence.TryBeginOperationLocked(_time.GetTimestamp()))
+            if (!fence.TryBeginSetMarkLocked(_time.GetTimestamp()))
             {
                 return OperatorStatus.Busy;
             }
@@ -245,23 +209,23 @@ public sealed class FenceTable
 
         try
         {
-            var request = new SetMarkRequest(_session.Current?.Id ?? "", resource, mark, inDoubtHold, reason, actor);
-            if (!await _session.SetMarkAsync(request, cancellationToken))
+            var request = new SetMarkRequest(_client.Current?.Id ?? "", resource, mark, inDoubtHold, reason, actor);
+            if (!await _client.SetMarkAsync(request, cancellationToken))
             {
-                Finish(fence, () => fence.EndSetMarkLocked(null));
+                fence.Change(() => fence.StateLocked.EndSetMark(null));
                 return OperatorStatus.Busy;
             }
         }
-        catch (Exception e)
+        catch
         {
             // The mark may have been changed: nothing that is known of it counts any more.
-            Finish(fence, () => fence.FailLocked(e.Message));
+            fence.Change(() => fence.StateLocked.EndSetMark(null));
             _fences.Drop(fence);
             throw;
         }
 
         var before = fence.Mark;
-        Finish(fence, () => fence.EndSetMarkLocked(mark));
+        fence.Change(() => fence.StateLocked.EndSetMark(mark));
         if (mark > before)
         {
             MarkRaised?.Invoke(fence);
@@ -275,24 +239,12 @@ public sealed class FenceTable
     /// <exception cref="TokenStoreUnavailableException">The store cannot tell.</exception>
     public async ValueTask<int> ResolveAsync(ResourceKey resource, CancellationToken cancellationToken)
     {
-        var resolved = await _session.ResolveAsync(resource, cancellationToken);
+        var resolved = await _client.ResolveAsync(resource, cancellationToken);
         if (_fences.TryFind(resource, out var fence))
         {
-            Finish(fence, () => resolved += fence.ResolveLocked());
+            fence.Change(() => resolved += fence.ResolveLocked());
         }
 
         return resolved;
-    }
-
-    internal static void Finish(ResourceFence fence, Action changeLocked)
-    {
-        TaskCompletionSource? signal;
-        lock (fence.Gate)
-        {
-            changeLocked();
-            signal = fence.TakeSignalLocked();
-        }
-
-        signal?.TrySetResult();
     }
 }

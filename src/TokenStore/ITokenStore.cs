@@ -10,7 +10,7 @@ namespace FenceGateway.TokenStore;
 /// <remarks>
 /// One instance serves one gateway, and is safe for use by several threads. Methods that ask or change the store throw
 /// <see cref="TokenStoreUnavailableException"/> when it cannot tell: the caller then fails closed (R8). A store neither tries again
-/// nor waits on its own: <see cref="GatewaySession"/> does, for all of them.
+/// nor waits on its own: <see cref="StoreClient"/> does, for all of them.
 /// </remarks>
 public interface ITokenStore : IAsyncDisposable
 {
@@ -24,8 +24,8 @@ public interface ITokenStore : IAsyncDisposable
     /// Called when a mark may have risen, or when a writer that held newer tokens back may have gone. A hint: it may come late, twice
     /// or not at all; <see cref="Heartbeat.Revoked"/> is underneath. Never called under a lock. It has to be quick and must not throw.
     /// </summary>
-    /// <remarks>Set before the store is opened.</remarks>
-    Action<ResourceChange>? Changed { get; set; }
+    /// <remarks>Subscribed to before the store is opened.</remarks>
+    event Action<ResourceChange>? Changed;
 
     /// <summary>Connects, creates what is missing, reads what the server promises. A shared store can be opened again.</summary>
     /// <exception cref="TokenStoreUnavailableException">It cannot be opened; the message says why and what to do.</exception>

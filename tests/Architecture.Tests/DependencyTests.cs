@@ -20,7 +20,11 @@ public sealed class DependencyTests
     /// <summary>Clients of the engines that stores keep their marks in.</summary>
     private static readonly string[] StoreClients =
     [
-        "MySql.Data",
+        "Google.Protobuf",
+        "Grpc.Core.Api",
+        "Grpc.Net.Client",
+        "Grpc.Net.Common",
+        "MySqlConnector",
         "Npgsql",
         "StackExchange.Redis",
     ];

@@ -36,6 +36,26 @@ public sealed partial class DocumentationTests
             .ShouldBeEmpty();
     }
 
+    public static TheoryData<string> RulesAndInvariants =>
+        [.. RuleRow().Matches(Repository.Read("docs/protocol.md")).Select(match => match.Groups["rule"].Value)];
+
+    [Theory]
+    [MemberData(nameof(RulesAndInvariants))]
+    public void RulesAndInvariants_OfTheProtocol_NameTestsThatExist(string rule)
+    {
+        var rows = Repository.Read("docs/testing.md").Split('\n').Where(line => Regex.IsMatch(line, $@"^\| [^|]*\b{rule}\b[^|]* \|")).ToList();
+        rows.ShouldNotBeEmpty($"docs/testing.md does not say which test holds {rule}.");
+        var tests = rows.SelectMany(row => TestName().Matches(row)).ToList();
+        (tests.Count > 0 || rows[0].Contains("none yet", StringComparison.Ordinal)).ShouldBeTrue();
+        foreach (var test in tests)
+        {
+            var (type, method) = (test.Groups["type"].Value, test.Groups["method"].Value);
+            var files = Repository.Files("tests").Where(path => path.EndsWith($"/{type}.cs", StringComparison.Ordinal)).ToList();
+            files.ShouldHaveSingleItem($"the file of {type}");
+            Repository.Read(files[0]).ShouldContain($" {method}(", Case.Sensitive, $"{type} has no {method}");
+        }
+    }
+
     [Theory]
     [MemberData(nameof(ProblemNames))]
     public void ProblemTypes_OfTheGateway_AreInProblemsMd(string name) => Mentions("docs/problems.md", name);
@@ -59,6 +79,12 @@ public sealed partial class DocumentationTests
 
     [GeneratedRegex("^```.*?^```|`[^`\n]*`", RegexOptions.Multiline | RegexOptions.Singleline)]
     private static partial Regex Code();
+
+    [GeneratedRegex(@"^\| (?<rule>[RI]\d+) \|", RegexOptions.Multiline)]
+    private static partial Regex RuleRow();
+
+    [GeneratedRegex(@"`(?<type>\w+Tests)\.(?<method>\w+)`")]
+    private static partial Regex TestName();
 
     [GeneratedRegex("^[a-z][a-z0-9+.-]*:", RegexOptions.IgnoreCase)]
     private static partial Regex Scheme();

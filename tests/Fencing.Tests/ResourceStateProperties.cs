@@ -1,5 +1,6 @@
 using FsCheck;
 using FsCheck.Fluent;
+using FsCheck.Xunit;
 
 namespace FenceGateway.Fencing.Tests;
 
@@ -21,8 +22,8 @@ public sealed class ResourceStateProperties
     }
 
     /// <summary>Whoever is admitted overlaps with no older write, of a living session or of a crashed one.</summary>
-    [Fact]
-    public void Enter_RandomSequences_NeverAdmitsBesideAnOlderWrite()
+    [Property(MaxTest = 2_000)]
+    public Property Enter_RandomSequences_NeverAdmitsBesideAnOlderWrite()
     {
         var steps =
             from gateway in Gen.Choose(0, Gateways - 1)
@@ -32,23 +33,23 @@ public sealed class ResourceStateProperties
                 (2, Gen.Constant(Kind.Withdraw)), (1, Gen.Constant(Kind.WithdrawLate)), (1, Gen.Constant(Kind.Crash)),
                 (2, Gen.Constant(Kind.Wait)))
             select (gateway, (long)token, kind);
-        Prop.ForAll(Gen.ListOf(steps).Resize(60).ToArbitrary(), run =>
+        return Prop.ForAll(Gen.ListOf(steps).Resize(60).ToArbitrary(), run =>
         {
             var world = new World();
             return run.All(step => world.Take(step.gateway, step.Item2, step.kind));
-        }).Check(Config.QuickThrowOnFailure.WithMaxTest(2_000));
+        });
     }
 
     /// <summary>Whatever happened, once nothing is on its way and every hold is over the highest token is admitted.</summary>
-    [Fact]
-    public void Enter_AfterEverythingHasEnded_IsAdmitted()
+    [Property]
+    public Property Enter_AfterEverythingHasEnded_IsAdmitted()
     {
         var writers = Gen.ListOf(
             from session in Gen.Choose(0, 5)
             from token in Gen.Choose(1, 6)
             from ended in Gen.Choose(0, 1)
             select (Session: $"s{session}", Token: (long)token, Ended: ended == 1));
-        Prop.ForAll(writers.ToArbitrary(), list =>
+        return Prop.ForAll(writers.ToArbitrary(), list =>
         {
             var distinct = list.DistinctBy(w => w.Session).ToArray();
             var state = ResourceState.Restore(6, distinct.Select(w => new RegisteredWriter(w.Session, w.Token, 1, w.Ended ? 0 : null)));
@@ -58,7 +59,7 @@ public sealed class ResourceStateProperties
             }
 
             return state.Enter("new", 7, 7, 1, Hold, now: Hold).Status == EnterStatus.Admitted && state.Writers.Count == 1;
-        }).QuickCheckThrowOnFailure();
+        });
     }
 
     private sealed class World

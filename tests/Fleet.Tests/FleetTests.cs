@@ -1,3 +1,4 @@
+using System.Globalization;
 using FenceGateway.Fleet.Tests.World;
 using FenceGateway.TestKit;
 
@@ -9,14 +10,14 @@ namespace FenceGateway.Fleet.Tests;
 /// </summary>
 public abstract class FleetTests
 {
-    private const int Rounds = 10;
+    /// <summary>Of each fault, at each store; for a night, more of them.</summary>
+    private static readonly int Rounds =
+        int.Parse(Environment.GetEnvironmentVariable("FENCEGATEWAY_FLEET_ROUNDS") ?? "3", CultureInfo.InvariantCulture);
+
     private const int Takeovers = 100;
 
     /// <summary>The step that seals, the withdrawal, the step that is admitted.</summary>
     private const int TakeoverCalls = 3;
-
-    /// <summary>Who still waits then asks again; on a machine that is busy with something else somebody may.</summary>
-    private static readonly TimeSpan AsksAgain = TimeSpan.FromMilliseconds(150);
 
     private readonly FleetFixture _fleet;
     private readonly ITestOutputHelper _output;
@@ -45,30 +46,27 @@ public abstract class FleetTests
     [Fact]
     public Task Fleet_GatewayCutOffFromTheStore_OthersTakeOver() => RunAsync(FleetFaults.CutOffGatewayAsync);
 
-    [Fact]
+    /// <summary>By cause, since a machine that is slow makes gateways ask again where they wait, and send heartbeats meanwhile.</summary>
+    [RealTimeFact]
     public async Task Takeover_FromOneGatewayToTheOther_TakesNoMoreStoreCallsThanItHasTo()
     {
         var store = await _fleet.StoreAsync();
         await using var fleet = await QuietFleet.StartAsync(store);
         await fleet.PutAsync(0, 0, 1);
         await fleet.PutAsync(1, 0, 2);
-        var (before, start) = (await CallCounter.CountAsync(fleet.Gateways), TimeProvider.System.GetTimestamp());
+        var before = await StoreCalls.CountAsync(fleet.Gateways);
 
-        var asked = 0;
         for (var token = 3; token < 3 + Takeovers; token++)
         {
-            var begun = TimeProvider.System.GetTimestamp();
             await fleet.PutAsync(token, 0, token);
-            asked += (int)(TimeProvider.System.GetElapsedTime(begun) / AsksAgain);
         }
 
-        var each = TimeProvider.System.GetElapsedTime(start) / Takeovers;
-        var heartbeats = fleet.HeartbeatsSince(start);
-        var calls = await CallCounter.CountAsync(fleet.Gateways) - before;
-        _output.WriteLine($"{store.Provider}: {calls} store calls for {Takeovers} takeovers, at most {heartbeats} of them heartbeats and "
-            + $"{asked} by who waited too long; {each.TotalMilliseconds:0.0} ms each");
-        asked.ShouldBeLessThan(Takeovers / 2, "whoever waits is told, and does not have to ask again each time");
-        calls.ShouldBeLessThanOrEqualTo(TakeoverCalls * Takeovers + heartbeats + asked);
+        var calls = await StoreCalls.CountAsync(fleet.Gateways) - before;
+        _output.WriteLine($"{store.Provider}, {Takeovers} takeovers: {calls}");
+
+        // The answer of a heartbeat may be older than a withdrawal: then there is one more, at most.
+        calls.Caused.ShouldBeLessThanOrEqualTo((TakeoverCalls * Takeovers) + calls.Heartbeats);
+        calls.Notices.ShouldBeGreaterThanOrEqualTo(Takeovers, "whoever waits is told, and does not have to ask again each time");
         fleet.Check();
     }
 

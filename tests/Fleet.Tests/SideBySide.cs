@@ -1,2 +1,2 @@
 // Mostly these tests wait, for sessions to end and servers to start: all stores side by side.
-[assembly: CollectionBehavior(MaxParallelThreads = 8)]
+[assembly: Xunit.v3.Parallelization(MaxThreads = 8)]

@@ -8,11 +8,11 @@ namespace FenceGateway.Gateway.Tests;
 /// <summary>A gateway's session in a store that opens at once.</summary>
 internal static class TestSession
 {
-    public static GatewaySession Open(ITokenStore store, TimeProvider time, GatewaySessionOptions? options = null)
+    public static StoreClient Open(ITokenStore store, TimeProvider time, StoreClientOptions? options = null)
     {
         var meters = new ServiceCollection().AddMetrics().BuildServiceProvider().GetRequiredService<IMeterFactory>();
-        var session = new GatewaySession(
-            store, options ?? new GatewaySessionOptions(), time, NullLogger<GatewaySession>.Instance, meters);
+        var session = new StoreClient(
+            store, options ?? new StoreClientOptions(), time, NullLogger<StoreClient>.Instance, meters);
         session.OpenAsync(CancellationToken.None).AsTask().IsCompletedSuccessfully.ShouldBeTrue();
         return session;
     }

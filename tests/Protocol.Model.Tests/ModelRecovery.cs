@@ -4,7 +4,7 @@ namespace FenceGateway.Protocol.Model.Tests;
 /// One way out of a state, of the protocol's own steps, without a further fault: messages arrive, writes end, lost sessions expire, who is
 /// registered below the mark is told and withdraws; then one gateway enters with the highest token.
 /// </summary>
-internal sealed class ModelRecovery(ModelScope scope, ModelSteps steps)
+internal sealed class ModelRecovery(ModelScope scope, ModelMemories memories, ModelSteps steps)
 {
     /// <summary>Longer than any way out.</summary>
     public const int MostSteps = 200;
@@ -17,7 +17,7 @@ internal sealed class ModelRecovery(ModelScope scope, ModelSteps steps)
     {
         foreach (ref readonly var gateway in steps.Read(state, out _))
         {
-            if (gateway.Entered == scope.Tokens)
+            if (memories[gateway.Memory].Fence.Entered == scope.Tokens)
             {
                 return true;
             }
@@ -42,7 +42,7 @@ internal sealed class ModelRecovery(ModelScope scope, ModelSteps steps)
         return _best;
     }
 
-    private int Rank(in GatewayView gateway, byte mark, ModelStep step, int token) => step switch
+    private int Rank(in ModelGateway gateway, byte mark, ModelStep step, int token) => step switch
     {
         >= ModelStep.LateAdmitted and <= ModelStep.LateSessionEnded or ModelStep.LateWithdrawn => 0,
         ModelStep.Answered or ModelStep.DoubtOver => 1,
@@ -51,7 +51,7 @@ internal sealed class ModelRecovery(ModelScope scope, ModelSteps steps)
         ModelStep.Expire => 5,
         ModelStep.HoldOver => 6,
         ModelStep.StartSession => 7,
-        ModelStep.Told when token == mark => 8,
+        ModelStep.Revoked => 8,
         ModelStep.BeginWithdraw when gateway.Current.Registered != 0 && gateway.Current.Registered < mark => 9,
         ModelStep.BeginEnter when token == scope.Tokens => 10,
         _ => int.MaxValue,

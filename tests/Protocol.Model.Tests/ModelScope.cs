@@ -46,6 +46,9 @@ internal enum ModelFlaw
     /// <summary>A token that equals the mark in memory is admitted without a registration.</summary>
     AdmitsFromTheCachedMark,
 
+    /// <summary>A notice is taken for a mark that is durable.</summary>
+    BelievesNotices,
+
     /// <summary>The registration is withdrawn while older writes are in flight.</summary>
     WithdrawsBeforeTheDrain,
 

@@ -7,6 +7,7 @@ internal sealed class ModelSearch
     private const int MostStates = 40_000_000;
 
     private readonly ModelScope _scope;
+    private readonly ModelMemories _memories = new();
     private readonly ModelSteps _steps;
     private readonly List<int> _parents = [];
     private ModelState[] _states = new ModelState[1 << 16];
@@ -18,7 +19,7 @@ internal sealed class ModelSearch
     public ModelSearch(ModelScope scope)
     {
         _scope = scope;
-        _steps = new ModelSteps(scope);
+        _steps = new ModelSteps(scope, _memories);
     }
 
     /// <summary>States found.</summary>
@@ -28,6 +29,9 @@ internal sealed class ModelSearch
     public long Transitions { get; private set; }
 
     public int StoreAnswers => _steps.StoreAnswers;
+
+    /// <summary>Different memories of a gateway.</summary>
+    public int Memories => _memories.Count;
 
     /// <summary>What the first violation breaks; null when there is none.</summary>
     public string? Violation => _violation?.What;
@@ -58,7 +62,7 @@ internal sealed class ModelSearch
         }
 
         path.Reverse();
-        return ModelTrace.Of(_scope, path, violation.What);
+        return ModelTrace.Of(_scope, _memories, path, violation.What);
     }
 
     /// <summary>
@@ -68,7 +72,7 @@ internal sealed class ModelSearch
     public ModelState? FindHopeless()
     {
         var hopeful = new bool[_count];
-        var recovery = new ModelRecovery(_scope, _steps);
+        var recovery = new ModelRecovery(_scope, _memories, _steps);
         var path = new List<int>();
         for (var start = 0; start < _count; start++)
         {

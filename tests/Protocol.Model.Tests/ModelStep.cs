@@ -6,35 +6,36 @@ internal readonly record struct ModelState(ulong A, ulong B, ulong C);
 /// <summary>A step that was taken, and what it breaks, if anything.</summary>
 internal delegate void ModelVisit(in ModelState next, int gateway, ModelStep step, int token, string? violation);
 
-/// <summary>What can happen next, and what it mirrors in the product.</summary>
+/// <summary>What can happen next, and what of the product is executed, or stands for it.</summary>
 internal enum ModelStep
 {
-    StartSession,           // GatewaySession.StartAsync
-    BeginEnter,             // ResourceFence.NextLocked, BeginEnterLocked
-    Admitted,               // ITokenStore.EnterAsync: ResourceState
-    Draining,               // the same; the reply tells nothing that Told does not
+    StartSession,           // SessionKeeper.StartAsync; GatewayFence.Leave: the withdrawal of the session before may be under way then
+    BeginEnter,             // GatewayFence.Next, BeginEnter
+    Admitted,               // ResourceState.Enter
+    Draining,               // the same, GatewayFence.EndEnter
     Stale,                  // the same
-    SessionEnded,           // the same
-    AdmittedReply,          // ResourceFence.EndEnterLocked
-    LateAdmitted,           // ITokenStore.EnterAsync of a request whose gateway has given up on it
+    SessionEnded,           // the store refuses; GatewayFence.FailEnter
+    AdmittedReply,          // GatewayFence.EndEnter
+    LateAdmitted,           // ResourceState.Enter of a request whose gateway has given up on it
     LateDraining,
     LateStale,
     LateSessionEnded,
     LateStepLost,
-    GiveUpLost,             // ResourceFence.FailLocked; the request, or its reply, is lost
-    GiveUpLate,             // ResourceFence.FailLocked; the request is carried out later
-    NotTaken,               // ResourceFence.FailLocked with notTaken, ToldLocked with an unknown mark
-    Forward,                // FenceTable.TryAdmit, ActiveWrites.Begin
-    Answered,               // FenceTable.End
-    TimedOut,               // FenceTable.EndInDoubt
+    AnswerLost,             // ResourceState.Enter or Withdraw, then as GiveUpLost
+    GiveUpLost,             // GatewayFence.FailEnter, EndWithdraw; the request, or "admitted", is lost
+    GiveUpLate,             // the same; the request is carried out later
+    NotTaken,               // GatewayFence.BeginEnter, FailEnter: the store has certainly not heard of it
+    Forward,                // GatewayFence.Next; ActiveWrites.Begin
+    Answered,               // ActiveWrites.End
+    TimedOut,               // ActiveWrites.EndInDoubt
     DoubtOver,              // the service is done with it, and ActiveWrites.Sweep
-    BeginWithdraw,          // ResourceFence.TryBeginWithdrawLocked
-    Withdrawn,              // ITokenStore.WithdrawAsync, ResourceFence.EndWithdrawLocked
+    BeginWithdraw,          // GatewayFence.TryBeginWithdraw
+    Withdrawn,              // ResourceState.Withdraw, GatewayFence.EndWithdraw
     LateWithdrawn,
-    LeaveOldSession,        // FenceRegistrations.LeaveAsync
-    Forget,                 // ResourceFence.TryRetireLocked
-    Told,                   // ResourceFence.ToldLocked: a notice, a heartbeat's revocation, a poll, or a reply
-    LoseSession,            // GatewaySession.Lose; forwarded writes are cut off
+    Forget,                 // GatewayFence.TryRetire
+    Told,                   // GatewayFence.Told: a notice or a poll; 0: of an unknown mark
+    Revoked,                // GatewayFence.Adopt, Told: a heartbeat's answer
+    LoseSession,            // SessionKeeper.Lose; forwarded writes are cut off
     Crash,
     Expire,                 // the store's clock
     HoldOver,               // the store's clock

@@ -3,8 +3,9 @@ namespace FenceGateway.Protocol.Model.Tests;
 /// <summary>Here states are packed and unpacked.</summary>
 internal sealed partial class ModelSteps
 {
-    private void Emit(int i, GatewayView changed, ModelStep step, int token = 0, string? violation = null)
+    private void Emit(int i, ModelGateway changed, ModelStep step, int token = 0, string? violation = null)
     {
+        violation ??= WithoutWitness(_mark);
         Normalize(ref changed, _mark);
         var before = _packed[i];
         _packed[i] = changed.Pack();
@@ -21,8 +22,22 @@ internal sealed partial class ModelSteps
             packed[other] = _next[other].Pack();
         }
 
-        var violation = mark < _mark ? $"I2: the mark falls from {_mark} to {mark}" : null;
+        var violation = mark < _mark ? $"I2: the mark falls from {_mark} to {mark}" : WithoutWitness(mark);
         _visit(Store(packed[0], packed[1], packed[2], mark, _forwarded), i, step, token, violation);
+    }
+
+    /// <summary>A gateway refuses for good by the mark that it knows; looked at when it learns one, and not kept.</summary>
+    private int Put(in ModelMemory memory)
+    {
+        _learnt = memory.Fence.Mark;
+        return memories.Put(scope.Flaw == ModelFlaw.AdmitsFromTheCachedMark ? memory : memory with { Fence = memory.Fence.Timeless() });
+    }
+
+    private string? WithoutWitness(byte mark)
+    {
+        var learnt = _learnt;
+        _learnt = 0;
+        return learnt > mark ? $"I5: {learnt} is taken for the mark, which is {mark}" : null;
     }
 
     /// <summary>The one form of all states in which the gateways have changed places.</summary>
@@ -68,7 +83,7 @@ internal sealed partial class ModelSteps
         (_packed[0], _packed[1], _packed[2]) = (state.A & Mask, state.B, state.C);
         for (var i = 0; i < _gateways.Length; i++)
         {
-            _gateways[i] = GatewayView.Unpack(_packed[i]);
+            _gateways[i] = ModelGateway.Unpack(_packed[i]);
         }
     }
 }

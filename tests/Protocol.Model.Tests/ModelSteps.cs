@@ -3,14 +3,18 @@ using FenceGateway.Fencing;
 namespace FenceGateway.Protocol.Model.Tests;
 
 /// <summary>Generates what can follow on a state.</summary>
-internal sealed partial class ModelSteps(ModelScope scope, bool sort = true)
+internal sealed partial class ModelSteps(ModelScope scope, ModelMemories memories, bool sort = true)
 {
+    // A gateway leaves a session when the next one begins: its fence never knows two.
+    private const long Session = 1;
+
     private readonly ModelStore _store = new(scope.Flaw);
-    private readonly GatewayView[] _gateways = new GatewayView[scope.Gateways];
-    private readonly GatewayView[] _next = new GatewayView[scope.Gateways];
+    private readonly ModelGateway[] _gateways = new ModelGateway[scope.Gateways];
+    private readonly ModelGateway[] _next = new ModelGateway[scope.Gateways];
     private readonly ulong[] _packed = new ulong[3];
     private byte _mark;
     private byte _forwarded;
+    private long _learnt;
     private ModelVisit _visit = null!;
 
     public static ModelState Start => default;
@@ -18,7 +22,7 @@ internal sealed partial class ModelSteps(ModelScope scope, bool sort = true)
     public int StoreAnswers => _store.Asked;
 
     /// <summary>The state's parts, valid until the next call.</summary>
-    public ReadOnlySpan<GatewayView> Read(in ModelState state, out byte mark)
+    public ReadOnlySpan<ModelGateway> Read(in ModelState state, out byte mark)
     {
         Load(state);
         mark = _mark;
@@ -31,6 +35,7 @@ internal sealed partial class ModelSteps(ModelScope scope, bool sort = true)
         _visit = visit;
         for (var i = 0; i < _gateways.Length; i++)
         {
+            Notices(i);
             Requests(i);
             AtStore(i);
             Replies(i);
@@ -39,104 +44,133 @@ internal sealed partial class ModelSteps(ModelScope scope, bool sort = true)
         }
     }
 
-    private bool KeepsMark => scope.Flaw == ModelFlaw.AdmitsFromTheCachedMark;
-
     private bool Has(ModelFaults fault) => scope.Faults.HasFlag(fault);
+
+    private void Emit(int i, in ModelMemory changed, ModelStep step, int token = 0)
+    {
+        var memory = Put(changed);
+        if (memory != _gateways[i].Memory)
+        {
+            Emit(i, _gateways[i] with { Memory = memory }, step, token);
+        }
+    }
+
+    private void Notices(int i)
+    {
+        ref readonly var g = ref _gateways[i];
+        var memory = memories[g.Memory];
+        for (var mark = memory.Step == StepKind.None ? 0 : 1; mark <= scope.Tokens; mark++)
+        {
+            // Also of what is not durable yet, or never will be.
+            var told = memory.Fence;
+            told.Told(mark, risen: mark != 0);
+            told.Learn(scope.Flaw == ModelFlaw.BelievesNotices ? mark : 0);
+            Emit(i, memory with { Fence = told }, ModelStep.Told, mark);
+        }
+
+        if (g.Current.Registered != 0 && g.Current.Registered < _mark)
+        {
+            var revoked = memory.Fence;
+            revoked.Adopt(Session);
+            revoked.Told(_mark, risen: false);
+            Emit(i, memory with { Fence = revoked }, ModelStep.Revoked, _mark);
+        }
+    }
 
     private void Requests(int i)
     {
         ref readonly var g = ref _gateways[i];
-        for (byte mark = 1; mark <= _mark; mark++)
-        {
-            if (g.Sealed < mark || (g.Entered != 0 && g.Entered < mark) || (KeepsMark && g.Mark < mark))
-            {
-                var entered = g.Entered < mark ? (byte)0 : g.Entered;
-                Emit(i, g with { Mark = Math.Max(g.Mark, mark), Sealed = Math.Max(g.Sealed, mark), Entered = entered }, ModelStep.Told, mark);
-            }
-        }
-
+        var memory = memories[g.Memory];
+        var writes = memories.Writes(g);
         if (!g.HasSession)
         {
-            Emit(i, g with { Current = new SessionView(SessionStatus.Alive, 0, 0, 0) }, ModelStep.StartSession);
-            return;
+            StartSession(i, memory.Fence, writes);
         }
-
-        if (g.Step != StepKind.None)
+        else if (memory.Step == StepKind.None)
         {
-            if (scope.Flaw == ModelFlaw.WithdrawsDuringEnter && g.Step == StepKind.Enter && g.IsIdle)
+            for (byte token = 1; token <= scope.Tokens; token++)
             {
-                var overlapping = g;
-                if (overlapping.TryAddLate(new LateStep(StepKind.Withdraw, false, 0, 0, GatewayView.Latest), scope.LateSteps))
-                {
-                    Emit(i, overlapping, ModelStep.BeginWithdraw);
-                }
+                Request(i, memory.Fence, writes, token);
             }
 
-            return;
-        }
-
-        if (g.Entered != 0)
-        {
-            Emit(i, g with { Entered = 0 }, ModelStep.NotTaken);
-        }
-
-        for (var token = Math.Max((byte)1, Math.Max(g.Sealed, g.Mark)); token <= scope.Tokens; token++)
-        {
-            if (token != g.Entered)
+            var withdrawing = memory.Fence;
+            if (withdrawing.TryBeginWithdraw(scope.Flaw == ModelFlaw.WithdrawsBeforeTheDrain ? ModelMemories.NoWrites : writes, Session))
             {
-                BeginEnter(i, token);
+                Emit(i, new ModelMemory(withdrawing, StepKind.Withdraw), ModelStep.BeginWithdraw);
             }
         }
-
-        // With nothing registered, and nothing on its way that could register, a withdrawal does nothing.
-        var registered = g.Current.Registered != 0 || g.Late0.Kind != StepKind.None || g.Late1.Kind != StepKind.None;
-        if (registered && (g.IsIdle || scope.Flaw == ModelFlaw.WithdrawsBeforeTheDrain))
+        else if (scope.Flaw == ModelFlaw.WithdrawsDuringEnter && memory.Step == StepKind.Enter && writes.IsEmpty)
         {
-            Emit(i, g with { Step = StepKind.Withdraw, Entered = 0 }, ModelStep.BeginWithdraw);
+            var overlapping = g;
+            if (overlapping.TryAddLate(new LateStep(StepKind.Withdraw, false, 0, 0, ModelGateway.Latest), scope.LateSteps))
+            {
+                Emit(i, overlapping, ModelStep.BeginWithdraw);
+            }
         }
     }
 
-    private void BeginEnter(int i, byte token)
+    private void StartSession(int i, GatewayFence fence, ActiveWrites writes)
     {
-        var g = _gateways[i];
-        var lowest = Math.Min(token, g.Lowest(none: token));
-        (g.Step, g.Token) = (StepKind.Enter, token);
-        g.Oldest = scope.Flaw == ModelFlaw.RegistersAboveItsOldest ? token : lowest;
-        if (scope.Flaw != ModelFlaw.GoesBackAfterALostReply)
+        var leaves = fence.Leave(Session, writes);
+        var started = _gateways[i] with { Current = new SessionView(SessionStatus.Alive, 0, 0, 0), Memory = Put(new ModelMemory(fence)) };
+        Emit(i, started, ModelStep.StartSession);
+        if (leaves && started.Old.Status != SessionStatus.None
+            && started.TryAddLate(new LateStep(StepKind.Withdraw, true, 0, 0, ModelGateway.Latest), scope.LateSteps))
         {
-            (g.Sealed, g.Entered) = (token, 0);
+            Emit(i, started, ModelStep.StartSession);
+        }
+    }
+
+    /// <summary>A request that has waited for older writes as long as it may: before that, it would only wait.</summary>
+    private void Request(int i, in GatewayFence fence, ActiveWrites writes, byte token)
+    {
+        var isReliedOn = scope.Flaw == ModelFlaw.AdmitsFromTheCachedMark;
+        var request = new FenceRequest(token, Drain: !isReliedOn, IsCurrent: isReliedOn, IsOverdue: true);
+        var step = fence.Next(request, writes, Session, ModelMemories.Now);
+        if (step.Kind == FenceStepKind.Admit)
+        {
+            Forward(i, token);
         }
 
+        if (step.Kind == FenceStepKind.Enter && step.Token == token)
+        {
+            BeginEnter(i, fence, writes, token);
+        }
+    }
+
+    private void BeginEnter(int i, GatewayFence fence, ActiveWrites writes, byte token)
+    {
+        var before = fence;
+        var asked = fence.BeginEnter(token, Session, isRegistering: true, writes);
+        asked = scope.Flaw == ModelFlaw.RegistersAboveItsOldest ? asked with { Oldest = token } : asked;
+        var g = _gateways[i];
+        g.Memory = Put(
+            new ModelMemory(scope.Flaw == ModelFlaw.GoesBackAfterALostReply ? before : fence, StepKind.Enter, asked));
         g.NextSequence();
         Emit(i, g, ModelStep.BeginEnter, token);
+
+        // What comes between is all the same after it.
+        fence.FailEnter(notTaken: true);
+        Emit(i, new ModelMemory(fence), ModelStep.NotTaken, token);
     }
 
     private void AtStore(int i)
     {
         var g = _gateways[i];
-        if (g.Step != StepKind.None && !g.Admitted)
+        var memory = memories[g.Memory];
+        if (memory.Step != StepKind.None && !memory.Admitted)
         {
             var mark = _mark;
             _gateways.CopyTo(_next, 0);
-            var reply = _store.Take(_next, ref mark, i, Pending(g, ofOldSession: false));
+            var reply = _store.Take(_next, ref mark, i, Pending(memory, ofOldSession: false));
+            var token = (int)memory.Asked.Token;
             var admitted = reply == EnterStatus.Admitted || (reply == EnterStatus.Draining && scope.Flaw == ModelFlaw.NoDrain);
-            if (admitted)
+            _next[i].Memory = Put(admitted ? memory with { Admitted = true } : Answered(memory, reply, mark));
+            EmitAll(mark, i, memory.Step == StepKind.Enter ? Named(reply, ModelStep.Admitted) : ModelStep.Withdrawn, token);
+            if (!admitted && Has(ModelFaults.LostReplies))
             {
-                _next[i].Admitted = true;
-            }
-            else
-            {
-                _next[i].EndOperation();
-                _next[i].Sealed = Math.Max(_next[i].Sealed, g.Token);
-                _next[i].Entered = 0;
-            }
-
-            EmitAll(mark, i, g.Step == StepKind.Enter ? Named(reply, ModelStep.Admitted) : ModelStep.Withdrawn, g.Token);
-            if (g.Step == StepKind.Withdraw)
-            {
-                // What was sealed is given up, and the fence may be forgotten: with other steps of this gateway still on their way.
-                (_next[i].Mark, _next[i].Sealed) = (0, 0);
-                EmitAll(mark, i, ModelStep.Withdrawn, 0);
+                _next[i].Memory = Put(Unanswered(memory));
+                EmitAll(mark, i, ModelStep.AnswerLost, token);
             }
         }
 
@@ -160,20 +194,57 @@ internal sealed partial class ModelSteps(ModelScope scope, bool sort = true)
         }
     }
 
+    private ModelMemory Answered(in ModelMemory memory, EnterStatus? reply, long mark)
+    {
+        var fence = memory.Fence;
+        if (memory.Step == StepKind.Withdraw)
+        {
+            fence.EndWithdraw(Session, done: true);
+            return new ModelMemory(fence);
+        }
+
+        if (reply is not { } status)
+        {
+            return Unanswered(memory);
+        }
+
+        if (scope.Flaw == ModelFlaw.GoesBackAfterALostReply)
+        {
+            fence.BeginEnter(memory.Asked.Token, Session, isRegistering: true, ModelMemories.NoWrites);
+        }
+
+        fence.EndEnter(memory.Asked, status, mark, default);
+        return new ModelMemory(fence);
+    }
+
+    private ModelMemory Unanswered(in ModelMemory memory)
+    {
+        var fence = memory.Fence;
+        if (memory.Step == StepKind.Withdraw)
+        {
+            fence.EndWithdraw(Session, done: false);
+        }
+        else if (scope.Flaw != ModelFlaw.GoesBackAfterALostReply)
+        {
+            fence.FailEnter(notTaken: false);
+        }
+
+        return new ModelMemory(fence);
+    }
+
     private void Replies(int i)
     {
         ref readonly var g = ref _gateways[i];
-        if (g.Step == StepKind.None)
+        var memory = memories[g.Memory];
+        var token = (int)memory.Asked.Token;
+        if (memory.Step == StepKind.None)
         {
             return;
         }
 
-        if (g.Admitted)
+        if (memory.Admitted)
         {
-            var done = g with { Mark = Math.Max(g.Mark, g.Token), Sealed = Math.Max(g.Sealed, g.Token) };
-            done.Entered = done.Sealed == g.Token ? g.Token : (byte)0;
-            done.EndOperation();
-            Emit(i, done, ModelStep.AdmittedReply, g.Token);
+            Emit(i, Answered(memory, EnterStatus.Admitted, token), ModelStep.AdmittedReply, token);
         }
 
         if (!Has(ModelFaults.LostReplies))
@@ -181,25 +252,16 @@ internal sealed partial class ModelSteps(ModelScope scope, bool sort = true)
             return;
         }
 
-        var lost = g;
-        lost.EndOperation();
-        Emit(i, lost, ModelStep.GiveUpLost, g.Token);
-        if (!g.Admitted && lost.TryAddLate(Pending(g, ofOldSession: false), scope.LateSteps))
+        var lost = g with { Memory = Put(Unanswered(memory)) };
+        Emit(i, lost, ModelStep.GiveUpLost, token);
+        if (!memory.Admitted && lost.TryAddLate(Pending(memory, ofOldSession: false), scope.LateSteps))
         {
-            Emit(i, lost, ModelStep.GiveUpLate, g.Token);
+            Emit(i, lost, ModelStep.GiveUpLate, token);
         }
     }
 
     private void Writes(int i)
     {
-        ref readonly var g = ref _gateways[i];
-        if (g.HasSession && g.Step == StepKind.None)
-        {
-            var fromMemory = scope.Flaw == ModelFlaw.AdmitsFromTheCachedMark && g.Mark != 0 && g.Sealed == g.Mark ? g.Mark : (byte)0;
-            Forward(i, g.Entered);
-            Forward(i, fromMemory == g.Entered ? (byte)0 : fromMemory);
-        }
-
         for (byte token = 1; token <= scope.Tokens; token++)
         {
             Write(i, old: false, token);
@@ -209,7 +271,7 @@ internal sealed partial class ModelSteps(ModelScope scope, bool sort = true)
 
     private void Forward(int i, byte token)
     {
-        if (token == 0 || _gateways[i].Current[token] != WriteStatus.None)
+        if (_gateways[i].Current[token] != WriteStatus.None)
         {
             return;
         }
@@ -281,24 +343,15 @@ internal sealed partial class ModelSteps(ModelScope scope, bool sort = true)
         }
         else if (!g.HasSession && Has(ModelFaults.Crashes))
         {
-            var crashed = g with { Forgotten = g.Old.Status != SessionStatus.None, Mark = 0, Sealed = 0, Entered = 0 };
+            var crashed = g with { Forgotten = g.Old.Status != SessionStatus.None, Memory = ModelMemories.Empty };
             CutOff(ref crashed.Old);
             Emit(i, crashed, ModelStep.Crash);
         }
 
-        if (g is { Sealed: not 0, Entered: 0, Step: StepKind.None, Current.Registered: 0 } && g.IsIdle && !MayRegister(g.Late0) && !MayRegister(g.Late1))
+        var memory = memories[g.Memory];
+        if (memory.Step == StepKind.None && memory.Fence.TryRetire(memories.Writes(g), g.HasSession ? Session : 0, ModelMemories.Now))
         {
-            // Nothing was asked for in this session; in the one before it may have been, and be carried out yet.
-            Emit(i, g with { Mark = 0, Sealed = 0 }, ModelStep.Forget);
-        }
-
-        if (g.Old.Status != SessionStatus.None && !g.Forgotten && g.IsIdle)
-        {
-            var leaving = g;
-            if (leaving.TryAddLate(new LateStep(StepKind.Withdraw, true, 0, 0, GatewayView.Latest), scope.LateSteps))
-            {
-                Emit(i, leaving, ModelStep.LeaveOldSession);
-            }
+            Emit(i, default(ModelMemory), ModelStep.Forget);
         }
 
         Clock(i, old: true);
@@ -340,16 +393,12 @@ internal sealed partial class ModelSteps(ModelScope scope, bool sort = true)
             return;
         }
 
-        var pending = g;
+        // A reply that comes after this tells nothing but a mark: it is lost.
+        var memory = memories[g.Memory];
         g.Old = g.Current;
         g.Current = default;
-        g.Entered = 0;
         g.Forgotten = step == ModelStep.Crash;
-        if (g.Forgotten)
-        {
-            (g.Mark, g.Sealed) = (0, 0);
-        }
-
+        g.Memory = g.Forgotten ? ModelMemories.Empty : memory.Step == StepKind.None ? g.Memory : Put(Unanswered(memory));
         if (scope.Flaw != ModelFlaw.LetsWritesGoOn || g.Forgotten)
         {
             CutOff(ref g.Old);
@@ -357,9 +406,8 @@ internal sealed partial class ModelSteps(ModelScope scope, bool sort = true)
 
         g.Late0 = g.Late0.Kind == StepKind.None ? g.Late0 : g.Late0 with { OfOldSession = true };
         g.Late1 = g.Late1.Kind == StepKind.None ? g.Late1 : g.Late1 with { OfOldSession = true };
-        g.EndOperation();
         Emit(i, g, step);
-        if (pending.Step != StepKind.None && !pending.Admitted && g.TryAddLate(Pending(pending, ofOldSession: true), scope.LateSteps))
+        if (memory is { Step: not StepKind.None, Admitted: false } && g.TryAddLate(Pending(memory, ofOldSession: true), scope.LateSteps))
         {
             Emit(i, g, step);
         }
@@ -376,23 +424,20 @@ internal sealed partial class ModelSteps(ModelScope scope, bool sort = true)
         }
     }
 
-    private static bool MayRegister(LateStep late) => late is { Kind: StepKind.Enter, OfOldSession: false };
-
-    private static LateStep Pending(in GatewayView g, bool ofOldSession) =>
-        new(g.Step, ofOldSession, g.Token, g.Oldest, GatewayView.Latest);
+    private static LateStep Pending(in ModelMemory memory, bool ofOldSession) =>
+        new(memory.Step, ofOldSession, (byte)memory.Asked.Token, (byte)memory.Asked.Oldest, ModelGateway.Latest);
 
     private static ModelStep Named(EnterStatus? reply, ModelStep first) => first + (reply is { } status ? (int)status : 3);
 
-    private void Normalize(ref GatewayView g, byte mark)
+    private void Normalize(ref ModelGateway g, byte mark)
     {
         // What can do nothing any more is as good as lost.
         g.Late1 = IsDead(g, g.Late1, g.Late0, mark) ? default : g.Late1;
         g.Late0 = IsDead(g, g.Late0, g.Late1, mark) ? default : g.Late0;
         g.Normalize();
-        g.Mark = KeepsMark ? g.Mark : (byte)0;
     }
 
-    private bool IsDead(in GatewayView g, LateStep late, LateStep other, byte mark)
+    private bool IsDead(in ModelGateway g, LateStep late, LateStep other, byte mark)
     {
         var session = late.OfOldSession ? g.Old : g.Current;
         if (late.Kind == StepKind.Enter)
@@ -402,12 +447,12 @@ internal sealed partial class ModelSteps(ModelScope scope, bool sort = true)
 
         var mayRegister = other.Kind == StepKind.Enter && other.OfOldSession == late.OfOldSession;
         var outdated = session.Sequence > late.Sequence && scope.Flaw != ModelFlaw.WithdrawsWithoutSequence;
-        var pending = g.Step == StepKind.Enter && !late.OfOldSession
+        var pending = memories[g.Memory].Step == StepKind.Enter && !late.OfOldSession
             && scope.Flaw is ModelFlaw.WithdrawsWithoutSequence or ModelFlaw.WithdrawsDuringEnter;
         return late.Kind == StepKind.Withdraw && !mayRegister && !pending && (session.Registered == 0 || outdated);
     }
 
-    private static void Clear(ref GatewayView g, int slot)
+    private static void Clear(ref ModelGateway g, int slot)
     {
         if (slot == 0)
         {

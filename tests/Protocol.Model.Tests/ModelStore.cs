@@ -27,7 +27,7 @@ internal sealed class ModelStore(ModelFlaw flaw)
     /// <param name="mark">The mark, before and after.</param>
     /// <param name="asking">Whose step it is.</param>
     /// <param name="step">The step.</param>
-    public EnterStatus? Take(Span<GatewayView> gateways, ref byte mark, int asking, LateStep step)
+    public EnterStatus? Take(Span<ModelGateway> gateways, ref byte mark, int asking, LateStep step)
     {
         ref var session = ref step.OfOldSession ? ref gateways[asking].Old : ref gateways[asking].Current;
         if (step.Kind == StepKind.Enter && session.Status != SessionStatus.Alive)
@@ -53,7 +53,7 @@ internal sealed class ModelStore(ModelFlaw flaw)
         return answer.Reply;
     }
 
-    private (ulong Registrations, byte Mark, EnterStatus? Reply) Ask(Span<GatewayView> gateways, byte mark, int asking, LateStep step)
+    private (ulong Registrations, byte Mark, EnterStatus? Reply) Ask(Span<ModelGateway> gateways, byte mark, int asking, LateStep step)
     {
         var writers = new List<RegisteredWriter>();
         for (var i = 0; i < gateways.Length; i++)
@@ -67,7 +67,7 @@ internal sealed class ModelStore(ModelFlaw flaw)
         EnterStatus? reply = null;
         if (step.Kind == StepKind.Enter)
         {
-            var sequence = flaw == ModelFlaw.EntersWithoutSequence ? GatewayView.Latest : step.Sequence;
+            var sequence = flaw == ModelFlaw.EntersWithoutSequence ? ModelGateway.Latest : step.Sequence;
             var hold = flaw == ModelFlaw.NoInDoubtHold ? 0 : Hold;
             reply = state.Enter(name, step.Token, step.Oldest, sequence, hold, Now).Status;
             if (flaw == ModelFlaw.ForgetsWritesWithItsOwnToken && reply == EnterStatus.Draining && step.Oldest == step.Token)
@@ -77,7 +77,7 @@ internal sealed class ModelStore(ModelFlaw flaw)
         }
         else
         {
-            state.Withdraw(name, flaw == ModelFlaw.WithdrawsWithoutSequence ? GatewayView.Latest : step.Sequence);
+            state.Withdraw(name, flaw == ModelFlaw.WithdrawsWithoutSequence ? ModelGateway.Latest : step.Sequence);
         }
 
         var bits = new BitWriter();
@@ -105,7 +105,7 @@ internal sealed class ModelStore(ModelFlaw flaw)
         }
     }
 
-    private static ulong Key(Span<GatewayView> gateways, byte mark, int asking, LateStep step)
+    private static ulong Key(Span<ModelGateway> gateways, byte mark, int asking, LateStep step)
     {
         var bits = new BitWriter();
         bits.Write(mark, 2);

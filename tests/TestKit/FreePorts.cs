@@ -4,46 +4,30 @@ using System.Net.Sockets;
 namespace FenceGateway.TestKit;
 
 /// <summary>
-/// Ports of 127.0.0.1 that nobody listens on, each handed out once in this process. Taken from below Linux's range for
-/// outgoing connections (32768 and up), so that no client socket takes one between the answer and its use.
+/// Ports of 127.0.0.1 that belong to this process until it ends: for servers that have to be told their port, and to whom they come
+/// back after a restart, and for addresses where nobody listens.
 /// </summary>
+/// <remarks>
+/// Each is held by a socket that is bound and does not listen. The system gives such a port to nobody, be it for a listener on port 0
+/// or for a client, and refuses connections to it; a server that names it may still listen there, since both allow the address to be
+/// used again (SO_REUSEADDR), as servers on Linux do. So there is no moment between the choice of a port and its use in which another
+/// process could take it, and no test run collides with another.
+/// </remarks>
 public static class FreePorts
 {
-    private const int First = 20_000;
-    private const int Last = 32_000;
     private static readonly Lock Lock = new();
-    private static readonly HashSet<int> Taken = [];
+    private static readonly List<Socket> Held = [];
 
     public static int Next()
     {
+        var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.ReuseAddress, true);
+        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
         lock (Lock)
         {
-            for (var attempt = 0; attempt < Last - First; attempt++)
-            {
-                // Random, since other processes look for ports as well.
-                var port = Random.Shared.Next(First, Last);
-                if (!Taken.Contains(port) && IsFree(port))
-                {
-                    _ = Taken.Add(port);
-                    return port;
-                }
-            }
+            Held.Add(socket);
         }
 
-        throw new InvalidOperationException($"No free port between {First} and {Last}");
-    }
-
-    private static bool IsFree(int port)
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, port);
-        try
-        {
-            listener.Start();
-            return true;
-        }
-        catch (SocketException)
-        {
-            return false;
-        }
+        return ((IPEndPoint)socket.LocalEndPoint!).Port;
     }
 }

@@ -20,7 +20,7 @@ public sealed class ConformanceGateway
     public ConformanceGateway(ITokenStore store)
     {
         Store = store;
-        store.Changed = change => _changes.Writer.TryWrite(change);
+        store.Changed += change => _changes.Writer.TryWrite(change);
     }
 
     public ITokenStore Store { get; }
@@ -72,7 +72,7 @@ public sealed class ConformanceGateway
     public async Task<int> ResolveAsync(string key) => await Store.ResolveAsync(Key(key), default);
 
     /// <summary>Completes when the store has told of a change of the resource.</summary>
-    public async Task ChangedAsync(string key)
+    public async Task ChangedAsync(string key, TimeSpan? limit = null)
     {
         async Task ReadAsync()
         {
@@ -81,6 +81,7 @@ public sealed class ConformanceGateway
             }
         }
 
-        await ReadAsync().WithinLimit($"a change of {key} is told");
+        // A session may have to find another server first, which takes most of its life.
+        await ReadAsync().WithinLimit($"a change of {key} is told", limit ?? 2 * LongLife);
     }
 }

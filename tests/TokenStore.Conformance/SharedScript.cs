@@ -44,7 +44,9 @@ public sealed class SharedScript : ITokenStore
 
     public string? Fault => null;
 
-    public Action<ResourceChange>? Changed { get; set; }
+    public event Action<ResourceChange>? Changed;
+
+    public void Tell(ResourceChange change) => Changed?.Invoke(change);
 
     private int _heartbeats;
 

@@ -111,7 +111,7 @@ public abstract partial class SharedTokenStoreConformance<TStore>
         (await b.EnterAsync("r", 6)).ShouldBe(Admitted(6));
     }
 
-    [Fact]
+    [RealTimeFact]
     public async Task HeartbeatAsync_SessionThatIsNotProlonged_EndsByTheStoresClock()
     {
         var b = Gateway;
@@ -130,7 +130,7 @@ public abstract partial class SharedTokenStoreConformance<TStore>
         await ExpectWritersAsync(b, "r", (b, 6));
     }
 
-    [Fact]
+    [RealTimeFact]
     public async Task HeartbeatAsync_SessionThatExpired_IsNeverAliveAgain()
     {
         var b = Gateway;
@@ -146,7 +146,7 @@ public abstract partial class SharedTokenStoreConformance<TStore>
         (await a.EnterAsync("q", 1)).ShouldBe(Admitted(1));
     }
 
-    [Fact]
+    [RealTimeFact]
     public async Task HeartbeatAsync_InTime_ProlongsTheSession()
     {
         var b = Gateway;

@@ -1,4 +1,8 @@
 using FenceGateway.TokenStore.Conformance;
+using FenceGateway.TokenStore.Quorum;
+using FenceGateway.TokenStore.Redis;
+using FenceGateway.TokenStore.Tests.Quorum;
+using FenceGateway.TokenStore.Tests.Redis;
 
 namespace FenceGateway.TokenStore.Tests;
 
@@ -28,6 +32,17 @@ public sealed class ConformanceCoverageTests
                 && !BasesOf(t).Any(b => b.IsGenericType && b.GetGenericTypeDefinition() == Suites[1]));
         onlyOne.ShouldBe([typeof(Embedded.EmbeddedTokenStoreConformance)], "no other store is for one gateway alone");
     }
+
+    /// <summary>A store that works on several engines is held to all of it on each; the engine is what the class's fixture starts.</summary>
+    [Theory]
+    [InlineData(typeof(RedisTokenStore), typeof(RedisFixture), typeof(GarnetFixture))]
+    [InlineData(typeof(QuorumTokenStore), typeof(QuorumFixture), typeof(GarnetQuorumFixture))]
+    public void TokenStores_OnSeveralEngines_HaveAConformanceClassForEach(Type store, params Type[] engines) =>
+        typeof(ConformanceCoverageTests).Assembly.GetTypes()
+            .Where(t => !t.IsAbstract && BasesOf(t).Any(b => b.IsGenericType && b.GetGenericTypeDefinition() == Suites[1]
+                && b.GetGenericArguments()[0] == store))
+            .Select(t => t.GetConstructors().Single().GetParameters().Single().ParameterType)
+            .ShouldBe(engines, ignoreOrder: true);
 
     private static IEnumerable<Type> BasesOf(Type type)
     {

@@ -23,7 +23,7 @@ public sealed class FenceTableTests : IAsyncDisposable
         (await first).Status.ShouldBe(AdmissionStatus.Admitted);
         for (var i = 0; i < 10; i++)
         {
-            FenceTable.TryAdmit(fence, new(33), isWrite: true, out _).ShouldBeTrue();
+            fence.TryAdmit(new(33), isWrite: true, out _).ShouldBeTrue();
         }
 
         _scripted.Requests.Count.ShouldBe(1);
@@ -37,9 +37,9 @@ public sealed class FenceTableTests : IAsyncDisposable
         (await Admit(table, fence, 33)).Status.ShouldBe(AdmissionStatus.Admitted);
         var newer = Admit(table, fence, 34);
         newer.IsCompleted.ShouldBeFalse();
-        FenceTable.TryAdmit(fence, new(33), isWrite: true, out var stale).ShouldBeTrue();
+        fence.TryAdmit(new(33), isWrite: true, out var stale).ShouldBeTrue();
         stale.Status.ShouldBe(AdmissionStatus.Stale);
-        FenceTable.End(fence, new(33));
+        fence.End(new(33));
         (await newer).Status.ShouldBe(AdmissionStatus.Admitted);
     }
 
@@ -60,7 +60,7 @@ public sealed class FenceTableTests : IAsyncDisposable
     {
         var (table, fence) = Memory();
         await Admit(table, fence, 33);
-        FenceTable.EndInDoubt(fence, new(33), TimeSpan.FromSeconds(10), _time);
+        fence.EndInDoubt(new(33), TimeSpan.FromSeconds(10), _time);
         var first = Admit(table, fence, 34);
         _time.Advance(TimeSpan.FromSeconds(5));
         var refused = await first;
@@ -77,7 +77,7 @@ public sealed class FenceTableTests : IAsyncDisposable
     {
         var (table, fence) = Memory();
         await Admit(table, fence, 33);
-        FenceTable.EndInDoubt(fence, new(33), TimeSpan.FromSeconds(10), _time);
+        fence.EndInDoubt(new(33), TimeSpan.FromSeconds(10), _time);
         (await Admit(table, fence, 33)).Status.ShouldBe(AdmissionStatus.Admitted);
     }
 
@@ -86,7 +86,7 @@ public sealed class FenceTableTests : IAsyncDisposable
     {
         var (table, fence) = Memory();
         await Admit(table, fence, 33);
-        FenceTable.EndInDoubt(fence, new(33), TimeSpan.FromSeconds(10), _time);
+        fence.EndInDoubt(new(33), TimeSpan.FromSeconds(10), _time);
         var newer = Admit(table, fence, 34);
         (await table.ResolveAsync(fence.Resource, default)).ShouldBe(1);
         (await newer).Status.ShouldBe(AdmissionStatus.Admitted);
@@ -103,13 +103,27 @@ public sealed class FenceTableTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task ListActive_InFlightOrInDoubt_IsListedUntilItIsOver()
+    {
+        var (table, fence) = Memory();
+        await Admit(table, fence, 33, isWrite: false);
+        table.ListActive().ShouldBeEmpty();
+        await Admit(table, fence, 33);
+        table.ListActive().ShouldBe([fence.Resource]);
+        fence.EndInDoubt(new(33), TimeSpan.FromSeconds(10), _time);
+        table.ListActive().ShouldBe([fence.Resource]);
+        _time.Advance(TimeSpan.FromSeconds(10));
+        table.ListActive().ShouldBeEmpty();
+    }
+
+    [Fact]
     public async Task AdmitAsync_Read_DrainsButIsNotInFlight()
     {
         var (table, fence) = Memory();
         await Admit(table, fence, 33);
         var read = Admit(table, fence, 34, isWrite: false);
         read.IsCompleted.ShouldBeFalse();
-        FenceTable.End(fence, new(33));
+        fence.End(new(33));
         (await read).Status.ShouldBe(AdmissionStatus.Admitted);
         table.CountActive().InFlight.ShouldBe(0);
     }
@@ -121,13 +135,13 @@ public sealed class FenceTableTests : IAsyncDisposable
         var first = Admit(table, fence, 33);
         _scripted.Reply(EnterStatus.Admitted);
         await first;
-        FenceTable.End(fence, new(33));
+        fence.End(new(33));
         var newer = Admit(table, fence, 34);
         _scripted.Fail();
         (await newer).Status.ShouldBe(AdmissionStatus.Unavailable);
 
         // 33 was steady before; now only the store can say, and it is asked about 34.
-        FenceTable.TryAdmit(fence, new(33), isWrite: true, out _).ShouldBeFalse();
+        fence.TryAdmit(new(33), isWrite: true, out _).ShouldBeFalse();
         var older = Admit(table, fence, 33);
         _scripted.Requests[^1].Token.ShouldBe(new FencingToken(34));
         _scripted.Reply(EnterStatus.Admitted);
@@ -191,7 +205,7 @@ public sealed class FenceTableTests : IAsyncDisposable
         var waiting = table.AdmitAsync(fence, new(34), isWrite: true, Drain, gone.Token).AsTask();
         await gone.CancelAsync();
         await Should.ThrowAsync<OperationCanceledException>(() => waiting);
-        FenceTable.End(fence, new(33));
+        fence.End(new(33));
         table.CountActive().ShouldBe((0, 0));
     }
 
@@ -202,7 +216,7 @@ public sealed class FenceTableTests : IAsyncDisposable
         await Admit(table, fence, 33);
         var second = Admit(table, fence, 34);
         var third = Admit(table, fence, 35);
-        FenceTable.End(fence, new(33));
+        fence.End(new(33));
         (await third).Status.ShouldBe(AdmissionStatus.Admitted);
         (await second).Status.ShouldBe(AdmissionStatus.Stale);
     }
@@ -213,7 +227,7 @@ public sealed class FenceTableTests : IAsyncDisposable
         var (table, fence) = Memory();
         await Admit(table, fence, 33);
         (await SetMark(table, fence, 5)).ShouldBe(OperatorStatus.Busy);
-        FenceTable.EndInDoubt(fence, new(33), TimeSpan.FromSeconds(10), _time);
+        fence.EndInDoubt(new(33), TimeSpan.FromSeconds(10), _time);
         (await SetMark(table, fence, 5)).ShouldBe(OperatorStatus.Busy);
         _time.Advance(TimeSpan.FromSeconds(10));
         (await SetMark(table, fence, 5)).ShouldBe(OperatorStatus.Done);
@@ -292,7 +306,7 @@ public sealed class FenceTableTests : IAsyncDisposable
         {
             var fence = table.Get($"orders/{i}");
             await Admit(table, fence, 33);
-            FenceTable.EndInDoubt(fence, new(33), TimeSpan.FromSeconds(10), _time);
+            fence.EndInDoubt(new(33), TimeSpan.FromSeconds(10), _time);
             var newer = Admit(table, fence, 34);
             _time.Advance(TimeSpan.FromSeconds(5));
             (await newer).Status.ShouldBe(AdmissionStatus.Draining);
@@ -308,11 +322,11 @@ public sealed class FenceTableTests : IAsyncDisposable
         var (table, fence) = Memory();
         await Admit(table, fence, 33);
         table.Close();
-        FenceTable.TryAdmit(fence, new(33), isWrite: true, out _).ShouldBeFalse();
+        fence.TryAdmit(new(33), isWrite: true, out _).ShouldBeFalse();
         await Should.ThrowAsync<TokenStoreUnavailableException>(() => Admit(table, fence, 33));
         Should.Throw<TokenStoreUnavailableException>(() => table.Get("another"));
         table.CountActive().ShouldBe((1, 0));
-        FenceTable.End(fence, new(33));
+        fence.End(new(33));
         table.CountActive().ShouldBe((0, 0));
     }
 
@@ -329,7 +343,7 @@ public sealed class FenceTableTests : IAsyncDisposable
         var admission = await Admit(table, evicted, 33);
         admission.Status.ShouldBe(AdmissionStatus.Admitted);
         admission.Fence.ShouldNotBeSameAs(evicted);
-        FenceTable.End(admission.Fence, new(33));
+        admission.Fence.End(new(33));
         table.CountActive().ShouldBe((0, 0));
     }
 
@@ -351,7 +365,7 @@ public sealed class FenceTableTests : IAsyncDisposable
             {
                 var token = new FencingToken(i / 3 + random.Next(1, 4));
                 var fence = table.Get("hot");
-                if (!FenceTable.TryAdmit(fence, token, isWrite: true, out var admission))
+                if (!fence.TryAdmit(token, isWrite: true, out var admission))
                 {
                     admission = await table.AdmitAsync(fence, token, isWrite: true, Drain, default);
                 }
@@ -379,7 +393,7 @@ public sealed class FenceTableTests : IAsyncDisposable
                     active[token.Value]--;
                 }
 
-                FenceTable.End(admission.Fence, token);
+                admission.Fence.End(token);
             }
         }
 
@@ -436,7 +450,7 @@ public sealed class FenceTableTests : IAsyncDisposable
     private static Task<OperatorStatus> SetMark(FenceTable table, ResourceFence fence, long mark) =>
         table.SetMarkAsync(fence.Resource, mark, TimeSpan.FromSeconds(10), "a test", "tests", CancellationToken.None).AsTask();
 
-    private static GatewaySession Memory(TimeProvider time) =>
+    private static StoreClient Memory(TimeProvider time) =>
         TestSession.Open(new MemoryTokenStore(time, NullLogger<MemoryTokenStore>.Instance), time);
 
     private (FenceTable Table, ResourceFence Fence) Memory()

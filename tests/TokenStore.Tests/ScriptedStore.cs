@@ -17,7 +17,9 @@ internal sealed class ScriptedStore : ITokenStore
 
     public string? Fault => null;
 
-    public Action<ResourceChange>? Changed { get; set; }
+    public event Action<ResourceChange>? Changed;
+
+    public void Tell(ResourceChange change) => Changed?.Invoke(change);
 
     public ValueTask OpenAsync(CancellationToken cancellationToken) => default;
 

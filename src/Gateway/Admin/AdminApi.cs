@@ -84,7 +84,7 @@ internal sealed class AdminApi(
                 ["resource"] = policy?.Resource.Text,
                 ["mode"] = policy?.Mode.ToString(),
                 ["resiliencePolicy"] = ResilientRouteRules.PolicyOf(config.Metadata, lastGood.Current.ResiliencePolicies)?.Name,
-                ["rateLimiterPolicy"] = config.Metadata?.GetValueOrDefault(RateLimitConfigFilter.MetadataKey),
+                ["rateLimiterPolicy"] = RouteRateLimit.PolicyOf(config),
             });
         }
 

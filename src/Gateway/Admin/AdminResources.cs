@@ -1,14 +1,14 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
 using FenceGateway.Fencing;
-using FenceGateway.Gateway.Configuration;
+using FenceGateway.Gateway.Fencing;
 using FenceGateway.TokenStore;
 
 namespace FenceGateway.Gateway.Admin;
 
 /// <summary>Marks and what is on its way: <c>/admin/v1/resources</c>, to look at and to change.</summary>
 internal sealed class AdminResources(
-    GatewaySession session, FenceTable table, FencingPolicyRegistry policies, TimeProvider time, ILogger<AdminResources> logger)
+    StoreClient store, FenceTable table, InDoubtHolds holds, TimeProvider time, ILogger<AdminResources> logger)
 {
     private const int DefaultLimit = 50;
     private const int MaxLimit = 1000;
@@ -26,14 +26,14 @@ internal sealed class AdminResources(
             return;
         }
 
-        var page = await session.ListAsync(new MarkQuery(query["prefix"].ToString(), cursor, (int)limit), context.RequestAborted);
+        var page = await store.ListAsync(new MarkQuery(query["prefix"].ToString(), cursor, (int)limit), context.RequestAborted);
         var items = new JsonArray([.. page.Select(record => (JsonNode)Describe(record))]);
         var next = page.Count == limit ? page[^1].Sequence.ToString(CultureInfo.InvariantCulture) : null;
         var body = new JsonObject { ["resources"] = items, ["next"] = next };
         if (cursor == long.MaxValue)
         {
             // Counting may take a store longer than a page.
-            body["total"] = await session.CountAsync(context.RequestAborted);
+            body["total"] = await store.CountAsync(context.RequestAborted);
         }
 
         await AdminJson.WriteAsync(context, 200, body);
@@ -48,7 +48,7 @@ internal sealed class AdminResources(
             return;
         }
 
-        if (await session.FindAsync(resource, context.RequestAborted) is not { } record)
+        if (await store.FindAsync(resource, context.RequestAborted) is not { } record)
         {
             await UnknownAsync(context);
             return;
@@ -83,7 +83,7 @@ internal sealed class AdminResources(
             return;
         }
 
-        var before = await session.FindAsync(resource, context.RequestAborted);
+        var before = await store.FindAsync(resource, context.RequestAborted);
         OperatorStatus changed;
         try
         {
@@ -137,7 +137,7 @@ internal sealed class AdminResources(
 
     private async Task ShowAsync(HttpContext context, ResourceKey resource)
     {
-        if (await session.FindAsync(resource, context.RequestAborted) is { } record)
+        if (await store.FindAsync(resource, context.RequestAborted) is { } record)
         {
             await AdminJson.WriteAsync(context, 200, Describe(record));
         }
@@ -160,7 +160,7 @@ internal sealed class AdminResources(
         {
             if (writer.EndedFor is { } endedFor && LongestHold - endedFor is { Ticks: > 0 } left)
             {
-                inDoubt.Add(InDoubt(writer.Token.Value, left, session.Current is { IsEndless: false } ? "session_ended" : "crash"));
+                inDoubt.Add(InDoubt(writer.Token.Value, left, store.Current is { IsEndless: false } ? "session_ended" : "crash"));
             }
         }
 
@@ -180,7 +180,7 @@ internal sealed class AdminResources(
     {
         ["session"] = writer.Session,
         ["token"] = writer.Token.Value,
-        ["own"] = writer.Session == session.Current?.Id,
+        ["own"] = writer.Session == store.Current?.Id,
         ["endedAt"] = writer.EndedFor is { } endedFor ? (time.GetUtcNow() - endedFor).ToString("O") : null,
     };
 
@@ -192,7 +192,7 @@ internal sealed class AdminResources(
     };
 
     /// <summary>How long what a gateway that is gone has left behind may be in doubt: policies that are gone have sent writes too.</summary>
-    private TimeSpan LongestHold => policies.LongestInDoubtHold;
+    private TimeSpan LongestHold => holds.Longest;
 
     private static ResourceKey? ReadKey(HttpContext context, string suffix) =>
         context.Request.RouteValues["key"] is string text

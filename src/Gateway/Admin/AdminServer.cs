@@ -1,9 +1,7 @@
 using FenceGateway.Gateway.Configuration;
 using FenceGateway.Gateway.Health;
-using FenceGateway.Gateway.Telemetry;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
-using Serilog.Core;
 
 namespace FenceGateway.Gateway.Admin;
 
@@ -12,7 +10,7 @@ namespace FenceGateway.Gateway.Admin;
 /// about its host, and so that probes are answered while the data listener drains.
 /// </summary>
 internal sealed class AdminServer(
-    LastGoodConfiguration configuration, AdminApi api, HealthEndpoints health, Logger serilog, ILogger<AdminServer> logger)
+    LastGoodConfiguration configuration, AdminApi api, HealthEndpoints health, ILoggerFactory loggers, ILogger<AdminServer> logger)
     : IHostedService, IAsyncDisposable
 {
     private WebApplication? _app;
@@ -24,8 +22,8 @@ internal sealed class AdminServer(
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrel(kestrel => kestrel.AddServerHeader = false).UseUrls(configuration.Current.Options.Admin.Url);
-        builder.Logging.UseGatewayLogging(serilog);
         builder.Services.AddRouting();
+        builder.Services.AddSingleton(loggers);
         builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
         _app = builder.Build();
         _app.UseMiddleware<AdminErrorMiddleware>();

@@ -7,30 +7,32 @@ using FenceGateway.TokenStore.Replication;
 namespace FenceGateway.Gateway.Admin;
 
 /// <summary>The token store and this gateway's session in it: <c>/admin/v1/store</c>. From memory, so that it answers while the store is away.</summary>
-internal sealed class AdminStore(GatewaySession session, FenceTable table, IEnumerable<ReplicationService> replication)
+internal sealed class AdminStore(StoreClient store, FenceTable table, IEnumerable<ReplicationService> replication)
 {
     public Task ShowAsync(HttpContext context) => AdminJson.WriteAsync(context, 200, Describe());
 
     /// <summary>What the store is and promises.</summary>
     public JsonObject DescribeStore()
     {
-        var info = session.Info;
+        var info = store.Info;
         return new JsonObject
         {
             ["provider"] = info.Provider,
             ["location"] = info.Location,
             ["grade"] = info.Grade.ToString(),
             ["gradeReasons"] = new JsonArray([.. info.GradeReasons.Select(reason => JsonValue.Create(reason))]),
-            ["requireGrade"] = session.RequireGrade?.ToString(),
-            ["fault"] = session.Fault,
+            ["requireGrade"] = store.RequireGrade?.ToString(),
+            ["fault"] = store.Fault,
         };
     }
 
     private JsonObject Describe()
     {
         var body = DescribeStore();
-        body["session"] = Describe(session.Current);
-        body["calls"] = session.CallCount;
+        body["session"] = Describe(store.Current);
+        body["calls"] = store.CallCount;
+        body["callsByOperation"] = new JsonObject(store.CallCounts.Select(c => KeyValuePair.Create(c.Key, (JsonNode?)c.Value)));
+        body["notices"] = store.NoticeCount;
         body["registrations"] = table.CountRegistered();
         body["regions"] = new JsonArray([.. replication.SelectMany(service => service.Regions).Select(Describe)]);
         return body;
@@ -46,7 +48,7 @@ internal sealed class AdminStore(GatewaySession session, FenceTable table, IEnum
     };
 
     /// <summary>A session without an end has no time left: it lives as long as the process.</summary>
-    private static JsonObject? Describe(StoreSession? current) => current is null ? null : new JsonObject
+    private static JsonObject? Describe(GatewaySession? current) => current is null ? null : new JsonObject
     {
         ["id"] = current.Id,
         ["alive"] = current.IsAlive,

@@ -14,3 +14,9 @@ internal sealed class ConfigurationRejectedException(IReadOnlyList<ConfigProblem
 {
     public IReadOnlyList<ConfigProblem> Problems { get; } = problems;
 }
+
+/// <summary>A problem as YARP's validators hand it on: they collect exceptions, which nobody throws.</summary>
+internal sealed class ConfigProblemException(ConfigProblem problem) : Exception(problem.ToString())
+{
+    public ConfigProblem Problem { get; } = problem;
+}

@@ -39,6 +39,11 @@ internal sealed class FencingPolicyOptions
     [Range(typeof(TimeSpan), "00:00:00.001", "1.00:00:00")]
     public TimeSpan InDoubtHold { get; set; } = TimeSpan.FromSeconds(10);
 
+    [Description("Answers of the service that do not end a write, because whoever gave them does not know what became of it: it is in doubt "
+        + "then. 502 and 504 of a proxy behind this one; add 503 where that is an Envoy.")]
+    [Range(400, 599)]
+    public List<int> InDoubtStatuses { get; set; } = [502, 504];
+
     [Description("Absolute deadline of a forwarded write, upload and answer included.")]
     [Range(typeof(TimeSpan), "00:00:00.001", "1.00:00:00")]
     public TimeSpan WriteTimeout { get; set; } = TimeSpan.FromSeconds(30);

@@ -1,6 +1,7 @@
 using System.Collections.Frozen;
 using FenceGateway.Fencing;
 using FenceGateway.Gateway.Fencing;
+using FenceGateway.Gateway.Resilience;
 
 namespace FenceGateway.Gateway.Configuration;
 
@@ -99,15 +100,16 @@ internal static class FencingPolicyReader
     {
         Name = name,
         Resource = template,
+        CaseInsensitive = options.CaseInsensitive,
         Header = options.Header,
         HeaderAliases = [.. options.HeaderAliases],
-        HeaderLookalikes = [.. options.HeaderAliases.Prepend(options.Header).Where(h => HeaderRules.Check(h) is null)
-            .SelectMany(HeaderRules.Lookalikes)],
+        TokenHeaders = [options.Header, .. options.HeaderAliases],
         Mode = options.Mode,
         MissingToken = options.MissingToken,
         Barrier = options.Barrier,
         DrainTimeout = options.DrainTimeout,
         InDoubtHold = options.InDoubtHold,
+        InDoubtStatuses = new StatusSet(options.InDoubtStatuses),
         WriteTimeout = options.WriteTimeout,
         Reads = options.Reads,
         AdvanceOn = options.AdvanceOn,

@@ -27,11 +27,14 @@ internal static class GatewayConfigurationParser
         var policies = FencingPolicyReader.Read(options, problems);
         var resilience = ResiliencePolicyReader.Read(options, problems);
         var limits = RateLimitPolicyReader.Read(options, problems);
-        var proxy = await ReverseProxyInspector.InspectAsync(configuration, problems);
-        FencedRouteRules.Check(configuration, proxy.Routes, options, policies, problems);
-        ResilientRouteRules.Check(configuration, proxy.Routes, proxy.Clusters, resilience, problems);
+        var resilient = new ResilientRouteRules(resilience);
+        var proxy = await ReverseProxyInspector.InspectAsync(
+            configuration,
+            [new FencedRouteRules(options, policies), resilient, new RateLimitedRouteRules(options, limits)],
+            [resilient, new DestinationRules()],
+            problems);
+        resilient.CheckPerResource(proxy.Routes, proxy.Clusters, problems);
         ChaosRouteRules.Check(options.Chaos, proxy.Routes, problems);
-        RateLimitedRouteRules.Check(proxy.Routes, options, limits, problems);
         return problems.Count > before
             ? null
             : new GatewayConfiguration(options, policies, resilience, limits, proxy.Routes, proxy.Clusters);

@@ -6,15 +6,13 @@ namespace FenceGateway.Gateway.Configuration;
 /// <summary>Which header names the configuration may give.</summary>
 internal static class HeaderRules
 {
-    /// <summary>Every '-' and '_' doubles the spellings that a CGI-like service takes for one name; four give fifteen others.</summary>
-    public const int MaxSeparators = 4;
-
     /// <summary>RFC 9110, section 5.6.2.</summary>
     private static readonly SearchValues<char> TokenCharacters =
         SearchValues.Create("!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz");
 
-    private static readonly FrozenSet<string> Taken = FrozenSet.Create(
-        StringComparer.OrdinalIgnoreCase,
+    /// <summary>As services see them: what looks like one of them is taken as well.</summary>
+    private static readonly FrozenSet<string> Taken = new[]
+    {
         // Hop by hop: they end at the next proxy.
         "Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Connection", "TE", "Trailer",
         "Transfer-Encoding", "Upgrade", "HTTP2-Settings",
@@ -23,41 +21,46 @@ internal static class HeaderRules
         "Destination", "Expect", "Host", "If-Match", "If-None-Match", "Origin", "Range", "Referer", "Set-Cookie", "User-Agent",
         // Proxies write them.
         "Forwarded", "Proxy-Status", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Prefix", "X-Forwarded-Proto",
-        "X-HTTP-Method", "X-HTTP-Method-Override", "X-Method-Override");
+        "X-HTTP-Method", "X-HTTP-Method-Override", "X-Method-Override",
+    }.Select(Folded).ToFrozenSet(StringComparer.Ordinal);
 
     /// <summary>What is wrong with <paramref name="name"/>, or null.</summary>
     public static string? Check(string name) =>
         !IsName(name)
             ? $"is '{name}', which is no header name (letters, digits and !#$%&'*+-.^_`|~)"
-        : Taken.Contains(name) ? $"is '{name}', a header with a meaning of its own"
-        : name.Count(IsSeparator) > MaxSeparators ? $"is '{name}'; at most {MaxSeparators} '-' or '_' are possible"
+        : Taken.Contains(Folded(name)) ? $"is '{name}', a header with a meaning of its own"
         : null;
 
     /// <summary>Whether <paramref name="name"/> can be a header's name at all.</summary>
     public static bool IsName(string name) => name.Length > 0 && !name.AsSpan().ContainsAnyExcept(TokenCharacters);
 
-    /// <summary>The form in which CGI, WSGI, PHP and others see the name, whether it was written with '-' or '_'.</summary>
-    public static string Folded(string name) => name.Replace('-', '_').ToUpperInvariant();
-
-    /// <summary>All other spellings of <paramref name="name"/> with the same <see cref="Folded"/> form.</summary>
-    public static IEnumerable<string> Lookalikes(string name)
+    /// <summary>The form in which CGI, WSGI, PHP and others see the name: capital letters, digits, and '_' for everything else.</summary>
+    public static string Folded(string name) => string.Create(name.Length, name, static (folded, name) =>
     {
-        var at = Enumerable.Range(0, name.Length).Where(i => IsSeparator(name[i])).ToArray();
-        for (var bits = 0; bits < 1 << at.Length; bits++)
+        for (var i = 0; i < folded.Length; i++)
         {
-            var spelling = name.ToCharArray();
-            for (var i = 0; i < at.Length; i++)
-            {
-                spelling[at[i]] = (bits >> i & 1) == 0 ? '_' : '-';
-            }
+            folded[i] = Fold(name[i]);
+        }
+    });
 
-            var text = new string(spelling);
-            if (!text.Equals(name, StringComparison.Ordinal))
+    /// <summary>Whether two names have the same <see cref="Folded"/> form.</summary>
+    public static bool LookAlike(ReadOnlySpan<char> one, ReadOnlySpan<char> other)
+    {
+        if (one.Length != other.Length)
+        {
+            return false;
+        }
+
+        for (var i = 0; i < one.Length; i++)
+        {
+            if (Fold(one[i]) != Fold(other[i]))
             {
-                yield return text;
+                return false;
             }
         }
+
+        return true;
     }
 
-    private static bool IsSeparator(char c) => c is '-' or '_';
+    private static char Fold(char c) => char.IsAsciiLetterOrDigit(c) ? char.ToUpperInvariant(c) : '_';
 }

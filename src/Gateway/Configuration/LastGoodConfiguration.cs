@@ -14,6 +14,8 @@ internal sealed partial class LastGoodConfiguration : IDisposable
     private readonly Dictionary<string, string?> _started;
     private readonly SemaphoreSlim _reloading = new(1, 1);
     private readonly ConcurrentBag<Action<GatewayConfiguration>> _followers = [];
+    private Action<GatewayConfiguration>? _serve;
+    private Func<GatewayConfiguration, GatewayConfiguration, IReadOnlyList<ConfigProblem>>? _guard;
     private byte[]? _examined;
     private volatile GatewayConfiguration _current;
     private volatile ReloadOutcome _lastReload;
@@ -30,7 +32,6 @@ internal sealed partial class LastGoodConfiguration : IDisposable
         _provider = new LastGoodFileProvider(values);
         _started = RestartSettings.Of(layers.Build(values));
         _lastReload = new ReloadOutcome(time.GetUtcNow(), [], []);
-        Policies = new FencingPolicyRegistry(current.FencingPolicies);
     }
 
     /// <summary>Full path of the file.</summary>
@@ -39,18 +40,25 @@ internal sealed partial class LastGoodConfiguration : IDisposable
     /// <summary>What is in force. Settings that need a restart are in force as they were in the first one.</summary>
     public GatewayConfiguration Current => _current;
 
-    /// <summary>Its fencing policies, for endpoints to refer to.</summary>
-    public FencingPolicyRegistry Policies { get; }
-
     /// <summary>How the last attempt ended, the one at start included.</summary>
     public ReloadOutcome LastReload => _lastReload;
 
-    /// <summary>Calls <paramref name="apply"/> with what is in force, and with each new configuration before YARP sees it.</summary>
+    /// <summary>Calls <paramref name="apply"/> with what is in force, and with each new configuration before requests meet it.</summary>
     public void Follow(Action<GatewayConfiguration> apply)
     {
         _followers.Add(apply);
         apply(_current);
     }
+
+    /// <summary>The same for the one that puts a configuration before requests: it is called when all others have been.</summary>
+    public void Serve(Action<GatewayConfiguration> swap)
+    {
+        _serve = swap;
+        swap(_current);
+    }
+
+    /// <summary>Asks <paramref name="check"/> before a new configuration takes the place of the one in force: any problem refuses it.</summary>
+    public void Guard(Func<GatewayConfiguration, GatewayConfiguration, IReadOnlyList<ConfigProblem>> check) => _guard = check;
 
     /// <summary>Finds, reads and checks the configuration.</summary>
     /// <exception cref="ConfigurationRejectedException">It cannot be used.</exception>
@@ -128,15 +136,20 @@ internal sealed partial class LastGoodConfiguration : IDisposable
             return Refused(problems);
         }
 
-        // Policies first: a route that YARP is about to build must find its policy.
+        problems.AddRange(_guard?.Invoke(_current, configuration) ?? []);
+        if (problems.Count > 0)
+        {
+            return Refused(problems);
+        }
+
         _current = configuration;
-        Policies.Apply(configuration.FencingPolicies);
         foreach (var apply in _followers)
         {
             apply(configuration);
         }
 
         _provider.Swap(values);
+        _serve?.Invoke(configuration);
         return new ReloadOutcome(_time.GetUtcNow(), [], RestartSettings.Changed(_started, RestartSettings.Of(candidate)));
     }
 

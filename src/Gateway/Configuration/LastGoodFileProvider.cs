@@ -9,7 +9,7 @@ internal sealed class LastGoodFileProvider : ConfigurationProvider, IConfigurati
 
     public IConfigurationProvider Build(IConfigurationBuilder builder) => this;
 
-    /// <summary>Replaces the content and tells those who listen, YARP among them.</summary>
+    /// <summary>Replaces the content and tells those who listen.</summary>
     public void Swap(IDictionary<string, string?> values)
     {
         Data = values;

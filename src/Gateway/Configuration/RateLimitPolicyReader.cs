@@ -35,9 +35,9 @@ internal static class RateLimitPolicyReader
     /// <summary>The name stands in the RateLimit fields as a string (RFC 8941, section 3.3.3).</summary>
     private static void CheckName(string name, List<ConfigProblem> problems)
     {
-        if (RateLimitConfigFilter.IsDisable(name))
+        if (RouteRateLimit.IsDisable(name))
         {
-            problems.Add(new(Path(name), $"is a name that means no limit on a route (RateLimiterPolicy: {RateLimitConfigFilter.Disable}); choose another"));
+            problems.Add(new(Path(name), $"is a name that means no limit on a route (RateLimiterPolicy: {RouteRateLimit.Disable}); choose another"));
         }
         else if (name.Any(c => c is < ' ' or > '~'))
         {

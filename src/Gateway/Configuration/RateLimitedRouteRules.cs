@@ -1,87 +1,57 @@
 using FenceGateway.Gateway.RateLimiting;
-using Microsoft.AspNetCore.Routing.Patterns;
 using Yarp.ReverseProxy.Configuration;
+using Yarp.ReverseProxy.Configuration.RouteValidators;
 
 namespace FenceGateway.Gateway.Configuration;
 
-/// <summary>What must hold between routes and the rate limits that they name.</summary>
-internal static class RateLimitedRouteRules
+/// <summary>What must hold between a route and the rate limit that it names.</summary>
+internal sealed class RateLimitedRouteRules(GatewayOptions options, IReadOnlyDictionary<string, RateLimitPolicy> policies) : IRouteValidator
 {
     private const string Default = "Default";
 
-    public static void Check(
-        IReadOnlyList<RouteConfig> routes,
-        GatewayOptions options,
-        IReadOnlyDictionary<string, RateLimitPolicy> policies,
-        List<ConfigProblem> problems)
+    public ValueTask ValidateAsync(RouteConfig routeConfig, IList<Exception> errors)
     {
-        foreach (var route in routes)
+        if (RouteRateLimit.PolicyOf(routeConfig) is { } name)
         {
-            if (route.Metadata?.ContainsKey(RateLimitConfigFilter.MetadataKey) == true)
-            {
-                problems.Add(new(
-                    ConfigPath.Of(ReverseProxyInspector.Section, "Routes", route.RouteId, "Metadata", RateLimitConfigFilter.MetadataKey),
-                    $"belongs beside Metadata, as a key of the route itself"));
-            }
-
-            if (route.RateLimiterPolicy is { Length: > 0 } name && !RateLimitConfigFilter.IsDisable(name))
-            {
-                CheckName(route, name, options, policies, problems);
-            }
+            CheckName(routeConfig, name, errors);
         }
+
+        return ValueTask.CompletedTask;
     }
 
-    private static void CheckName(
-        RouteConfig route,
-        string name,
-        GatewayOptions options,
-        IReadOnlyDictionary<string, RateLimitPolicy> policies,
-        List<ConfigProblem> problems)
+    private void CheckName(RouteConfig route, string name, IList<Exception> errors)
     {
         if (policies.TryGetValue(name, out var policy))
         {
             foreach (var part in policy.PartitionBy.Parts)
             {
-                CheckPart(route, policy, part, problems);
+                CheckPart(route, policy, part, errors);
             }
         }
         else if (!options.RateLimiterPolicies.ContainsKey(name))
         {
-            var message = name.Equals(Default, StringComparison.OrdinalIgnoreCase)
+            errors.Add(Path(route), name.Equals(Default, StringComparison.OrdinalIgnoreCase)
                 ? "is YARP's word for the limit of every route, which this gateway does not have; name a policy of "
                     + "FenceGateway:RateLimiterPolicies"
                 : $"names no rate limiter policy '{name}'; "
-                    + NearestName.Hint(name, options.RateLimiterPolicies.Keys, "rate limiter policies");
-            problems.Add(new(Path(route), message));
+                    + NearestName.Hint(name, options.RateLimiterPolicies.Keys, "rate limiter policies"));
         }
     }
 
-    private static void CheckPart(RouteConfig route, RateLimitPolicy policy, RateLimitKeyPart part, List<ConfigProblem> problems)
+    private static void CheckPart(RouteConfig route, RateLimitPolicy policy, RateLimitKeyPart part, IList<Exception> errors)
     {
         if (part.Kind == RateLimitKeyKind.Resource && !FencedRouteRules.IsFenced(route))
         {
-            problems.Add(new(Path(route), $"names '{policy.Name}', which is partitioned by {part}: that is the resource of the route's "
-                + "FencingPolicy, and the route has none"));
+            errors.Add(Path(route), $"names '{policy.Name}', which is partitioned by {part}: that is the resource of the route's "
+                + "FencingPolicy, and the route has none");
         }
-        else if (part.Kind == RateLimitKeyKind.Route && !Parameters(route).Contains(part.Name, StringComparer.OrdinalIgnoreCase))
+        else if (part.Kind == RateLimitKeyKind.Route && ReverseProxyRules.Parameters(route) is { } parameters
+            && !parameters.Contains(part.Name, StringComparer.OrdinalIgnoreCase))
         {
-            problems.Add(new(Path(route), $"names '{policy.Name}', which is partitioned by {part}, and the route's Match.Path has no "
-                + $"such parameter; {NearestName.Hint(part.Name, [.. Parameters(route)], "parameters")}"));
+            errors.Add(Path(route), $"names '{policy.Name}', which is partitioned by {part}, and the route's Match.Path has no "
+                + $"such parameter; {NearestName.Hint(part.Name, parameters, "parameters")}");
         }
     }
 
-    private static IEnumerable<string> Parameters(RouteConfig route)
-    {
-        try
-        {
-            return route.Match.Path is { } path ? RoutePatternFactory.Parse(path).Parameters.Select(p => p.Name) : [];
-        }
-        catch (RoutePatternException)
-        {
-            return []; // Reported by YARP's own validation.
-        }
-    }
-
-    private static string Path(RouteConfig route) =>
-        ConfigPath.Of(ReverseProxyInspector.Section, "Routes", route.RouteId, nameof(RouteConfig.RateLimiterPolicy));
+    private static string Path(RouteConfig route) => ReverseProxyRules.PathIn(route, nameof(RouteConfig.RateLimiterPolicy));
 }

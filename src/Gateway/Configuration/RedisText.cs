@@ -9,30 +9,41 @@ internal static class RedisText
     /// <summary>The options whose values are no secrets.</summary>
     public static readonly string[] PlainOptions =
     [
-        "abortConnect", "allowAdmin", "configChannel", "configCheckSeconds", "connectRetry", "connectTimeout",
-        "defaultDatabase", "highPriorityThreads", "keepAlive", "name", "proxy", "resolveDns", "responseTimeout", "ssl",
-        "sslHost", "sslProtocols", "syncTimeout", "tiebreaker", "user", "version", "writeBuffer",
+        "abortConnect", "allowAdmin", "checkCertificateRevocation", "configChannel", "configCheckSeconds", "connectRetry", "connectTimeout",
+        "defaultDatabase", "highIntegrity", "highPriorityThreads", "keepAlive", "name", "proxy", "resolveDns", "responseTimeout",
+        "sentinelUser", "serviceName", "ssl", "sslHost", "sslProtocols", "syncTimeout", "tcpKeepAlive", "tiebreaker", "user", "version",
+        "writeBuffer",
     ];
 
-    public static readonly string[] Options = [.. PlainOptions, "password"];
+    public static readonly string[] Options = [.. PlainOptions, "password", "sentinelPassword"];
 
     /// <summary>What the client would read and the store cannot work with, and why.</summary>
     private static readonly Dictionary<string, string> Refused = new(StringComparer.OrdinalIgnoreCase)
     {
-        ["serviceName"] = "a serviceName: Sentinel is not asked; name the master itself",
         ["channelPrefix"] = "a channelPrefix, which what scripts publish would not have; set KeyPrefix instead",
+        ["protocol"] = "a protocol, which is not chosen: RESP3 is spoken, and RESP2 with a server that knows no other",
+        ["asyncTimeout"] = "an asyncTimeout, which nothing waits for: a call ends when SessionTtl says so",
     };
 
-    private static readonly string[] Flags = ["abortConnect", "allowAdmin", "highPriorityThreads", "resolveDns", "ssl"];
+    private static readonly string[] Flags =
+    [
+        "abortConnect", "allowAdmin", "checkCertificateRevocation", "highIntegrity", "highPriorityThreads", "resolveDns", "ssl", "tcpKeepAlive",
+    ];
 
     private static readonly string[] Numbers =
     [
         "configCheckSeconds", "connectRetry", "connectTimeout", "defaultDatabase", "keepAlive", "responseTimeout", "syncTimeout", "writeBuffer",
     ];
 
-    /// <summary>The servers it names, in lower case.</summary>
-    public static IEnumerable<string> Servers(string text) =>
-        Parts(text).Where(part => !part.Contains('=', StringComparison.Ordinal)).Select(part => WithPort(part.ToLowerInvariant()));
+    /// <summary>The servers it names, in lower case: Sentinels, where it names a service.</summary>
+    public static IEnumerable<string> Servers(string text)
+    {
+        var port = Service(text) is null ? 6379 : 26379;
+        return Parts(text).Where(part => !part.Contains('=', StringComparison.Ordinal)).Select(part => WithPort(part.ToLowerInvariant(), port));
+    }
+
+    /// <summary>The service whose master Sentinels know; null when it names none.</summary>
+    public static string? Service(string text) => Value(text, "serviceName") is { Length: > 0 } name ? name : null;
 
     /// <summary>The number of the database; 0 when it names none.</summary>
     public static string Database(string text) => Value(text, "defaultDatabase") ?? "0";
@@ -94,7 +105,7 @@ internal static class RedisText
         .Select(part => part.Split('=', 2, StringSplitOptions.TrimEntries))
         .LastOrDefault(pair => pair.Length == 2 && pair[0].Equals(option, StringComparison.OrdinalIgnoreCase))?[1];
 
-    private static string WithPort(string server) => server.LastIndexOf(':') > server.LastIndexOf(']') ? server : server + ":6379";
+    private static string WithPort(string server, int port) => server.LastIndexOf(':') > server.LastIndexOf(']') ? server : $"{server}:{port}";
 
     private static string[] Parts(string text) => text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
 }

@@ -1,16 +1,21 @@
-using System.Collections.Frozen;
 using FenceGateway.Gateway.LoadBalancing;
+using FenceGateway.Gateway.RateLimiting;
 using Yarp.ReverseProxy.Configuration;
+using Yarp.ReverseProxy.Configuration.ClusterValidators;
+using Yarp.ReverseProxy.Configuration.RouteValidators;
 
 namespace FenceGateway.Gateway.Configuration;
 
-/// <summary>Reads and checks YARP's section with YARP's own code, in a container of its own.</summary>
+/// <summary>
+/// Reads and checks YARP's section with YARP's own code, in a container of its own. Rules about one route or one cluster are
+/// validators beside YARP's.
+/// </summary>
 internal static class ReverseProxyInspector
 {
     public const string Section = "ReverseProxy";
 
     public static async ValueTask<(IReadOnlyList<RouteConfig> Routes, IReadOnlyList<ClusterConfig> Clusters)> InspectAsync(
-        IConfiguration configuration, List<ConfigProblem> problems)
+        IConfiguration configuration, IRouteValidator[] routeRules, IClusterValidator[] clusterRules, List<ConfigProblem> problems)
     {
         var section = configuration.GetSection(Section);
         ReverseProxyKeys.Check(section, problems);
@@ -18,6 +23,8 @@ internal static class ReverseProxyInspector
         services.AddLogging();
         services.AddSingleton(configuration);
         services.AddReverseProxy().LoadFromConfig(section).AddResourceHash();
+        Array.ForEach(routeRules, rule => services.AddSingleton(rule));
+        Array.ForEach(clusterRules, rule => services.AddSingleton(rule));
         await using var provider = services.BuildServiceProvider();
         if (Load(provider, section, problems) is not { } config)
         {
@@ -27,14 +34,14 @@ internal static class ReverseProxyInspector
         var validator = provider.GetRequiredService<IConfigValidator>();
         foreach (var route in config.Routes)
         {
-            Add(await validator.ValidateRouteAsync(ReverseProxyKeys.WithoutUnsupported(route)), "Routes", route.RouteId, problems);
+            var served = ReverseProxyKeys.WithoutUnsupported(RouteRateLimit.ForYarp(route));
+            Add(await validator.ValidateRouteAsync(served), ReverseProxyRules.PathIn(route), problems);
             CheckCluster(route, config.Clusters, problems);
         }
 
         foreach (var cluster in config.Clusters)
         {
-            Add(await validator.ValidateClusterAsync(cluster), "Clusters", cluster.ClusterId, problems);
-            CheckDestinations(cluster, problems);
+            Add(await validator.ValidateClusterAsync(cluster), ReverseProxyRules.PathIn(cluster), problems);
         }
 
         return (config.Routes, config.Clusters);
@@ -85,9 +92,10 @@ internal static class ReverseProxyInspector
         }
     }
 
+    /// <summary>Not for a validator, which sees one route and no cluster.</summary>
     private static void CheckCluster(RouteConfig route, IReadOnlyList<ClusterConfig> clusters, List<ConfigProblem> problems)
     {
-        var path = ConfigPath.Of(Section, "Routes", route.RouteId, nameof(RouteConfig.ClusterId));
+        var path = ReverseProxyRules.PathIn(route, nameof(RouteConfig.ClusterId));
         if (string.IsNullOrEmpty(route.ClusterId))
         {
             problems.Add(new(path, "is required: a route without a cluster answers nothing"));
@@ -99,30 +107,10 @@ internal static class ReverseProxyInspector
         }
     }
 
-    /// <summary>YARP takes any text and fails each request instead.</summary>
-    private static void CheckDestinations(ClusterConfig cluster, List<ConfigProblem> problems)
-    {
-        foreach (var (id, destination) in cluster.Destinations ?? FrozenDictionary<string, DestinationConfig>.Empty)
-        {
-            Check(nameof(DestinationConfig.Address), destination.Address);
-            Check(nameof(DestinationConfig.Health), destination.Health);
-
-            void Check(string key, string? address)
-            {
-                if (string.IsNullOrEmpty(address) || (Uri.TryCreate(address, UriKind.Absolute, out var uri)
-                    && uri is { Scheme: "http" or "https", Host.Length: > 0, UserInfo.Length: 0, Query.Length: 0, Fragment.Length: 0 }))
-                {
-                    return;
-                }
-
-                var path = ConfigPath.Of(Section, "Clusters", cluster.ClusterId, nameof(ClusterConfig.Destinations), id, key);
-                problems.Add(new(path, $"is '{SecretText.Shown(address)}' where an address such as http://127.0.0.1:9001/ is expected"));
-            }
-        }
-    }
-
-    private static void Add(IEnumerable<Exception> errors, string kind, string id, List<ConfigProblem> problems) =>
-        problems.AddRange(errors.Select(e => new ConfigProblem(ConfigPath.Of(Section, kind, id), $"is refused by YARP: {Message(e)}")));
+    private static void Add(IEnumerable<Exception> errors, string path, List<ConfigProblem> problems) =>
+        problems.AddRange(errors.Select(e => e is ConfigProblemException own
+            ? own.Problem
+            : new ConfigProblem(path, $"is refused by YARP: {Message(e)}")));
 
     private static string Message(Exception e) =>
         (e.InnerException is { } inner ? $"{e.Message} {inner.Message}" : e.Message).ReplaceLineEndings(" ");

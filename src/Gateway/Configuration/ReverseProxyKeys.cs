@@ -11,12 +11,12 @@ internal static class ReverseProxyKeys
     /// <summary>The gateway has none of the middleware behind these; YARP would fail the requests of such a route.</summary>
     private static readonly string[] Unsupported = ["AuthorizationPolicy", "CorsPolicy", "OutputCachePolicy", "TimeoutPolicy"];
 
-    /// <summary>The route as far as YARP serves it: what is unsupported is reported here, and rate limits are the gateway's own.</summary>
+    /// <summary>The route without what is unsupported, which is reported here.</summary>
     public static RouteConfig WithoutUnsupported(RouteConfig route) => route with
     {
         AuthorizationPolicy = null,
         CorsPolicy = null,
-        RateLimiterPolicy = null,
+        OutputCachePolicy = null,
         TimeoutPolicy = null,
     };
 
@@ -31,10 +31,11 @@ internal static class ReverseProxyKeys
                 continue;
             }
 
-            var type = kind.Key.Equals("Routes", StringComparison.OrdinalIgnoreCase) ? typeof(RouteConfig) : typeof(ClusterConfig);
+            var isRoutes = kind.Key.Equals("Routes", StringComparison.OrdinalIgnoreCase);
             foreach (var entry in kind.GetChildren())
             {
-                Check(entry, type, problems);
+                Check(entry, isRoutes ? typeof(RouteConfig) : typeof(ClusterConfig), problems);
+                MetadataKeys.Check(entry, isRoutes, problems);
             }
         }
     }

@@ -8,7 +8,7 @@ internal static class StoreIdentity
     /// <summary>The same text for the same store. Sections whose faults were reported elsewhere have some text, too.</summary>
     public static string Of(StoreSections sections, TokenStoreProvider provider, string prefix) => provider switch
     {
-        TokenStoreProvider.Redis => $"redis {Servers([sections.Redis.Configuration])}/{RedisText.Database(sections.Redis.Configuration)} {prefix}",
+        TokenStoreProvider.Redis => $"redis {Redis(sections.Redis.Configuration)} {prefix}",
         TokenStoreProvider.Quorum => $"redis {Servers(sections.Quorum.Nodes)}/{RedisText.Database(sections.Quorum.Nodes.FirstOrDefault(""))} {prefix}",
         TokenStoreProvider.Postgres => $"postgres {Pairs(sections.Postgres.ConnectionString, "5432")} {prefix}",
         TokenStoreProvider.MySql => $"mysql {Pairs(sections.MySql.ConnectionString, "3306")} {prefix}",
@@ -16,6 +16,9 @@ internal static class StoreIdentity
         TokenStoreProvider.Etcd => $"etcd {Sorted(sections.Etcd.Endpoints.Select(Authority))} {prefix}",
         _ => $"{provider}",
     };
+
+    private static string Redis(string configuration) =>
+        $"{RedisText.Service(configuration)}@{Servers([configuration])}/{RedisText.Database(configuration)}";
 
     private static string Servers(IEnumerable<string> configurations) => Sorted(configurations.SelectMany(RedisText.Servers));
 

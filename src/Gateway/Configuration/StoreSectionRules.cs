@@ -1,5 +1,5 @@
 using System.Data.Common;
-using MySql.Data.MySqlClient;
+using MySqlConnector;
 using Npgsql;
 
 namespace FenceGateway.Gateway.Configuration;
@@ -108,6 +108,10 @@ internal static class StoreSectionRules
             {
                 problems.Add(new($"{path}[{i}]", fault));
             }
+            else if (RedisText.Service(nodes[i]) is not null)
+            {
+                problems.Add(new($"{path}[{i}]", "names a serviceName; a node is one master, and no other takes its place"));
+            }
             else if (RedisText.Servers(nodes[i]).Count() is > 1 and var count)
             {
                 problems.Add(new($"{path}[{i}]", $"names {count} servers; a node is one master, and each has an entry of its own"));
@@ -199,7 +203,7 @@ internal static class StoreSectionRules
             var pairs = new DbConnectionStringBuilder { ConnectionString = text };
             var keys = pairs.Keys.Cast<string>().ToList();
             var wrong = keys.FindIndex(key => !Takes(driver, key, pairs[key]));
-            return wrong >= 0 ? $"has an option that the driver does not know, or a value that it does not take: the one at place {wrong + 1}"
+            return wrong >= 0 ? $"has an option that {driver.GetType().Namespace} does not know, or a value that it does not take: the one at place {wrong + 1}"
                 : host.Any(pairs.ContainsKey) ? null
                 : $"names no {host[0]}";
         }

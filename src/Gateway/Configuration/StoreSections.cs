@@ -26,8 +26,8 @@ internal abstract class StoreSections
 
 internal sealed class RedisStoreOptions
 {
-    [Description("A StackExchange.Redis configuration string: host:port, several of them for a master with its replicas or for a cluster, and "
-        + "options such as user=, password=, ssl=true, defaultDatabase=. Required with this provider.")]
+    [Description("A StackExchange.Redis configuration string: host:port, several of them for a master with its replicas or for a cluster, "
+        + "Sentinels with serviceName=, and options such as user=, password=, ssl=true, defaultDatabase=. Required with this provider.")]
     [Secret(SecretForm.RedisConfiguration)]
     public string Configuration { get; set; } = "";
 

@@ -29,7 +29,7 @@ internal sealed class AdmissionMiddleware(
             return next(context);
         }
 
-        if (request.InFlight)
+        if (request.Ticket.IsOpen)
         {
             return AdmitAgainAsync(context, request, fence);
         }
@@ -41,7 +41,7 @@ internal sealed class AdmissionMiddleware(
                 FenceOutcome.BodyTooLarge, ProblemType.ContentTooLarge, "The request body is longer than this gateway takes."));
         }
 
-        if (!FenceTable.TryAdmit(fence, request.Token, request.IsWrite, out var admission))
+        if (!fence.TryAdmit(request.Token, request.IsWrite, out var admission))
         {
             return WaitAsync(context, request, fence);
         }
@@ -69,7 +69,7 @@ internal sealed class AdmissionMiddleware(
 
         return RefuseAsync(context, request, request.Token.Value < fence.Mark
             ? FenceCheck.Stale(request.Token, fence)
-            : request.Session is { IsAlive: false }
+            : request.Ticket.IsSessionOver
                 ? FenceCheck.StoreUnavailable("This gateway's session in the token store ended. Nothing was sent.")
                 : Draining(new Admission(AdmissionStatus.Draining, fence, fence.Mark)));
     }
@@ -167,7 +167,7 @@ internal sealed class AdmissionMiddleware(
         request.Outcome = FenceOutcome.Admitted;
         metrics.Check(policy, FenceOutcome.Admitted);
         TokenHeaders.Canonicalize(context.Request.Headers, policy, request.Token);
-        if (request.InFlight && policy.AdvanceOn == AdvanceOn.Success)
+        if (request.Ticket.IsOpen && policy.AdvanceOn == AdvanceOn.Success)
         {
             context.Response.OnStarting(() => AdvanceAsync(context, request));
         }

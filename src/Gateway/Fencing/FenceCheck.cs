@@ -13,28 +13,16 @@ namespace FenceGateway.Gateway.Fencing;
 internal sealed class FenceCheck(FenceTable table)
 {
     /// <summary>Headers by which frameworks let a request say that its method is another one.</summary>
-    private static readonly string[] MethodOverrides = ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"];
+    public static readonly string[] MethodOverrides = ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"];
 
     public FenceRefusal? Check(HttpContext context, FencingPolicy policy, GatewayRequest request)
     {
-        if (IsTunnel(context))
+        if (Read(context, policy, out var status, out var token) is { } unreadable)
         {
-            return new(FenceOutcome.UpgradeRefused, ProblemType.UpgradeNotFenced,
-                "What follows an upgrade or CONNECT cannot be fenced; send plain requests on this route.");
-        }
-
-        if (FindAmbiguity(context) is { } ambiguity)
-        {
-            return Ambiguous(ambiguity);
+            return unreadable;
         }
 
         var headers = context.Request.Headers;
-        var status = TokenHeaders.Read(headers, policy, out var token, out var malformed);
-        if (status == TokenHeaderStatus.Malformed)
-        {
-            return new(FenceOutcome.TokenMalformed, ProblemType.FencingTokenMalformed, malformed!);
-        }
-
         var isWrite = !RequestSemantics.IsSafe(context.Request.Method);
         if (!isWrite && (status == TokenHeaderStatus.None || policy.Reads == FencedReads.Ignore))
         {
@@ -53,6 +41,40 @@ internal sealed class FenceCheck(FenceTable table)
         }
 
         return CheckResource(context, policy, request, token, isWrite);
+    }
+
+    /// <summary>The same for a repeat that is not forwarded, whatever its method is: without a token it may pass, with a stale one too.</summary>
+    public FenceRefusal? CheckReplay(HttpContext context, FencingPolicy policy, GatewayRequest request)
+    {
+        if (Read(context, policy, out var status, out var token) is { } unreadable)
+        {
+            return unreadable;
+        }
+
+        return status == TokenHeaderStatus.One && CheckResource(context, policy, request, token, isWrite: false) is { Outcome: not FenceOutcome.Stale } refusal
+            ? refusal
+            : null;
+    }
+
+    /// <summary>What goes before the method and the resource: is there one reading of the request, and of its token?</summary>
+    private static FenceRefusal? Read(HttpContext context, FencingPolicy policy, out TokenHeaderStatus status, out FencingToken token)
+    {
+        (status, token) = (TokenHeaderStatus.None, default);
+        if (IsTunnel(context))
+        {
+            return new(FenceOutcome.UpgradeRefused, ProblemType.UpgradeNotFenced,
+                "What follows an upgrade or CONNECT cannot be fenced; send plain requests on this route.");
+        }
+
+        if (FindAmbiguity(context) is { } ambiguity)
+        {
+            return Ambiguous(ambiguity);
+        }
+
+        status = TokenHeaders.Read(context.Request.Headers, policy, out token, out var malformed);
+        return status == TokenHeaderStatus.Malformed
+            ? new(FenceOutcome.TokenMalformed, ProblemType.FencingTokenMalformed, malformed!)
+            : null;
     }
 
     private FenceRefusal? CheckResource(
@@ -132,12 +154,19 @@ internal sealed class FenceCheck(FenceTable table)
         {
             if (request.Headers.ContainsKey(header))
             {
-                return $"{header} gives it a second method; send that method itself";
+                return SecondMethod(header);
             }
+        }
+
+        if (HeaderLookalikes.Find(request.Headers, MethodOverrides) is { } lookalike)
+        {
+            return SecondMethod(lookalike);
         }
 
         return FindInFraming(request.Headers);
     }
+
+    private static string SecondMethod(string header) => $"{header} gives it a second method; send that method itself";
 
     private static string? FindInFraming(IHeaderDictionary headers)
     {

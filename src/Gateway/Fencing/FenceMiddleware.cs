@@ -1,4 +1,3 @@
-using FenceGateway.Gateway.Configuration;
 using FenceGateway.Gateway.Problems;
 using FenceGateway.Gateway.Requests;
 using Microsoft.AspNetCore.Http.Features;
@@ -16,7 +15,7 @@ internal sealed class FenceMiddleware(
     public Task InvokeAsync(HttpContext context)
     {
         var endpoint = context.GetEndpoint();
-        var policy = endpoint?.Metadata.GetMetadata<Reloadable<FencingPolicy>>()?.Current;
+        var policy = endpoint?.Metadata.GetMetadata<FencingPolicy>();
         if (policy is null or { Mode: FencingMode.Off })
         {
             if (FindBypass(context, endpoint) is not { } bypass)

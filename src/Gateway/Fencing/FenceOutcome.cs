@@ -15,6 +15,9 @@ internal enum FenceOutcome
     /// <summary>A write without a token that the policy lets pass.</summary>
     Unfenced,
 
+    /// <summary>Not forwarded: the stored answer to an earlier request with its key was given, and the mark has seen its token.</summary>
+    Replayed,
+
     /// <summary>Forwarded unfenced, for the token store was away and the policy lets that pass.</summary>
     StoreBypassed,
 
@@ -42,6 +45,7 @@ internal static class FenceOutcomeNames
         FenceOutcome.InDoubt => "in_doubt",
         FenceOutcome.Read => "read",
         FenceOutcome.Unfenced => "unfenced",
+        FenceOutcome.Replayed => "replayed",
         FenceOutcome.StoreBypassed => "store_bypassed",
         FenceOutcome.Stale => "stale",
         FenceOutcome.Draining => "draining",

@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using FenceGateway.Gateway.Configuration;
 using Yarp.ReverseProxy.Configuration;
 using Yarp.ReverseProxy.Model;
 
@@ -19,17 +18,9 @@ internal sealed class FencedServices
     public bool IsBehind(RouteModel? route) =>
         route?.Cluster?.Model.Config is { } cluster && Addresses(cluster).Any(_addresses.ContainsKey);
 
-    /// <summary>Gives the endpoint of a route the policy that the route names, if it names one.</summary>
-    public void Fence(
-        IEndpointConventionBuilder endpoint, RouteConfig route, ClusterConfig? cluster, FencingPolicyRegistry policies)
+    /// <summary>A fenced route leads to the destinations of <paramref name="cluster"/>.</summary>
+    public void Add(ClusterConfig? cluster)
     {
-        if (route.Metadata?.TryGetValue(FencedRouteRules.MetadataKey, out var name) != true
-            || !policies.TryGet(name!, out var policy))
-        {
-            return;
-        }
-
-        endpoint.WithMetadata(policy);
         foreach (var address in Addresses(cluster))
         {
             _addresses.TryAdd(address, true);

@@ -18,6 +18,10 @@ internal static partial class FencingLog
         "The token store could not tell whether a token is current; {count} requests since the last such line: {fault}")]
     public static partial void CannotTell(this ILogger logger, long count, string fault);
 
+    [LoggerMessage(1005, LogLevel.Warning,
+        "{path} gives resources other keys: {to} instead of {from}. Marks of the old keys do not count for the new ones")]
+    public static partial void TemplateChanged(this ILogger logger, string path, string from, string to);
+
     [LoggerMessage(1680, LogLevel.Warning,
         "Requests go on UNFENCED since the token store is away and policy {policy} has StoreUnavailable: Allow; {count} since the last such line: {fault}")]
     public static partial void StoreBypassed(this ILogger logger, string policy, long count, string fault);

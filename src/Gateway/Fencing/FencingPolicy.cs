@@ -1,4 +1,5 @@
 using FenceGateway.Fencing;
+using FenceGateway.Gateway.Resilience;
 using FenceGateway.TokenStore;
 
 namespace FenceGateway.Gateway.Fencing;
@@ -6,9 +7,15 @@ namespace FenceGateway.Gateway.Fencing;
 /// <summary>A fencing policy, parsed once and immutable. Keys and defaults: docs/configuration.md.</summary>
 internal sealed record FencingPolicy
 {
+    /// <summary>What an intermediary says that got no answer itself.</summary>
+    public static StatusSet UsualInDoubtStatuses { get; } = new([StatusCodes.Status502BadGateway, StatusCodes.Status504GatewayTimeout]);
+
     public required string Name { get; init; }
 
     public required ResourceTemplate Resource { get; init; }
+
+    /// <summary>Whether the template makes one key of keys that differ in case only.</summary>
+    public required bool CaseInsensitive { get; init; }
 
     /// <summary>The canonical token header; the service gets the token in it.</summary>
     public required string Header { get; init; }
@@ -16,8 +23,8 @@ internal sealed record FencingPolicy
     /// <summary>Other headers that a client may use instead.</summary>
     public required string[] HeaderAliases { get; init; }
 
-    /// <summary>Names that a service may fold into a token header: its CGI form with underscores. Never forwarded.</summary>
-    public required string[] HeaderLookalikes { get; init; }
+    /// <summary>All headers that may carry the token. What looks like one of them to a service is never forwarded beside it.</summary>
+    public required string[] TokenHeaders { get; init; }
 
     public required FencingMode Mode { get; init; }
 
@@ -28,6 +35,9 @@ internal sealed record FencingPolicy
     public required TimeSpan DrainTimeout { get; init; }
 
     public required TimeSpan InDoubtHold { get; init; }
+
+    /// <summary>Answers that do not end a write: whoever gave them does not know what became of it.</summary>
+    public required StatusSet InDoubtStatuses { get; init; }
 
     public required TimeSpan WriteTimeout { get; init; }
 

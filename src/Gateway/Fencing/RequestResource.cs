@@ -1,5 +1,4 @@
 using FenceGateway.Fencing;
-using FenceGateway.Gateway.Configuration;
 
 namespace FenceGateway.Gateway.Fencing;
 
@@ -11,7 +10,7 @@ internal static class RequestResource
     /// <param name="buffer">Holds the key: <see cref="ResourceKey.MaxBytes"/> characters.</param>
     public static ReadOnlySpan<char> Render(HttpContext context, Span<char> buffer)
     {
-        if (context.GetEndpoint()?.Metadata.GetMetadata<Reloadable<FencingPolicy>>()?.Current.Resource is not { } template)
+        if (context.GetEndpoint()?.Metadata.GetMetadata<FencingPolicy>()?.Resource is not { } template)
         {
             return default;
         }

@@ -1,5 +1,4 @@
 using FenceGateway.Fencing;
-using FenceGateway.Gateway.Configuration;
 using Microsoft.AspNetCore.WebUtilities;
 
 namespace FenceGateway.Gateway.Fencing;
@@ -38,25 +37,7 @@ internal readonly ref struct RequestResourceValues(HttpRequest request, RouteVal
 
         // A comma joins two header lines into one: a list has no single value.
         var single = values.Count == 1 && !value.Contains(',') && !TokenHeaders.IsNamedByConnection(request.Headers, name);
-        return single && !HasLookalike(name) ? ResourceValueStatus.Found : ResourceValueStatus.Ambiguous;
-    }
-
-    /// <summary>Whether another header has the same name to a service of the CGI kind.</summary>
-    private bool HasLookalike(string name)
-    {
-        if (!name.AsSpan().ContainsAny('-', '_'))
-        {
-            return false;
-        }
-
-        var folded = HeaderRules.Folded(name);
-        var same = 0;
-        foreach (var header in request.Headers)
-        {
-            same += header.Key.Length == name.Length && HeaderRules.Folded(header.Key) == folded ? 1 : 0;
-        }
-
-        return same > 1;
+        return single && HeaderLookalikes.Find(request.Headers, [name]) is null ? ResourceValueStatus.Found : ResourceValueStatus.Ambiguous;
     }
 
     private ResourceValueStatus FindQuery(string name, out ReadOnlySpan<char> value)

@@ -1,4 +1,5 @@
 using FenceGateway.Fencing;
+using FenceGateway.Gateway.Configuration;
 using Microsoft.Extensions.Primitives;
 
 namespace FenceGateway.Gateway.Fencing;
@@ -67,20 +68,9 @@ internal static class TokenHeaders
     }
 
     /// <summary>The look-alike that the request carries, if any.</summary>
-    public static string? LookalikeOf(IHeaderDictionary headers, FencingPolicy policy)
-    {
-        foreach (var lookalike in policy.HeaderLookalikes)
-        {
-            if (headers.ContainsKey(lookalike))
-            {
-                return lookalike;
-            }
-        }
+    public static string? LookalikeOf(IHeaderDictionary headers, FencingPolicy policy) => HeaderLookalikes.Find(headers, policy.TokenHeaders);
 
-        return null;
-    }
-
-    /// <summary>Leaves the token in the canonical header alone; look-alikes and aliases go.</summary>
+    /// <summary>Leaves the token in the canonical header alone; aliases go. A request with a look-alike was refused.</summary>
     public static void Canonicalize(IHeaderDictionary headers, FencingPolicy policy, FencingToken token)
     {
         if (!headers.ContainsKey(policy.Header))
@@ -97,19 +87,15 @@ internal static class TokenHeaders
     /// <summary>Takes every token header away: a request that is not fenced must not look as if it were.</summary>
     public static void Strip(IHeaderDictionary headers, FencingPolicy policy)
     {
-        headers.Remove(policy.Header);
-        foreach (var alias in policy.HeaderAliases)
+        foreach (var header in policy.TokenHeaders)
         {
-            headers.Remove(alias);
+            headers.Remove(header);
         }
 
-        foreach (var lookalike in policy.HeaderLookalikes)
-        {
-            headers.Remove(lookalike);
-        }
+        HeaderLookalikes.Remove(headers, policy.TokenHeaders);
     }
 
-    /// <summary>Whether the Connection header nominates <paramref name="name"/> (RFC 9110, section 7.6.1).</summary>
+    /// <summary>Whether the Connection header nominates <paramref name="name"/> (RFC 9110, section 7.6.1), or what looks like it.</summary>
     public static bool IsNamedByConnection(IHeaderDictionary headers, string name)
     {
         foreach (var line in headers.Connection)
@@ -117,7 +103,7 @@ internal static class TokenHeaders
             var rest = line.AsSpan();
             foreach (var option in rest.Split(','))
             {
-                if (rest[option].Trim(" \t").Equals(name, StringComparison.OrdinalIgnoreCase))
+                if (HeaderRules.LookAlike(rest[option].Trim(" \t"), name))
                 {
                     return true;
                 }
@@ -144,14 +130,7 @@ internal static class TokenHeaders
             return null;
         }
 
-        return IsNamedByConnection(headers, policy.Header)
-            ? policy.Header
-            : FirstNamed(headers, policy.HeaderAliases) ?? FirstNamed(headers, policy.HeaderLookalikes);
-    }
-
-    private static string? FirstNamed(IHeaderDictionary headers, string[] names)
-    {
-        foreach (var name in names)
+        foreach (var name in policy.TokenHeaders)
         {
             if (IsNamedByConnection(headers, name))
             {

@@ -1,3 +1,4 @@
+using FenceGateway.Gateway.Resilience;
 using Yarp.ReverseProxy.Forwarder;
 
 namespace FenceGateway.Gateway.Forwarding;
@@ -19,21 +20,29 @@ internal readonly record struct AttemptResult(ForwardEnd End, AttemptFault Fault
         or StatusCodes.Status429TooManyRequests
         or StatusCodes.Status503ServiceUnavailable;
 
+    /// <summary>The service has answered. An intermediary's word that it does not know is no end of what it was asked (R5).</summary>
+    /// <param name="status">With this.</param>
+    /// <param name="inDoubt">Statuses by which nobody knows what the service has done.</param>
+    /// <param name="duration">How long it took.</param>
+    public static AttemptResult OfAnswer(int status, StatusSet inDoubt, TimeSpan duration) =>
+        new(inDoubt.Contains(status) ? ForwardEnd.InDoubt : ForwardEnd.Answered, AttemptFault.None, status, duration);
+
     /// <summary>Classifies what YARP reports. Whatever is not known to be harmless is in doubt.</summary>
-    /// <param name="error">YARP's error; none when the answer was relayed whole.</param>
+    /// <param name="error">YARP's error.</param>
     /// <param name="exception">What caused it, if anything.</param>
     /// <param name="cut">Why the gateway itself has ended it: a time-out has passed, or its session has ended; none when it has not.</param>
+    /// <param name="hasLeft">Whether anything of the request may have left.</param>
     /// <param name="status">The service's status, if the head of its answer has arrived; else 0.</param>
     /// <param name="duration">How long it took.</param>
-    public static AttemptResult Classify(ForwarderError error, Exception? exception, AttemptFault cut, int status, TimeSpan duration)
+    public static AttemptResult OfFailure(
+        ForwarderError error, Exception? exception, AttemptFault cut, bool hasLeft, int status, TimeSpan duration)
     {
         var (end, fault) = Classify(error, exception, cut);
-        return new AttemptResult(end, fault, status, duration);
+        return new AttemptResult(hasLeft ? end : ForwardEnd.NotSent, fault, status, duration);
     }
 
     private static (ForwardEnd End, AttemptFault Fault) Classify(ForwarderError error, Exception? exception, AttemptFault cut) => error switch
     {
-        ForwarderError.None => (ForwardEnd.Answered, AttemptFault.None),
         ForwarderError.NoAvailableDestinations or ForwarderError.RequestCreation => (ForwardEnd.NotSent, AttemptFault.Gateway),
         ForwarderError.Request or ForwarderError.RequestTimedOut when IsConnectFailure(exception, out var slow) =>
             (ForwardEnd.NotSent, slow ? AttemptFault.TimedOut : AttemptFault.Unreachable),
@@ -64,13 +73,13 @@ internal readonly record struct AttemptResult(ForwardEnd End, AttemptFault Fault
 /// <summary>What is known of a forwarded request at the service.</summary>
 internal enum ForwardEnd
 {
-    /// <summary>The service gave a complete answer, with any status.</summary>
+    /// <summary>The service gave a complete answer, which is its word.</summary>
     Answered,
 
     /// <summary>Nothing was sent: it can be tried again anywhere.</summary>
     NotSent,
 
-    /// <summary>Something was sent and no complete answer came: it may still be applied (R5).</summary>
+    /// <summary>Something was sent and no complete answer came, or one that does not know either: it may still be applied (R5).</summary>
     InDoubt,
 }
 

@@ -17,6 +17,12 @@ internal struct AttemptState
     /// <summary>What ends the open one; null when nothing but the client does.</summary>
     public ForwardDeadline? Deadline;
 
+    /// <summary>The body of the open one, where each piece of it is looked at; null where none is.</summary>
+    public GuardedBody? Body;
+
+    /// <summary>Whether anything of the open one may have left, as far as anybody can tell.</summary>
+    public bool HasLeft;
+
     /// <summary>The client's own abort while a deadline stands in for it.</summary>
     public CancellationToken Client;
 
@@ -48,6 +54,7 @@ internal struct AttemptState
     public bool HeadArrived(HttpResponseMessage answer)
     {
         Status = (int)answer.StatusCode;
+        HasLeft = true;
         IsWhole = answer.Content.Headers.ContentLength == 0;
         Deadline?.HeadArrived(isUpgrade: Status == StatusCodes.Status101SwitchingProtocols);
         return Retry?.DropAnswer(answer, this) == true;

@@ -32,7 +32,15 @@ internal sealed class Attempts(ForwardDeadline.Pool deadlines, TimeProvider time
             context.Features.Set<IReverseProxyFeature>(new IdleProxyFeature(proxy, idle));
         }
 
-        var outlives = request.IsBounded || request.OutlivesClient;
+        var session = request.Ticket.SessionEnded;
+        state.HasLeft = true;
+        // In a session that never ends every piece may go: there is nothing to look at.
+        if (session.CanBeCanceled && RequestSemantics.CanHaveBody(context))
+        {
+            context.Request.Body = state.Body = new GuardedBody(context.Request.Body, request);
+        }
+
+        var outlives = request.Ticket.IsBounded || request.OutlivesClient;
         if (!outlives && times is not ({ FirstByte: not null } or { Total: not null }))
         {
             return;
@@ -40,11 +48,9 @@ internal sealed class Attempts(ForwardDeadline.Pool deadlines, TimeProvider time
 
         var lifetime = context.Features.GetRequiredFeature<IHttpRequestLifetimeFeature>();
         state.Client = outlives ? CancellationToken.None : lifetime.RequestAborted;
-        var session = request is { IsBounded: true, Session: { } admittedIn } ? admittedIn.Ended : CancellationToken.None;
         state.Deadline = deadlines.Start(times?.FirstByte, Remaining(request, times, now), state.Client, session);
-        if (request is { IsBounded: true, Session.IsAliveByEveryClock: false })
+        if (!request.Ticket.MayGo)
         {
-            // The process, or the machine, stood still between admission and here, and nobody has been told yet that the session is over.
             state.Deadline.EndSession();
         }
 
@@ -65,9 +71,9 @@ internal sealed class Attempts(ForwardDeadline.Pool deadlines, TimeProvider time
         var failure = context.Features.Get<IForwarderErrorFeature>();
         var duration = time.GetElapsedTime(request.Attempts.OpenedAt);
         Conclude(context, request, failure is null
-            ? new AttemptResult(ForwardEnd.Answered, AttemptFault.None, context.Response.StatusCode, duration)
-            : AttemptResult.Classify(
-                failure.Error, failure.Exception, Cut(context, request, failure.Error), request.Attempts.Status, duration));
+            ? AttemptResult.OfAnswer(context.Response.StatusCode, request.InDoubtStatuses, duration)
+            : AttemptResult.OfFailure(
+                failure.Error, failure.Exception, Cut(context, request, failure.Error), request.Attempts.HasLeft, request.Attempts.Status, duration));
     }
 
     /// <summary>Concludes the open attempt, if there is one, of which nobody knows what was sent.</summary>
@@ -85,6 +91,13 @@ internal sealed class Attempts(ForwardDeadline.Pool deadlines, TimeProvider time
         ref var state = ref request.Attempts;
         state.OpenedAt = 0;
         state.Last = result;
+        if (state.Body is { } body)
+        {
+            body.End();
+            context.Request.Body = body.Inner;
+            state.Body = null;
+        }
+
         state.LeftInDoubt |= result.End == ForwardEnd.InDoubt;
         state.WasSent |= result.End != ForwardEnd.NotSent;
         state.MayBeApplied |= result.MayBeApplied;
@@ -107,9 +120,9 @@ internal sealed class Attempts(ForwardDeadline.Pool deadlines, TimeProvider time
             remaining = total - time.GetElapsedTime(request.Attempts.FirstAt, now);
         }
 
-        if (request.IsBounded)
+        if (request.Ticket.IsBounded)
         {
-            var write = request.Policy!.WriteTimeout - time.GetElapsedTime(request.AdmittedAt, now);
+            var write = request.Policy!.WriteTimeout - time.GetElapsedTime(request.Ticket.AdmittedAt, now);
             remaining = write < remaining ? write : remaining;
         }
 

@@ -1,5 +1,4 @@
 using System.Net.Sockets;
-using Yarp.ReverseProxy.Forwarder;
 
 namespace FenceGateway.Gateway.Forwarding;
 
@@ -7,19 +6,18 @@ namespace FenceGateway.Gateway.Forwarding;
 /// Bounds how long a connection to a service may take to come about. A connection belongs to a cluster and the time-out may be a
 /// route's: the request that a connection is opened for brings it along.
 /// </summary>
-internal sealed class ConnectTimeout(TimeProvider time) : ForwarderHttpClientFactory
+internal sealed class ConnectTimeout(TimeProvider time)
 {
     private static readonly HttpRequestOptionsKey<TimeSpan> Key = new("FenceGateway.ConnectTimeout");
 
     public static void Set(HttpRequestMessage request, TimeSpan timeout) => request.Options.Set(Key, timeout);
 
-    protected override void ConfigureHandler(ForwarderHttpClientContext context, SocketsHttpHandler handler)
-    {
-        base.ConfigureHandler(context, handler);
-        handler.ConnectCallback = ConnectAsync;
-    }
-
-    private async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancellationToken)
+    /// <summary>Opens a connection: a handler's <see cref="SocketsHttpHandler.ConnectCallback"/>.</summary>
+    /// <param name="context">What for.</param>
+    /// <param name="undelivered">How long the kernel may try to deliver what was sent; null for as long as it does.</param>
+    /// <param name="cancellationToken">Ends the attempt.</param>
+    public async ValueTask<Stream> ConnectAsync(
+        SocketsHttpConnectionContext context, TimeSpan? undelivered, CancellationToken cancellationToken)
     {
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         try
@@ -33,7 +31,14 @@ internal sealed class ConnectTimeout(TimeProvider time) : ForwarderHttpClientFac
                 await socket.ConnectAsync(context.DnsEndPoint, cancellationToken);
             }
 
-            return new NetworkStream(socket, ownsSocket: true);
+            if (undelivered is not { } limit)
+            {
+                return new NetworkStream(socket, ownsSocket: true);
+            }
+
+            // Not before: it would end the attempt to connect too.
+            ServiceStream.Bound(socket, limit);
+            return new ServiceStream(socket);
         }
         catch
         {
@@ -50,8 +55,9 @@ internal sealed class ConnectTimeout(TimeProvider time) : ForwarderHttpClientFac
         {
             await socket.ConnectAsync(address, either.Token);
         }
-        catch (OperationCanceledException e) when (expired.IsCancellationRequested)
+        catch (Exception e) when (e is OperationCanceledException or SocketException && expired.IsCancellationRequested)
         {
+            // A socket may also say that its attempt was broken off.
             throw new TimeoutException($"No connection to {address.Host}:{address.Port} within {timeout}.", e);
         }
     }

@@ -1,10 +1,4 @@
-using FenceGateway.Gateway.Chaos;
-using FenceGateway.Gateway.Fencing;
-using FenceGateway.Gateway.Idempotency;
 using FenceGateway.Gateway.Requests;
-using FenceGateway.Gateway.Resilience.Bulkheads;
-using FenceGateway.Gateway.Resilience.CircuitBreaking;
-using FenceGateway.Gateway.Resilience.Retries;
 using Microsoft.AspNetCore.Http.Features;
 using Yarp.ReverseProxy.Transforms;
 
@@ -13,11 +7,11 @@ namespace FenceGateway.Gateway.Forwarding;
 internal static class ForwardingExtensions
 {
     /// <summary>
-    /// Gives a request that must not be sent twice, or whose retries are counted, and that has no body an empty one: see
-    /// <see cref="EmptyContent"/>. Takes Expect away from the service only: Kestrel answers the client's own with 100 when the
-    /// body is first read. Lets a body of unknown length flow. Tells how long the connection may take to come about.
+    /// Tells the client of the service how long the connection may take to come about, and that a write in flight, or a request whose
+    /// retries are counted, is sent once. Takes Expect away from the service only: Kestrel answers the client's own with 100 when the
+    /// body is first read.
     /// </summary>
-    public static IReverseProxyBuilder AddRequestBodies(this IReverseProxyBuilder builder) =>
+    public static IReverseProxyBuilder AddAttemptRequests(this IReverseProxyBuilder builder) =>
         builder.AddTransforms(static context => context.AddRequestTransform(static transform =>
         {
             var request = transform.HttpContext.Features.GetRequiredFeature<GatewayRequest>();
@@ -27,23 +21,25 @@ internal static class ForwardingExtensions
                 ConnectTimeout.Set(transform.ProxyRequest, connect);
             }
 
-            if (request.InFlight)
+            if (request.Ticket.IsOpen)
             {
                 transform.ProxyRequest.Headers.ExpectContinue = null;
             }
 
-            if (request.InFlight || mechanisms.Retrying is not null || !RequestSemantics.IsIdempotent(transform.HttpContext.Request.Method))
-            {
-                transform.ProxyRequest.Content ??= new EmptyContent();
-            }
+            var isMarked = (request.Ticket.IsOpen || mechanisms.Retrying is not null)
+                && RequestContentHandler.SendOnce(transform.ProxyRequest, request);
 
-            if (transform is { HttpContext.Request.ContentLength: null, ProxyRequest.Content: { } body and not EmptyContent })
-            {
-                transform.ProxyRequest.Content = new FlushingContent(body);
-            }
+            // From here on it is known whether anything of a bounded write without a body leaves. YARP sends the head of one with a body
+            // before it reads the body, and by HTTP/2 each head leaves by itself.
+            request.Attempts.HasLeft = !request.Ticket.IsBounded || !isMarked || MayBecomeHttp2(transform);
 
             return ValueTask.CompletedTask;
         }));
+
+    private static bool MayBecomeHttp2(RequestTransformContext transform) =>
+        transform.ProxyRequest.Version.Major > 1
+        && (transform.ProxyRequest.VersionPolicy != HttpVersionPolicy.RequestVersionOrLower
+            || !transform.DestinationPrefix.StartsWith("http:", StringComparison.OrdinalIgnoreCase));
 
     /// <summary>Takes note of the head of the service's answer.</summary>
     public static IReverseProxyBuilder AddAnswerHeads(this IReverseProxyBuilder builder) =>
@@ -57,21 +53,4 @@ internal static class ForwardingExtensions
 
             return ValueTask.CompletedTask;
         }));
-
-    /// <summary>A request's way behind its route: outcome, places, attempts, circuit, destination, admission, forwarder.</summary>
-    public static ReverseProxyConventionBuilder MapFencedProxy(this IEndpointRouteBuilder endpoints) =>
-        endpoints.MapReverseProxy(pipeline =>
-        {
-            pipeline.UseMiddleware<ForwardingMiddleware>();
-            pipeline.UseMiddleware<BulkheadMiddleware>();
-            pipeline.UseMiddleware<IdempotencyStartMiddleware>();
-            pipeline.UseMiddleware<RetryMiddleware>();
-            pipeline.UseMiddleware<CircuitBreakerMiddleware>();
-            pipeline.UseSessionAffinity();
-            pipeline.UseLoadBalancing();
-            pipeline.UsePassiveHealthChecks();
-            pipeline.UseMiddleware<AdmissionMiddleware>();
-            pipeline.UseMiddleware<AttemptMiddleware>();
-            pipeline.UseMiddleware<ChaosMiddleware>();
-        });
 }

@@ -1,7 +1,6 @@
 using FenceGateway.Gateway.Fencing;
 using FenceGateway.Gateway.Problems;
 using FenceGateway.Gateway.Requests;
-using FenceGateway.TokenStore;
 using Microsoft.AspNetCore.Http.Features;
 using Yarp.ReverseProxy.Forwarder;
 
@@ -29,7 +28,8 @@ internal sealed class ForwardingMiddleware(
         {
             // Nobody knows what was sent. The exception goes on to whoever answers it.
             attempts.Abandon(context, request);
-            EndWrite(request, isKnown: false, "the gateway failed");
+            request.Attempts.LeftInDoubt = true;
+            EndWrite(request, "the gateway failed");
             request.Places.Release();
             throw;
         }
@@ -43,13 +43,13 @@ internal sealed class ForwardingMiddleware(
         }
         else
         {
-            EndWrite(request, isKnown: true, "an earlier attempt had no answer");
+            EndWrite(request, last?.End == ForwardEnd.InDoubt ? "the answer does not know its end" : "an earlier attempt had no answer");
         }
     }
 
     private Task FailAsync(HttpContext context, GatewayRequest request, AttemptResult failed, IForwarderErrorFeature failure)
     {
-        var inDoubt = EndWrite(request, failed.End != ForwardEnd.InDoubt, Describe(failed.Fault))
+        var inDoubt = EndWrite(request, failed.End == ForwardEnd.InDoubt ? Describe(failed.Fault) : "an earlier attempt had no answer")
             || (request.Attempts.LeftInDoubt && !RequestSemantics.IsSafe(context.Request.Method));
         if (context.Response.HasStarted)
         {
@@ -77,6 +77,13 @@ internal sealed class ForwardingMiddleware(
                 ? $"No connection to the service came about in time; {sent}"
                 : "The service did not give a complete answer in time.";
             return ProblemResponse.WriteAsync(context, ProblemType.UpstreamTimeout, what + doubt);
+        }
+
+        if (failed is { Fault: AttemptFault.SessionEnded, End: ForwardEnd.NotSent } && !wasSent)
+        {
+            return ProblemResponse.WriteAsync(
+                context, ProblemType.TokenStoreUnavailable, "The gateway lost its session in the token store. Nothing was sent; try again.",
+                ProblemResponse.Soon);
         }
 
         if (failed.Fault == AttemptFault.SessionEnded)
@@ -113,32 +120,31 @@ internal sealed class ForwardingMiddleware(
         ForwarderError.RequestBodyClient or ForwarderError.RequestBodyCanceled or ForwarderError.RequestBodyDestination;
 
     /// <summary>Ends the write in flight, if there is one. Whether it is in doubt now.</summary>
-    /// <param name="request">The request.</param>
-    /// <param name="isKnown">Whether the end of the last attempt is known; any earlier one may still be in doubt.</param>
+    /// <param name="request">The request, with what is known of all its attempts.</param>
     /// <param name="reason">What happened, if it is in doubt.</param>
-    private bool EndWrite(GatewayRequest request, bool isKnown, string reason)
+    private bool EndWrite(GatewayRequest request, string reason)
     {
-        if (!request.End())
+        if (!request.Ticket.TryEnd())
         {
             return false;
         }
 
         var (policy, fence, token) = (request.Policy!, request.Fence!, request.Token);
-        var inDoubt = !isKnown || request.Attempts.LeftInDoubt;
+        var inDoubt = request.Attempts.LeftInDoubt;
         if (inDoubt)
         {
             request.Outcome = FenceOutcome.InDoubt;
-            FenceTable.EndInDoubt(fence, token, policy.InDoubtHold, time);
+            fence.EndInDoubt(token, policy.InDoubtHold, time);
             logger.InDoubt(fence.Resource.Value, token.Value, reason, policy.InDoubtHold);
         }
         else
         {
-            FenceTable.End(fence, token);
+            fence.End(token);
         }
 
         if (metrics.TimesWrites)
         {
-            metrics.Wrote(policy, request.Outcome!.Value, time.GetElapsedTime(request.AdmittedAt));
+            metrics.Wrote(policy, request.Outcome!.Value, time.GetElapsedTime(request.Ticket.AdmittedAt));
         }
 
         return inDoubt;

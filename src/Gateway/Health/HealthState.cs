@@ -4,7 +4,7 @@ using FenceGateway.TokenStore;
 namespace FenceGateway.Gateway.Health;
 
 /// <summary>Whether the gateway should get traffic, and if not, why.</summary>
-internal sealed class HealthState(GatewaySession session, ShutdownSignal shutdown)
+internal sealed class HealthState(StoreClient store, ShutdownSignal shutdown)
 {
     private volatile bool _started;
 
@@ -15,7 +15,7 @@ internal sealed class HealthState(GatewaySession session, ShutdownSignal shutdow
     public IEnumerable<KeyValuePair<string, string?>> Checks()
     {
         yield return new("started", _started ? null : "The gateway is starting.");
-        yield return new("tokenStore", session.Fault);
+        yield return new("tokenStore", store.Fault);
         yield return new("shutdown", shutdown.IsAnnounced ? "The gateway is shutting down." : null);
     }
 }

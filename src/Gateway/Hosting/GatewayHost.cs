@@ -3,16 +3,10 @@ using FenceGateway.Gateway.Admin;
 using FenceGateway.Gateway.Chaos;
 using FenceGateway.Gateway.Configuration;
 using FenceGateway.Gateway.Fencing;
-using FenceGateway.Gateway.Forwarding;
-using FenceGateway.Gateway.Idempotency;
 using FenceGateway.Gateway.Overload;
-using FenceGateway.Gateway.RateLimiting;
-using FenceGateway.Gateway.Requests;
-using FenceGateway.Gateway.Resilience;
 using FenceGateway.Gateway.Telemetry;
 using FenceGateway.TokenStore;
 using Microsoft.AspNetCore.Connections;
-using Serilog.Core;
 
 namespace FenceGateway.Gateway.Hosting;
 
@@ -69,14 +63,14 @@ internal static class GatewayHost
     public static async Task<BuiltGateway> BuildAsync(
         GatewayArguments arguments, TimeProvider time, CancellationToken cancellationToken)
     {
+        // A lone line feed ends a line to some parsers only: a request that has one may be another request to the service.
+        AppContext.SetSwitch("Microsoft.AspNetCore.Server.Kestrel.DisableHttp1LineFeedTerminators", isEnabled: true);
         var configuration = await LastGoodConfiguration.LoadAsync(arguments, time, cancellationToken);
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ContentRootPath = Environment.CurrentDirectory });
         configuration.AddTo(builder.Configuration);
-        var serilog = GatewayLogging.Create(builder.Configuration);
-        builder.Logging.UseGatewayLogging(serilog);
-        builder.Services.AddSingleton(serilog);
+        builder.Services.AddGatewayLogging(builder.Configuration);
         builder.Services.AddSingleton(ChaosSwitch.Of(arguments));
-        builder.Services.AddGateway(configuration, time, builder.Configuration);
+        builder.Services.AddGateway(configuration, time);
         builder.WebHost.UseKestrel((context, kestrel) =>
         {
             kestrel.AddServerHeader = false;
@@ -86,25 +80,9 @@ internal static class GatewayHost
         });
 
         var app = builder.Build();
-        var requests = configuration.Current.Options.Requests;
-        app.UseTrustedProxies(requests);
-        app.UseMiddleware<RequestMiddleware>(requests.CorrelationHeader, requests.TenantHeader);
-        app.UseMiddleware<OverloadMiddleware>();
-        app.UseRouting();
-        app.UseRequestTimeouts();
-        app.UseMiddleware<IdempotencyMiddleware>();
-        app.UseMiddleware<FenceMiddleware>();
-        app.UseMiddleware<RateLimitMiddleware>();
-        var services = app.Services.GetRequiredService<FencedServices>();
-        var limits = app.Services.GetRequiredService<RateLimitRegistry>();
-        var resilience = app.Services.GetRequiredService<ResilienceRegistry>();
-        app.MapFencedProxy().ConfigureEndpoints((endpoint, route, cluster) =>
-        {
-            services.Fence(endpoint, route, cluster, configuration.Policies);
-            endpoint.Limit(route, limits);
-            resilience.Attach(endpoint, route);
-        });
-        return new BuiltGateway(app, serilog);
+        configuration.Guard(app.Services.GetRequiredService<TemplateGuard>().Check);
+        app.UseGateway(configuration.Current.Options.Requests);
+        return new BuiltGateway(app);
     }
 
     /// <summary>What an operator can do about a failed start.</summary>
@@ -117,8 +95,8 @@ internal static class GatewayHost
     };
 }
 
-/// <summary>A gateway and what has to outlive it: its logger takes events until everything else is gone.</summary>
-internal sealed class BuiltGateway(WebApplication app, Logger serilog) : IAsyncDisposable
+/// <summary>A gateway that need not listen yet.</summary>
+internal sealed class BuiltGateway(WebApplication app) : IAsyncDisposable
 {
     public WebApplication App => app;
 
@@ -136,7 +114,7 @@ internal sealed class BuiltGateway(WebApplication app, Logger serilog) : IAsyncD
         var (inFlight, inDoubt) = table.CountActive();
         try
         {
-            await app.Services.GetRequiredService<GatewaySession>().CloseAsync(quiet: inFlight + inDoubt == 0);
+            await app.Services.GetRequiredService<StoreClient>().CloseAsync(quiet: inFlight + inDoubt == 0);
         }
         catch (TokenStoreUnavailableException)
         {
@@ -144,11 +122,7 @@ internal sealed class BuiltGateway(WebApplication app, Logger serilog) : IAsyncD
         }
     }
 
-    public async ValueTask DisposeAsync()
-    {
-        await app.DisposeAsync();
-        await serilog.DisposeAsync();
-    }
+    public ValueTask DisposeAsync() => app.DisposeAsync();
 }
 
 /// <summary>A gateway that listens; disposing stops it in good order.</summary>

@@ -22,7 +22,7 @@ namespace FenceGateway.Gateway.Hosting;
 /// <summary>What the gateway is made of.</summary>
 internal static class GatewayServices
 {
-    public static void AddGateway(this IServiceCollection services, LastGoodConfiguration configuration, TimeProvider time, IConfiguration source)
+    public static void AddGateway(this IServiceCollection services, LastGoodConfiguration configuration, TimeProvider time)
     {
         var options = configuration.Current.Options;
         services.AddSingleton(time);
@@ -31,14 +31,15 @@ internal static class GatewayServices
         services.AddRouting();
         services.AddRequestTimeouts();
         services.AddTokenStore(options.TokenStore);
-        services.AddFencing(configuration.Policies);
+        services.AddFencing();
         services.AddRateLimits();
         services.AddReverseProxy()
-            .LoadFromConfig(source.GetSection("ReverseProxy"))
-            .AddConfigFilter<RateLimitConfigFilter>()
             .AddResourceHash()
-            .AddRequestBodies()
+            .AddOwnDestinations()
+            .AddAttemptRequests()
             .AddAnswerHeads();
+        services.AddSingleton<RouteGenerations>();
+        services.AddSingleton(provider => provider.GetRequiredService<RouteGenerations>().Provider);
         services.AddForwarding();
         services.AddResilience();
         services.AddOverload();
@@ -65,23 +66,24 @@ internal static class GatewayServices
     private static void AddTokenStore(this IServiceCollection services, TokenStoreOptions options)
     {
         services.AddSingleton(provider => TokenStores.Create(options, provider));
-        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<GatewaySession>(provider, new GatewaySessionOptions
+        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<StoreClient>(provider, new StoreClientOptions
         {
             TimeToLive = options.SessionTtl,
             RequireGrade = options.RequireGrade?.Grade(),
             WaitForStore = options.Provider.IsShared(),
         }));
         services.AddSingleton(provider => new FenceTable(
-            provider.GetRequiredService<GatewaySession>(), provider.GetRequiredService<TimeProvider>(), options.MaxActiveResources,
+            provider.GetRequiredService<StoreClient>(), provider.GetRequiredService<TimeProvider>(), options.MaxActiveResources,
             options.RegistrationIdle));
     }
 
-    private static void AddFencing(this IServiceCollection services, FencingPolicyRegistry policies)
+    private static void AddFencing(this IServiceCollection services)
     {
-        services.AddSingleton(policies);
+        services.AddSingleton<InDoubtHolds>();
         services.AddSingleton<FencedServices>();
         services.AddSingleton<FenceCheck>();
         services.AddSingleton<FenceRefusals>();
+        services.AddSingleton<TemplateGuard>();
         services.AddSingleton<StoreBypass>();
         services.AddSingleton<FencingMetrics>();
     }
@@ -101,7 +103,8 @@ internal static class GatewayServices
 
     private static void AddForwarding(this IServiceCollection services)
     {
-        services.AddSingleton<IForwarderHttpClientFactory, ConnectTimeout>();
+        services.AddSingleton<ConnectTimeout>();
+        services.AddSingleton<IForwarderHttpClientFactory, ServiceClientFactory>();
         services.AddSingleton<ForwardDeadline.Pool>();
         services.AddSingleton<Attempts>();
     }

@@ -23,6 +23,7 @@ internal static class IdempotencyExtensions
             }),
         });
         services.AddSingleton<IdempotencyMetrics>();
+        services.AddSingleton<ReplayAdmission>();
         services.AddHostedService<IdempotencyLifetime>();
     }
 }

@@ -9,11 +9,15 @@ using Yarp.ReverseProxy.Model;
 namespace FenceGateway.Gateway.Idempotency;
 
 /// <summary>
-/// Answers the repeats of a write that carries an Idempotency-Key, before the fence is asked (R9), and lets the first one go on
-/// with its key claimed. A key that nothing was sent for is free again, without any I/O.
+/// Answers the repeats of a write that carries an Idempotency-Key, stale ones too (R9), when the fence has seen their token (R18), and lets
+/// the first one go on with its key claimed. A key that nothing was sent for is free again, without any I/O.
 /// </summary>
 internal sealed class IdempotencyMiddleware(
-    RequestDelegate next, IIdempotencyStore store, IdempotencyMetrics metrics, ILogger<IdempotencyMiddleware> logger)
+    RequestDelegate next,
+    IIdempotencyStore store,
+    ReplayAdmission replays,
+    IdempotencyMetrics metrics,
+    ILogger<IdempotencyMiddleware> logger)
 {
     public Task InvokeAsync(HttpContext context)
     {
@@ -95,8 +99,7 @@ internal sealed class IdempotencyMiddleware(
             case ClaimStatus.Claimed:
                 return GoOnAsync(context, policy, route.Config.RouteId, reply.Claim!);
             case ClaimStatus.Completed:
-                metrics.Request(route.Config.RouteId, KeyedOutcome.Replayed);
-                return AnswerHeaders.ReplayAsync(context.Response, reply.Answer!);
+                return ReplayAsync(context, route, reply.Answer!);
             case ClaimStatus.Running:
                 return RefuseAsync(context, route, KeyedOutcome.InProgress, ProblemType.IdempotencyKeyInProgress,
                     "The first request with this Idempotency-Key has not been answered yet. This one was not forwarded; "
@@ -114,6 +117,13 @@ internal sealed class IdempotencyMiddleware(
                     $"{reply.Detail} This request was not forwarded.", reply.RetryAfter);
         }
     }
+
+    private Task ReplayAsync(HttpContext context, RouteModel route, StoredAnswer answer) =>
+        replays.RunAsync(context, answer.Status, admitted =>
+        {
+            metrics.Request(route.Config.RouteId, KeyedOutcome.Replayed);
+            return AnswerHeaders.ReplayAsync(admitted.Response, answer);
+        });
 
     /// <summary>
     /// The answer, whoever gives it, is held back until the claim has ended and all places are given back: a repeat that follows

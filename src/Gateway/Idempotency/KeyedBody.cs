@@ -1,3 +1,5 @@
+using FenceGateway.Fencing;
+using FenceGateway.Gateway.Fencing;
 using FenceGateway.Gateway.Requests;
 using FenceGateway.TokenStore.Idempotency;
 using Microsoft.AspNetCore.Http.Features;
@@ -56,8 +58,9 @@ internal static class KeyedBody
         route.Config.MaxRequestBodySize is >= 0 and var own && own < policy ? (int)own : policy;
 
     /// <summary>
-    /// What makes a repeat the same request: method, target with its host, and the body with how it is to be read. Not the
-    /// fencing token: the next holder repeats what the last one has begun. Not credentials: they are renewed between repeats.
+    /// What makes a repeat the same request: method, target with its host, the resource where a header names it, and the body with how it is
+    /// to be read. Not the fencing token: the next holder repeats what the last one has begun. Not credentials: they are renewed
+    /// between repeats.
     /// </summary>
     public static RequestFingerprint Fingerprint(HttpContext context, ReadOnlySpan<byte> body)
     {
@@ -69,7 +72,14 @@ internal static class KeyedBody
                 context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget,
                 request.Headers[HeaderNames.ContentType],
                 request.Headers[HeaderNames.ContentEncoding],
+                .. NamedByHeader(context),
             ],
             body);
     }
+
+    /// <summary>The resource, if the route's policy takes a header for it. All else that may name it is in the target already.</summary>
+    private static string[] NamedByHeader(HttpContext context) =>
+        context.GetEndpoint()?.Metadata.GetMetadata<FencingPolicy>()?.Resource.Uses(ResourceValueKind.Header) == true
+            ? [RequestResource.Render(context, stackalloc char[ResourceKey.MaxBytes]).ToString()]
+            : [];
 }

@@ -20,9 +20,12 @@ internal static class KeyedEnds
     /// <summary>Decides by the attempts and by the status that the client gets.</summary>
     public static KeyedEnd Of(in AttemptState attempts, int answered)
     {
-        if (attempts.Last is { Fault: not AttemptFault.None } failed)
+        switch (attempts.Last?.End)
         {
-            return failed.End == ForwardEnd.NotSent ? NotApplied(attempts) : KeyedEnd.Unknown;
+            case ForwardEnd.NotSent:
+                return NotApplied(attempts);
+            case ForwardEnd.InDoubt:
+                return KeyedEnd.Unknown;
         }
 
         // Without a last attempt the gateway has refused: at once, or to try again after an answer that it dropped.
@@ -31,14 +34,12 @@ internal static class KeyedEnds
         {
             0 => NotApplied(attempts),
             _ when AttemptResult.SaysAgain(status) => NotApplied(attempts),
-            _ when SaysNothing(status) || attempts.Last is null || status != answered => KeyedEnd.Unknown,
+            // A status below 200: the connection went over to another protocol.
+            < StatusCodes.Status200OK => KeyedEnd.Unknown,
+            _ when attempts.Last is null || status != answered => KeyedEnd.Unknown,
             _ => KeyedEnd.Answered,
         };
     }
 
     private static KeyedEnd NotApplied(in AttemptState attempts) => attempts.MayBeApplied ? KeyedEnd.Unknown : KeyedEnd.Released;
-
-    /// <summary>A gateway behind this one does not know what its service has done; or the connection went over to another protocol.</summary>
-    private static bool SaysNothing(int status) =>
-        status is StatusCodes.Status502BadGateway or StatusCodes.Status504GatewayTimeout or < StatusCodes.Status200OK;
 }

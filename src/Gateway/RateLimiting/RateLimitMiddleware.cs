@@ -1,5 +1,4 @@
 using System.Threading.RateLimiting;
-using FenceGateway.Gateway.Configuration;
 using FenceGateway.Gateway.Fencing;
 using FenceGateway.Gateway.Problems;
 using FenceGateway.Gateway.Requests;
@@ -16,8 +15,8 @@ internal sealed class RateLimitMiddleware(
     RequestDelegate next, ShutdownSignal shutdown, FenceRefusals refusals, RateLimitMetrics metrics, ILogger<RateLimitMiddleware> logger)
 {
     public Task InvokeAsync(HttpContext context) =>
-        context.GetEndpoint()?.Metadata.GetMetadata<Reloadable<RateLimit>>() is { } reference
-            ? LimitAsync(context, reference.Current)
+        context.GetEndpoint()?.Metadata.GetMetadata<RateLimit>() is { } limit
+            ? LimitAsync(context, limit)
             : next(context);
 
     private Task LimitAsync(HttpContext context, RateLimit limit)

@@ -1,6 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
-using FenceGateway.Gateway.Configuration;
-
 namespace FenceGateway.Gateway.RateLimiting;
 
 /// <summary>A policy and the limiters that count for it.</summary>
@@ -10,45 +7,35 @@ namespace FenceGateway.Gateway.RateLimiting;
 internal sealed record RateLimit(RateLimitPolicy Policy, RateLimitPartitions Partitions, RateLimitFields Fields);
 
 /// <summary>
-/// The rate limits that endpoints refer to, by name, for the life of the process. Routes that name the same policy share its
-/// limit, and a reload that leaves a policy as it is leaves its counts as well.
+/// The rate limits by name, for the life of the process. Routes that name the same policy share its limit, and a reload that leaves a
+/// policy as it is leaves its counts as well.
 /// </summary>
 internal sealed class RateLimitRegistry(TimeProvider time)
 {
     private readonly Lock _writing = new();
-    private volatile Dictionary<string, Reloadable<RateLimit>> _references = new(StringComparer.OrdinalIgnoreCase);
+    private volatile Dictionary<string, RateLimit> _limits = new(StringComparer.OrdinalIgnoreCase);
 
     /// <summary>All limits, those of policies that are gone included.</summary>
-    public IEnumerable<RateLimit> All => _references.Values.Select(r => r.Current);
-
-    public bool TryGet(string name, [NotNullWhen(true)] out Reloadable<RateLimit>? reference) =>
-        _references.TryGetValue(name, out reference);
+    public IEnumerable<RateLimit> All => _limits.Values;
 
     /// <summary>
-    /// Puts policies in force. A changed one begins to count anew; one that is gone keeps its limit, because routes that use it
-    /// still serve until YARP has rebuilt them. Names only accumulate as an operator invents them.
+    /// The limits of a generation, by name. A changed policy begins to count anew; one that is gone keeps its counts for its return.
+    /// Names only accumulate as an operator invents them.
     /// </summary>
-    public void Apply(IReadOnlyDictionary<string, RateLimitPolicy> policies)
+    public IReadOnlyDictionary<string, RateLimit> Apply(IReadOnlyDictionary<string, RateLimitPolicy> policies)
     {
         lock (_writing)
         {
-            var references = new Dictionary<string, Reloadable<RateLimit>>(_references, StringComparer.OrdinalIgnoreCase);
+            var limits = new Dictionary<string, RateLimit>(_limits, StringComparer.OrdinalIgnoreCase);
             foreach (var (name, policy) in policies)
             {
-                if (!references.TryGetValue(name, out var reference))
+                if (!limits.TryGetValue(name, out var limit) || limit.Policy != policy)
                 {
-                    references[name] = new(New(policy));
-                }
-                else if (reference.Current.Policy != policy)
-                {
-                    reference.Current = New(policy);
+                    limits[name] = new(policy, new RateLimitPartitions(policy, time), new RateLimitFields(policy));
                 }
             }
 
-            _references = references;
+            return _limits = limits;
         }
     }
-
-    private RateLimit New(RateLimitPolicy policy) =>
-        new(policy, new RateLimitPartitions(policy, time), new RateLimitFields(policy));
 }

@@ -1,4 +1,5 @@
 using FenceGateway.Gateway.Configuration;
+using FenceGateway.Gateway.Fencing;
 using FenceGateway.Gateway.Hosting;
 using FenceGateway.TokenStore;
 using FenceGateway.TokenStore.Replication;
@@ -9,8 +10,8 @@ namespace FenceGateway.Gateway.Replication;
 internal sealed class ReplicationService(
     TokenStoreOptions options,
     ReplicateOptions replicate,
-    FencingPolicyRegistry policies,
-    GatewaySession session,
+    InDoubtHolds holds,
+    StoreClient store,
     FenceTable fences,
     ReplicationMetrics metrics,
     TimeProvider time,
@@ -59,8 +60,8 @@ internal sealed class ReplicationService(
         name,
         TokenStores.CreateShared(region, region.Provider!.Value, region.KeyPrefix ?? options.KeyPrefix, services),
         fences,
-        session,
-        new MarkReplicatorOptions { Interval = replicate.Interval, InDoubtHold = () => policies.LongestInDoubtHold },
+        store,
+        new MarkReplicatorOptions { Interval = replicate.Interval, InDoubtHold = () => holds.Longest },
         time,
         logger,
         metrics);

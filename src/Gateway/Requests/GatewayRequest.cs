@@ -1,5 +1,4 @@
 using FenceGateway.Fencing;
-using FenceGateway.Gateway.Configuration;
 using FenceGateway.Gateway.Fencing;
 using FenceGateway.Gateway.Forwarding;
 using FenceGateway.Gateway.Idempotency;
@@ -48,20 +47,10 @@ internal sealed class GatewayRequest
 
     public FencingToken Token { get; private set; }
 
+    /// <summary>Answers of the service after which nobody knows whether it has done what was asked.</summary>
+    public StatusSet InDoubtStatuses => Policy?.InDoubtStatuses ?? FencingPolicy.UsualInDoubtStatuses;
+
     public bool IsWrite { get; private set; }
-
-    /// <summary>Whether the fence counts this write, from its admission over all attempts to its end.</summary>
-    public bool InFlight { get; private set; }
-
-    /// <summary>Whether the fence bounds this write: it outlives its client, and ends by its policy's <c>WriteTimeout</c> and with its
-    /// session. A policy that only reports lets it go as if there were no fence.</summary>
-    public bool IsBounded => InFlight && Policy!.Mode == FencingMode.Enforce;
-
-    /// <summary>The session of this gateway in which the write was admitted; null where it ends with nothing but the process.</summary>
-    public StoreSession? Session { get; private set; }
-
-    /// <summary>When the write was admitted, in monotonic ticks.</summary>
-    public long AdmittedAt { get; private set; }
 
     /// <summary>Whether the request goes on to its end although its client has left: a bounded write does in any case.</summary>
     public bool OutlivesClient { get; set; }
@@ -69,15 +58,18 @@ internal sealed class GatewayRequest
     /// <summary>The key that the request has claimed; null when it has none.</summary>
     public KeyedRequest? Keyed { get; set; }
 
+    /// <summary>What an admitted write holds; not open for any other request.</summary>
+    public WriteTicket Ticket;
+
     /// <summary>The attempts so far: the one that is open, and how the last one ended.</summary>
     public AttemptState Attempts;
 
     /// <summary>The places that it holds in bulkheads, until its end.</summary>
     public HeldPlaces Places;
 
-    /// <summary>The resilience mechanisms of the request's route, as they were when first asked for: a reload does not change them.</summary>
+    /// <summary>The resilience mechanisms of the request's route, in the generation in which the request began.</summary>
     public RouteMechanisms Mechanisms(HttpContext context) =>
-        _mechanisms ??= context.GetEndpoint()?.Metadata.GetMetadata<Reloadable<RouteMechanisms>>()?.Current ?? RouteMechanisms.None;
+        _mechanisms ??= context.GetEndpoint()?.Metadata.GetMetadata<RouteMechanisms>() ?? RouteMechanisms.None;
 
     /// <summary>The request passed the early checks and is to be admitted before it is forwarded.</summary>
     public void Present(FencingPolicy policy, ResourceFence fence, FencingToken token, bool isWrite)
@@ -96,20 +88,23 @@ internal sealed class GatewayRequest
     public void DecidedBy(ResourceFence fence) => Fence = fence;
 
     /// <summary>The write was admitted at <paramref name="fence"/> and is about to be forwarded.</summary>
-    public void Begin(ResourceFence fence, StoreSession? session, long admittedAt)
+    public void Begin(ResourceFence fence, GatewaySession? session, long admittedAt)
     {
         Fence = fence;
-        Session = session;
-        AdmittedAt = admittedAt;
-        InFlight = true;
+        Ticket.Begin(session, admittedAt, Policy!.Mode);
     }
 
-    /// <summary>The write has left the gateway's hands: whoever gets true tells the fence how it ended.</summary>
-    public bool End()
+    /// <summary>Looks at the write before a piece of it leaves in the open attempt, which ends where it may not.</summary>
+    /// <exception cref="OperationCanceledException">Nothing more of it may leave.</exception>
+    public void ThrowUnlessMayGo()
     {
-        var inFlight = InFlight;
-        InFlight = false;
-        return inFlight;
+        if (!Ticket.MayGo)
+        {
+            Attempts.Deadline?.EndSession();
+            throw new OperationCanceledException("The session in which the write was admitted is over.");
+        }
+
+        Attempts.HasLeft = true;
     }
 
     public void WriteResponseHeader(HttpContext context) => context.Response.Headers[CorrelationHeader] = CorrelationId;

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using FenceGateway.Gateway.Configuration;
 using FenceGateway.Gateway.Forwarding;
 using FenceGateway.Gateway.Resilience.Bulkheads;
@@ -11,42 +10,25 @@ namespace FenceGateway.Gateway.Resilience;
 /// <summary>
 /// The mechanisms of all routes and what they have counted. A reload replaces what changed and keeps the state of what did not.
 /// </summary>
-internal sealed class ResilienceRegistry
+internal sealed class ResilienceRegistry(BulkheadRegistry bulkheads, CircuitRegistry circuits, TimeProvider time)
 {
-    private readonly ConcurrentDictionary<string, Reloadable<RouteMechanisms>> _routes = new(StringComparer.OrdinalIgnoreCase);
     private readonly Dictionary<(string Route, string Cluster), RetryBudget> _budgets = [];
     private readonly Lock _applying = new();
-    private readonly BulkheadRegistry _bulkheads;
-    private readonly CircuitRegistry _circuits;
-    private readonly TimeProvider _time;
 
-    public ResilienceRegistry(LastGoodConfiguration configuration, BulkheadRegistry bulkheads, CircuitRegistry circuits, TimeProvider time)
-    {
-        _bulkheads = bulkheads;
-        _circuits = circuits;
-        _time = time;
-        configuration.Follow(Apply);
-    }
-
-    /// <summary>Gives the endpoint of a route its mechanisms.</summary>
-    public void Attach(IEndpointConventionBuilder endpoint, RouteConfig route) => endpoint.WithMetadata(Of(route.RouteId));
-
-    /// <summary>A route's mechanisms.</summary>
-    public Reloadable<RouteMechanisms> Of(string route) => _routes.GetOrAdd(route, static _ => new(RouteMechanisms.None));
-
-    private void Apply(GatewayConfiguration configuration)
+    /// <summary>The mechanisms of a generation, by the names of its routes.</summary>
+    public IReadOnlyDictionary<string, RouteMechanisms> Apply(GatewayConfiguration configuration)
     {
         lock (_applying)
         {
             var routes = configuration.Routes.Select(route => (Route: route, Policies: Policies(route, configuration))).ToList();
-            _circuits.Apply(
+            circuits.Apply(
                 from route in routes
                 where route.Policies is { Cluster: not null, Breaker: not null }
                 select (route.Policies.Cluster, route.Policies.Breaker));
-            foreach (var (route, policies) in routes)
-            {
-                Of(route.RouteId).Current = Combine(route, policies.Own, policies.Clusters, policies.Breaker);
-            }
+            return routes.ToDictionary(
+                r => r.Route.RouteId,
+                r => Combine(r.Route, r.Policies.Own, r.Policies.Clusters, r.Policies.Breaker),
+                StringComparer.OrdinalIgnoreCase);
         }
     }
 
@@ -69,14 +51,14 @@ internal sealed class ResilienceRegistry
         var retry = own?.Retry ?? clusters?.Retry;
         return new RouteMechanisms
         {
-            Bulkheads = _bulkheads.Apply(route, own?.Bulkhead, clusters?.Bulkhead),
-            Circuits = _circuits.Find(route.ClusterId, breaker?.Name),
+            Bulkheads = bulkheads.Apply(route, own?.Bulkhead, clusters?.Bulkhead),
+            Circuits = circuits.Find(route.ClusterId, breaker?.Name),
             Timeouts = timeouts,
             Idle = timeouts?.Idle is { } idle ? new IdleTimeout(idle) : null,
             Idempotency = idempotency,
             Retrying = retry is null
                 ? null
-                : new Retrying(route.RouteId, retry, idempotency, BudgetOf(route, retry), _time),
+                : new Retrying(route.RouteId, retry, idempotency, BudgetOf(route, retry), time),
         };
     }
 
@@ -85,7 +67,7 @@ internal sealed class ResilienceRegistry
         var key = (route.RouteId, route.ClusterId ?? "");
         if (!_budgets.TryGetValue(key, out var budget) || budget.Ratio != policy.BudgetRatio)
         {
-            _budgets[key] = budget = new RetryBudget(policy.BudgetRatio, _time);
+            _budgets[key] = budget = new RetryBudget(policy.BudgetRatio, time);
         }
 
         return budget;

@@ -8,7 +8,7 @@ namespace FenceGateway.Gateway.Shutdown;
 /// keep serving for the delay, close the listeners, let what is in flight end, close the store.
 /// </summary>
 internal sealed class ShutdownSequence(
-    GatewaySession session,
+    StoreClient store,
     FenceTable table,
     HealthState health,
     ShutdownSignal signal,
@@ -18,7 +18,7 @@ internal sealed class ShutdownSequence(
 {
     public async Task StartingAsync(CancellationToken cancellationToken)
     {
-        await session.OpenAsync(cancellationToken);
+        await store.OpenAsync(cancellationToken);
     }
 
     public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
@@ -55,7 +55,7 @@ internal sealed class ShutdownSequence(
         try
         {
             // Not cancelled with the rest: a store that is closed cleanly saves the next start, and other gateways, their wait.
-            await session.CloseAsync(quiet: inFlight == 0 && inDoubt == 0);
+            await store.CloseAsync(quiet: inFlight == 0 && inDoubt == 0);
         }
         catch (TokenStoreUnavailableException e)
         {

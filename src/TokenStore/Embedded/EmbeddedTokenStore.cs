@@ -65,7 +65,11 @@ public sealed class EmbeddedTokenStore : ITokenStore
 
     /// <inheritdoc/>
     /// <remarks>Never called: there is nobody else who could change anything.</remarks>
-    public Action<ResourceChange>? Changed { get; set; }
+    public event Action<ResourceChange>? Changed
+    {
+        add { }
+        remove { }
+    }
 
     internal long Count => _table.Count;
 

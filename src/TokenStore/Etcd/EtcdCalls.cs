@@ -1,3 +1,8 @@
+using FenceGateway.TokenStore.Etcd.Wire;
+using Google.Protobuf;
+using Google.Protobuf.Collections;
+using Grpc.Core;
+
 namespace FenceGateway.TokenStore.Etcd;
 
 /// <summary>The calls that the store makes, with what is read from their answers. Every read is linearizable.</summary>
@@ -5,51 +10,40 @@ internal sealed class EtcdCalls(EtcdClient client, EtcdKeys keys)
 {
     public EtcdKeys Keys => keys;
 
-    public async Task<EtcdTransactionReply> TransactAsync(
-        IEnumerable<EtcdCompare> compare,
-        IEnumerable<EtcdOperation> success,
-        IEnumerable<EtcdOperation> failure,
+    public async Task<TxnResponse> TransactAsync(
+        IEnumerable<Compare> compare,
+        IEnumerable<RequestOp> success,
+        IEnumerable<RequestOp> failure,
         CancellationToken cancellationToken)
     {
-        var transaction = new EtcdTransaction([.. compare], [.. success], [.. failure]);
-        var reply = await client.CallAsync(
-            "/v3/kv/txn", transaction, EtcdJson.Default.EtcdTransaction, EtcdJson.Default.EtcdTransactionReply, cancellationToken);
-        var answered = reply.Responses?.Length ?? 0;
-        return reply.Header is { Revision: > 0 } && answered == (reply.Succeeded ? transaction.Success : transaction.Failure).Count
-            ? reply
-            : throw Malformed("a transaction");
+        var transaction = new TxnRequest { Compare = { compare }, Success = { success }, Failure = { failure } };
+        var reply = await client.CallAsync((m, options) => m.KV.TxnAsync(transaction, options), cancellationToken);
+        var asked = reply.Succeeded ? transaction.Success : transaction.Failure;
+        return reply.Header is { Revision: > 0 } && reply.Responses.Count == asked.Count ? reply : throw Malformed("a transaction");
     }
 
-    public async Task<EtcdRangeReply> RangeAsync(EtcdRange range, CancellationToken cancellationToken)
+    public async Task<RangeResponse> RangeAsync(RangeRequest range, CancellationToken cancellationToken)
     {
-        var reply = await client.CallAsync(
-            "/v3/kv/range", range, EtcdJson.Default.EtcdRange, EtcdJson.Default.EtcdRangeReply, cancellationToken);
+        var reply = await client.CallAsync((m, options) => m.KV.RangeAsync(range, options), cancellationToken);
         return reply.Header is { Revision: > 0 } ? reply : throw Malformed("a read");
     }
 
     /// <summary>A new lease; its id and the seconds that etcd granted.</summary>
     public async Task<(long Id, TimeSpan TimeToLive)> GrantLeaseAsync(TimeSpan timeToLive, CancellationToken cancellationToken)
     {
-        var grant = new EtcdLeaseGrant((long)Math.Ceiling(timeToLive.TotalSeconds));
-        var reply = await client.CallAsync(
-            "/v3/lease/grant", grant, EtcdJson.Default.EtcdLeaseGrant, EtcdJson.Default.EtcdLeaseReply, cancellationToken);
-        return reply is { Error: null or "", Id: > 0, TimeToLive: > 0 and < 1_000_000_000 }
-            ? (reply.Id, TimeSpan.FromSeconds(reply.TimeToLive))
+        var grant = new LeaseGrantRequest { TTL = (long)Math.Ceiling(timeToLive.TotalSeconds) };
+        var reply = await client.CallAsync((m, options) => m.Lease.LeaseGrantAsync(grant, options), cancellationToken);
+        return reply is { Error: "", ID: > 0, TTL: > 0 and < 1_000_000_000 }
+            ? (reply.ID, TimeSpan.FromSeconds(reply.TTL))
             : throw Malformed("a new lease");
     }
 
     /// <summary>Prolongs a lease. Whether there was something to prolong, and the Raft term of the member that was asked.</summary>
     public async Task<(bool Prolonged, ulong Term)> KeepLeaseAsync(long lease, CancellationToken cancellationToken)
     {
-        var reply = await client.CallAsync(
-            "/v3/lease/keepalive",
-            new EtcdLeaseId(lease),
-            EtcdJson.Default.EtcdLeaseId,
-            EtcdJson.Default.EtcdStreamEtcdLeaseReply,
-            cancellationToken);
-        return reply.Result is { Header: not null } result && result.Id == lease
-            ? (result.TimeToLive > 0, result.Header.RaftTerm)
-            : throw Malformed("a prolonged lease");
+        var keep = new LeaseKeepAliveRequest { ID = lease };
+        var reply = await client.CallAsync((m, options) => m.Lease.LeaseKeepAliveAsync(keep, options), cancellationToken);
+        return reply.Header is not null && reply.ID == lease ? (reply.TTL > 0, reply.Header.RaftTerm) : throw Malformed("a prolonged lease");
     }
 
     /// <summary>Ends a lease with all keys bound to it. One that has ended already is no error.</summary>
@@ -57,50 +51,45 @@ internal sealed class EtcdCalls(EtcdClient client, EtcdKeys keys)
     {
         try
         {
-            _ = await client.CallAsync(
-                "/v3/lease/revoke", new EtcdLeaseId(lease), EtcdJson.Default.EtcdLeaseId, EtcdJson.Default.EtcdNothing, cancellationToken);
+            var revoke = new LeaseRevokeRequest { ID = lease };
+            _ = await client.CallAsync((m, options) => m.Lease.LeaseRevokeAsync(revoke, options), cancellationToken);
         }
-        catch (EtcdException e) when (e.Code == EtcdException.NotFound)
+        catch (EtcdException e) when (e.Code == StatusCode.NotFound)
         {
         }
     }
 
     public async Task<(string Version, int Voters)> DescribeAsync(CancellationToken cancellationToken)
     {
-        var nothing = new EtcdNothing();
-        var status = await client.CallAsync(
-            "/v3/maintenance/status", nothing, EtcdJson.Default.EtcdNothing, EtcdJson.Default.EtcdStatusReply, cancellationToken);
-        var members = await client.CallAsync(
-            "/v3/cluster/member/list", nothing, EtcdJson.Default.EtcdNothing, EtcdJson.Default.EtcdMembersReply, cancellationToken);
-        var voters = members.Members?.Count(m => m is { IsLearner: false }) ?? 0;
-        return status.Version is { Length: > 0 } version && voters > 0 ? (version, voters) : throw Malformed("a question for its members");
+        var status = await client.CallAsync((m, options) => m.Maintenance.StatusAsync(new StatusRequest(), options), cancellationToken);
+        var members = await client.CallAsync((m, options) => m.Cluster.MemberListAsync(new MemberListRequest(), options), cancellationToken);
+        var voters = members.Members.Count(m => !m.IsLearner);
+        return status.Version.Length > 0 && voters > 0 ? (status.Version, voters) : throw Malformed("a question for its members");
     }
 
     /// <summary>Reads a resource and the sessions; the operations of a transaction's failure branch, or of one without conditions.</summary>
-    public IEnumerable<EtcdOperation> Reads(string resource) =>
-        [Read(keys.Mark(resource)), Read(keys.Writers(resource)), ReadSessions()];
+    public IEnumerable<RequestOp> Reads(string resource) => [Read(keys.Mark(resource)), Read(keys.Writers(resource)), ReadSessions()];
 
-    public static EtcdOperation Read(byte[] key) => new(RequestRange: new EtcdRange(key));
+    public static RequestOp Read(ByteString key) => new() { RequestRange = new RangeRequest { Key = key } };
 
-    public EtcdOperation ReadSessions() =>
-        new(RequestRange: new EtcdRange(keys.Sessions, EtcdKeys.EndOf(keys.Sessions), KeysOnly: true));
+    public RequestOp ReadSessions() => new()
+    {
+        RequestRange = new RangeRequest { Key = keys.Sessions, RangeEnd = EtcdKeys.EndOf(keys.Sessions), KeysOnly = true },
+    };
 
     /// <summary>The key that the read at <paramref name="index"/> found; null when it is absent.</summary>
-    public static EtcdKeyValue? Found(EtcdTransactionReply reply, int index) => All(reply, index) is [var kv, ..] ? kv : null;
+    public static KeyValue? Found(TxnResponse reply, int index) => All(reply, index) is [var kv, ..] ? kv : null;
 
-    public static EtcdKeyValue[] All(EtcdTransactionReply reply, int index)
-    {
-        var kvs = (reply.Responses![index]?.ResponseRange ?? throw Malformed("a transaction")).Kvs ?? [];
-        return Array.Exists(kvs, kv => kv?.Key is null) ? throw Malformed("a transaction") : kvs;
-    }
+    public static RepeatedField<KeyValue> All(TxnResponse reply, int index) =>
+        reply.Responses[index].ResponseRange?.Kvs ?? throw Malformed("a transaction");
 
-    public EtcdSessionList Sessions(EtcdTransactionReply reply, int index) => EtcdSessionList.Read(keys, All(reply, index));
+    public EtcdSessionList Sessions(TxnResponse reply, int index) => EtcdSessionList.Read(keys, All(reply, index));
 
     /// <summary>The resource as the reads at <paramref name="first"/> and the one after it found it.</summary>
-    public static EtcdResource Refresh(string resource, EtcdTransactionReply reply, int first = 0) => new EtcdResource(resource)
-        .WithMark(Found(reply, first), reply.Header!.Revision)
+    public static EtcdResource Refresh(string resource, TxnResponse reply, int first = 0) => new EtcdResource(resource)
+        .WithMark(Found(reply, first), reply.Header.Revision)
         .WithWriters(Found(reply, first + 1), reply.Header.Revision);
 
     public static EtcdException Malformed(string what) =>
-        new($"etcd answered {what} with something that makes no sense.", 0, notTaken: false);
+        new($"etcd answered {what} with something that makes no sense.", notTaken: false);
 }

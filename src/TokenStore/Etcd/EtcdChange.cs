@@ -1,4 +1,8 @@
 using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using FenceGateway.TokenStore.Etcd.Wire;
+using Google.Protobuf;
+using static FenceGateway.TokenStore.Etcd.Wire.Compare.Types;
 
 namespace FenceGateway.TokenStore.Etcd;
 
@@ -13,17 +17,20 @@ internal static class EtcdChange
     public const int MaxNotices = 100;
 
     /// <summary>The conditions under which a state read earlier is still the present one.</summary>
-    public static IEnumerable<EtcdCompare> Unchanged(EtcdKeys keys, EtcdResource resource) =>
+    public static IEnumerable<Compare> Unchanged(EtcdKeys keys, EtcdResource resource) =>
     [
         IsAt(keys.Mark(resource.Name), resource.MarkRevision),
         IsAt(keys.Writers(resource.Name), resource.WritersRevision),
     ];
 
-    public static EtcdCompare IsAt(byte[] key, long revision) => new(key, "MOD", "EQUAL", ModRevision: revision);
+    public static Compare IsAt(ByteString key, long revision) =>
+        new() { Key = key, Target = CompareTarget.Mod, Result = CompareResult.Equal, ModRevision = revision };
 
-    public static EtcdCompare Exists(byte[] key) => new(key, "CREATE", "GREATER", CreateRevision: 0);
+    public static Compare Exists(ByteString key) =>
+        new() { Key = key, Target = CompareTarget.Create, Result = CompareResult.Greater, CreateRevision = 0 };
 
-    public static EtcdCompare IsAbsent(byte[] key) => new(key, "CREATE", "EQUAL", CreateRevision: 0);
+    public static Compare IsAbsent(ByteString key) =>
+        new() { Key = key, Target = CompareTarget.Create, Result = CompareResult.Equal, CreateRevision = 0 };
 
     /// <summary>The writes from <paramref name="before"/>, which is known to be the present state, to <paramref name="after"/>.</summary>
     /// <param name="keys">The names.</param>
@@ -31,10 +38,10 @@ internal static class EtcdChange
     /// <param name="after">As it is to be.</param>
     /// <param name="by">The session that wants it so.</param>
     /// <param name="rewriteMark">Writes the mark even if it stays: an operator has said it.</param>
-    public static List<EtcdOperation> Between(
+    public static List<RequestOp> Between(
         EtcdKeys keys, EtcdResource before, EtcdResource after, string by, bool rewriteMark = false)
     {
-        List<EtcdOperation> operations = [];
+        List<RequestOp> operations = [];
         if (after.Mark != before.Mark || rewriteMark)
         {
             operations.Add(Put(keys.Mark(after.Name), new EtcdMark(after.Mark, after.AdvancedAt), EtcdStoredJson.Default.EtcdMark));
@@ -51,27 +58,36 @@ internal static class EtcdChange
     }
 
     /// <summary>The writes that take registrations away, whatever the mark is by now.</summary>
-    public static IEnumerable<EtcdOperation> Withdrawal(EtcdKeys keys, EtcdResource after, string session) =>
-        [Writers(keys, after), new EtcdOperation(RequestDeleteRange: new EtcdDelete(keys.Revoked(session, after.Name)))];
+    public static IEnumerable<RequestOp> Withdrawal(EtcdKeys keys, EtcdResource after, string session) =>
+        [Writers(keys, after), Delete(keys.Revoked(session, after.Name))];
 
-    public static EtcdOperation Put<T>(byte[] key, T value, System.Text.Json.Serialization.Metadata.JsonTypeInfo<T> type, long lease = 0) =>
-        new(RequestPut: new EtcdPut(key, JsonSerializer.SerializeToUtf8Bytes(value, type), lease));
+    public static RequestOp Put<T>(ByteString key, T value, JsonTypeInfo<T> type) =>
+        Put(key, ByteString.CopyFrom(JsonSerializer.SerializeToUtf8Bytes(value, type)));
 
-    private static EtcdOperation Writers(EtcdKeys keys, EtcdResource after) => after.Writers.Count == 0
-        ? new EtcdOperation(RequestDeleteRange: new EtcdDelete(keys.Writers(after.Name)))
+    public static RequestOp Put(ByteString key, ByteString value, long lease = 0) =>
+        new() { RequestPut = new PutRequest { Key = key, Value = value, Lease = lease } };
+
+    public static RequestOp Delete(ByteString key) => new() { RequestDeleteRange = new DeleteRangeRequest { Key = key } };
+
+    /// <summary>Deletes every key that begins with <paramref name="prefix"/>.</summary>
+    public static RequestOp DeleteAll(ByteString prefix) =>
+        new() { RequestDeleteRange = new DeleteRangeRequest { Key = prefix, RangeEnd = EtcdKeys.EndOf(prefix) } };
+
+    private static RequestOp Writers(EtcdKeys keys, EtcdResource after) => after.Writers.Count == 0
+        ? Delete(keys.Writers(after.Name))
         : Put(keys.Writers(after.Name), [.. after.Writers], EtcdStoredJson.Default.EtcdWriterArray);
 
     /// <summary>
     /// A notice stands where a session is registered below the mark. Putting one tells that session to drain; deleting one tells
     /// everybody who waits that a lower registration went away.
     /// </summary>
-    private static IEnumerable<EtcdOperation> Notices(EtcdKeys keys, EtcdResource before, EtcdResource after, string by)
+    private static IEnumerable<RequestOp> Notices(EtcdKeys keys, EtcdResource before, EtcdResource after, string by)
     {
         foreach (var writer in before.Writers)
         {
             if (writer.Token < before.Mark && !(after.WriterOf(writer.Session)?.Token < after.Mark))
             {
-                yield return new EtcdOperation(RequestDeleteRange: new EtcdDelete(keys.Revoked(writer.Session, after.Name)));
+                yield return Delete(keys.Revoked(writer.Session, after.Name));
             }
         }
 

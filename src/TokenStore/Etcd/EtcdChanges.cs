@@ -1,4 +1,6 @@
 using FenceGateway.Fencing;
+using FenceGateway.TokenStore.Etcd.Wire;
+using static FenceGateway.TokenStore.Etcd.Wire.Event.Types;
 
 namespace FenceGateway.TokenStore.Etcd;
 
@@ -6,7 +8,7 @@ namespace FenceGateway.TokenStore.Etcd;
 internal sealed class EtcdChanges(
     EtcdCalls etcd, EtcdLeases leases, GoneSessions gone, EtcdResourceCache cache, Action<ResourceChange> changed)
 {
-    public void Take(EtcdEvent change)
+    public void Take(Event change)
     {
         try
         {
@@ -22,18 +24,19 @@ internal sealed class EtcdChanges(
     public async Task<long> ReadAnewAsync(CancellationToken cancellationToken)
     {
         var all = etcd.Keys.AllRevoked;
-        var reply = await etcd.RangeAsync(new EtcdRange(all, EtcdKeys.EndOf(all), Limit: 1000), cancellationToken);
-        foreach (var change in leases.ReadRevoked(reply.Kvs ?? []))
+        var reply = await etcd.RangeAsync(new RangeRequest { Key = all, RangeEnd = EtcdKeys.EndOf(all), Limit = 1000 }, cancellationToken);
+        foreach (var change in leases.ReadRevoked(reply.Kvs))
         {
             changed(change);
         }
 
-        return reply.Header!.Revision;
+        return reply.Header.Revision;
     }
 
-    private void TakeReadable(EtcdEvent change)
+    private void TakeReadable(Event change)
     {
-        var (kv, revision) = (change.IsDeletion ? null : change.Kv, change.Kv!.ModRevision);
+        var isDeletion = change.Type == EventType.Delete;
+        var (kv, revision) = (isDeletion ? null : change.Kv, change.Kv.ModRevision);
         var (kind, name) = etcd.Keys.Parse(change.Kv.Key);
         switch (kind)
         {
@@ -51,11 +54,11 @@ internal sealed class EtcdChanges(
             case EtcdKeyKind.Revoked when !IsOwn(change.Kv, kv):
                 Tell(name);
                 break;
-            case EtcdKeyKind.Live when change.IsDeletion:
+            case EtcdKeyKind.Live when isDeletion:
                 leases.Forget(name);
                 _ = gone.Add(name);
                 break;
-            case EtcdKeyKind.Ended when !change.IsDeletion:
+            case EtcdKeyKind.Ended when !isDeletion:
                 _ = gone.Add(name, quiet: true);
                 break;
         }
@@ -63,7 +66,7 @@ internal sealed class EtcdChanges(
 
     /// <summary>A gateway knows what it did itself: told of it, it would only ask again. A notice was put by a session, and is taken
     /// away by the session that it is for, as a rule.</summary>
-    private bool IsOwn(EtcdKeyValue key, EtcdKeyValue? put) => leases.IsOwn(
+    private bool IsOwn(KeyValue key, KeyValue? put) => leases.IsOwn(
         put is null ? etcd.Keys.SessionOfRevoked(key.Key) : EtcdStored.Read(put, EtcdStoredJson.Default.EtcdNotice).By);
 
     private void Tell(string name)

@@ -1,4 +1,4 @@
-using System.Text;
+using Google.Protobuf;
 
 namespace FenceGateway.TokenStore.Etcd;
 
@@ -28,48 +28,48 @@ internal sealed class EtcdKeys
     {
         (_mark, _writers, _revoked) = ($"{prefix}/mark/", $"{prefix}/writers/", $"{prefix}/revoked/");
         (_operator, _live, _ended) = ($"{prefix}/operator/", $"{prefix}/session/live/", $"{prefix}/session/ended/");
-        Epoch = Encoding.UTF8.GetBytes($"{prefix}/epoch");
-        All = Encoding.UTF8.GetBytes($"{prefix}/");
-        Sessions = Encoding.UTF8.GetBytes($"{prefix}/session/");
-        AllRevoked = Encoding.UTF8.GetBytes(_revoked);
+        Epoch = ByteString.CopyFromUtf8($"{prefix}/epoch");
+        All = ByteString.CopyFromUtf8($"{prefix}/");
+        Sessions = ByteString.CopyFromUtf8($"{prefix}/session/");
+        AllRevoked = ByteString.CopyFromUtf8(_revoked);
     }
 
-    public byte[] Epoch { get; }
+    public ByteString Epoch { get; }
 
     /// <summary>What every key begins with.</summary>
-    public byte[] All { get; }
+    public ByteString All { get; }
 
-    public byte[] Sessions { get; }
+    public ByteString Sessions { get; }
 
-    public byte[] AllRevoked { get; }
+    public ByteString AllRevoked { get; }
 
-    public byte[] Mark(string resource) => Encoding.UTF8.GetBytes(_mark + resource);
+    public ByteString Mark(string resource) => ByteString.CopyFromUtf8(_mark + resource);
 
-    public byte[] Writers(string resource) => Encoding.UTF8.GetBytes(_writers + resource);
+    public ByteString Writers(string resource) => ByteString.CopyFromUtf8(_writers + resource);
 
-    public byte[] Operator(string resource) => Encoding.UTF8.GetBytes(_operator + resource);
+    public ByteString Operator(string resource) => ByteString.CopyFromUtf8(_operator + resource);
 
-    public byte[] Live(string session) => Encoding.UTF8.GetBytes(_live + Uri.EscapeDataString(session));
+    public ByteString Live(string session) => ByteString.CopyFromUtf8(_live + Uri.EscapeDataString(session));
 
-    public byte[] Ended(string session) => Encoding.UTF8.GetBytes(_ended + Uri.EscapeDataString(session));
+    public ByteString Ended(string session) => ByteString.CopyFromUtf8(_ended + Uri.EscapeDataString(session));
 
-    public byte[] RevokedOf(string session) => Encoding.UTF8.GetBytes($"{_revoked}{Uri.EscapeDataString(session)}/");
+    public ByteString RevokedOf(string session) => ByteString.CopyFromUtf8($"{_revoked}{Uri.EscapeDataString(session)}/");
 
-    public byte[] Revoked(string session, string resource) =>
-        Encoding.UTF8.GetBytes($"{_revoked}{Uri.EscapeDataString(session)}/{resource}");
+    public ByteString Revoked(string session, string resource) =>
+        ByteString.CopyFromUtf8($"{_revoked}{Uri.EscapeDataString(session)}/{resource}");
 
     /// <summary>The end of the range of all keys that begin with <paramref name="prefix"/>.</summary>
-    public static byte[] EndOf(byte[] prefix)
+    public static ByteString EndOf(ByteString prefix)
     {
-        var end = prefix.ToArray();
+        var end = prefix.ToByteArray();
         end[^1]++;
-        return end;
+        return ByteString.CopyFrom(end);
     }
 
     /// <summary>What a key is of: the resource, or the session, or nothing that the store knows.</summary>
-    public (EtcdKeyKind Kind, string Name) Parse(byte[] key)
+    public (EtcdKeyKind Kind, string Name) Parse(ByteString key)
     {
-        var text = Encoding.UTF8.GetString(key);
+        var text = key.ToStringUtf8();
         return text.StartsWith(_mark, StringComparison.Ordinal) ? (EtcdKeyKind.Mark, text[_mark.Length..])
             : text.StartsWith(_writers, StringComparison.Ordinal) ? (EtcdKeyKind.Writers, text[_writers.Length..])
             : text.StartsWith(_operator, StringComparison.Ordinal) ? (EtcdKeyKind.Operator, text[_operator.Length..])
@@ -80,9 +80,9 @@ internal sealed class EtcdKeys
     }
 
     /// <summary>Whose notice it is, of a key of that kind.</summary>
-    public string SessionOfRevoked(byte[] key)
+    public string SessionOfRevoked(ByteString key)
     {
-        var text = Encoding.UTF8.GetString(key);
+        var text = key.ToStringUtf8();
         return Uri.UnescapeDataString(text[_revoked.Length..SlashOfRevoked(text)]);
     }
 

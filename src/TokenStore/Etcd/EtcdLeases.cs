@@ -1,7 +1,8 @@
 using System.Collections.Concurrent;
 using System.Globalization;
-using System.Text;
 using FenceGateway.Fencing;
+using FenceGateway.TokenStore.Etcd.Wire;
+using Google.Protobuf;
 
 namespace FenceGateway.TokenStore.Etcd;
 
@@ -22,19 +23,19 @@ internal sealed class EtcdLeases(EtcdCalls etcd)
     {
         var lease = await etcd.GrantLeaseAsync(timeToLive, cancellationToken);
         var key = etcd.Keys.Live(session);
-        var value = Encoding.UTF8.GetBytes(lease.TimeToLive.TotalSeconds.ToString(CultureInfo.InvariantCulture));
+        var value = ByteString.CopyFromUtf8(lease.TimeToLive.TotalSeconds.ToString(CultureInfo.InvariantCulture));
         var reply = await etcd.TransactAsync(
             [EtcdChange.IsAbsent(key), EtcdChange.IsAbsent(etcd.Keys.Ended(session))],
-            [new EtcdOperation(RequestPut: new EtcdPut(key, value, lease.Id))],
+            [EtcdChange.Put(key, value, lease.Id)],
             [],
             cancellationToken);
         if (!reply.Succeeded)
         {
-            throw new EtcdException("The session was used before.", 0, notTaken: true);
+            throw new EtcdException("The session was used before.", notTaken: true);
         }
 
         _leases[session] = lease.Id;
-        return (lease.TimeToLive, reply.Header!.Revision);
+        return (lease.TimeToLive, reply.Header.Revision);
     }
 
     /// <summary>Whether the session was started here and has not been ended yet.</summary>
@@ -60,7 +61,10 @@ internal sealed class EtcdLeases(EtcdCalls etcd)
                 [],
                 [
                     EtcdCalls.Read(etcd.Keys.Live(session)),
-                    new EtcdOperation(RequestRange: new EtcdRange(revoked, EtcdKeys.EndOf(revoked), Heartbeat.MaxRevoked)),
+                    new RequestOp
+                    {
+                        RequestRange = new RangeRequest { Key = revoked, RangeEnd = EtcdKeys.EndOf(revoked), Limit = Heartbeat.MaxRevoked },
+                    },
                     EtcdCalls.Read(etcd.Keys.Epoch),
                 ],
                 [],
@@ -68,17 +72,17 @@ internal sealed class EtcdLeases(EtcdCalls etcd)
             if (EtcdCalls.Found(reply, 0) is null)
             {
                 Forget(session);
-                return new EtcdBeat(Heartbeat.Ended, reply.Header!.Revision, EtcdCalls.Found(reply, 2));
+                return new EtcdBeat(Heartbeat.Ended, reply.Header.Revision, EtcdCalls.Found(reply, 2));
             }
 
-            if (prolonged && reply.Header!.RaftTerm == term)
+            if (prolonged && reply.Header.RaftTerm == term)
             {
                 return new EtcdBeat(
                     new Heartbeat(Alive: true, ReadRevoked(EtcdCalls.All(reply, 1))), reply.Header.Revision, EtcdCalls.Found(reply, 2));
             }
         }
 
-        throw new EtcdException("etcd changes its leader: it is not certain that the session was prolonged.", 0, notTaken: false);
+        throw new EtcdException("etcd changes its leader: it is not certain that the session was prolonged.", notTaken: false);
     }
 
     public async Task EndAsync(string session, bool quiet, CancellationToken cancellationToken)
@@ -89,13 +93,12 @@ internal sealed class EtcdLeases(EtcdCalls etcd)
             // A registration does not say which resources it is at, so the session is remembered instead; once forgotten, what it left
             // counts as in doubt. Deleting its notices tells everybody who waits for it.
             var memory = await etcd.GrantLeaseAsync(EnterRequest.EndedIsKept, cancellationToken);
-            var revoked = etcd.Keys.RevokedOf(session);
             _ = await etcd.TransactAsync(
                 [],
                 [
-                    new EtcdOperation(RequestPut: new EtcdPut(etcd.Keys.Ended(session), [], memory.Id)),
-                    new EtcdOperation(RequestDeleteRange: new EtcdDelete(etcd.Keys.Live(session))),
-                    new EtcdOperation(RequestDeleteRange: new EtcdDelete(revoked, EtcdKeys.EndOf(revoked))),
+                    EtcdChange.Put(etcd.Keys.Ended(session), ByteString.Empty, memory.Id),
+                    EtcdChange.Delete(etcd.Keys.Live(session)),
+                    EtcdChange.DeleteAll(etcd.Keys.RevokedOf(session)),
                 ],
                 [],
                 cancellationToken);
@@ -109,7 +112,7 @@ internal sealed class EtcdLeases(EtcdCalls etcd)
         Forget(session);
     }
 
-    public IReadOnlyList<ResourceChange> ReadRevoked(IEnumerable<EtcdKeyValue> kvs)
+    public IReadOnlyList<ResourceChange> ReadRevoked(IEnumerable<KeyValue> kvs)
     {
         List<ResourceChange> changes = [];
         foreach (var kv in kvs)
@@ -139,4 +142,4 @@ internal sealed class EtcdLeases(EtcdCalls etcd)
 /// <param name="Reply">The answer to the heartbeat.</param>
 /// <param name="Revision">etcd's revision.</param>
 /// <param name="Epoch">The key of the epoch; null when it is absent.</param>
-internal sealed record EtcdBeat(Heartbeat Reply, long Revision, EtcdKeyValue? Epoch);
+internal sealed record EtcdBeat(Heartbeat Reply, long Revision, KeyValue? Epoch);

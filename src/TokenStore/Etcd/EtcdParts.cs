@@ -1,5 +1,6 @@
 using System.Buffers;
-using System.Text;
+using FenceGateway.TokenStore.Etcd.Wire;
+using Google.Protobuf;
 using Microsoft.Extensions.Logging;
 
 namespace FenceGateway.TokenStore.Etcd;
@@ -22,7 +23,7 @@ internal sealed class EtcdParts : IAsyncDisposable
     {
         ThrowIfInvalid(options);
         _logger = logger;
-        _client = new EtcdClient(options);
+        _client = new EtcdClient(options, clock);
         Location = _client.Location;
         _calls = new EtcdCalls(_client, new EtcdKeys(options.KeyPrefix));
         var gone = new GoneSessions(clock);
@@ -55,13 +56,12 @@ internal sealed class EtcdParts : IAsyncDisposable
         if (EtcdCalls.Found(reply, 0) is null)
         {
             // A user that may only read gets no further than here, and only where no gateway has ever been.
-            var value = Encoding.ASCII.GetBytes(Guid.NewGuid().ToString("N"));
-            var made = new EtcdOperation(RequestPut: new EtcdPut(epoch, value));
+            var made = EtcdChange.Put(epoch, ByteString.CopyFromUtf8(Guid.NewGuid().ToString("N")));
             _ = await _calls.TransactAsync([EtcdChange.IsAbsent(epoch)], [made], [EtcdCalls.Read(epoch)], cancellationToken);
             reply = await _calls.TransactAsync([], [EtcdCalls.Read(epoch)], [], cancellationToken);
         }
 
-        CheckData(asked, reply.Header!.Revision, EtcdCalls.Found(reply, 0));
+        CheckData(asked, reply.Header.Revision, EtcdCalls.Found(reply, 0));
         return description;
     }
 
@@ -91,9 +91,9 @@ internal sealed class EtcdParts : IAsyncDisposable
     /// <param name="asked">The highest revision seen when the question was sent.</param>
     /// <param name="revision">The revision of the answer; etcd's never go down.</param>
     /// <param name="epoch">The key of the epoch.</param>
-    private void CheckData(long asked, long revision, EtcdKeyValue? epoch)
+    private void CheckData(long asked, long revision, KeyValue? epoch)
     {
-        var id = epoch is null ? "none" : Encoding.UTF8.GetString(epoch.Value ?? []);
+        var id = epoch?.Value.ToStringUtf8() ?? "none";
         lock (_gate)
         {
             if (_epoch is { } before && before != id)
@@ -127,12 +127,12 @@ internal sealed class EtcdParts : IAsyncDisposable
         if (options.Endpoints is not { Count: > 0 } endpoints || !endpoints.All(IsEndpoint))
         {
             throw new EtcdException(
-                "TokenStore:Etcd:Endpoints needs addresses such as http://host:2379, without user or path.", 0, notTaken: true);
+                "TokenStore:Etcd:Endpoints needs addresses such as http://host:2379, without user or path.", notTaken: true);
         }
 
         if (options.KeyPrefix is not { Length: > 0 and <= 32 } prefix || prefix.AsSpan().ContainsAnyExcept(PrefixLetters))
         {
-            throw new EtcdException("TokenStore:KeyPrefix has to be 1 to 32 of a-z, 0-9, _ and -.", 0, notTaken: true);
+            throw new EtcdException("TokenStore:KeyPrefix has to be 1 to 32 of a-z, 0-9, _ and -.", notTaken: true);
         }
     }
 

@@ -1,5 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using System.Text.Json.Serialization.Metadata;
+using FenceGateway.TokenStore.Etcd.Wire;
 
 namespace FenceGateway.TokenStore.Etcd;
 
@@ -45,7 +47,7 @@ internal sealed record EtcdResource(string Name)
     public int WritersBelowMark => Writers.Count(w => w.Token < Mark);
 
     /// <summary>With the mark's key as it was at <paramref name="revision"/>; unchanged when a later one is known.</summary>
-    public EtcdResource WithMark(EtcdKeyValue? kv, long revision)
+    public EtcdResource WithMark(KeyValue? kv, long revision)
     {
         if (revision < KnownAt.Mark)
         {
@@ -65,7 +67,7 @@ internal sealed record EtcdResource(string Name)
     }
 
     /// <summary>With the writers' key as it was at <paramref name="revision"/>; unchanged when a later one is known.</summary>
-    public EtcdResource WithWriters(EtcdKeyValue? kv, long revision)
+    public EtcdResource WithWriters(KeyValue? kv, long revision)
     {
         if (revision < KnownAt.Writers)
         {
@@ -95,11 +97,11 @@ internal sealed record EtcdResource(string Name)
 /// <summary>Reads and writes stored values.</summary>
 internal static class EtcdStored
 {
-    public static T Read<T>(EtcdKeyValue kv, System.Text.Json.Serialization.Metadata.JsonTypeInfo<T> type)
+    public static T Read<T>(KeyValue kv, JsonTypeInfo<T> type)
     {
         try
         {
-            return JsonSerializer.Deserialize(kv.Value, type) ?? throw Unreadable(kv, null);
+            return JsonSerializer.Deserialize(kv.Value.Span, type) ?? throw Unreadable(kv, null);
         }
         catch (JsonException e)
         {
@@ -107,8 +109,8 @@ internal static class EtcdStored
         }
     }
 
-    public static EtcdException Unreadable(EtcdKeyValue kv, Exception? inner) =>
-        new($"The key {System.Text.Encoding.UTF8.GetString(kv.Key)} holds something that no gateway wrote.", 0, notTaken: false, inner);
+    public static EtcdException Unreadable(KeyValue kv, Exception? inner) =>
+        new($"The key {kv.Key.ToStringUtf8()} holds something that no gateway wrote.", notTaken: false, inner: inner);
 }
 
 [JsonSourceGenerationOptions(

@@ -1,4 +1,6 @@
 using FenceGateway.Fencing;
+using FenceGateway.TokenStore.Etcd.Wire;
+using static FenceGateway.TokenStore.Etcd.Wire.RangeRequest.Types;
 
 namespace FenceGateway.TokenStore.Etcd;
 
@@ -26,7 +28,7 @@ internal sealed class EtcdResources(EtcdCalls etcd, GoneSessions gone, EtcdResou
             }
             catch (EtcdException e) when (registrations.Count > WithdrawBatch)
             {
-                throw new EtcdException(e.Message, e.Code, notTaken: false, e);
+                throw new EtcdException(e.Message, notTaken: false, e.Code, e);
             }
         }
     }
@@ -41,21 +43,23 @@ internal sealed class EtcdResources(EtcdCalls etcd, GoneSessions gone, EtcdResou
     {
         var prefix = etcd.Keys.Mark(query.Prefix);
         var page = await etcd.RangeAsync(
-            new EtcdRange(
-                prefix,
-                EtcdKeys.EndOf(prefix),
-                query.Limit,
-                SortOrder: "DESCEND",
-                SortTarget: "MOD",
-                MaxModRevision: query.Before == long.MaxValue ? 0 : Math.Max(1, query.Before - 1)),
+            new RangeRequest
+            {
+                Key = prefix,
+                RangeEnd = EtcdKeys.EndOf(prefix),
+                Limit = query.Limit,
+                SortOrder = SortOrder.Descend,
+                SortTarget = SortTarget.Mod,
+                MaxModRevision = query.Before == long.MaxValue ? 0 : Math.Max(1, query.Before - 1),
+            },
             cancellationToken);
         var found = new List<EtcdResource>();
-        foreach (var kv in page.Kvs ?? [])
+        foreach (var kv in page.Kvs)
         {
-            var (kind, name) = kv?.Key is null ? default : etcd.Keys.Parse(kv.Key);
-            if (kind == EtcdKeyKind.Mark && kv!.ModRevision < query.Before && ResourceKey.IsValid(name))
+            var (kind, name) = etcd.Keys.Parse(kv.Key);
+            if (kind == EtcdKeyKind.Mark && kv.ModRevision < query.Before && ResourceKey.IsValid(name))
             {
-                found.Add(new EtcdResource(name).WithMark(kv, page.Header!.Revision));
+                found.Add(new EtcdResource(name).WithMark(kv, page.Header.Revision));
             }
         }
 
@@ -67,7 +71,7 @@ internal sealed class EtcdResources(EtcdCalls etcd, GoneSessions gone, EtcdResou
             var live = etcd.Sessions(reply, 0);
             for (var i = 0; i < batch.Length; i++)
             {
-                var resource = batch[i].WithWriters(EtcdCalls.Found(reply, i + 1), reply.Header!.Revision);
+                var resource = batch[i].WithWriters(EtcdCalls.Found(reply, i + 1), reply.Header.Revision);
                 live.Tell(gone, resource.Writers);
                 _ = ResourceKey.TryCreate(resource.Name, out var key);
                 records.Add(Describe(key, resource));
@@ -80,7 +84,7 @@ internal sealed class EtcdResources(EtcdCalls etcd, GoneSessions gone, EtcdResou
     public async Task<long> CountAsync(CancellationToken cancellationToken)
     {
         var all = etcd.Keys.Mark("");
-        return (await etcd.RangeAsync(new EtcdRange(all, EtcdKeys.EndOf(all), CountOnly: true), cancellationToken)).Count;
+        return (await etcd.RangeAsync(new RangeRequest { Key = all, RangeEnd = EtcdKeys.EndOf(all), CountOnly = true }, cancellationToken)).Count;
     }
 
     public async Task<bool> SetMarkAsync(SetMarkRequest request, CancellationToken cancellationToken)
@@ -106,7 +110,7 @@ internal sealed class EtcdResources(EtcdCalls etcd, GoneSessions gone, EtcdResou
                 cancellationToken);
             if (reply.Succeeded)
             {
-                var revision = reply.Header!.Revision;
+                var revision = reply.Header.Revision;
                 cache.Learn(after with { MarkRevision = revision, WritersRevision = 0, KnownAt = (revision, revision) });
                 return true;
             }
@@ -140,7 +144,7 @@ internal sealed class EtcdResources(EtcdCalls etcd, GoneSessions gone, EtcdResou
                 cancellationToken);
             if (reply.Succeeded)
             {
-                cache.Learn(after.AppliedAt(reply.Header!.Revision, before));
+                cache.Learn(after.AppliedAt(reply.Header.Revision, before));
                 return resolved;
             }
 
@@ -152,15 +156,15 @@ internal sealed class EtcdResources(EtcdCalls etcd, GoneSessions gone, EtcdResou
     }
 
     public static EtcdException TooManyRaces(string resource) =>
-        new($"Others changed {resource} {MaxAttempts} times while this call went on.", 0, notTaken: true);
+        new($"Others changed {resource} {MaxAttempts} times while this call went on.", notTaken: true);
 
     private async Task WithdrawBatchAsync(string session, Registration[] batch, CancellationToken cancellationToken)
     {
         var known = Array.ConvertAll(batch, r => cache.Get(r.Resource.Value));
         for (var attempt = 0; attempt < MaxAttempts; attempt++)
         {
-            List<EtcdCompare> compare = [];
-            List<EtcdOperation> writes = [];
+            List<Compare> compare = [];
+            List<RequestOp> writes = [];
             var after = new EtcdResource[batch.Length];
             for (var i = 0; i < batch.Length; i++)
             {
@@ -172,10 +176,10 @@ internal sealed class EtcdResources(EtcdCalls etcd, GoneSessions gone, EtcdResou
                 }
             }
 
-            EtcdOperation[] reads =
+            RequestOp[] reads =
                 [.. known.SelectMany(r => new[] { etcd.Keys.Mark(r.Name), etcd.Keys.Writers(r.Name) }).Select(EtcdCalls.Read)];
             var reply = await etcd.TransactAsync(compare, writes, reads, cancellationToken);
-            var revision = reply.Header!.Revision;
+            var revision = reply.Header.Revision;
             for (var i = 0; i < batch.Length; i++)
             {
                 known[i] = reply.Succeeded ? after[i].WithdrawnAt(revision, known[i]) : EtcdCalls.Refresh(known[i].Name, reply, 2 * i);

@@ -1,3 +1,5 @@
+using FenceGateway.TokenStore.Etcd.Wire;
+
 namespace FenceGateway.TokenStore.Etcd;
 
 /// <summary>The sessions that etcd listed in one step.</summary>
@@ -5,10 +7,10 @@ namespace FenceGateway.TokenStore.Etcd;
 /// <param name="Quiet">They ended with nothing in flight.</param>
 internal sealed record EtcdSessionList(IReadOnlySet<string> Live, IReadOnlySet<string> Quiet)
 {
-    public static EtcdSessionList Read(EtcdKeys keys, EtcdKeyValue[]? kvs)
+    public static EtcdSessionList Read(EtcdKeys keys, IEnumerable<KeyValue> kvs)
     {
         var (live, quiet) = (new HashSet<string>(StringComparer.Ordinal), new HashSet<string>(StringComparer.Ordinal));
-        foreach (var kv in kvs ?? [])
+        foreach (var kv in kvs)
         {
             var (kind, name) = keys.Parse(kv.Key);
             _ = kind switch

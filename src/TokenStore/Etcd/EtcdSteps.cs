@@ -1,4 +1,5 @@
 using FenceGateway.Fencing;
+using FenceGateway.TokenStore.Etcd.Wire;
 
 namespace FenceGateway.TokenStore.Etcd;
 
@@ -34,7 +35,7 @@ internal sealed class EtcdSteps(EtcdCalls etcd, GoneSessions gone, EtcdResourceC
                 }
 
                 taken = step.Reply;
-                before = step.After.AppliedAt(reply.Header!.Revision, before);
+                before = step.After.AppliedAt(reply.Header.Revision, before);
                 cache.Learn(before);
                 if (!step.AsksSessions)
                 {
@@ -64,7 +65,7 @@ internal sealed class EtcdSteps(EtcdCalls etcd, GoneSessions gone, EtcdResourceC
         }
     }
 
-    private Task<EtcdTransactionReply> TransactAsync(
+    private Task<TxnResponse> TransactAsync(
         EtcdResource before, EtcdStep step, string session, CancellationToken cancellationToken)
     {
         var writes = EtcdChange.Between(etcd.Keys, before, step.After, session);
@@ -76,7 +77,7 @@ internal sealed class EtcdSteps(EtcdCalls etcd, GoneSessions gone, EtcdResourceC
     }
 
     /// <summary>The resource as it is, after a lost race.</summary>
-    private EtcdResource Refresh(EtcdResource before, EtcdTransactionReply reply, string session)
+    private EtcdResource Refresh(EtcdResource before, TxnResponse reply, string session)
     {
         var now = EtcdCalls.Refresh(before.Name, reply);
         cache.Learn(now);

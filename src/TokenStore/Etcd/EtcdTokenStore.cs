@@ -4,7 +4,7 @@ using Microsoft.Extensions.Logging;
 namespace FenceGateway.TokenStore.Etcd;
 
 /// <summary>
-/// Marks in etcd, through its JSON gateway (etcd 3.4 and newer). A step is one transaction that compares the revisions it was
+/// Marks in etcd 3.4 or newer, by gRPC. A step is one transaction that compares the revisions it was
 /// decided on and the session's key; sessions are leases; changes are heard from a watch. The names of the keys: docs/stores.md.
 /// </summary>
 /// <remarks>Safe for use by several threads.</remarks>
@@ -37,7 +37,7 @@ public sealed class EtcdTokenStore : ITokenStore
     internal long RoundTrips => _parts?.Calls ?? 0;
 
     /// <inheritdoc/>
-    public Action<ResourceChange>? Changed { get; set; }
+    public event Action<ResourceChange>? Changed;
 
     /// <inheritdoc/>
     public async ValueTask OpenAsync(CancellationToken cancellationToken)

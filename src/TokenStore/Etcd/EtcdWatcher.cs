@@ -1,6 +1,4 @@
-using System.Buffers;
-using System.IO.Pipelines;
-using System.Text.Json;
+using FenceGateway.TokenStore.Etcd.Wire;
 using Microsoft.Extensions.Logging;
 
 namespace FenceGateway.TokenStore.Etcd;
@@ -12,11 +10,8 @@ namespace FenceGateway.TokenStore.Etcd;
 internal sealed class EtcdWatcher(
     EtcdClient client, EtcdCalls etcd, EtcdChanges changes, string location, TimeProvider clock, ILogger logger) : IAsyncDisposable
 {
-    /// <summary>The longest line taken: many events come in one.</summary>
-    private const int MaxLineBytes = 16 << 20;
-
-    /// <summary>How often it is looked whether calls have failed since the watch began: its member may hang as well.</summary>
-    private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(30);
+    /// <summary>The first word of a watch comes at once: that it was made.</summary>
+    private static readonly TimeSpan LongestOpening = TimeSpan.FromSeconds(10);
 
     /// <summary>Without a word for so long the watch is begun again. When nothing happens etcd tells every 10 minutes how far it is
     /// (<c>--experimental-watch-progress-notify-interval</c>).</summary>
@@ -95,55 +90,29 @@ internal sealed class EtcdWatcher(
         return (MinPause, false);
     }
 
-    /// <summary>Follows one stream until it ends, is silent for too long, or asks for a new beginning.</summary>
+    /// <summary>Follows one watch until it ends, is silent for too long, or asks for a new beginning.</summary>
     private async Task WatchAsync(Action resumed, CancellationToken end)
     {
-        using var idle = CancellationTokenSource.CreateLinkedTokenSource(end);
-        var (failures, heardAt) = (client.Failures, clock.GetTimestamp());
-        await using var looking = clock.CreateTimer(_ => Look(), null, LookEvery, LookEvery);
-        try
+        using var silence = new CancellationTokenSource(LongestOpening, clock);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(silence.Token, end);
+        var all = etcd.Keys.All;
+        var request = new WatchCreateRequest { Key = all, RangeEnd = EtcdKeys.EndOf(all), StartRevision = _next, ProgressNotify = true };
+        await foreach (var reply in client.WatchAsync(request, either.Token))
         {
-            var request = new EtcdWatch(new EtcdWatchCreate(etcd.Keys.All, EtcdKeys.EndOf(etcd.Keys.All), _next, ProgressNotify: true));
-            using var response = await client.OpenStreamAsync("/v3/watch", request, EtcdJson.Default.EtcdWatch, idle.Token);
-            await using var body = await response.Content.ReadAsStreamAsync(idle.Token);
-            var reader = PipeReader.Create(body);
-            while (await ReadLineAsync(reader, idle.Token) is { } line)
+            silence.CancelAfter(LongestSilence);
+            resumed();
+            if (!await HandleAsync(reply, end))
             {
-                Volatile.Write(ref heardAt, clock.GetTimestamp());
-                resumed();
-                if (!await HandleAsync(line, end))
-                {
-                    return;
-                }
-            }
-
-            throw new EtcdException("The watch's connection was closed.", 0, notTaken: true);
-        }
-        catch (Exception e) when (
-            e is OperationCanceledException or EtcdException && idle.IsCancellationRequested && !end.IsCancellationRequested)
-        {
-            // Silence: begin again, from where it was.
-        }
-
-        void Look()
-        {
-            if (client.Failures != failures || clock.GetElapsedTime(Volatile.Read(ref heardAt)) > LongestSilence)
-            {
-                idle.Cancel();
+                return;
             }
         }
+
+        throw new EtcdException("etcd ended the watch.", notTaken: true);
     }
 
     /// <summary>Takes one message; false when the watch has to begin again.</summary>
-    private async Task<bool> HandleAsync(ReadOnlySequence<byte> line, CancellationToken end)
+    private async Task<bool> HandleAsync(WatchResponse reply, CancellationToken end)
     {
-        var reader = new Utf8JsonReader(line);
-        var message = JsonSerializer.Deserialize(ref reader, EtcdJson.Default.EtcdStreamEtcdWatchReply);
-        if (message?.Result is not { Header: not null } reply)
-        {
-            throw new EtcdException(message?.Error?.Message ?? "The watch answered with something that makes no sense.", 0, notTaken: true);
-        }
-
         if (reply.CompactRevision > 0)
         {
             EtcdLog.Compacted(logger, location, _next);
@@ -151,53 +120,23 @@ internal sealed class EtcdWatcher(
             return false;
         }
 
-        if (reply.Canceled)
+        if (reply.Canceled || reply.Header is null)
         {
-            throw new EtcdException($"etcd ended the watch: {reply.CancelReason}", 0, notTaken: true);
+            throw new EtcdException($"etcd ended the watch: {reply.CancelReason}", notTaken: true);
         }
 
-        if (reply.IsProgress)
+        if (!reply.Created && reply.Events.Count == 0)
         {
-            // What is compacted from here on was seen, also where nothing concerns the prefix for long.
+            // Nothing happened, and what did up to here was told: it may be compacted, also where nothing concerns the prefix for long.
             _next = Math.Max(_next, reply.Header.Revision + 1);
         }
 
-        foreach (var change in reply.Events ?? [])
+        foreach (var change in reply.Events.Where(e => e.Kv is not null))
         {
-            if (change is { Kv.Key: not null })
-            {
-                changes.Take(change);
-                _next = Math.Max(_next, change.Kv.ModRevision + 1);
-            }
+            changes.Take(change);
+            _next = Math.Max(_next, change.Kv.ModRevision + 1);
         }
 
         return true;
-    }
-
-    /// <summary>The next line, copied out of the reader; null at the end of the stream.</summary>
-    private static async Task<ReadOnlySequence<byte>?> ReadLineAsync(PipeReader reader, CancellationToken cancellationToken)
-    {
-        while (true)
-        {
-            var read = await reader.ReadAsync(cancellationToken);
-            if (read.Buffer.PositionOf((byte)'\n') is { } newline)
-            {
-                var line = read.Buffer.Slice(0, newline).ToArray();
-                reader.AdvanceTo(read.Buffer.GetPosition(1, newline));
-                return new ReadOnlySequence<byte>(line);
-            }
-
-            if (read.IsCompleted)
-            {
-                return null;
-            }
-
-            if (read.Buffer.Length > MaxLineBytes)
-            {
-                throw new EtcdException("The watch sent a line without an end.", 0, notTaken: true);
-            }
-
-            reader.AdvanceTo(read.Buffer.Start, read.Buffer.End);
-        }
     }
 }

@@ -13,7 +13,7 @@ public sealed class MemoryMarks
     public const int DefaultMaxResources = 1_000_000;
 
     private readonly Lock _gate = new();
-    private readonly Dictionary<ResourceKey, Resource> _resources = [];
+    private readonly Dictionary<ResourceKey, MemoryResource> _resources = [];
     private readonly Dictionary<string, MemorySession> _sessions = new(StringComparer.Ordinal);
     private readonly TimeProvider _clock;
     private readonly int _maxResources;
@@ -119,10 +119,7 @@ public sealed class MemoryMarks
                 step.Status, new FencingToken(state.Mark), _clock.ToSpan(step.HeldFor), step.HeldElsewhere);
         }
 
-        if (notify)
-        {
-            Notify([new ResourceChange(request.Resource, reply.Mark.Value)]);
-        }
+        Notify(notify ? [new ResourceChange(request.Resource, reply.Mark.Value)] : []);
 
         return reply;
     }
@@ -180,10 +177,7 @@ public sealed class MemoryMarks
             resolved = resource.State.Resolve();
         }
 
-        if (resolved > 0)
-        {
-            Notify([new ResourceChange(key, 0)]);
-        }
+        Notify(resolved > 0 ? [new ResourceChange(key, 0)] : []);
 
         return resolved;
     }
@@ -225,7 +219,7 @@ public sealed class MemoryMarks
         return living is not null;
     }
 
-    private Resource GetOrAddLocked(ResourceKey key)
+    private MemoryResource GetOrAddLocked(ResourceKey key)
     {
         if (!_resources.TryGetValue(key, out var resource))
         {
@@ -238,14 +232,14 @@ public sealed class MemoryMarks
             }
 
             // It gets a mark in the same step: what is refused above is refused for known resources only.
-            _resources.Add(key, resource = new Resource(key));
+            _resources.Add(key, resource = new MemoryResource(key));
         }
 
         return resource;
     }
 
     /// <summary>Tells the resource which of its writers' sessions have ended meanwhile.</summary>
-    private void SettleLocked(Resource resource)
+    private void SettleLocked(MemoryResource resource)
     {
         var now = _clock.GetTimestamp();
         foreach (var session in resource.State.Writers.Where(w => w.EndedAt is null).Select(w => w.Session).ToArray())
@@ -261,7 +255,7 @@ public sealed class MemoryMarks
         }
     }
 
-    private void TouchLocked(Resource resource, long before)
+    private void TouchLocked(MemoryResource resource, long before)
     {
         foreach (var writer in resource.State.Writers)
         {
@@ -276,32 +270,21 @@ public sealed class MemoryMarks
     }
 
     /// <summary>Keeps what the next heartbeat has to tell.</summary>
-    private void IndexLocked(Resource resource, string session)
+    private void IndexLocked(MemoryResource resource, string session)
     {
         if (!_sessions.TryGetValue(session, out var known))
         {
             return;
         }
 
-        if (resource.State.Writers.Any(w => w.Session == session && w.Token < resource.State.Mark))
-        {
-            known.Below.Add(resource.Key);
-        }
-        else
-        {
-            known.Below.Remove(resource.Key);
-        }
+        var isBelow = resource.State.Writers.Any(w => w.Session == session && w.Token < resource.State.Mark);
+        _ = isBelow ? known.Below.Add(resource.Key) : known.Below.Remove(resource.Key);
     }
 
-    private MarkRecord ReadLocked(Resource resource)
+    private MarkRecord ReadLocked(MemoryResource resource)
     {
         SettleLocked(resource);
-        var now = _clock.GetTimestamp();
-        return new MarkRecord(resource.Key, resource.State.Mark, resource.ChangedAt, resource.Sequence,
-        [
-            .. resource.State.Writers.Select(w => new WriterRecord(
-                w.Session, new FencingToken(w.Token), w.EndedAt is { } end ? _clock.GetElapsedTime(end, now) : null)),
-        ]);
+        return resource.Read(_clock);
     }
 
     private void Notify(IReadOnlyList<ResourceChange> changes)
@@ -310,19 +293,8 @@ public sealed class MemoryMarks
         {
             foreach (var change in changes)
             {
-                store.Changed?.Invoke(change);
+                store.Tell(change);
             }
         }
-    }
-
-    private sealed class Resource(ResourceKey key)
-    {
-        public ResourceKey Key { get; } = key;
-
-        public ResourceState State { get; } = new();
-
-        public long Sequence { get; set; }
-
-        public DateTimeOffset ChangedAt { get; set; }
     }
 }

@@ -36,7 +36,7 @@ public sealed class MemoryTokenStore : ITokenStore
     public string? Fault => _fault;
 
     /// <inheritdoc/>
-    public Action<ResourceChange>? Changed { get; set; }
+    public event Action<ResourceChange>? Changed;
 
     /// <inheritdoc/>
     public ValueTask OpenAsync(CancellationToken cancellationToken)
@@ -135,6 +135,8 @@ public sealed class MemoryTokenStore : ITokenStore
         _marks.Detach(this);
         return ValueTask.CompletedTask;
     }
+
+    internal void Tell(ResourceChange change) => Changed?.Invoke(change);
 
     private void ThrowIfFaulted()
     {

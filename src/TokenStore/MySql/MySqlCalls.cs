@@ -1,6 +1,6 @@
 using FenceGateway.TokenStore.Sql;
 using Microsoft.Extensions.Logging;
-using MySql.Data.MySqlClient;
+using MySqlConnector;
 
 namespace FenceGateway.TokenStore.MySql;
 
@@ -20,80 +20,51 @@ internal static class MySqlCalls
     /// Runs one statement (or one batch) on a connection. The caller goes on as soon as its token fires, whatever the server does; the
     /// statement ends at the server's own limits, or is given up, and keeps its connection until then.
     /// </summary>
-    public static async ValueTask<T> RunAsync<T>(
-        MySqlPlaces places, ILogger logger, Func<MySqlConnection, CancellationToken, Task<T>> call, CancellationToken cancellationToken)
-    {
-        await places.EnterAsync(cancellationToken);
-
-        // The driver parses, and may wait, on the thread that calls it.
-        return await SqlCallsUnderWay.AwaitAsync(Task.Run(() => RunToItsEndAsync(places, logger, call), CancellationToken.None), cancellationToken);
-    }
+    public static ValueTask<T> RunAsync<T>(
+        MySqlPlaces places, ILogger logger, Func<MySqlConnection, CancellationToken, Task<T>> call, CancellationToken cancellationToken) =>
+        SqlCalls.AwaitAsync(RunToItsEndAsync(places, logger, call, cancellationToken), cancellationToken);
 
     private static async Task<T> RunToItsEndAsync<T>(
-        MySqlPlaces places, ILogger logger, Func<MySqlConnection, CancellationToken, Task<T>> call)
+        MySqlPlaces places, ILogger logger, Func<MySqlConnection, CancellationToken, Task<T>> call, CancellationToken cancellationToken)
     {
         var sent = false;
-        MySqlConnection? connection = null;
-        SqlCallUnderWay? statement = null;
         try
         {
-            var (rented, isNew) = await places.RentAsync();
-            connection = rented;
-            statement = places.Begin(rented);
-            if (isNew)
-            {
-                await places.PrepareAsync(rented).WaitAsync(statement.GivenUp);
-            }
-
-            for (var attempt = 1; ; attempt++)
-            {
-                try
+            return await places.UseAsync(
+                connection =>
                 {
                     sent = true;
-
-                    // The driver's own cancellation would ask the server, and block, before anything else.
-                    var answer = await call(rented, CancellationToken.None).WaitAsync(statement.GivenUp);
-                    if (statement.TryFinish())
-                    {
-                        await places.ReturnAsync(rented);
-                    }
-
-                    connection = null;
-                    return answer;
-                }
-                catch (MySqlException e) when (e.Number == (int)MySqlErrorCode.LockDeadlock && attempt < Attempts)
-                {
-                    SqlStoreLog.StepRetried(logger, e.Message);
-                }
-            }
-        }
-        catch (OperationCanceledException e) when (statement is { GivenUp.IsCancellationRequested: true })
-        {
-            // Whoever gave it up ends the connection too.
-            connection = null;
-            throw new TokenStoreUnavailableException("MySQL: nothing came, and the call was given up.", e) { NotTaken = !sent };
+                    return RetryAsync(connection, logger, call);
+                },
+                cancellationToken);
         }
         catch (MySqlException e) when (e.Number == SessionEnded)
         {
             throw new TokenStoreUnavailableException(e.Message, e) { NotTaken = true, SessionEnded = true };
         }
-        catch (Exception e) when (e is not TokenStoreUnavailableException)
+        catch (Exception e) when (e is not (OperationCanceledException or TokenStoreUnavailableException))
         {
             throw new TokenStoreUnavailableException($"MySQL: {Sentence(e)}", e)
             {
                 NotTaken = !sent || (e is MySqlException { Number: var number } && Undone.Contains(number)),
             };
         }
-        finally
-        {
-            // After a failure it may be in the middle of something: the server undoes that when it is closed.
-            if (connection is not null && statement?.TryFinish() != false)
-            {
-                await connection.DisposeAsync();
-            }
+    }
 
-            statement?.Dispose();
-            places.Leave();
+    private static async Task<T> RetryAsync<T>(
+        MySqlConnection connection, ILogger logger, Func<MySqlConnection, CancellationToken, Task<T>> call)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                // No token: the driver's cancellation asks the server on another connection, and blocks until that has answered.
+                return await call(connection, CancellationToken.None);
+            }
+            catch (MySqlException e) when (e.ErrorCode == MySqlErrorCode.LockDeadlock && attempt < Attempts)
+            {
+                SqlStoreLog.StepRetried(logger, e.Message);
+            }
         }
     }
 

@@ -1,7 +1,7 @@
 using System.Data.Common;
 using FenceGateway.TokenStore.Sql;
 using Microsoft.Extensions.Logging;
-using MySql.Data.MySqlClient;
+using MySqlConnector;
 
 namespace FenceGateway.TokenStore.MySql;
 
@@ -23,11 +23,12 @@ internal sealed class MySqlConnections : ISqlConnections
         _logger = logger;
         var builder = new MySqlConnectionStringBuilder(connectionString)
         {
-            // The driver's own pool blocks threads while it is empty, and its time-outs ask the server on a second connection.
             Pooling = false,
-            DefaultCommandTimeout = 0,
-            UseCompression = false,
+
+            // The connection is closed at once then.
+            CancellationTimeout = -1,
             AutoEnlist = false,
+            ForceSynchronous = false,
         };
         if (builder.Server.Contains(',', StringComparison.Ordinal))
         {
@@ -39,7 +40,8 @@ internal sealed class MySqlConnections : ISqlConnections
             };
         }
 
-        builder.ConnectionTimeout = Math.Min(builder.ConnectionTimeout, ConnectSeconds);
+        builder.ConnectionTimeout = AtMost(ConnectSeconds, builder.ConnectionTimeout);
+        builder.DefaultCommandTimeout = AtMost((uint)SqlCalls.Longest.TotalSeconds, builder.DefaultCommandTimeout);
         Location = $"{builder.Server}:{builder.Port}/{builder.Database}";
         var places = builder.MaximumPoolSize == DriversDefaultPlaces ? DefaultPlaces : (int)Math.Max(1, builder.MaximumPoolSize);
         var server = new MySqlServerIdentity(Location);
@@ -60,4 +62,7 @@ internal sealed class MySqlConnections : ISqlConnections
         await _steps.DisposeAsync();
         await _session.DisposeAsync();
     }
+
+    /// <summary>To the driver, 0 is no limit at all.</summary>
+    private static uint AtMost(uint limit, uint seconds) => seconds == 0 ? limit : Math.Min(limit, seconds);
 }

@@ -1,10 +1,12 @@
 using System.Collections.Concurrent;
-using FenceGateway.TokenStore.Sql;
-using MySql.Data.MySqlClient;
+using MySqlConnector;
 
 namespace FenceGateway.TokenStore.MySql;
 
-/// <summary>A bounded number of connections to the server, opened when they are needed and kept.</summary>
+/// <summary>
+/// A bounded number of connections to the server, opened when they are needed and kept. Not the driver's pool: that keeps a connection
+/// whose preparation has failed as if it were prepared, and one that is in the middle of a transaction.
+/// </summary>
 internal sealed class MySqlPlaces(string connectionString, int count, MySqlServerIdentity server, TimeProvider time) : IAsyncDisposable
 {
     // A lock that was not got is undone for certain; whoever called has gone by then.
@@ -16,22 +18,62 @@ internal sealed class MySqlPlaces(string connectionString, int count, MySqlServe
 
     private readonly SemaphoreSlim _free = new(count);
     private readonly ConcurrentStack<(MySqlConnection Connection, long Since)> _idle = new();
-    private readonly SqlCallsUnderWay _underWay = new(time);
+    private readonly ConcurrentDictionary<MySqlConnection, int> _inUse = new();
     private volatile bool _closed;
 
-    /// <summary>Waits for a place.</summary>
-    public Task EnterAsync(CancellationToken cancellationToken) => _free.WaitAsync(cancellationToken);
+    /// <summary>
+    /// Waits for a place and uses its connection. One on which something has failed is closed: it may be in the middle of a transaction,
+    /// which the server undoes then.
+    /// </summary>
+    /// <param name="use">Not called once the token has fired.</param>
+    /// <param name="cancellationToken">Ends the wait for a place.</param>
+    public async Task<T> UseAsync<T>(Func<MySqlConnection, Task<T>> use, CancellationToken cancellationToken)
+    {
+        await _free.WaitAsync(cancellationToken);
+        try
+        {
+            ThrowIfClosed();
 
-    public void Leave() => _free.Release();
+            // Not given up with the caller: the next one needs a connection as well.
+            var connection = await RentAsync();
+            _inUse[connection] = connection.ServerThread;
+            if (_closed || cancellationToken.IsCancellationRequested)
+            {
+                await ReturnAsync(connection);
+                ThrowIfClosed();
+                cancellationToken.ThrowIfCancellationRequested();
+            }
 
-    /// <summary>A connection for whoever has a place; a new one has to be prepared.</summary>
-    public async Task<(MySqlConnection Connection, bool IsNew)> RentAsync()
+            var answer = await UseAsync(connection, use);
+            await ReturnAsync(connection);
+            return answer;
+        }
+        finally
+        {
+            _free.Release();
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _closed = true;
+
+        if (_inUse.Values is { Count: > 0 } left)
+        {
+            // Nobody waits for that: the server may not answer.
+            _ = KillAsync([.. left]);
+        }
+
+        await CloseIdleAsync();
+    }
+
+    private async Task<MySqlConnection> RentAsync()
     {
         while (_idle.TryPop(out var idle))
         {
             if (time.GetElapsedTime(idle.Since) < LongestIdle)
             {
-                return (idle.Connection, false);
+                return idle.Connection;
             }
 
             await idle.Connection.DisposeAsync();
@@ -41,7 +83,10 @@ internal sealed class MySqlPlaces(string connectionString, int count, MySqlServe
         try
         {
             await connection.OpenAsync(CancellationToken.None);
-            return (connection, true);
+            await server.CheckAsync(connection);
+            await using var command = new MySqlCommand(Settings, connection);
+            await command.ExecuteNonQueryAsync(CancellationToken.None);
+            return connection;
         }
         catch
         {
@@ -50,38 +95,41 @@ internal sealed class MySqlPlaces(string connectionString, int count, MySqlServe
         }
     }
 
-    /// <exception cref="TokenStoreUnavailableException">It leads to another server than the others, or to a replica.</exception>
-    public async Task PrepareAsync(MySqlConnection connection)
+    private async Task<T> UseAsync<T>(MySqlConnection connection, Func<MySqlConnection, Task<T>> use)
     {
-        await server.CheckAsync(connection);
-        await using var command = new MySqlCommand(Settings, connection);
-        await command.ExecuteNonQueryAsync(CancellationToken.None);
+        try
+        {
+            return await use(connection);
+        }
+        catch (Exception e)
+        {
+            _ = _inUse.TryRemove(connection, out var thread);
+            await connection.DisposeAsync();
+            if (e is MySqlException { ErrorCode: MySqlErrorCode.CommandTimeoutExpired })
+            {
+                await KillAsync(thread);
+            }
+
+            throw;
+        }
     }
 
-    /// <summary>A call begins on a connection. When it is given up, the connection is ended, at the server too.</summary>
-    public SqlCallUnderWay Begin(MySqlConnection connection) => _underWay.Begin(() => End(connection));
-
-    /// <summary>Back for the next; only when its call has ended well.</summary>
-    public async ValueTask ReturnAsync(MySqlConnection connection)
+    private void ThrowIfClosed()
     {
         if (_closed)
         {
-            await connection.DisposeAsync();
-            return;
+            throw new TokenStoreUnavailableException("The token store is closed.") { NotTaken = true };
         }
+    }
 
+    private async ValueTask ReturnAsync(MySqlConnection connection)
+    {
+        _inUse.TryRemove(connection, out _);
         _idle.Push((connection, time.GetTimestamp()));
         if (_closed)
         {
             await CloseIdleAsync();
         }
-    }
-
-    public async ValueTask DisposeAsync()
-    {
-        _closed = true;
-        _underWay.GiveUpAll();
-        await CloseIdleAsync();
     }
 
     private async ValueTask CloseIdleAsync()
@@ -92,25 +140,40 @@ internal sealed class MySqlPlaces(string connectionString, int count, MySqlServe
         }
     }
 
-    // A server does not notice that a connection is closed while it waits, for a replica say.
-    private void End(MySqlConnection connection)
+    /// <summary>
+    /// Ends connections at the server, which does not notice that one is closed while it waits, for a replica say. The driver's own
+    /// cancellation would block a thread until the server has answered, and leave the connection as it is when it does not.
+    /// </summary>
+    private async Task KillAsync(params IReadOnlyList<int> threads)
     {
         try
         {
-            using var other = new MySqlConnection(connectionString);
-            other.Open();
-            if (server.IsSame(other))
+            await using var other = new MySqlConnection(connectionString);
+            await other.OpenAsync(CancellationToken.None);
+            if (await server.IsSameAsync(other))
             {
-                using var kill = new MySqlCommand($"KILL {connection.ServerThread}", other);
-                kill.ExecuteNonQuery();
+                foreach (var thread in threads)
+                {
+                    await KillAsync(other, thread);
+                }
             }
         }
-        catch (MySqlException)
+        catch (Exception)
         {
-            // It cannot be reached, or has ended that connection itself.
+            // Whatever the network does: it cannot be reached, and nobody is told.
         }
+    }
 
-        // May wait for what does not come.
-        connection.Dispose();
+    private static async Task KillAsync(MySqlConnection other, int thread)
+    {
+        try
+        {
+            await using var kill = new MySqlCommand($"KILL {thread}", other);
+            await kill.ExecuteNonQueryAsync(CancellationToken.None);
+        }
+        catch (MySqlException e) when (e.ErrorCode == MySqlErrorCode.NoSuchThread)
+        {
+            // It has ended by itself.
+        }
     }
 }

@@ -1,6 +1,6 @@
 using FenceGateway.TokenStore.Sql;
 using Microsoft.Extensions.Logging;
-using MySql.Data.MySqlClient;
+using MySqlConnector;
 
 namespace FenceGateway.TokenStore.MySql;
 

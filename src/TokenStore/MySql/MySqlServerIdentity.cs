@@ -1,4 +1,4 @@
-using MySql.Data.MySqlClient;
+using MySqlConnector;
 
 namespace FenceGateway.TokenStore.MySql;
 
@@ -39,10 +39,10 @@ internal sealed class MySqlServerIdentity(string location)
         }
     }
 
-    /// <summary>Whether a connection reaches the server that the others do. Blocks.</summary>
-    public bool IsSame(MySqlConnection connection)
+    /// <summary>Whether a connection reaches the server that the others do.</summary>
+    public async Task<bool> IsSameAsync(MySqlConnection connection)
     {
-        using var command = new MySqlCommand(Question, connection);
-        return command.ExecuteScalar() as string == Volatile.Read(ref _first);
+        await using var command = new MySqlCommand(Question, connection);
+        return await command.ExecuteScalarAsync(CancellationToken.None) as string == Volatile.Read(ref _first);
     }
 }

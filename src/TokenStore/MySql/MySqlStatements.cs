@@ -1,6 +1,6 @@
 using System.Data.Common;
 using FenceGateway.TokenStore.Sql;
-using MySql.Data.MySqlClient;
+using MySqlConnector;
 
 namespace FenceGateway.TokenStore.MySql;
 

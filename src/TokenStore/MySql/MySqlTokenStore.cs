@@ -1,7 +1,7 @@
 using System.Data.Common;
 using FenceGateway.TokenStore.Sql;
 using Microsoft.Extensions.Logging;
-using MySql.Data.MySqlClient;
+using MySqlConnector;
 
 namespace FenceGateway.TokenStore.MySql;
 
@@ -66,13 +66,13 @@ public sealed class MySqlTokenStore : SqlTokenStore
             .. ordered.Select((registration, i) => ($"@s{i}", (object)registration.Sequence)),
         ];
         await StepAsync(
-            (connection, givenUp) => ExecuteAsync(connection, Sql.Withdraw(ordered.Length), givenUp, parameters), cancellationToken);
+            (connection, givenUp) => Sql.ExecuteAsync(connection, Sql.Withdraw(ordered.Length), givenUp, parameters), cancellationToken);
     }
 
     private protected override (ISqlConnections Connections, ISqlListener Listener) Connect()
     {
         var connections = new MySqlConnections(_options.ConnectionString, _time, Logger);
-        return (connections, new MySqlPoll(connections, Sql, change => Changed?.Invoke(change), _time, Logger));
+        return (connections, new MySqlPoll(connections, Sql, Tell, _time, Logger));
     }
 
     private protected override async Task<TokenStoreInfo> ReadInfoAsync(

@@ -5,7 +5,7 @@ namespace FenceGateway.TokenStore.MySql;
 /// <summary>Settings of the MySQL and MariaDB store (<c>FenceGateway:TokenStore:MySql</c>).</summary>
 public sealed class MySqlTokenStoreOptions
 {
-    /// <summary>Connector/NET's connection string: <c>Server=…;Database=…;User Id=…</c>. The server that takes the writes, never a
+    /// <summary>MySqlConnector's connection string: <c>Server=…;Database=…;User Id=…</c>. The server that takes the writes, never a
     /// replica. <c>Maximum Pool Size</c> bounds the connections for steps; default here: 16, and 4 more keep the session.</summary>
     [Required]
     public string ConnectionString { get; set; } = "";

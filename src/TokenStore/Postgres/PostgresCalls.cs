@@ -24,19 +24,19 @@ internal static class PostgresCalls
     /// answered. It ends at the server's own limits, or is given up, and keeps its connection until then.
     /// </remarks>
     public static async ValueTask<T> RunAsync<T>(
-        NpgsqlDataSource source, SqlCallsUnderWay underWay, ILogger logger, Func<NpgsqlConnection, CancellationToken, Task<T>> call,
+        NpgsqlDataSource source, PostgresCallsUnderWay underWay, ILogger logger, Func<NpgsqlConnection, CancellationToken, Task<T>> call,
         CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        return await SqlCallsUnderWay.AwaitAsync(RunToItsEndAsync(source, underWay, logger, call, cancellationToken), cancellationToken);
+        return await SqlCalls.AwaitAsync(RunToItsEndAsync(source, underWay, logger, call, cancellationToken), cancellationToken);
     }
 
     private static async Task<T> RunToItsEndAsync<T>(
-        NpgsqlDataSource source, SqlCallsUnderWay underWay, ILogger logger, Func<NpgsqlConnection, CancellationToken, Task<T>> call,
+        NpgsqlDataSource source, PostgresCallsUnderWay underWay, ILogger logger, Func<NpgsqlConnection, CancellationToken, Task<T>> call,
         CancellationToken cancellationToken)
     {
         var sent = false;
-        SqlCallUnderWay? statement = null;
+        PostgresCallUnderWay? statement = null;
         try
         {
             await using var connection = await source.OpenConnectionAsync(cancellationToken);

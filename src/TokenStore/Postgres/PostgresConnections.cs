@@ -26,13 +26,13 @@ internal sealed class PostgresConnections : ISqlConnections
     private readonly ILogger _logger;
     private readonly NpgsqlDataSource _steps;
     private readonly NpgsqlDataSource _session;
-    private readonly SqlCallsUnderWay _underWay;
+    private readonly PostgresCallsUnderWay _underWay;
 
     /// <exception cref="ArgumentException">The connection string is none.</exception>
     public PostgresConnections(string connectionString, TimeProvider time, ILogger logger)
     {
         _logger = logger;
-        _underWay = new SqlCallsUnderWay(time);
+        _underWay = new PostgresCallsUnderWay(time);
         var builder = new NpgsqlConnectionStringBuilder(connectionString)
         {
             // A reset would undo the settings above.

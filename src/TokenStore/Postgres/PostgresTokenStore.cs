@@ -51,7 +51,7 @@ public sealed class PostgresTokenStore : SqlTokenStore
         byte[][] keys = [.. registrations.Select(registration => SqlKey.Encode(registration.Resource))];
         long[] sequences = [.. registrations.Select(registration => registration.Sequence)];
         await StepAsync(
-            (connection, givenUp) => ExecuteAsync(
+            (connection, givenUp) => Sql.ExecuteAsync(
                 connection, Sql.Withdraw, givenUp, ("@session", session), ("@keys", keys), ("@sequences", sequences)),
             cancellationToken);
     }
@@ -59,7 +59,7 @@ public sealed class PostgresTokenStore : SqlTokenStore
     private protected override (ISqlConnections Connections, ISqlListener Listener) Connect()
     {
         var connections = new PostgresConnections(_options.ConnectionString, _time, Logger);
-        return (connections, new PostgresListener(connections, _options.KeyPrefix, change => Changed?.Invoke(change), _time, Logger));
+        return (connections, new PostgresListener(connections, _options.KeyPrefix, Tell, _time, Logger));
     }
 
     private protected override async Task<TokenStoreInfo> ReadInfoAsync(

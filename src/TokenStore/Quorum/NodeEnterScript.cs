@@ -13,7 +13,7 @@ internal static class NodeEnterScript
     /// Answers 0 registered at the token, 1 an older writer is here or on its way from the asking session (4 and 5 if it was registered at
     /// the token before), 2 stale, 3 overtaken; then the mark, and for each other writer: session, registration, what is known of its session here.
     /// </summary>
-    private static readonly RedisScript Script = NodeScript.Guarded(
+    internal static readonly RedisScript Script = NodeScript.Guarded(
         NodeScript.After +
         """
         -- KEYS: 1 meta, 2 sessions, 3 resource, 4 index, 5 revoked

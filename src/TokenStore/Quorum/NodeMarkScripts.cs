@@ -8,7 +8,7 @@ namespace FenceGateway.TokenStore.Quorum;
 internal static class NodeMarkScripts
 {
     /// <summary>Answers 0, and for a resource that is known mark, time and sequence of its change, and its writers.</summary>
-    private static readonly RedisScript FindScript = NodeScript.Guarded(
+    internal static readonly RedisScript FindScript = NodeScript.Guarded(
         """
         -- KEYS: 1 meta, 2 sessions, 3 resource
         -- ARGV: 1 store, 2 generation
@@ -31,7 +31,7 @@ internal static class NodeMarkScripts
 
     /// <summary>Raises the mark to one that is known elsewhere. With a stamp it is as if the mark had changed even where it is the same,
     /// so that what was asked for before is not carried out any more.</summary>
-    private static readonly RedisScript RaiseScript = NodeScript.Guarded(
+    internal static readonly RedisScript RaiseScript = NodeScript.Guarded(
         NodeScript.After +
         """
         -- KEYS: 1 meta, 2 sessions, 3 resource, 4 index, 5 revoked
@@ -57,7 +57,7 @@ internal static class NodeMarkScripts
         """);
 
     /// <summary>Answers 0, or 1 when a writer is registered, or the mark or the asking session's registration was changed since it was read.</summary>
-    private static readonly RedisScript SetScript = NodeScript.Guarded(
+    internal static readonly RedisScript SetScript = NodeScript.Guarded(
         NodeScript.After +
         """
         -- KEYS: 1 meta, 2 resource, 3 index, 4 revoked, 5 audit
@@ -94,7 +94,7 @@ internal static class NodeMarkScripts
         """);
 
     /// <summary>Takes registrations of several sessions at one resource, each unless a later step made it.</summary>
-    private static readonly RedisScript RemoveScript = NodeScript.Guarded(
+    internal static readonly RedisScript RemoveScript = NodeScript.Guarded(
         """
         -- KEYS: 1 meta, 2 resource, 3 revoked
         -- ARGV: 1 store, 2 generation, 3 resource's name, 4 channel, then for each session its name and a sequence (19 digits)
@@ -112,7 +112,7 @@ internal static class NodeMarkScripts
         """);
 
     /// <summary>Takes a session's registrations at several resources, each unless a later step made it.</summary>
-    private static readonly RedisScript WithdrawScript = NodeScript.Guarded(
+    internal static readonly RedisScript WithdrawScript = NodeScript.Guarded(
         """
         -- KEYS: 1 meta, 2 revoked, 3 … resources
         -- ARGV: 1 store, 2 generation, 3 session, 4 channel, then for each resource its name and a sequence (19 digits)
@@ -129,7 +129,7 @@ internal static class NodeMarkScripts
         """);
 
     /// <summary>Answers 0, how many resources there are, and names with their sequences, newest first.</summary>
-    private static readonly RedisScript NamesScript = NodeScript.Guarded(
+    internal static readonly RedisScript NamesScript = NodeScript.Guarded(
         """
         -- KEYS: 1 meta, 2 index
         -- ARGV: 1 store, 2 generation, 3 only below this sequence, 4 so many

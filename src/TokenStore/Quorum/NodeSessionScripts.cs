@@ -7,7 +7,7 @@ namespace FenceGateway.TokenStore.Quorum;
 internal static class NodeSessionScripts
 {
     /// <summary>Answers 0; 1 when the name was used before.</summary>
-    private static readonly RedisScript StartScript = NodeScript.Guarded(
+    internal static readonly RedisScript StartScript = NodeScript.Guarded(
         """
         -- KEYS: 1 meta, 2 sessions, 3 ended
         -- ARGV: 1 store, 2 generation, 3 session, 4 time to live in ms, 5 for how many ms an ended session is remembered,
@@ -24,7 +24,7 @@ internal static class NodeSessionScripts
         """);
 
     /// <summary>Answers 0, resource and mark of each revocation, and session and record of each session.</summary>
-    private static readonly RedisScript HeartbeatScript = NodeScript.Guarded(
+    internal static readonly RedisScript HeartbeatScript = NodeScript.Guarded(
         """
         -- KEYS: 1 meta, 2 sessions, 3 revoked
         -- ARGV: 1 store, 2 generation, 3 session, 4 so many resources at most, 5 what the key of a resource begins with,
@@ -47,7 +47,7 @@ internal static class NodeSessionScripts
         """);
 
     /// <summary>Answers 0, or 1 and the session's record when it is not as it was expected to be.</summary>
-    private static readonly RedisScript EndScript = NodeScript.Guarded(
+    internal static readonly RedisScript EndScript = NodeScript.Guarded(
         """
         -- KEYS: 1 meta, 2 sessions, 3 ended, 4 revoked
         -- ARGV: 1 store, 2 generation, 3 session, 4 'q' if nothing of it is on its way, else 'e', 5 '*' or what it has to be: life and

@@ -19,7 +19,6 @@ internal sealed class QuorumConnections : IAsyncDisposable
     private readonly InspectionClock[] _inspections;
     private readonly int[] _tending;
     private readonly Task[] _tended;
-    private readonly SemaphoreSlim _resynchronising = new(1, 1);
     private readonly Lock _gradeLock = new();
     private volatile TokenStoreInfo _info;
     private bool _isGraded;
@@ -63,22 +62,7 @@ internal sealed class QuorumConnections : IAsyncDisposable
     public static QuorumConnections Make(
         QuorumTokenStoreOptions options, QuorumKeys keys, TimeProvider clock, ILogger logger, Action<ResourceChange> changed)
     {
-        if (options.Nodes.Count is < QuorumTokenStoreOptions.MinNodes or > QuorumTokenStoreOptions.MaxNodes)
-        {
-            throw new TokenStoreUnavailableException(
-                $"A quorum has {QuorumTokenStoreOptions.MinNodes} to {QuorumTokenStoreOptions.MaxNodes} nodes, and {options.Nodes.Count} "
-                + "are configured.")
-            { NotTaken = true };
-        }
-
-        var settings = options.Nodes
-            .Select(node => RedisLinkSettings.Read(node, options.CertificateAuthority, options.ClientCertificate)).ToArray();
-        if (settings.DistinctBy(static s => s.Location, StringComparer.Ordinal).Count() < settings.Length
-            || Array.Exists(settings, static s => s.Options.EndPoints.Count != 1))
-        {
-            throw new TokenStoreUnavailableException("Each node of a quorum is one address, and no two are the same.") { NotTaken = true };
-        }
-
+        var settings = QuorumNode.ReadAll(options);
         return new QuorumConnections(
             [.. settings.Select((s, i) => new QuorumNode(i, s, logger))], options, keys, clock, logger, changed);
     }
@@ -133,7 +117,6 @@ internal sealed class QuorumConnections : IAsyncDisposable
         }
 
         _stop.Dispose();
-        _resynchronising.Dispose();
     }
 
     private bool NeedsTending(QuorumNode node) =>
@@ -231,7 +214,7 @@ internal sealed class QuorumConnections : IAsyncDisposable
                 QuorumLog.NodeAbstains(_logger, node.Location);
             }
 
-            if (!await ResynchroniseAsync(node, cancellationToken))
+            if (!await _resync!.TryRunAsync(node, cancellationToken))
             {
                 return false;
             }
@@ -239,24 +222,6 @@ internal sealed class QuorumConnections : IAsyncDisposable
 
         (node.Abstention, node.HasForgotten) = (null, false);
         return true;
-    }
-
-    /// <summary>One after the other: two that begin a generation at the same time keep each other from it.</summary>
-    private async Task<bool> ResynchroniseAsync(QuorumNode node, CancellationToken cancellationToken)
-    {
-        if (!await _resynchronising.WaitAsync(TimeSpan.Zero, cancellationToken))
-        {
-            return false;
-        }
-
-        try
-        {
-            return await _resync!.RunAsync(node, cancellationToken);
-        }
-        finally
-        {
-            _resynchronising.Release();
-        }
     }
 
     /// <summary>Asks a node for its settings and listens to it; whether it answered. One that did not is taken for what it was
@@ -311,26 +276,17 @@ internal sealed class QuorumConnections : IAsyncDisposable
         }
     }
 
-    /// <summary>Strict when no node that could be asked can lose what it has answered.</summary>
     private void Grade()
     {
         lock (_gradeLock)
         {
-            List<string> reasons = [];
-            foreach (var node in _nodes)
+            var info = QuorumGrade.Of(_nodes, Location);
+            if (_isGraded && _info.Grade != info.Grade)
             {
-                reasons.AddRange(node.Facts?.Grade().Reasons.Select(reason => $"Node {node.Location}: {reason}") ?? []);
+                QuorumLog.GradeChanged(_logger, info.Grade, string.Join(' ', info.GradeReasons));
             }
 
-            var asked = _nodes.Count(static node => node.Facts is not null);
-            var grade = reasons.Count == 0 && asked >= QuorumDecision.Majority(_nodes.Length) ? SafetyGrade.Strict : SafetyGrade.BestEffort;
-            if (_isGraded && _info.Grade != grade)
-            {
-                QuorumLog.GradeChanged(_logger, grade, string.Join(' ', reasons));
-            }
-
-            _isGraded = true;
-            _info = new TokenStoreInfo("Quorum", grade, Location, reasons);
+            (_isGraded, _info) = (true, info);
         }
     }
 }

@@ -9,7 +9,7 @@ namespace FenceGateway.TokenStore.Quorum;
 /// A node that leaves calls unanswered is silent: it is asked nothing but heartbeats until it answers again, so that nobody waits for it
 /// and nothing heaps up. What it misses meanwhile it has honestly never promised.
 /// </remarks>
-internal sealed class QuorumNode(int index, RedisLinkSettings settings, ILogger logger) : IAsyncDisposable
+internal sealed class QuorumNode(int index, RedisLinkSettings settings, ILogger logger, IScriptRunner? runner = null) : IAsyncDisposable
 {
     /// <summary>Calls that may wait for an answer at once.</summary>
     private const int MaxOutstanding = 4096;
@@ -55,7 +55,39 @@ internal sealed class QuorumNode(int index, RedisLinkSettings settings, ILogger 
     public bool IsDeaf => _silent && Volatile.Read(ref _unanswered) >= MaxProbes;
 
     /// <summary>Whether there is any use in asking it.</summary>
-    public bool IsReachable => Link is { Fault: null } && !_silent;
+    public bool IsReachable => Runner is { Fault: null } && !_silent;
+
+    private IScriptRunner? Runner => runner ?? Link;
+
+    /// <summary>What each node is reached with.</summary>
+    /// <exception cref="TokenStoreUnavailableException">The settings are none of a quorum.</exception>
+    public static RedisLinkSettings[] ReadAll(QuorumTokenStoreOptions options)
+    {
+        if (options.Nodes.Count is < QuorumTokenStoreOptions.MinNodes or > QuorumTokenStoreOptions.MaxNodes)
+        {
+            throw new TokenStoreUnavailableException(
+                $"A quorum has {QuorumTokenStoreOptions.MinNodes} to {QuorumTokenStoreOptions.MaxNodes} nodes, and {options.Nodes.Count} "
+                + "are configured.")
+            { NotTaken = true };
+        }
+
+        var settings = options.Nodes
+            .Select(node => RedisLinkSettings.Read(node, options.CertificateAuthority, options.ClientCertificate)).ToArray();
+        if (Array.Find(settings, static s => s.IsBehindSentinels) is { } service)
+        {
+            throw new TokenStoreUnavailableException(
+                $"{service.Location}: each node of a quorum is one master of its own. One that Sentinels replace may lack what the node has promised.")
+            { NotTaken = true };
+        }
+
+        if (settings.DistinctBy(static s => s.Location, StringComparer.Ordinal).Count() < settings.Length
+            || Array.Exists(settings, static s => s.Options.EndPoints.Count != 1))
+        {
+            throw new TokenStoreUnavailableException("Each node of a quorum is one address, and no two are the same.") { NotTaken = true };
+        }
+
+        return settings;
+    }
 
     /// <summary>Connects, unless a connection is there or comes, or anew when nothing comes on it. Goes on when nobody waits any more.</summary>
     /// <param name="leaveSilent">Whether silence is enough to leave the connection behind, or heartbeats have to be lost too.</param>
@@ -72,7 +104,7 @@ internal sealed class QuorumNode(int index, RedisLinkSettings settings, ILogger 
     public async ValueTask<RedisResult> RunAsync(
         RedisScript script, RedisKey[] keys, RedisValue[] arguments, bool probe = false)
     {
-        if (Link is not { } link)
+        if (Runner is not { } link)
         {
             throw new TokenStoreUnavailableException($"Redis {Location} is not connected.") { NotTaken = true };
         }

@@ -156,17 +156,17 @@ internal sealed class QuorumNodes(IReadOnlyList<QuorumNode> nodes, QuorumView vi
             }
         }
 
-        await patience.CancelAsync();
+        patience.CancelHere();
         return replies;
     }
 
     private async Task EndAsync(CancellationTokenSource patience)
     {
         var token = patience.Token;
-        await Task.Delay(Patience, clock, token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await Task.Delay(Patience, clock, token).Ending();
         if (!token.IsCancellationRequested)
         {
-            await patience.CancelAsync();
+            patience.CancelHere();
         }
     }
 

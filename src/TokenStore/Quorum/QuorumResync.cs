@@ -93,9 +93,29 @@ internal sealed class QuorumResync(QuorumNodes nodes, ILogger logger)
         return 1
         """);
 
-    /// <summary>Whether the node counts again; false when somebody else is at it.</summary>
+    private int _isRunning;
+
+    /// <summary>One after the other: two that begin a generation at the same time keep each other from it. Whether the node counts
+    /// again; false when somebody is at it, be it at another node.</summary>
     /// <exception cref="TokenStoreUnavailableException">It could not be done now.</exception>
-    public async Task<bool> RunAsync(QuorumNode node, CancellationToken cancellationToken)
+    public async Task<bool> TryRunAsync(QuorumNode node, CancellationToken cancellationToken)
+    {
+        if (Interlocked.Exchange(ref _isRunning, 1) != 0)
+        {
+            return false;
+        }
+
+        try
+        {
+            return await RunAsync(node, cancellationToken);
+        }
+        finally
+        {
+            Volatile.Write(ref _isRunning, 0);
+        }
+    }
+
+    private async Task<bool> RunAsync(QuorumNode node, CancellationToken cancellationToken)
     {
         var token = QuorumMembership.NewSeat() + QuorumMembership.NewSeat();
         var (view, link) = (nodes.View, node.Link ?? throw Gone(node));

@@ -37,7 +37,7 @@ public sealed class QuorumTokenStore : ITokenStore
     public string? Fault => _fault ?? _connections?.Fault;
 
     /// <inheritdoc/>
-    public Action<ResourceChange>? Changed { get; set; }
+    public event Action<ResourceChange>? Changed;
 
     /// <summary>Whether nothing is under way that nobody waits for any more: the nodes that were slower than a majority.</summary>
     internal bool IsSettled => _connections?.IsSettled ?? true;
@@ -164,7 +164,7 @@ public sealed class QuorumTokenStore : ITokenStore
     }
 
     /// <summary>What works on one set of nodes.</summary>
-    private sealed class Parts
+    internal sealed class Parts
     {
         public Parts(QuorumNodes nodes, TimeProvider clock)
         {

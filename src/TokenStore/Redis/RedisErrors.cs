@@ -21,7 +21,6 @@ internal static class RedisErrors
         ("CROSSSLOT", "takes the keys for those of several slots: a proxy in between ignores the hash tag"),
         ("CLUSTERDOWN", "belongs to a cluster that is down"),
         ("TRYAGAIN", "is moving the slot of the keys to another node"),
-        ("MOVED", "has moved the slot of the keys to another node"),
         ("MASTERDOWN", "is a replica without a master"),
         ("NOREPLICAS", "has fewer replicas than min-replicas-to-write asks for and refuses writes"),
     ];
@@ -45,18 +44,26 @@ internal static class RedisErrors
             return new($"Redis {location} wants a password: the configuration string has none, or a wrong one.") { NotTaken = true };
         }
 
+        if (told.Contains("server-type: Sentinel", StringComparison.Ordinal))
+        {
+            return new($"Redis {location} is a Sentinel: name its service with serviceName=.") { NotTaken = true };
+        }
+
         const string Mark = "faulted: ";
         var at = told.LastIndexOf(Mark, StringComparison.Ordinal);
         var reason = at < 0 ? "" : $" ({told[(at + Mark.Length)..].Split(' ', 2)[0]})";
         return new($"Redis {location} cannot be reached{reason}.") { NotTaken = true };
     }
 
-    public static bool IsUnknownScript(RedisServerException exception) =>
-        exception.Message.StartsWith("NOSCRIPT", StringComparison.Ordinal);
-
     private static TokenStoreUnavailableException Refused(RedisServerException exception, string location)
     {
         var message = exception.Message;
+        if (exception.Kind is RedisErrorKind.Moved or RedisErrorKind.Ask or RedisErrorKind.UnknownRedirectTarget)
+        {
+            // The client followed once, and says this in words of its own.
+            return new($"Redis {location} has moved the slot of the keys to another node ({message.TrimEnd()}).", exception) { NotTaken = true };
+        }
+
         foreach (var (code, meaning) in Refusals)
         {
             // Before Redis 7 a script's error stands inside of another: "ERR Error running script …: @user_script:3: -OOM command …".
@@ -71,12 +78,16 @@ internal static class RedisErrors
             : new($"Redis {location} answered with an error: {message}", exception);
     }
 
-    private static TokenStoreUnavailableException Lost(RedisConnectionException exception, string location)
+    /// <summary>Whether the command was sent cannot be told from what the client calls its status: that changes after the bytes have gone.
+    /// What never had a connection to go on is told by another failure.</summary>
+    private static TokenStoreUnavailableException Lost(RedisConnectionException exception, string location) => exception.FailureType switch
     {
-        // No connection to send it on, as opposed to one that broke with the command on its way.
-        return exception.FailureType is ConnectionFailureType.UnableToResolvePhysicalConnection or ConnectionFailureType.UnableToConnect
-            or ConnectionFailureType.AuthenticationFailure
-            ? new($"Redis {location} cannot be reached.", exception) { NotTaken = true }
-            : new($"The connection to Redis {location} was lost ({exception.FailureType}).", exception);
-    }
+        ConnectionFailureType.UnableToResolvePhysicalConnection =>
+            new($"Redis {location} cannot be reached.", exception) { NotTaken = true },
+        // Of the connecting itself; with a command, that one may have been sent before its connection was given up.
+        ConnectionFailureType.UnableToConnect or ConnectionFailureType.AuthenticationFailure
+            when exception.CommandStatus == CommandStatus.Unknown =>
+            new($"Redis {location} cannot be reached.", exception) { NotTaken = true },
+        _ => new($"The connection to Redis {location} was lost ({exception.FailureType}).", exception),
+    };
 }

@@ -18,14 +18,14 @@ internal static class RedisInspection
     public static async Task<RedisServerFacts> InspectAsync(RedisLink link, RedisKeys keys, CancellationToken cancellationToken)
     {
         var server = await FindAsync(link, keys, cancellationToken);
-        var replication = await TryAsync(() => link.AskAsync(() => server.InfoAsync("replication"), cancellationToken));
-        var info = replication?.SelectMany(group => group).ToDictionary(pair => pair.Key, pair => pair.Value, StringComparer.Ordinal);
+        var info = await InfoAsync(link, server, "replication", cancellationToken);
         var role = info?.GetValueOrDefault("role");
         if (role == "slave")
         {
             throw new TokenStoreUnavailableException(
                 $"Redis {link.Location} is a replica of {info!.GetValueOrDefault("master_host")}:"
-                + $"{info!.GetValueOrDefault("master_port")} and takes no writes: give the master's address.")
+                + $"{info!.GetValueOrDefault("master_port")} and takes no writes: "
+                + (link.Settings.IsBehindSentinels ? "its Sentinels still name it." : "give the master's address."))
             { NotTaken = true };
         }
 
@@ -40,30 +40,38 @@ internal static class RedisInspection
 
         _ = int.TryParse(info?.GetValueOrDefault("connected_slaves"), out var replicas);
         return new RedisServerFacts(
-            role, replicas, settings.Count == 0 ? null : settings, await ReadsItsLogAsync(link, keys, cancellationToken))
+            role, replicas, settings.Count == 0 ? null : settings, await ReadsItsLogAsync(link, server, keys, cancellationToken))
         {
-            // Where the log of the master before it ended; −1 for a server that never had one.
-            HasTakenOver = info?.GetValueOrDefault("second_repl_offset") is { } offset && offset != "-1",
+            // Where the log of the master before it ended; −1 for a server that never had one, no number where there is no such log.
+            HasTakenOver = long.TryParse(info?.GetValueOrDefault("second_repl_offset"), out var offset) && offset != -1,
+            Garnet = settings.Count > 0 ? null
+                : (await InfoAsync(link, server, "server", cancellationToken))?.GetValueOrDefault("garnet_version"),
             IsCluster = server.ServerType == ServerType.Cluster,
-            Servers = link.Servers,
+            IsBehindSentinels = link.Settings.IsBehindSentinels,
+            Servers = link.Settings.Options.EndPoints.Count,
         };
     }
+
+    private static async ValueTask<Dictionary<string, string>?> InfoAsync(
+        RedisLink link, IServer server, string section, CancellationToken cancellationToken) =>
+        (await TryAsync(() => link.AskAsync(() => server.InfoAsync(section), cancellationToken)))
+            ?.SelectMany(static group => group).ToDictionary(static pair => pair.Key, static pair => pair.Value, StringComparer.Ordinal);
 
     /// <summary>
     /// Redis keeps the writes of a script as a transaction, and when it starts it checks each against the rights of the user
     /// <c>default</c>, whoever wrote it: what that user may not do is left out, with no more than a line in the server's log.
     /// </summary>
-    private static async ValueTask<bool?> ReadsItsLogAsync(RedisLink link, RedisKeys keys, CancellationToken cancellationToken)
+    private static async ValueTask<bool?> ReadsItsLogAsync(
+        RedisLink link, IServer server, RedisKeys keys, CancellationToken cancellationToken)
     {
-        if (!link.IsRelayed)
+        if (!link.Settings.IsNamedUser)
         {
-            // Signed in as default.
             return true;
         }
 
         var key = (string)keys.Sessions!;
         var answers = await TryAsync(() => link.AskAsync(
-            () => Task.WhenAll(Writes.Select(write => link.Database.ExecuteAsync("ACL", ["DRYRUN", "default", write[0], key, .. write[1..]]))),
+            () => Task.WhenAll(Writes.Select(write => server.ExecuteAsync("ACL", ["DRYRUN", "default", write[0], key, .. write[1..]]))),
             cancellationToken));
         return answers?.All(answer => (string?)answer == "OK");
     }
@@ -74,23 +82,13 @@ internal static class RedisInspection
             .Where(server => server.IsConnected).ToArray();
         if (servers.Any(server => server.ServerType == ServerType.Cluster))
         {
-            if (link.IsRelayed)
-            {
-                throw new TokenStoreUnavailableException(
-                    $"Redis {link.Location} is a cluster, where only the user default can be used: give that one the rights, and leave "
-                    + "user= out.")
-                { NotTaken = true };
-            }
-
             var owner = await link.AskAsync(() => link.Database.IdentifyEndpointAsync(keys.Sequence), cancellationToken);
             return owner is null
                 ? throw new TokenStoreUnavailableException($"No node of the Redis cluster {link.Location} owns the slot of the keys.")
                 : link.Client.GetServer(owner);
         }
 
-#pragma warning disable CS0618 // The newer client calls it IsReplica.
-        var masters = servers.Where(server => !server.IsSlave).ToArray();
-#pragma warning restore CS0618
+        var masters = servers.Where(server => !server.IsReplica).ToArray();
         return masters.Length switch
         {
             1 => masters[0],

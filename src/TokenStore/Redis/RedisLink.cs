@@ -1,5 +1,4 @@
 using System.Net;
-using System.Security.Cryptography;
 using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
 
@@ -8,7 +7,7 @@ namespace FenceGateway.TokenStore.Redis;
 /// <summary>
 /// A client of one Redis: its connections, which come back by themselves, and calls that end when their token says so.
 /// </summary>
-internal sealed class RedisLink : IAsyncDisposable
+internal sealed class RedisLink : IScriptRunner, IAsyncDisposable
 {
     /// <summary>For every command: a replica that answered for its master would tell of marks that have risen since.</summary>
     public const CommandFlags Master = CommandFlags.DemandMaster;
@@ -16,32 +15,31 @@ internal sealed class RedisLink : IAsyncDisposable
     /// <summary>What is asked of a server when it is opened: a few quick questions.</summary>
     private static readonly TimeSpan LongestQuestions = TimeSpan.FromSeconds(1.5);
 
+    private static readonly TimeSpan SubscriptionLook = TimeSpan.FromMilliseconds(5);
+
     private readonly ConnectionMultiplexer _client;
     private readonly IDatabase _database;
     private readonly ILogger _logger;
-    private readonly UserRelay[] _relays;
+    private readonly RedisSentinels? _sentinels;
     private int _returns;
     private volatile bool _closing;
 
-    private RedisLink(ConnectionMultiplexer client, UserRelay[] relays, RedisLinkSettings settings, string told, ILogger logger)
+    private RedisLink(ConnectionMultiplexer client, RedisLinkSettings settings, RedisSentinels? sentinels, string told, ILogger logger)
     {
-        var location = settings.Location;
-        Servers = settings.Options.EndPoints.Count;
-        _relays = relays;
         _client = client;
         _database = client.GetDatabase();
         _logger = logger;
-        Location = location;
-        FirstFault = client.IsConnected ? null : RedisErrors.NotConnected(location, told);
+        _sentinels = sentinels;
+        Settings = settings;
+        FirstFault = client.IsConnected ? null : RedisErrors.NotConnected(Location, told);
         client.ConnectionFailed += OnConnectionFailed;
         client.ConnectionRestored += OnConnectionRestored;
     }
 
     /// <summary>The addresses, for people; no secret.</summary>
-    public string Location { get; }
+    public string Location => Settings.Location;
 
-    /// <summary>How many servers the configuration names.</summary>
-    public int Servers { get; }
+    public RedisLinkSettings Settings { get; }
 
     /// <summary>How often a connection came back.</summary>
     public int Returns => Volatile.Read(ref _returns);
@@ -49,9 +47,6 @@ internal sealed class RedisLink : IAsyncDisposable
     public ConnectionMultiplexer Client => _client;
 
     public IDatabase Database => _database;
-
-    /// <summary>Whether the client's addresses are not the servers', since a named user signs in.</summary>
-    public bool IsRelayed => _relays.Length > 0;
 
     /// <summary>Why there was no connection at first; null when there was one.</summary>
     public TokenStoreUnavailableException? FirstFault { get; }
@@ -71,27 +66,54 @@ internal sealed class RedisLink : IAsyncDisposable
     /// <exception cref="TokenStoreUnavailableException">The token was cancelled first, or the settings are no settings.</exception>
     public static async Task<RedisLink> ConnectAsync(RedisLinkSettings settings, ILogger logger, CancellationToken cancellationToken)
     {
-        var location = settings.Location;
-        var relays = Relays(settings, out var options);
+        RedisSentinels? sentinels = null;
+        try
+        {
+            if (settings.Service is { } service)
+            {
+                sentinels = await RedisSentinels.ConnectAsync(settings, service, cancellationToken);
+                settings = settings.At(await sentinels.FindMasterAsync(cancellationToken)
+                    ?? throw new TokenStoreUnavailableException($"Redis {settings.Location}: none of these answers.") { NotTaken = true });
+            }
+
+            var (client, told) = await OpenClientAsync(settings.Options, settings.Location, cancellationToken);
+            return new RedisLink(client, settings, sentinels, told, logger);
+        }
+        catch
+        {
+            await (sentinels?.DisposeAsync() ?? ValueTask.CompletedTask);
+            throw;
+        }
+    }
+
+    /// <summary>A client, connected or going on trying, and what it told of its connecting.</summary>
+    /// <inheritdoc cref="ConnectAsync" path="/exception"/>
+    public static async Task<(ConnectionMultiplexer Client, string Told)> OpenClientAsync(
+        ConfigurationOptions options, string location, CancellationToken cancellationToken)
+    {
         var told = new StringWriter();
         var connecting = ConnectionMultiplexer.ConnectAsync(options, told);
         try
         {
-            var client = await connecting.WaitAsync(cancellationToken);
-            return new RedisLink(client, relays, settings, $"{told}", logger);
+            return (await connecting.WaitAsync(cancellationToken), $"{told}");
         }
         catch (OperationCanceledException e)
         {
             // Nobody waits for it any more.
-            _ = DiscardAsync(connecting, relays);
+            _ = DiscardAsync(connecting);
             throw new TokenStoreUnavailableException($"Redis {location} could not be connected to in time.", e) { NotTaken = true };
         }
         catch (Exception e) when (e is RedisException or ArgumentException or InvalidOperationException)
         {
-            await DiscardAsync(connecting, relays);
             throw RedisErrors.Map(e, location);
         }
     }
+
+    /// <summary>The master that Sentinels name now, if it is another one than this; else null.</summary>
+    public async Task<string?> FindSuccessorAsync(CancellationToken cancellationToken) =>
+        _sentinels is not null && await _sentinels.FindMasterAsync(cancellationToken) is { } master && !Settings.Options.EndPoints.Contains(master)
+            ? Format(master)
+            : null;
 
     /// <summary>Runs a script, by its hash if the server knows it: one round trip, two when it does not.</summary>
     /// <exception cref="TokenStoreUnavailableException">It refused, cannot be reached, or did not answer before the token was
@@ -106,7 +128,7 @@ internal sealed class RedisLink : IAsyncDisposable
             command = _database.ScriptEvaluateAsync(script.Hash, keys, arguments, Master);
             return await command.WaitAsync(cancellationToken);
         }
-        catch (RedisServerException e) when (RedisErrors.IsUnknownScript(e))
+        catch (RedisServerException e) when (e.Kind == RedisErrorKind.NoScript)
         {
             // A restarted server, or SCRIPT FLUSH. Nothing was run.
         }
@@ -140,7 +162,14 @@ internal sealed class RedisLink : IAsyncDisposable
     public async ValueTask SubscribeAsync(RedisValue channel, Action<ResourceChange> told, CancellationToken cancellationToken) => await AskAsync(
         async () =>
         {
-            await _client.GetSubscriber().SubscribeAsync(new RedisChannel((string)channel!, RedisChannel.PatternMode.Literal), (_, message) =>
+            var (subscriber, literal) = (_client.GetSubscriber(), RedisChannel.Literal((string)channel!));
+            while (!subscriber.IsConnected(literal) && !cancellationToken.IsCancellationRequested)
+            {
+                // The client has another connection for messages, which comes a little after the one that it was waited for.
+                await Task.Delay(SubscriptionLook, TimeProvider.System, CancellationToken.None);
+            }
+
+            await subscriber.SubscribeAsync(literal, (_, message) =>
             {
                 if (RedisKeys.TryReadChange(message, out var change))
                 {
@@ -156,11 +185,8 @@ internal sealed class RedisLink : IAsyncDisposable
     {
         _closing = true;
         await _client.CloseAsync(allowCommandsToComplete: false);
-        _client.Dispose();
-        foreach (var relay in _relays)
-        {
-            await relay.DisposeAsync();
-        }
+        await _client.DisposeAsync();
+        await (_sentinels?.DisposeAsync() ?? ValueTask.CompletedTask);
     }
 
     /// <summary>host:port, as in the configuration.</summary>
@@ -171,44 +197,12 @@ internal sealed class RedisLink : IAsyncDisposable
         _ => $"{endpoint}",
     };
 
-    /// <summary>One relay for each server if a named user signs in, and what the client is told then.</summary>
-    private static UserRelay[] Relays(RedisLinkSettings settings, out ConfigurationOptions options)
-    {
-        options = settings.Options;
-        if (settings.User is not { } user)
-        {
-            return [];
-        }
-
-        var secret = RandomNumberGenerator.GetHexString(32);
-        UserRelay[] relays =
-        [
-            .. options.EndPoints.Select(
-                server => new UserRelay(server, user, settings.Options.Password ?? "", secret, settings.Encryption(server))),
-        ];
-        options = options.Clone();
-        options.Password = secret;
-        options.Ssl = false;
-        options.EndPoints.Clear();
-        foreach (var relay in relays)
-        {
-            options.EndPoints.Add(relay.Address);
-        }
-
-        return relays;
-    }
-
-    private static async Task DiscardAsync(Task<ConnectionMultiplexer> connecting, UserRelay[] relays)
+    private static async Task DiscardAsync(Task<ConnectionMultiplexer> connecting)
     {
         await ((Task)connecting).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         if (connecting.IsCompletedSuccessfully)
         {
-            (await connecting).Dispose();
-        }
-
-        foreach (var relay in relays)
-        {
-            await relay.DisposeAsync();
+            await (await connecting).DisposeAsync();
         }
     }
 
@@ -227,7 +221,7 @@ internal sealed class RedisLink : IAsyncDisposable
             return RedisErrors.Map(exception, Location);
         }
 
-        // The client has no time-outs for asynchronous calls. The reply may still come, or an error that nobody awaits.
+        // The reply may still come, or an error that nobody awaits.
         _ = command?.ContinueWith(
             static task => task.Exception, CancellationToken.None,
             TaskContinuationOptions.OnlyOnFaulted | TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
@@ -238,17 +232,15 @@ internal sealed class RedisLink : IAsyncDisposable
     {
         if (!_closing)
         {
-            RedisLog.ConnectionLost(_logger, Address(e.EndPoint), Name(e.ConnectionType), $"{e.FailureType}");
+            RedisLog.ConnectionLost(_logger, Format(e.EndPoint), Name(e.ConnectionType), $"{e.FailureType}");
         }
     }
 
     private void OnConnectionRestored(object? sender, ConnectionFailedEventArgs e)
     {
         Interlocked.Increment(ref _returns);
-        RedisLog.ConnectionBack(_logger, Address(e.EndPoint), Name(e.ConnectionType));
+        RedisLog.ConnectionBack(_logger, Format(e.EndPoint), Name(e.ConnectionType));
     }
-
-    private string Address(EndPoint? endpoint) => _relays.Length > 0 ? Location : Format(endpoint);
 
     private static string Name(ConnectionType type) => type == ConnectionType.Subscription ? "subscription" : "command";
 }

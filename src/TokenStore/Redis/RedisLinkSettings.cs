@@ -1,6 +1,5 @@
 using System.Net;
 using System.Net.Security;
-using System.Security.Authentication;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using StackExchange.Redis;
@@ -10,37 +9,145 @@ namespace FenceGateway.TokenStore.Redis;
 /// <summary>How a Redis is reached: a configuration string, read, with what a store must have in it.</summary>
 internal sealed class RedisLinkSettings
 {
-    private const string UserOption = "user=";
-
     /// <summary>Options that the client would take and that would not do what they say.</summary>
     private static readonly (string Option, string Why)[] Refused =
     [
-        ("serviceName=", "serviceName is not supported (no Sentinel): give the master's address, or use Provider Quorum"),
         ("channelPrefix=", "channelPrefix is not supported: the scripts name their channel themselves; use KeyPrefix to keep fleets apart"),
+        ("protocol=", "protocol is not supported: RESP3 is spoken, and RESP2 with a server that knows no other"),
+        ("asyncTimeout=", "asyncTimeout is not supported: a call ends when its session says so"),
     ];
 
     /// <summary>Unless the configuration says otherwise. Whoever waits for the store tries again: a short attempt that finds the server
     /// back is better than one that sits out a handshake with a server that has just gone.</summary>
     private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(2);
 
-    /// <summary>Assumed of a server that does not tell, since its user may not run INFO.</summary>
-    private static readonly Version AssumedVersion = new(6, 0);
+    private const int SentinelPort = 26379;
 
-    private readonly string? _authorities;
-    private readonly string? _certificate;
+    private RedisLinkSettings(ConfigurationOptions options, bool isBehindSentinels) =>
+        (Options, IsBehindSentinels) = (options, isBehindSentinels);
 
-    private RedisLinkSettings(ConfigurationOptions options, string? user, string? authorities, string? certificate)
+    public ConfigurationOptions Options { get; }
+
+    /// <summary>Whether Sentinels name the master, and may name another one.</summary>
+    public bool IsBehindSentinels { get; }
+
+    /// <summary>The service whose master the Sentinels have to be asked for; null when the addresses are the servers' own.</summary>
+    public string? Service => Options.ServiceName is { Length: > 0 } name ? name : null;
+
+    /// <summary>The addresses, for people; no secret.</summary>
+    public string Location =>
+        (Service is { } service ? service + " of the Sentinels " : "") + string.Join(',', Options.EndPoints.Select(RedisLink.Format));
+
+    /// <summary>Whether somebody else signs in than <c>default</c>, for whom a password alone stands.</summary>
+    public bool IsNamedUser => Options.User is not (null or "" or "default");
+
+    /// <exception cref="TokenStoreUnavailableException">The configuration string or a certificate cannot be read.</exception>
+    public static RedisLinkSettings Read(string configuration, string? certificateAuthority, string? clientCertificate)
     {
-        Options = options;
-        User = user;
-        Location = string.Join(',', options.EndPoints.Select(RedisLink.Format));
-        (_authorities, _certificate) = (authorities, certificate);
+        try
+        {
+            var parts = configuration.Split(',', StringSplitOptions.TrimEntries);
+            foreach (var (option, why) in Refused)
+            {
+                if (IsGiven(option))
+                {
+                    throw new FormatException(why);
+                }
+            }
 
-        // The files are read for every connection, so that a certificate that was renewed is shown, and trusted, without a restart.
+            var options = ConfigurationOptions.Parse(configuration);
+            if (options.EndPoints.Count == 0)
+            {
+                throw new FormatException("it names no server");
+            }
+
+            if (!IsGiven("connectTimeout="))
+            {
+                options.ConnectTimeout = (int)ConnectTimeout.TotalMilliseconds;
+            }
+
+            if (!IsGiven("connectRetry="))
+            {
+                options.ConnectRetry = 1;
+            }
+
+            Govern(options);
+            UseCertificates(options, certificateAuthority, clientCertificate);
+            return new RedisLinkSettings(options, options.ServiceName is { Length: > 0 });
+
+            bool IsGiven(string option) => Array.Exists(parts, part => part.StartsWith(option, StringComparison.OrdinalIgnoreCase));
+        }
+        catch (Exception e) when (e is ArgumentException or FormatException || IsUnreadable(e))
+        {
+            throw new TokenStoreUnavailableException($"The Redis configuration cannot be used: {e.Message}", e) { NotTaken = true };
+        }
+    }
+
+    /// <summary>The same for the master that Sentinels have named.</summary>
+    public RedisLinkSettings At(EndPoint master)
+    {
+        var options = Options.Clone();
+        options.EndPoints.Clear();
+        options.EndPoints.Add(master);
+        options.ServiceName = null;
+        return new RedisLinkSettings(options, IsBehindSentinels);
+    }
+
+    /// <summary>How the Sentinels themselves are reached: as a user of their own, if there is one.</summary>
+    public ConfigurationOptions ForSentinels()
+    {
+        var options = Options.Clone();
+        (options.User, options.Password) = (Options.SentinelUser, Options.SentinelPassword);
+        options.ServiceName = null;
+        options.CommandMap = CommandMap.Sentinel;
+        for (var i = 0; i < options.EndPoints.Count; i++)
+        {
+            options.EndPoints[i] = options.EndPoints[i] switch
+            {
+                IPEndPoint { Port: 0 } ip => new IPEndPoint(ip.Address, SentinelPort),
+                DnsEndPoint { Port: 0 } dns => new DnsEndPoint(dns.Host, SentinelPort),
+                var complete => complete,
+            };
+        }
+
+        return options;
+    }
+
+    /// <summary>When calls are sent, and for how long they are waited for, is decided here and by the session: the client neither keeps a call
+    /// for later nor gives one up.</summary>
+    private static void Govern(ConfigurationOptions options)
+    {
+        // A server that is away now may be back soon; a call meanwhile fails at once and was not sent.
+        options.AbortOnConnectFail = false;
+        options.BacklogPolicy = BacklogPolicy.FailFast;
+        options.MaintenanceNotifications = MaintenanceNotificationMode.Disabled;
+        options.AsyncTimeout = int.MaxValue;
+
+        // Whether it is time to connect again is looked at with each of the client's heartbeats. At random, so that gateways that have
+        // lost the same server do not come back in step.
+        options.HeartbeatInterval = TimeSpan.FromMilliseconds(250);
+        options.ReconnectRetryPolicy = new ExponentialRetry(50, 500);
+
+        // RESP2 is spoken with a server that knows no other.
+        options.Protocol = RedisProtocol.Resp3;
+
+        // INFO and CONFIG GET count as administration.
+        options.AllowAdmin = true;
+        // Conveniences of the client that need keys, channels and commands of their own, or tell keys in what is thrown.
+        options.TieBreaker = "";
+        options.ConfigurationChannel = "";
+        options.SetClientLibrary = false;
+        options.IncludeDetailInExceptions = false;
+        options.ClientName ??= "fencegateway";
+    }
+
+    /// <summary>The files are read for every connection, so that a certificate that was renewed is shown, and trusted, without a restart.</summary>
+    private static void UseCertificates(ConfigurationOptions options, string? authorities, string? certificate)
+    {
         if (authorities is not null)
         {
             _ = Authorities(authorities);
-            options.CertificateValidation += (_, shown, presented, errors) => Trusts(shown, presented, errors);
+            options.CertificateValidation += (_, shown, presented, errors) => Trusts(authorities, shown, presented, errors);
         }
 
         if (certificate is not null)
@@ -49,77 +156,6 @@ internal sealed class RedisLinkSettings
             options.CertificateSelection += (_, _, _, _, _) => Shown(certificate)!;
         }
     }
-
-    public ConfigurationOptions Options { get; }
-
-    /// <summary>Who signs in; null for the user that a password alone stands for, <c>default</c>.</summary>
-    public string? User { get; }
-
-    /// <summary>The addresses, for people; no secret.</summary>
-    public string Location { get; }
-
-    /// <exception cref="TokenStoreUnavailableException">The configuration string or a certificate cannot be read.</exception>
-    public static RedisLinkSettings Read(string configuration, string? certificateAuthority, string? clientCertificate)
-    {
-        try
-        {
-            // The client knows no users.
-            var parts = configuration.Split(',', StringSplitOptions.TrimEntries);
-            foreach (var (option, why) in Refused)
-            {
-                if (Array.Exists(parts, part => part.StartsWith(option, StringComparison.OrdinalIgnoreCase)))
-                {
-                    throw new FormatException(why);
-                }
-            }
-
-            var user = parts.LastOrDefault(IsUser)?[UserOption.Length..];
-            var options = ConfigurationOptions.Parse(string.Join(',', parts.Where(part => !IsUser(part))));
-            if (options.EndPoints.Count == 0)
-            {
-                throw new FormatException("it names no server");
-            }
-
-            // A server that is away now may be back soon.
-            options.AbortOnConnectFail = false;
-            if (!parts.Any(static part => part.StartsWith("connectTimeout=", StringComparison.OrdinalIgnoreCase)))
-            {
-                options.ConnectTimeout = (int)ConnectTimeout.TotalMilliseconds;
-            }
-
-            if (!parts.Any(static part => part.StartsWith("connectRetry=", StringComparison.OrdinalIgnoreCase)))
-            {
-                options.ConnectRetry = 1;
-            }
-
-            // INFO and CONFIG GET count as administration.
-            options.AllowAdmin = true;
-            options.DefaultVersion = AssumedVersion;
-            // Conveniences of the client that need keys and channels of their own.
-            options.TieBreaker = "";
-            options.ConfigurationChannel = "";
-            options.ClientName ??= "fencegateway";
-            return new RedisLinkSettings(
-                options, user is null or "" or "default" ? null : user, certificateAuthority, clientCertificate);
-        }
-        catch (Exception e) when (e is ArgumentException or FormatException || IsUnreadable(e))
-        {
-            throw new TokenStoreUnavailableException($"The Redis configuration cannot be used: {e.Message}", e) { NotTaken = true };
-        }
-    }
-
-    /// <summary>How the connection to <paramref name="server"/> is encrypted; null for not at all.</summary>
-    public SslClientAuthenticationOptions? Encryption(EndPoint server) => !Options.Ssl ? null : new SslClientAuthenticationOptions
-    {
-        TargetHost = Options.SslHost ?? RedisLink.Format(server).Split(':')[0],
-        EnabledSslProtocols = Options.SslProtocols ?? SslProtocols.None,
-        LocalCertificateSelectionCallback =
-            _certificate is { } certificate ? (_, _, _, _, _) => Shown(certificate)! : null,
-        RemoteCertificateValidationCallback =
-            (_, shown, presented, errors) => _authorities is null ? errors == SslPolicyErrors.None : Trusts(shown, presented, errors),
-    };
-
-    private static bool IsUser(string part) => part.StartsWith(UserOption, StringComparison.OrdinalIgnoreCase);
 
     /// <summary>null when the file cannot be read, perhaps because it is just being written: the next connection reads it again.</summary>
     private static X509Certificate2? Shown(string file)
@@ -143,7 +179,7 @@ internal sealed class RedisLinkSettings
         return authorities;
     }
 
-    private bool Trusts(X509Certificate? shown, X509Chain? presented, SslPolicyErrors errors)
+    private static bool Trusts(string authorities, X509Certificate? shown, X509Chain? presented, SslPolicyErrors errors)
     {
         if (shown is null || (errors & ~SslPolicyErrors.RemoteCertificateChainErrors) != SslPolicyErrors.None)
         {
@@ -154,7 +190,7 @@ internal sealed class RedisLinkSettings
         chain.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
         try
         {
-            chain.ChainPolicy.CustomTrustStore.AddRange(Authorities(_authorities!));
+            chain.ChainPolicy.CustomTrustStore.AddRange(Authorities(authorities));
         }
         catch (Exception e) when (IsUnreadable(e))
         {

@@ -35,4 +35,8 @@ internal static partial class RedisLog
         "Redis {location}: the clock of its machine was set by about {seconds} s, or this gateway's machine stood still for as long. Sessions "
         + "end by that clock: one that ends early may have writes on their way that nobody waits for. Let the clock be slewed, never stepped")]
     public static partial void ClockSet(ILogger logger, string location, double seconds);
+
+    [LoggerMessage(2208, LogLevel.Warning,
+        "Redis {location}: the Sentinels name {master} as the master now. What this one has answered last may be missing there")]
+    public static partial void MasterChanged(ILogger logger, string location, string master);
 }

@@ -14,6 +14,12 @@ internal sealed record RedisServerFacts(
 
     public bool IsCluster { get; init; }
 
+    /// <summary>The version, of a Garnet; null of a Redis.</summary>
+    public string? Garnet { get; init; }
+
+    /// <summary>Whether Sentinels choose the master.</summary>
+    public bool IsBehindSentinels { get; init; }
+
     /// <summary>How many servers the configuration names.</summary>
     public int Servers { get; init; } = 1;
 
@@ -21,7 +27,12 @@ internal sealed record RedisServerFacts(
     public (SafetyGrade Grade, IReadOnlyList<string> Reasons) Grade()
     {
         List<string> reasons = [];
-        if (Settings is null)
+        if (Garnet is not null)
+        {
+            reasons.Add($"It is Garnet {Garnet}, which does not tell whether it keeps a log, and flushes none: with --aof --aof-commit-wait --recover "
+                + "answered marks survive the process, and not certainly the machine.");
+        }
+        else if (Settings is null)
         {
             reasons.Add("CONFIG GET is forbidden, so nobody knows whether an answered mark is on disk: give the user +config|get.");
         }
@@ -44,7 +55,7 @@ internal sealed record RedisServerFacts(
                 $"{successor} that takes over may lack the latest marks: use a Redis without replicas, or Provider Quorum over independent ones.");
         }
 
-        if (ReadsItsLog is null)
+        if (Garnet is null && ReadsItsLog is null)
         {
             reasons.Add("ACL DRYRUN is forbidden, so nobody knows whether Redis can read its log again, which it does as the user default: "
                 + "give the user +acl|dryrun.");
@@ -60,7 +71,8 @@ internal sealed record RedisServerFacts(
 
     /// <summary>Who may take its place; one that just has shows no replicas.</summary>
     private string? Successor() =>
-        Replicas > 0 ? $"{Replicas} replica(s) follow asynchronously, and one"
+        IsBehindSentinels ? "Its Sentinels choose the master among replicas, which follow asynchronously, and one"
+        : Replicas > 0 ? $"{Replicas} replica(s) follow asynchronously, and one"
         : HasTakenOver ? "It was a replica before, so others may follow, asynchronously as well, and one"
         : IsCluster ? "It is a node of a cluster, where replicas follow asynchronously, and one"
         : Servers > 1 ? $"The configuration names {Servers} servers, of which those that are replicas follow asynchronously, and one"

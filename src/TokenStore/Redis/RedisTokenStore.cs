@@ -13,6 +13,9 @@ public sealed class RedisTokenStore : ITokenStore
     private const string NotOpen = "The token store is not open.";
     private const string Closed = "The token store is closed.";
 
+    /// <summary>Sentinels and master are connected to anew; the next heartbeat tries again.</summary>
+    private static readonly TimeSpan LongestMove = TimeSpan.FromSeconds(5);
+
     private readonly RedisTokenStoreOptions _options;
     private readonly ILogger _logger;
     private readonly RedisKeys _keys;
@@ -24,6 +27,7 @@ public sealed class RedisTokenStore : ITokenStore
     private volatile string? _fault = NotOpen;
     private volatile bool _disposed;
     private int _inspecting;
+    private int _following;
 
     /// <summary>Makes the store; nothing is connected before <see cref="OpenAsync"/>.</summary>
     public RedisTokenStore(RedisTokenStoreOptions options, TimeProvider clock, ILogger<RedisTokenStore> logger)
@@ -44,7 +48,7 @@ public sealed class RedisTokenStore : ITokenStore
     public string? Fault => _fault ?? _link?.Fault;
 
     /// <inheritdoc/>
-    public Action<ResourceChange>? Changed { get; set; }
+    public event Action<ResourceChange>? Changed;
 
     private RedisLink Link => _fault is null && _link is { } link
         ? link
@@ -89,6 +93,12 @@ public sealed class RedisTokenStore : ITokenStore
     public async ValueTask<Heartbeat> HeartbeatAsync(string session, CancellationToken cancellationToken)
     {
         var link = Link;
+        if (link.Settings.IsBehindSentinels && Interlocked.Exchange(ref _following, 1) == 0)
+        {
+            // Also when the master is away, which is when there is another one.
+            _ = FollowAsync(link);
+        }
+
         var sent = _history.Now;
         var reply = await SessionScripts.HeartbeatAsync(link, _keys, session, cancellationToken);
 
@@ -215,11 +225,12 @@ public sealed class RedisTokenStore : ITokenStore
             var before = _info;
             if (_link == link && !(before.Grade == grade && before.GradeReasons.SequenceEqual(reasons, StringComparer.Ordinal)))
             {
-                _info = new TokenStoreInfo("Redis", grade, link.Location, reasons);
                 if (before.Grade != grade)
                 {
                     RedisLog.GradeChanged(_logger, link.Location, grade, before.Grade, string.Join(' ', reasons));
                 }
+
+                _info = new TokenStoreInfo("Redis", grade, link.Location, reasons);
             }
         }
         catch (Exception e) when (e is TokenStoreUnavailableException or ObjectDisposedException or RedisException)
@@ -229,6 +240,28 @@ public sealed class RedisTokenStore : ITokenStore
         finally
         {
             Interlocked.Exchange(ref _inspecting, 0);
+        }
+    }
+
+    /// <summary>Connects to another master, once Sentinels name one. The session goes on there if it is known there.</summary>
+    private async Task FollowAsync(RedisLink link)
+    {
+        try
+        {
+            if (await link.FindSuccessorAsync(CancellationToken.None) is { } master && _link == link)
+            {
+                RedisLog.MasterChanged(_logger, link.Location, master);
+                using var limit = new CancellationTokenSource(LongestMove);
+                await OpenAsync(limit.Token);
+            }
+        }
+        catch (Exception e) when (e is TokenStoreUnavailableException or ObjectDisposedException or RedisException)
+        {
+            // The steps fail and say so; the next heartbeat asks again.
+        }
+        finally
+        {
+            Interlocked.Exchange(ref _following, 0);
         }
     }
 

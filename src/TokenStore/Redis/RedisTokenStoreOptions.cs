@@ -6,8 +6,9 @@ namespace FenceGateway.TokenStore.Redis;
 public sealed class RedisTokenStoreOptions
 {
     /// <summary>
-    /// A StackExchange.Redis configuration string: <c>host:port</c>, several of them for one master and its replicas or for a
-    /// cluster, and options such as <c>password=</c>, <c>ssl=true</c>, <c>defaultDatabase=</c>. Default <c>127.0.0.1:6379</c>.
+    /// A StackExchange.Redis configuration string: <c>host:port</c>, several of them for one master and its replicas, for a
+    /// cluster, or Sentinels with <c>serviceName=</c>, and options such as <c>user=</c>, <c>password=</c>, <c>ssl=true</c>,
+    /// <c>defaultDatabase=</c>. Default <c>127.0.0.1:6379</c>.
     /// </summary>
     [Required]
     public string Configuration { get; set; } = "127.0.0.1:6379";

@@ -4,7 +4,7 @@ namespace FenceGateway.TokenStore.Replication;
 
 /// <summary>Raises marks here that are higher elsewhere. A change that was taken over costs nothing when it is read again.</summary>
 internal sealed class MarkMerger(
-    string region, FenceTable fences, GatewaySession own, MarkReplicatorOptions options, ReplicationMetrics metrics)
+    string region, FenceTable fences, StoreClient own, MarkReplicatorOptions options, ReplicationMetrics metrics)
 {
     /// <summary>Resources whose marks are remembered, twice at most; others are asked of the own store.</summary>
     private const int Capacity = 32_768;
@@ -14,7 +14,7 @@ internal sealed class MarkMerger(
     private readonly Lock _gate = new();
     private Dictionary<string, (long Mark, long Sequence)> _young = new(StringComparer.Ordinal);
     private Dictionary<string, (long Mark, long Sequence)> _old = new(StringComparer.Ordinal);
-    private StoreSession? _session;
+    private GatewaySession? _session;
     private long _merged;
 
     /// <summary>Marks raised since the start.</summary>

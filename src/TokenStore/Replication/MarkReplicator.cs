@@ -40,7 +40,7 @@ public sealed class MarkReplicator : IAsyncDisposable
         string region,
         ITokenStore remote,
         FenceTable fences,
-        GatewaySession own,
+        StoreClient own,
         MarkReplicatorOptions options,
         TimeProvider time,
         ILogger<MarkReplicator> logger,

@@ -1,192 +1,102 @@
-using System.Diagnostics.Metrics;
-using FenceGateway.Fencing;
-using Microsoft.Extensions.Logging;
-
 namespace FenceGateway.TokenStore;
 
 /// <summary>
-/// This gateway's liveness in a token store: opens the store, starts a session, keeps it alive by heartbeats, and starts another one
-/// when it was lost. All calls of the store go through here.
+/// A session of this gateway in a token store, as the gateway judges it: by its own monotonic clock, and always earlier than the
+/// store does. What was admitted in it counts only while it lives.
 /// </summary>
-/// <remarks>
-/// The session ends here at <i>the sending of the last heartbeat that was answered + time to live − a tenth</i>, on the monotonic
-/// clock of this process: before the store can end it, unless clocks run apart by more than that tenth. A store whose session lives as long as the process (one
-/// gateway alone) is called directly, without a bound and without heartbeats.
-/// </remarks>
-public sealed class GatewaySession : IAsyncDisposable
+public sealed class GatewaySession
 {
-    private const string JustEnded = "The session has just ended; try again.";
-    private static readonly TimeSpan LongestCall = TimeSpan.FromSeconds(2);
+    private const long Forever = long.MaxValue;
+    private readonly CancellationTokenSource? _ended;
+    private readonly TimeProvider _time;
+    private readonly TimeSpan _life;
+    private long _validUntil = Forever;
+    private long _validUntilUtc = Forever;
 
-    private readonly GatewaySessionOptions _options;
-    private readonly ILogger _logger;
-    private readonly StoreMetrics _metrics;
-    private readonly StoreCalls _calls;
-    private readonly SessionKeeper _keeper;
-    private long _sequence;
-    private int _closed;
-
-    /// <summary>Makes the session; nothing is asked of the store before <see cref="OpenAsync"/>.</summary>
-    /// <param name="store">The store; owned from now on.</param>
-    /// <param name="options">Read once.</param>
-    /// <param name="time">Its monotonic clock judges the session.</param>
-    /// <param name="logger">Where it reports.</param>
-    /// <param name="meters">Makes the meter <c>FenceGateway</c>.</param>
-    public GatewaySession(
-        ITokenStore store, GatewaySessionOptions options, TimeProvider time, ILogger<GatewaySession> logger, IMeterFactory meters)
+    /// <param name="id">Its name in the store.</param>
+    /// <param name="number">Which of this gateway's sessions it is, from 1.</param>
+    /// <param name="time">Its clocks judge the session.</param>
+    /// <param name="sent">When the store was asked for it.</param>
+    /// <param name="life">How long it lives after the last heartbeat that got through; infinite for as long as the process.</param>
+    internal GatewaySession(string id, long number, TimeProvider time, SessionMoment sent, TimeSpan life)
     {
-        Store = store;
-        _options = options;
-        _logger = logger;
-        _metrics = new StoreMetrics(meters);
-        _calls = new StoreCalls(store, TimeSpan.FromTicks(Math.Min(options.TimeToLive.Ticks / 2, LongestCall.Ticks)), time, _metrics);
-        _keeper = new SessionKeeper(store, _calls, options, time, logger, _metrics)
+        (Id, Number, _time, _life) = (id, number, time, life);
+        _ended = life == Timeout.InfiniteTimeSpan ? null : new CancellationTokenSource();
+        if (!IsEndless)
         {
-            Revoked = change => Changed?.Invoke(change, true),
-            Replaced = ended => Replaced?.Invoke(ended),
-        };
-        store.Changed = change => Changed?.Invoke(change, false);
+            (_validUntil, _validUntilUtc) = (sent.Ticks + time.ToTicks(life), sent.UtcTicks + life.Ticks);
+        }
     }
 
-    /// <summary>What the store is and promises.</summary>
-    public TokenStoreInfo Info => Store.Info;
+    /// <summary>Its name in the store.</summary>
+    public string Id { get; }
 
-    /// <summary>What the store has to promise at least; null for anything.</summary>
-    public SafetyGrade? RequireGrade => _options.RequireGrade;
+    /// <summary>Which of this gateway's sessions it is, from 1.</summary>
+    internal long Number { get; }
 
-    /// <summary>The session; null before the first. It may have ended.</summary>
-    public StoreSession? Current => _keeper.Current;
+    /// <summary>Cancelled when it ends; cannot be cancelled when it lives as long as the process.</summary>
+    public CancellationToken Ended => _ended?.Token ?? CancellationToken.None;
 
-    /// <summary>Why nothing new can be admitted, as a sentence; null while the store serves.</summary>
-    public string? Fault =>
-        Current is not { IsAlive: true } ? _keeper.Fault ?? "This gateway has no session in the token store." : Store.Fault ?? _calls.Refusal;
+    /// <summary>Whether it lives as long as the process.</summary>
+    public bool IsEndless => _ended is null;
 
-    /// <summary>Why a step would not even be sent now; null when it would.</summary>
-    internal string? Refusal => Current is not { IsAlive: true } ? Fault ?? JustEnded : _calls.Refusal;
-
-    /// <summary>Calls of the store since the start.</summary>
-    public long CallCount => _metrics.CallCount;
-
-    internal ITokenStore Store { get; }
-
-    /// <summary>A resource changed; true when this session is certainly registered below the mark. Called outside of any lock.</summary>
-    internal Action<ResourceChange, bool>? Changed { get; set; }
-
-    /// <summary>A session has been replaced: this is the old one. Called outside of any lock.</summary>
-    internal Action<StoreSession>? Replaced { get; set; }
-
-    /// <summary>Opens the store and starts the first session.</summary>
-    /// <exception cref="TokenStoreUnavailableException">The store cannot be opened, and is not to be waited for.</exception>
-    /// <exception cref="SafetyGradeException">It promises less than is required.</exception>
-    public ValueTask OpenAsync(CancellationToken cancellationToken) => _keeper.OpenAsync(cancellationToken);
-
-    /// <summary>The next number for a step (<see cref="EnterRequest.Sequence"/>).</summary>
-    internal long NextSequence() => Interlocked.Increment(ref _sequence);
-
-    internal ValueTask<EnterReply> EnterAsync(StoreSession? session, EnterRequest request)
+    /// <summary>Whether it lives, now.</summary>
+    public bool IsAlive
     {
-        if (session is null or { IsAlive: false })
+        get
         {
-            return ValueTask.FromException<EnterReply>(
-                new TokenStoreUnavailableException(Fault ?? JustEnded) { NotTaken = true });
+            var until = Volatile.Read(ref _validUntil);
+            return until == Forever || _time.GetTimestamp() < until;
         }
-
-        return _calls.IsLocal ? CallEnter(request) : EnterSharedAsync(session, request);
     }
 
-    /// <summary>Goes out in any case: others wait for it, and there is one at a time, of many registrations.</summary>
-    internal async ValueTask WithdrawAsync(string session, IReadOnlyList<Registration> registrations) => await _calls.ProbeAsync(
-        StoreOperation.Withdraw, (session, registrations),
-        static async (store, a, token) =>
-        {
-            await store.WithdrawAsync(a.session, a.registrations, token);
-            return true;
-        },
-        CancellationToken.None);
+    /// <summary>Whether it lives by the clock of the day too, at which a write is looked at last: the monotonic clock stands still while the
+    /// machine is suspended, and the store's does not. A step forward refuses until the next heartbeat; a step back changes nothing.</summary>
+    public bool IsAliveByEveryClock =>
+        IsAlive && (Volatile.Read(ref _validUntilUtc) is var until && (until == Forever || _time.GetUtcNow().UtcTicks < until));
 
-    /// <inheritdoc cref="ITokenStore.FindAsync"/>
-    public ValueTask<MarkRecord?> FindAsync(ResourceKey resource, CancellationToken cancellationToken) => _calls.RunAsync(
-        StoreOperation.Read, resource, static (store, key, token) => store.FindAsync(key, token), cancellationToken);
-
-    /// <inheritdoc cref="ITokenStore.ListAsync"/>
-    public ValueTask<IReadOnlyList<MarkRecord>> ListAsync(MarkQuery query, CancellationToken cancellationToken) => _calls.RunAsync(
-        StoreOperation.Read, query, static (store, q, token) => store.ListAsync(q, token), cancellationToken);
-
-    /// <inheritdoc cref="ITokenStore.CountAsync"/>
-    public ValueTask<long> CountAsync(CancellationToken cancellationToken) => _calls.RunAsync(
-        StoreOperation.Read, 0, static (store, _, token) => store.CountAsync(token), cancellationToken);
-
-    internal ValueTask<bool> SetMarkAsync(SetMarkRequest request, CancellationToken cancellationToken) => _calls.RunAsync(
-        StoreOperation.SetMark, request, static (store, r, token) => store.SetMarkAsync(r, token), cancellationToken);
-
-    internal ValueTask<int> ResolveAsync(ResourceKey resource, CancellationToken cancellationToken) => _calls.RunAsync(
-        StoreOperation.Resolve, resource, static (store, key, token) => store.ResolveAsync(key, token), cancellationToken);
-
-    /// <summary>Ends the session and closes the store. With <paramref name="quiet"/> the caller vouches that nothing of this gateway is
-    /// in flight or in doubt.</summary>
-    /// <exception cref="TokenStoreUnavailableException">The store could not be told.</exception>
-    public async ValueTask CloseAsync(bool quiet)
+    /// <summary>How much longer it lives without another heartbeat; null for as long as the process.</summary>
+    public TimeSpan? Remaining
     {
-        if (Interlocked.Exchange(ref _closed, 1) != 0)
+        get
         {
-            return;
+            var until = Volatile.Read(ref _validUntil);
+            var left = until == Forever ? (TimeSpan?)null : _time.GetElapsedTime(_time.GetTimestamp(), until);
+            return left < TimeSpan.Zero ? TimeSpan.Zero : left;
         }
+    }
 
-        var session = await _keeper.StopAsync();
-        try
+    /// <summary>A heartbeat that was sent at <paramref name="sent"/> got through. False when it came too late: what has ended stays so.</summary>
+    internal bool TryExtend(SessionMoment sent)
+    {
+        while (true)
         {
-            if (session is not null && _calls.IsLocal)
+            var until = Volatile.Read(ref _validUntil);
+            if (until == Forever || _time.GetTimestamp() >= until)
             {
-                await Store.EndSessionAsync(session.Id, quiet, CancellationToken.None);
+                return until == Forever;
             }
-            else if (session is not null)
+
+            if (Interlocked.CompareExchange(ref _validUntil, sent.Ticks + _time.ToTicks(_life), until) == until)
             {
-                await EndAtStoreAsync(session.Id, quiet);
+                Volatile.Write(ref _validUntilUtc, sent.UtcTicks + _life.Ticks);
+                return true;
             }
         }
-        finally
-        {
-            await Store.DisposeAsync();
-        }
     }
 
-    /// <summary>Closes without vouching for anything.</summary>
-    public async ValueTask DisposeAsync()
+    /// <summary>Nothing is admitted in it any more; whoever has a write on its way in it is told.</summary>
+    internal void End()
     {
-        try
-        {
-            await CloseAsync(quiet: false);
-        }
-        catch (TokenStoreUnavailableException e)
-        {
-            SessionLog.FarewellFailed(_logger, Current?.Id ?? "", e.Message);
-        }
-
-        _keeper.Dispose();
+        Volatile.Write(ref _validUntil, 0);
+        _ended?.Cancel();
     }
+}
 
-    private ValueTask<EnterReply> CallEnter(EnterRequest request) => _calls.RunAsync(
-        StoreOperation.Enter, request, static (store, r, token) => store.EnterAsync(r, token), CancellationToken.None);
-
-    private async ValueTask<EnterReply> EnterSharedAsync(StoreSession session, EnterRequest request)
-    {
-        try
-        {
-            return await CallEnter(request);
-        }
-        catch (TokenStoreUnavailableException e) when (e.SessionEnded)
-        {
-            _keeper.Lose(session, "The store does not know it any more.");
-            throw;
-        }
-    }
-
-    private async Task EndAtStoreAsync(string session, bool quiet) => await _calls.ProbeAsync(
-        StoreOperation.EndSession, (session, quiet),
-        static async (store, a, token) =>
-        {
-            await store.EndSessionAsync(a.session, a.quiet, token);
-            return true;
-        },
-        CancellationToken.None);
+/// <summary>A moment by both clocks of a process.</summary>
+/// <param name="Ticks">Of the monotonic one, in its own ticks.</param>
+/// <param name="UtcTicks">Of that of the day, in 100 ns.</param>
+internal readonly record struct SessionMoment(long Ticks, long UtcTicks)
+{
+    public static SessionMoment Now(TimeProvider time) => new(time.GetTimestamp(), time.GetUtcNow().UtcTicks);
 }

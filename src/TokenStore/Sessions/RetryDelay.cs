@@ -8,9 +8,10 @@ internal static class RetryDelay
 
     /// <summary>Grows to a bound and is spread, so that a fleet does not come back all at once.</summary>
     /// <param name="failures">In a row, from 1.</param>
-    public static TimeSpan After(int failures)
+    /// <param name="random">Spreads it.</param>
+    public static TimeSpan After(int failures, Random random)
     {
         var bound = Math.Min(Longest.TotalSeconds, First.TotalSeconds * Math.Pow(2, Math.Min(failures, 10)));
-        return TimeSpan.FromSeconds(bound * (0.5 + Random.Shared.NextDouble() / 2));
+        return TimeSpan.FromSeconds(bound * (0.5 + random.NextDouble() / 2));
     }
 }

@@ -18,27 +18,27 @@ internal sealed class SessionKeeper : IDisposable
 
     private readonly ITokenStore _store;
     private readonly StoreCalls _calls;
-    private readonly GatewaySessionOptions _options;
+    private readonly StoreClientOptions _options;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly StoreMetrics _metrics;
     private readonly CancellationTokenSource _stop = new();
     private readonly ITimer _end;
-    private volatile StoreSession? _current;
+    private volatile GatewaySession? _current;
     private volatile string? _fault = "The token store is not open.";
     private bool _away;
     private TimeSpan _timeToLive;
     private Task _keeping = Task.CompletedTask;
 
     public SessionKeeper(
-        ITokenStore store, StoreCalls calls, GatewaySessionOptions options, TimeProvider time, ILogger logger, StoreMetrics metrics)
+        ITokenStore store, StoreCalls calls, StoreClientOptions options, TimeProvider time, ILogger logger, StoreMetrics metrics)
     {
         (_store, _calls, _options, _time, _logger, _metrics) = (store, calls, options, time, logger, metrics);
         _end = time.CreateTimer(static state => ((SessionKeeper)state!).EndIfDue(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
     /// <summary>The session; null before the first. It may have ended.</summary>
-    public StoreSession? Current => _current;
+    public GatewaySession? Current => _current;
 
     /// <summary>Why there is no session that lives, as far as that is known; null otherwise.</summary>
     public string? Fault => _fault;
@@ -47,7 +47,7 @@ internal sealed class SessionKeeper : IDisposable
     public required Action<ResourceChange> Revoked { get; init; }
 
     /// <summary>A session has been replaced: this is the old one. Called outside of any lock.</summary>
-    public required Action<StoreSession> Replaced { get; init; }
+    public required Action<GatewaySession> Replaced { get; init; }
 
     /// <summary>Opens the store and starts the first session; waits for it afterwards where the options say so.</summary>
     public async ValueTask OpenAsync(CancellationToken cancellationToken)
@@ -63,14 +63,14 @@ internal sealed class SessionKeeper : IDisposable
 
         if (!_calls.IsLocal)
         {
-            _keeping = Task.Run(KeepAsync, CancellationToken.None);
+            _keeping = KeepAsync();
         }
     }
 
     /// <summary>Ends the session here, for good; whose it was has to end it in the store.</summary>
-    public async Task<StoreSession?> StopAsync()
+    public async Task<GatewaySession?> StopAsync()
     {
-        await _stop.CancelAsync();
+        _stop.CancelHere();
         await _keeping;
         await _end.DisposeAsync();
         _fault = "The gateway has closed the token store.";
@@ -81,7 +81,7 @@ internal sealed class SessionKeeper : IDisposable
     public void Dispose() => _stop.Dispose();
 
     /// <summary>The session is over before its time; once for each.</summary>
-    public void Lose(StoreSession session, string why)
+    public void Lose(GatewaySession session, string why)
     {
         if (!session.Ended.IsCancellationRequested)
         {
@@ -94,6 +94,7 @@ internal sealed class SessionKeeper : IDisposable
     /// <summary>Until the gateway stops: a heartbeat, or a new session, or the wait before the next attempt.</summary>
     private async Task KeepAsync()
     {
+        await Task.Yield();
         var failures = 0;
         while (!_stop.IsCancellationRequested)
         {
@@ -101,7 +102,7 @@ internal sealed class SessionKeeper : IDisposable
             {
                 if (_current is { IsAlive: true } session)
                 {
-                    await WaitAsync(failures == 0 ? _timeToLive / BeatsPerLife : RetryDelay.After(failures), session.Ended);
+                    await WaitAsync(failures == 0 ? _timeToLive / BeatsPerLife : RetryDelay.After(failures, _options.Random), session.Ended);
                     await BeatAsync(session);
                 }
                 else
@@ -122,13 +123,13 @@ internal sealed class SessionKeeper : IDisposable
                 if (_current is not { IsAlive: true })
                 {
                     Away(e.Message);
-                    await WaitAsync(RetryDelay.After(failures), CancellationToken.None);
+                    await WaitAsync(RetryDelay.After(failures, _options.Random), CancellationToken.None);
                 }
             }
         }
     }
 
-    private async Task BeatAsync(StoreSession session)
+    private async Task BeatAsync(GatewaySession session)
     {
         if (!session.IsAlive)
         {
@@ -182,7 +183,7 @@ internal sealed class SessionKeeper : IDisposable
             static (store, a, token) => store.StartSessionAsync(a.id, a.TimeToLive, token), cancellationToken);
         _timeToLive = timeToLive;
         _calls.IsLocal = timeToLive == Timeout.InfiniteTimeSpan;
-        _current = new StoreSession(id, _time, sent, _calls.IsLocal ? timeToLive : timeToLive - timeToLive / MarginPart);
+        _current = new GatewaySession(id, (before?.Number ?? 0) + 1, _time, sent, _calls.IsLocal ? timeToLive : timeToLive - timeToLive / MarginPart);
         _fault = null;
         _metrics.SessionStarted();
         SessionLog.Started(_logger, id, info.Provider, info.Location, info.Grade, timeToLive);
@@ -244,12 +245,17 @@ internal sealed class SessionKeeper : IDisposable
     private async Task WaitAsync(TimeSpan delay, CancellationToken sessionEnded)
     {
         using var either = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token, sessionEnded);
-        await Task.Delay(delay, _time, either.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await Task.Delay(delay, _time, either.Token).Ending();
     }
 
     /// <summary>Says to people which gateway it is, and was never used before.</summary>
-    private static string NewId()
+    private string NewId()
     {
+        if (_options.NewName is { } named)
+        {
+            return named();
+        }
+
         var host = new string([.. Environment.MachineName.ToLowerInvariant().Where(c => char.IsAsciiLetterOrDigit(c) || c == '-').Take(32)]);
         return $"{host}-{Environment.ProcessId}-{RandomNumberGenerator.GetHexString(16, lowercase: true)}";
     }

@@ -10,6 +10,9 @@ internal enum StoreOperation
     Heartbeat,
     EndSession,
     Enter,
+
+    /// <summary>The same step again because time has passed: nobody told of a change.</summary>
+    AskAgain,
     Withdraw,
     Read,
     SetMark,
@@ -34,7 +37,9 @@ internal sealed class StoreMetrics
     private readonly Counter<long> _failures;
     private readonly Histogram<double> _duration;
     private readonly Counter<long> _sessions;
-    private long _callCount;
+    private readonly Counter<long> _notices;
+    private readonly long[] _callCounts = new long[Enum.GetValues<StoreOperation>().Length];
+    private long _noticeCount;
 
     public StoreMetrics(IMeterFactory meters)
     {
@@ -46,14 +51,20 @@ internal sealed class StoreMetrics
             "fencegateway.token_store.call.duration", "s", "How long calls of the token store took.");
         _sessions = meter.CreateCounter<long>(
             "fencegateway.token_store.sessions", "{session}", "Sessions that were started, and those that ended before their time.");
+        _notices = meter.CreateCounter<long>("fencegateway.token_store.notices", "{notice}", "Changes of resources that the store told of.");
     }
 
-    /// <summary>Calls that went out, since the start.</summary>
-    public long CallCount => Interlocked.Read(ref _callCount);
+    /// <summary>Calls that went out since the start, by operation.</summary>
+    public IReadOnlyDictionary<string, long> CallCounts => Enum.GetValues<StoreOperation>()
+        .Select(operation => KeyValuePair.Create(Name(operation), Interlocked.Read(ref _callCounts[(int)operation])))
+        .Where(calls => calls.Value > 0)
+        .ToDictionary(StringComparer.Ordinal);
+
+    public long NoticeCount => Interlocked.Read(ref _noticeCount);
 
     public void Called(StoreOperation operation)
     {
-        Interlocked.Increment(ref _callCount);
+        Interlocked.Increment(ref _callCounts[(int)operation]);
         _calls.Add(1, Tag("fencegateway.operation", Name(operation)));
     }
 
@@ -67,6 +78,12 @@ internal sealed class StoreMetrics
     }
 
     public void Refused(StoreOperation operation) => Failed(operation, StoreCallOutcome.Refused);
+
+    public void Noticed()
+    {
+        Interlocked.Increment(ref _noticeCount);
+        _notices.Add(1);
+    }
 
     public void SessionStarted() => _sessions.Add(1, Tag("fencegateway.event", "started"));
 
@@ -84,6 +101,7 @@ internal sealed class StoreMetrics
         StoreOperation.Heartbeat => "heartbeat",
         StoreOperation.EndSession => "end_session",
         StoreOperation.Enter => "enter",
+        StoreOperation.AskAgain => "ask_again",
         StoreOperation.Withdraw => "withdraw",
         StoreOperation.Read => "read",
         StoreOperation.SetMark => "set_mark",

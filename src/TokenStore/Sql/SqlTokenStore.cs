@@ -8,16 +8,12 @@ namespace FenceGateway.TokenStore.Sql;
 /// What the stores on SQL databases have in common. What a step has to decide is decided in the database, by one statement; a store
 /// knows how its database is connected to, asked and listened to. Only the stores of this package derive from it.
 /// </summary>
-public abstract class SqlTokenStore : ITokenStore
+public abstract partial class SqlTokenStore : ITokenStore
 {
-    private const int BeatsBetweenUpkeep = 64;
-
     private readonly string _product;
     private ISqlConnections? _connections;
     private ISqlListener? _listener;
     private string? _epoch;
-    private int _beatsUntilUpkeep;
-    private Task _upkeep = Task.CompletedTask;
     private volatile string? _fault = "The token store is not open.";
     private volatile TokenStoreInfo _info;
 
@@ -35,7 +31,7 @@ public abstract class SqlTokenStore : ITokenStore
     public string? Fault => _fault;
 
     /// <inheritdoc/>
-    public Action<ResourceChange>? Changed { get; set; }
+    public event Action<ResourceChange>? Changed;
 
     private protected ILogger Logger { get; }
 
@@ -79,7 +75,7 @@ public abstract class SqlTokenStore : ITokenStore
     public async ValueTask<TimeSpan> StartSessionAsync(string session, TimeSpan timeToLive, CancellationToken cancellationToken)
     {
         await OfSessionAsync(
-            (connection, givenUp) => ExecuteAsync(connection, Sql.StartSession, givenUp, ("@session", session), ("@timeToLive", timeToLive)),
+            (connection, givenUp) => Sql.ExecuteAsync(connection, Sql.StartSession, givenUp, ("@session", session), ("@timeToLive", timeToLive)),
             cancellationToken);
         return timeToLive;
     }
@@ -88,12 +84,7 @@ public abstract class SqlTokenStore : ITokenStore
     public async ValueTask<Heartbeat> HeartbeatAsync(string session, CancellationToken cancellationToken)
     {
         var heartbeat = await BeatAsync(session, cancellationToken);
-        if (Interlocked.Decrement(ref _beatsUntilUpkeep) <= 0 && _upkeep.IsCompleted)
-        {
-            _beatsUntilUpkeep = BeatsBetweenUpkeep;
-            _upkeep = KeepUpAsync();
-        }
-
+        KeepUpNowAndThen();
         return heartbeat;
     }
 
@@ -101,7 +92,7 @@ public abstract class SqlTokenStore : ITokenStore
     public async ValueTask EndSessionAsync(string session, bool quiet, CancellationToken cancellationToken)
     {
         await OfSessionAsync(
-            (connection, givenUp) => ExecuteAsync(connection, Sql.EndSession, givenUp, ("@session", session)), cancellationToken);
+            (connection, givenUp) => Sql.ExecuteAsync(connection, Sql.EndSession, givenUp, ("@session", session)), cancellationToken);
         if (quiet)
         {
             while (await WithdrawSomeAsync(session, cancellationToken))
@@ -114,23 +105,16 @@ public abstract class SqlTokenStore : ITokenStore
     public long PeekMark(ResourceKey resource) => 0;
 
     /// <inheritdoc/>
-    public ValueTask<EnterReply> EnterAsync(EnterRequest request, CancellationToken cancellationToken)
+    public async ValueTask<EnterReply> EnterAsync(EnterRequest request, CancellationToken cancellationToken)
     {
         EnterRequest.ThrowIfInvalid(in request);
-        return StepAsync(
-            async (connection, givenUp) =>
-            {
-                await using var command = Sql.Command(
-                    connection, Sql.Enter, ("@resource", SqlKey.Encode(request.Resource)), ("@session", request.Session),
-                    ("@token", request.Token.Value), ("@oldest", request.Oldest.Value), ("@sequence", request.Sequence),
-                    ("@hold", request.InDoubtHold));
-                await using var reader = await command.ExecuteReaderAsync(givenUp);
-                await reader.ReadAsync(givenUp);
-                return new EnterReply(
-                    (EnterStatus)reader.GetInt32(0), new FencingToken(reader.GetInt64(1)),
-                    TimeSpan.FromMicroseconds(reader.GetInt64(2)), reader.GetBoolean(3));
-            },
-            cancellationToken);
+        var replies = await RowsAsync(
+            Sql.Enter,
+            static row => new EnterReply(
+                (EnterStatus)row.GetInt32(0), new FencingToken(row.GetInt64(1)), TimeSpan.FromMicroseconds(row.GetInt64(2)), row.GetBoolean(3)),
+            cancellationToken, ("@resource", SqlKey.Encode(request.Resource)), ("@session", request.Session),
+            ("@token", request.Token.Value), ("@oldest", request.Oldest.Value), ("@sequence", request.Sequence), ("@hold", request.InDoubtHold));
+        return replies[0];
     }
 
     /// <inheritdoc/>
@@ -157,7 +141,7 @@ public abstract class SqlTokenStore : ITokenStore
 
     /// <inheritdoc/>
     public async ValueTask<long> CountAsync(CancellationToken cancellationToken) =>
-        Convert.ToInt64(await StepAsync((connection, givenUp) => ScalarAsync(connection, Sql.Count, givenUp), cancellationToken), null);
+        Convert.ToInt64(await StepAsync((connection, givenUp) => Sql.ScalarAsync(connection, Sql.Count, givenUp), cancellationToken), null);
 
     /// <inheritdoc/>
     public async ValueTask<bool> SetMarkAsync(SetMarkRequest request, CancellationToken cancellationToken)
@@ -166,14 +150,12 @@ public abstract class SqlTokenStore : ITokenStore
         var resource = SqlKey.Encode(request.Resource);
 
         // The mark and the own registration as they are now: a step that is carried out late finds others, and leaves them alone.
-        var read = await StepAsync(
-            (connection, givenUp) => RowsAsync(
-                connection, Sql.ReadMark, static row => (Mark: row.GetInt64(0), Own: row.GetInt64(1)), givenUp, ("@resource", resource),
-                ("@session", request.Session)),
-            cancellationToken);
+        var read = await RowsAsync(
+            Sql.ReadMark, static row => (Mark: row.GetInt64(0), Own: row.GetInt64(1)), cancellationToken, ("@resource", resource),
+            ("@session", request.Session));
         var (mark, own) = read.Count == 0 ? default : read[0];
         var set = await StepAsync(
-            (connection, givenUp) => ScalarAsync(
+            (connection, givenUp) => Sql.ScalarAsync(
                 connection, Sql.SetMark, givenUp, ("@resource", resource), ("@session", request.Session), ("@mark", request.Mark),
                 ("@hold", request.InDoubtHold), ("@read", mark), ("@own", own), ("@actor", request.Actor), ("@reason", request.Reason)),
             cancellationToken);
@@ -184,11 +166,9 @@ public abstract class SqlTokenStore : ITokenStore
     public async ValueTask<int> ResolveAsync(ResourceKey resource, CancellationToken cancellationToken)
     {
         // What there is now, and nothing else: a step that is carried out late leaves alone what came after the operator's word.
-        var ended = await StepAsync(
-            (connection, givenUp) => RowsAsync(
-                connection, Sql.Ended, static row => (Session: row.GetString(0), Sequence: row.GetInt64(1)), givenUp,
-                ("@resource", SqlKey.Encode(resource))),
-            cancellationToken);
+        var ended = await RowsAsync(
+            Sql.Ended, static row => (Session: row.GetString(0), Sequence: row.GetInt64(1)), cancellationToken,
+            ("@resource", SqlKey.Encode(resource)));
         foreach (var (session, sequence) in ended)
         {
             await WithdrawAsync(session, [new Registration(resource, sequence)], cancellationToken);
@@ -220,12 +200,7 @@ public abstract class SqlTokenStore : ITokenStore
 
     private protected abstract ValueTask<Heartbeat> BeatAsync(string session, CancellationToken cancellationToken);
 
-    private protected async Task<int> ExecuteAsync(
-        DbConnection connection, string sql, CancellationToken cancellationToken, params (string, object)[] parameters)
-    {
-        await using var command = Sql.Command(connection, sql, parameters);
-        return await command.ExecuteNonQueryAsync(cancellationToken);
-    }
+    private protected void Tell(ResourceChange change) => Changed?.Invoke(change);
 
     private protected ValueTask<T> StepAsync<T>(Func<DbConnection, CancellationToken, Task<T>> call, CancellationToken cancellationToken) =>
         Open().StepAsync(call, cancellationToken);
@@ -266,70 +241,6 @@ public abstract class SqlTokenStore : ITokenStore
         }
     }
 
-    /// <summary>
-    /// Now and then: what the server promises by now, and a batch of what sessions have left that nothing can depend on any more. No
-    /// heartbeat waits for it; it ends with the connections at the latest.
-    /// </summary>
-    private async Task KeepUpAsync()
-    {
-        try
-        {
-            var (before, now) = (_info, await OfSessionAsync(
-                (connection, givenUp) => ReadInfoAsync(connection, Open().Location, givenUp), CancellationToken.None));
-            _info = now;
-            if (now.Grade != before.Grade)
-            {
-                SqlStoreLog.GradeChanged(Logger, now.Location, now.Grade, before.Grade, string.Join(' ', now.GradeReasons));
-            }
-
-            if (await ForgetLongEndedAsync(CancellationToken.None))
-            {
-                _beatsUntilUpkeep = 0;
-            }
-        }
-        catch (TokenStoreUnavailableException e)
-        {
-            SqlStoreLog.UpkeepFailed(Logger, e.Message);
-        }
-    }
-
-    /// <summary>A batch; whether there is more. Whoever only reads leaves it alone.</summary>
-    private async ValueTask<bool> ForgetLongEndedAsync(CancellationToken cancellationToken)
-    {
-        var sessions = await OfSessionAsync(
-            (connection, givenUp) => RowsAsync(connection, Sql.LongEnded, static row => row.GetString(0), givenUp), cancellationToken);
-        foreach (var session in sessions)
-        {
-            if (await WithdrawSomeAsync(session, cancellationToken))
-            {
-                return true;
-            }
-
-            await OfSessionAsync(
-                (connection, givenUp) => ExecuteAsync(connection, Sql.Forget, givenUp, ("@session", session)), cancellationToken);
-        }
-
-        return false;
-    }
-
-    /// <summary>A batch of a session's registrations; false when it has none.</summary>
-    private async ValueTask<bool> WithdrawSomeAsync(string session, CancellationToken cancellationToken)
-    {
-        var registrations = await StepAsync(
-            (connection, givenUp) => RowsAsync(
-                connection, Sql.Registrations,
-                static row => new Registration(SqlKey.Decode(row.GetFieldValue<byte[]>(0)), row.GetInt64(1)), givenUp,
-                ("@session", session), ("@limit", Registration.MaxBatch)),
-            cancellationToken);
-        if (registrations.Count == 0)
-        {
-            return false;
-        }
-
-        await WithdrawAsync(session, registrations, cancellationToken);
-        return true;
-    }
-
     private ValueTask<List<MarkRecord>> ReadAsync(
         string sql, CancellationToken cancellationToken, params (string, object)[] parameters) => StepAsync(
         async (connection, givenUp) =>
@@ -340,25 +251,7 @@ public abstract class SqlTokenStore : ITokenStore
         },
         cancellationToken);
 
-    private async Task<object?> ScalarAsync(
-        DbConnection connection, string sql, CancellationToken cancellationToken, params (string, object)[] parameters)
-    {
-        await using var command = Sql.Command(connection, sql, parameters);
-        return await command.ExecuteScalarAsync(cancellationToken);
-    }
-
-    private async Task<List<T>> RowsAsync<T>(
-        DbConnection connection, string sql, Func<DbDataReader, T> read, CancellationToken cancellationToken,
-        params (string, object)[] parameters)
-    {
-        await using var command = Sql.Command(connection, sql, parameters);
-        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-        List<T> rows = [];
-        while (await reader.ReadAsync(cancellationToken))
-        {
-            rows.Add(read(reader));
-        }
-
-        return rows;
-    }
+    private ValueTask<List<T>> RowsAsync<T>(
+        string sql, Func<DbDataReader, T> read, CancellationToken cancellationToken, params (string, object)[] parameters) =>
+        StepAsync((connection, givenUp) => Sql.RowsAsync(connection, sql, read, givenUp, parameters), cancellationToken);
 }

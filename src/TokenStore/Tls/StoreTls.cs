@@ -15,12 +15,13 @@ internal sealed class StoreTls(string section, string? certificateAuthority, str
 {
     /// <summary>Shakes hands over <paramref name="stream"/>, which is closed when that fails.</summary>
     /// <exception cref="AuthenticationException">A file cannot be used, or one of the two does not trust the other; the message says which.</exception>
-    public async Task<SslStream> AuthenticateAsync(Stream stream, string host, CancellationToken cancellationToken)
+    public async Task<SslStream> AuthenticateAsync(
+        Stream stream, string host, CancellationToken cancellationToken, SslApplicationProtocol? protocol = null)
     {
         var encrypted = new SslStream(stream);
         try
         {
-            await encrypted.AuthenticateAsClientAsync(Options(host), cancellationToken);
+            await encrypted.AuthenticateAsClientAsync(Options(host, protocol), cancellationToken);
             return encrypted;
         }
         catch (Exception e)
@@ -45,9 +46,10 @@ internal sealed class StoreTls(string section, string? certificateAuthority, str
             ? $"no certificate where it asks for one; {section}:ClientCertificate is not set."
             : $"a certificate which it does not trust; the gateway's is in {section}:ClientCertificate.");
 
-    private SslClientAuthenticationOptions Options(string host) => new()
+    private SslClientAuthenticationOptions Options(string host, SslApplicationProtocol? protocol) => new()
     {
         TargetHost = host,
+        ApplicationProtocols = protocol is { } spoken ? [spoken] : null,
         CertificateChainPolicy = certificateAuthority is null ? null : Read("CertificateAuthority", certificateAuthority, Trusting),
         ClientCertificateContext = clientCertificate is null ? null : Read("ClientCertificate", clientCertificate, Showing),
     };

@@ -2,12 +2,6 @@ using FenceGateway.Fencing;
 
 namespace FenceGateway.TokenStore.ZooKeeper;
 
-/// <summary>What a step decided: the data to write, if any, and the answer once that is done.</summary>
-/// <param name="Next">The new data; null when nothing changes.</param>
-/// <param name="Answer">What the caller gets.</param>
-/// <param name="Waits">Whether the gateway wants to be told of the next change.</param>
-internal readonly record struct Decision<T>(ResourceNode? Next, T Answer, bool Waits = false);
-
 /// <summary>
 /// The atomic steps at a resource. Each reads, decides purely, and has the decision confirmed in one change of the ensemble that holds only
 /// if the node still has the version that was read:
@@ -19,7 +13,7 @@ internal readonly record struct Decision<T>(ResourceNode? Next, T Answer, bool W
 /// A step that loses a race begins again with the data that won. One that is carried out late, after a lost connection, finds another
 /// version. The data that is read may be old: then the version is.
 /// </summary>
-internal sealed class ResourceSteps(ZooKeeperLink link, TimeProvider time)
+internal sealed class ResourceSteps(ZooKeeperLink link, ResourceDecisions decisions)
 {
     /// <summary>Each lost race is somebody else's step that was taken.</summary>
     private const int MaxAttempts = 64;
@@ -31,35 +25,28 @@ internal sealed class ResourceSteps(ZooKeeperLink link, TimeProvider time)
 
     public ValueTask<EnterReply> EnterAsync(ZooKeeperSession session, EnterRequest request, CancellationToken cancellationToken) => RunAsync(
         request.Resource, session, StepKind.Enter,
-        (stored, _) => DecideEnterAsync(stored, request, cancellationToken), cancellationToken);
+        (stored, _) => decisions.EnterAsync(stored, request, cancellationToken), cancellationToken);
 
     public async ValueTask WithdrawAsync(string session, Registration registration, CancellationToken cancellationToken) => _ = await RunAsync(
         registration.Resource, null, StepKind.Withdraw,
-        (stored, unsettled) => ValueTask.FromResult(DecideWithdraw(stored, session, registration, unsettled)), cancellationToken);
+        (stored, unsettled) => ValueTask.FromResult(decisions.Withdraw(stored, session, registration, unsettled)), cancellationToken);
 
     public async ValueTask<bool> SetMarkAsync(SetMarkRequest request, CancellationToken cancellationToken)
     {
         long? before = null;
         return await RunAsync(
             request.Resource, null, StepKind.Operator,
-            (stored, _) => DecideSetMarkAsync(stored, request, before ??= stored.Mark, cancellationToken), cancellationToken);
+            (stored, _) => decisions.SetMarkAsync(stored, request, before ??= stored.Mark, cancellationToken), cancellationToken);
     }
 
     public ValueTask<int> ResolveAsync(ResourceKey resource, CancellationToken cancellationToken) => RunAsync(
-        resource, null, StepKind.Operator,
-        async (stored, _) =>
-        {
-            var state = await RestoreAsync(stored, "", cancellationToken);
-            var resolved = state.Resolve();
-            return new Decision<int>(resolved > 0 ? Next(stored, resource, state) : null, resolved);
-        },
-        cancellationToken);
+        resource, null, StepKind.Operator, (stored, _) => decisions.ResolveAsync(stored, resource, cancellationToken), cancellationToken);
 
     /// <summary>The node, with every change that was committed before; what is registered there with whether it lives.</summary>
     public async ValueTask<(StoredResource Stored, ResourceState State)> ReadAsync(ResourceKey resource, CancellationToken cancellationToken)
     {
         var stored = await ReadAsync(link.Paths.Resource(resource.Value), resource, caughtUp: true, cancellationToken);
-        return (stored, await RestoreAsync(stored, "", cancellationToken));
+        return (stored, await decisions.RestoreAsync(stored, "", cancellationToken));
     }
 
     private async ValueTask<T> RunAsync<T>(
@@ -213,58 +200,6 @@ internal sealed class ResourceSteps(ZooKeeperLink link, TimeProvider time)
             : ZooKeeperRequest.Multi(MultiOperation.Check(link.Paths.Session(session.Id), -1), operation);
     }
 
-    private async ValueTask<Decision<EnterReply>> DecideEnterAsync(
-        StoredResource stored, EnterRequest request, CancellationToken cancellationToken)
-    {
-        var state = await RestoreAsync(stored, request.Session, cancellationToken);
-        var step = state.Enter(
-            request.Session, request.Token.Value, request.Oldest.Value, request.Sequence, time.ToTicks(request.InDoubtHold), time.GetTimestamp());
-        var reply = new EnterReply(
-            step.Status, new FencingToken(state.Mark), time.ToSpan(step.HeldFor), step.HeldElsewhere);
-        var changes = state.Mark != stored.Mark
-            || !state.Writers.Select(w => w with { EndedAt = null }).SequenceEqual(stored.Writers);
-        return new Decision<EnterReply>(
-            changes ? Next(stored, request.Resource, state) : null, reply, step.Status == EnterStatus.Draining);
-    }
-
-    private Decision<bool> DecideWithdraw(StoredResource stored, string session, Registration registration, bool unsettled)
-    {
-        var rest = stored.Writers.Where(w => w.Session != session || w.Sequence > registration.Sequence).ToList();
-        // A step that may be carried out yet finds another version then.
-        var changes = stored.Node is not null && (rest.Count < stored.Writers.Count || unsettled);
-        return new(changes ? stored.With(registration.Resource.Value, stored.Mark, rest, NowMilliseconds) : null, true);
-    }
-
-    private async ValueTask<Decision<bool>> DecideSetMarkAsync(
-        StoredResource stored, SetMarkRequest request, long before, CancellationToken cancellationToken)
-    {
-        var state = await RestoreAsync(stored, request.Session, cancellationToken);
-        if (stored.Mark != before || !state.TrySetMark(request.Session, request.Mark, time.ToTicks(request.InDoubtHold), time.GetTimestamp()))
-        {
-            return new(null, false);
-        }
-
-        var note = new OperatorNote(request.Actor, request.Reason, NowMilliseconds);
-        return new(stored.With(request.Resource.Value, request.Mark, state.Writers, NowMilliseconds, note), true);
-    }
-
-    /// <summary>The state of a resource, with the end of every session but one's own. Nobody else is registered, mostly: no round trip.</summary>
-    private async ValueTask<ResourceState> RestoreAsync(StoredResource stored, string session, CancellationToken cancellationToken)
-    {
-        if (stored.Writers.All(w => w.Session == session))
-        {
-            return ResourceState.Restore(stored.Mark, stored.Writers);
-        }
-
-        var writers = await Task.WhenAll(stored.Writers.Select(async w => w.Session != session
-            ? w with { EndedAt = await link.Sessions.EndedAtAsync(w.Session, cancellationToken) }
-            : w));
-        return ResourceState.Restore(stored.Mark, writers);
-    }
-
-    private ResourceNode Next(StoredResource stored, ResourceKey key, ResourceState state) => stored.With(
-        key.Value, state.Mark, [.. state.Writers.Select(w => w with { EndedAt = null })], NowMilliseconds);
-
     private async ValueTask<StoredResource> ReadAsync(string path, ResourceKey key, bool caughtUp, CancellationToken cancellationToken)
     {
         var catchingUp = caughtUp ? link.CatchUpAsync(cancellationToken) : null;
@@ -288,8 +223,6 @@ internal sealed class ResourceSteps(ZooKeeperLink link, TimeProvider time)
             return null;
         }
     }
-
-    private long NowMilliseconds => time.GetUtcNow().ToUnixTimeMilliseconds();
 
     private static StoredResource? Check(StoredResource? stored, ResourceKey key) => stored?.Node is null || stored.Node.Key == key.Value
         ? stored

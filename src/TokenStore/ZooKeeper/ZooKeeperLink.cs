@@ -20,7 +20,7 @@ internal sealed class ZooKeeperLink
         (Client, Paths, IsRestricted) = (client, paths, restricted);
         Sessions = new SessionNodes(client, paths, gone);
         Resources = new WatchedResources(client, paths, own.IsAlive, tell, logger);
-        Steps = new ResourceSteps(this, time);
+        Steps = new ResourceSteps(this, new ResourceDecisions(this, time));
         _loading = time.CreateTimer(_ => _ = LoadSessionsAsync(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         client.Watched = OnWatched;
         client.Changed = OnChanged;

@@ -1,6 +1,4 @@
-using System.Text;
 using FenceGateway.Fencing;
-using FenceGateway.TokenStore.Tls;
 using Microsoft.Extensions.Logging;
 
 namespace FenceGateway.TokenStore.ZooKeeper;
@@ -17,13 +15,9 @@ namespace FenceGateway.TokenStore.ZooKeeper;
 /// the others goes on answering reads for a while.</para>
 /// <para>docs/stores.md says what lies where, docs/adr/0005 why the client is our own.</para>
 /// </remarks>
-public sealed class ZooKeeperTokenStore : ITokenStore
+public sealed partial class ZooKeeperTokenStore : ITokenStore
 {
     private const double TimeoutPerTimeToLive = 1.5;
-    private static readonly TimeSpan UsualTimeToLive = TimeSpan.FromSeconds(5);
-
-    /// <summary>How long a connection is waited for when the store is opened, at most.</summary>
-    private static readonly TimeSpan LongestConnect = TimeSpan.FromSeconds(10);
 
     private readonly ZooKeeperTokenStoreOptions _options;
     private readonly TimeProvider _time;
@@ -32,8 +26,6 @@ public sealed class ZooKeeperTokenStore : ITokenStore
     private readonly ZooKeeperSessions _sessions = new();
     private readonly SemaphoreSlim _opening = new(1);
     private volatile ZooKeeperLink? _link;
-    private TimeSpan _timeToLive = UsualTimeToLive;
-    private string? _epoch;
     private volatile string _notOpen = "The token store is not open.";
     private volatile bool _disposed;
 
@@ -58,7 +50,7 @@ public sealed class ZooKeeperTokenStore : ITokenStore
         : _notOpen;
 
     /// <inheritdoc/>
-    public Action<ResourceChange>? Changed { get; set; }
+    public event Action<ResourceChange>? Changed;
 
     private string Location => $"{_options.ConnectionString}{_options.Root}";
 
@@ -67,32 +59,6 @@ public sealed class ZooKeeperTokenStore : ITokenStore
 
     /// <summary>The client in use, for tests that take its session away.</summary>
     internal ZooKeeperClient? Client => _link?.Client;
-
-    /// <inheritdoc/>
-    public async ValueTask OpenAsync(CancellationToken cancellationToken)
-    {
-        await _opening.WaitAsync(cancellationToken);
-        try
-        {
-            if (_disposed)
-            {
-                throw new TokenStoreUnavailableException("The token store is closed.") { NotTaken = true };
-            }
-
-            if (_link is { Client.State: ZooKeeperState.Connected } open)
-            {
-                await PrepareAsync(open, cancellationToken);
-            }
-            else
-            {
-                await ConnectAsync(cancellationToken);
-            }
-        }
-        finally
-        {
-            _opening.Release();
-        }
-    }
 
     /// <inheritdoc/>
     public async ValueTask<TimeSpan> StartSessionAsync(string session, TimeSpan timeToLive, CancellationToken cancellationToken)
@@ -268,90 +234,6 @@ public sealed class ZooKeeperTokenStore : ITokenStore
     private static async ValueTask WithdrawAsync(
         ZooKeeperLink link, string session, IReadOnlyList<Registration> registrations, CancellationToken cancellationToken) =>
         await Task.WhenAll(registrations.Select(r => link.Steps.WithdrawAsync(session, r, cancellationToken).AsTask()));
-
-    /// <summary>The link for a session of that length. One with another timeout is replaced, unless a session lives on it.</summary>
-    private async ValueTask<ZooKeeperLink> LinkForAsync(TimeSpan timeToLive, CancellationToken cancellationToken)
-    {
-        await _opening.WaitAsync(cancellationToken);
-        try
-        {
-            var link = Link();
-            _timeToLive = timeToLive;
-            if (link.Client.IsAlive && (_sessions.HasLiving || link.Client.RequestedTimeout == timeToLive * TimeoutPerTimeToLive))
-            {
-                return link;
-            }
-
-            await ConnectAsync(cancellationToken);
-            return Link();
-        }
-        finally
-        {
-            _opening.Release();
-        }
-    }
-
-    private async ValueTask ConnectAsync(CancellationToken cancellationToken)
-    {
-        var old = _link;
-        _link = null;
-        if (old is not null)
-        {
-            _sessions.EndAllOf(old);
-            await old.CloseAsync(farewell: true);
-        }
-
-        using var limit = new CancellationTokenSource(LongestConnect, _time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
-        var auth = _options.Auth is { } user ? Encoding.UTF8.GetBytes(user) : null;
-        var tls = _options.Tls ? new StoreTls("TokenStore:ZooKeeper", _options.CertificateAuthority, _options.ClientCertificate) : null;
-        ZooKeeperClient? client = null;
-        try
-        {
-            var paths = ZooKeeperPaths.Parse(_options.Root);
-            client = new ZooKeeperClient(
-                ServerList.Parse(_options.ConnectionString), _timeToLive * TimeoutPerTimeToLive, auth, _time, _logger, tls);
-            var link = new ZooKeeperLink(client, paths, auth is not null, _sessions, _gone, Tell, _time, _logger);
-            await client.ConnectAsync(either.Token);
-            await PrepareAsync(link, either.Token);
-            _link = link;
-            client = null;
-        }
-        catch (Exception e) when (e is FormatException or TokenStoreUnavailableException or OperationCanceledException)
-        {
-            // Of a connection that did not come about in time, the client knows why.
-            _notOpen = e is OperationCanceledException ? client?.Fault ?? "ZooKeeper did not answer in time." : e.Message;
-            throw new TokenStoreUnavailableException(_notOpen, e) { NotTaken = true };
-        }
-        finally
-        {
-            if (client is not null)
-            {
-                await client.DisposeAsync();
-            }
-        }
-    }
-
-    private async ValueTask PrepareAsync(ZooKeeperLink link, CancellationToken cancellationToken)
-    {
-        var epoch = await StoreLayout.EnsureAsync(link.Client, link.Paths, link.IsRestricted, cancellationToken);
-        if (_epoch is not null && _epoch != epoch)
-        {
-            ZooKeeperLog.DataLost(_logger, Location, _epoch, epoch);
-        }
-
-        _epoch = epoch;
-        if (link.IsRestricted && await StoreLayout.IsOpenAsync(link.Client, link.Paths, cancellationToken))
-        {
-            ZooKeeperLog.NodesAreOpen(_logger, link.Paths.Root);
-        }
-
-        Info = await StoreLayout.GradeAsync(link.Client, Location, cancellationToken);
-        if (await link.Sessions.LoadAsync(cancellationToken) is var error && error != ZooKeeperError.Ok)
-        {
-            throw ZooKeeperFailure.NotTaken(link.Client, error);
-        }
-    }
 
     private void Tell(ResourceKey resource, long mark) => Changed?.Invoke(new ResourceChange(resource, mark));
 }

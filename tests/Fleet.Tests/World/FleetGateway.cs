@@ -7,17 +7,9 @@ namespace FenceGateway.Fleet.Tests.World;
 /// <summary>One gateway of a fleet: a process that can be killed and started again, with its own way to the store.</summary>
 internal sealed class FleetGateway : IAsyncDisposable
 {
-    /// <summary>Much of what these tests cost is the start of gateways: less is measured for better code later.</summary>
-    private static readonly Dictionary<string, string?> QuickStart = new(StringComparer.Ordinal)
-    {
-        ["DOTNET_TieredPGO"] = "0",
-        ["DOTNET_gcConcurrent"] = "0",
-    };
-
     private readonly TempFolder _folder = new();
     private readonly GatewayProcessOptions _options;
     private readonly List<TcpProxy> _proxies;
-    private readonly List<string> _earlier = [];
     private GatewayProcess? _process;
 
     /// <param name="name">Its name in the history.</param>
@@ -31,7 +23,7 @@ internal sealed class FleetGateway : IAsyncDisposable
         Name = name;
         _proxies = proxied ? [.. store.Servers.Select(s => new TcpProxy(s.Port))] : [];
         var ports = proxied ? _proxies.Select(p => p.Port) : store.Servers.Select(s => s.Port);
-        _options = new GatewayProcessOptions { ConfigFile = _folder.File("gateway.json"), Environment = QuickStart };
+        _options = new GatewayProcessOptions { ConfigFile = _folder.File("gateway.json") };
         File.WriteAllText(
             _options.ConfigFile,
             Configuration(service, times, store.Configuration(prefix, [.. ports], times.SessionTtl)).ToJsonString());
@@ -54,16 +46,11 @@ internal sealed class FleetGateway : IAsyncDisposable
 
     public async Task KillAsync()
     {
-        await _process!.KillAsync();
-        Keep();
-        await _process.DisposeAsync();
+        await _process!.DisposeAsync();
         _process = null;
     }
 
     public void Signal(UnixSignal signal) => _process!.Signal(signal);
-
-    /// <summary>What it has logged, for a failure's message; of earlier processes only the last lines.</summary>
-    public IEnumerable<string> Log => [.. _earlier, .. (_process?.Output ?? []).TakeLast(30), .. (_process?.Errors ?? []).TakeLast(10)];
 
     public async ValueTask DisposeAsync()
     {
@@ -78,12 +65,6 @@ internal sealed class FleetGateway : IAsyncDisposable
         }
 
         _folder.Dispose();
-    }
-
-    private void Keep()
-    {
-        _earlier.Add($"--- {Name} was killed; its last lines were:");
-        _earlier.AddRange(_process!.Output.TakeLast(10));
     }
 
     private static JsonObject Configuration(Uri service, FleetTimes times, JsonObject store)

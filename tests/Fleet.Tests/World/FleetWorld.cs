@@ -13,21 +13,33 @@ internal sealed class FleetWorld : IAsyncDisposable
     private const int Resources = 3;
     private const int Holders = 4;
 
+    /// <summary>With how many tokens holders write, and how many requests with stale ones are refused, at least in each run.</summary>
+    private const int LeastTakeovers = 30;
+    private const int LeastStale = 30;
+
     private static readonly FleetTimes Times = FleetTimes.Short;
 
     /// <summary>How long a client waits for an answer; a gateway that is stopped gives none.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1.5);
 
-    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(30);
-    private static readonly TimeSpan AfterRefusal = TimeSpan.FromMilliseconds(60);
-    private static readonly TimeSpan BystanderPause = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(45);
+    private static readonly TimeSpan AfterRefusal = TimeSpan.FromMilliseconds(90);
+    private static readonly TimeSpan BystanderPause = TimeSpan.FromMilliseconds(150);
+
+    /// <summary>How often threads take turns in a call of the store: timer, gateway, its sockets, server, and back.</summary>
+    private const int TurnsPerCall = 8;
 
     private readonly SlowService _service;
     private readonly RecordingClient _client;
     private readonly LockService _locks = new(Resources);
     private readonly ConcurrentQueue<StoreOutage> _outages = new();
-    private readonly ConcurrentQueue<Recovery> _recoveries = new();
-    private readonly ConcurrentQueue<Bystander> _bystanders = new();
+    private readonly List<Recovery> _recoveries = [];
+    private readonly List<Bystander> _bystanders = [];
+    private readonly List<string> _voids = [];
+    private readonly ConcurrentDictionary<FleetGateway, int> _stoodBy = new();
+    private Round _round = new();
+    private readonly ConcurrentDictionary<(int Resource, long Token), bool> _tokens = new();
+    private int _stale;
     private volatile bool _resting = true;
 
     private FleetWorld(SlowService service, StoreUnderTest store, int gateways)
@@ -52,6 +64,15 @@ internal sealed class FleetWorld : IAsyncDisposable
 
     /// <summary>How long a gateway's session lives without a heartbeat.</summary>
     public TimeSpan Ttl => Store.Grants(Times.SessionTtl);
+
+    /// <summary>
+    /// How long the machine may stand still without an effect on anybody: a call of the store may take half a session, and each of its
+    /// turns may be late by this much.
+    /// </summary>
+    public TimeSpan Margin => Ttl / 2 / TurnsPerCall;
+
+    /// <summary>The rounds of the last run that failed while the machine stood still for longer.</summary>
+    public IReadOnlyList<string> Voids => _voids;
 
     /// <summary>The number of the moment, for the history.</summary>
     public long Now => _service.Clock.Next();
@@ -87,22 +108,32 @@ internal sealed class FleetWorld : IAsyncDisposable
 
     /// <summary>
     /// Injects the fault again and again while holders work; each time everything has to heal before the next. Afterwards
-    /// nothing is under way, and the history is complete.
+    /// nothing is under way, and the history is complete. A round in which something took too long or somebody was disturbed, and the
+    /// machine stood still, is void: it is run again, and what else happened in it counts.
     /// </summary>
+    /// <exception cref="InvalidOperationException">The machine stood still again and again.</exception>
     public async Task RunAsync(Random random, int rounds, Func<Random, Task> fault)
     {
         _resting = false;
+        _voids.Clear();
+        _tokens.Clear();
+        _stale = 0;
         var clients = Enumerable.Range(0, Holders).Select(_ => HoldAsync(new Random(random.Next()))).Concat(Gateways.Select(StandByAsync)).ToList();
         try
         {
             // Not a recovery: the first requests find everything cold.
             await HealAsync(random, record: false);
-            for (var round = 0; round < rounds; round++)
+            for (var round = 0; round < rounds;)
             {
+                _round = new Round();
                 await Task.Delay(TimeSpan.FromMilliseconds(random.Next(100, 400)), TimeProvider.System);
                 await fault(random);
                 await HealAsync(random);
+                await StoodByAsync();
+                round += Stands(_round, rounds) ? 1 : 0;
             }
+
+            await HadToDoWithEachOtherAsync();
         }
         finally
         {
@@ -119,7 +150,7 @@ internal sealed class FleetWorld : IAsyncDisposable
         var until = Now;
         foreach (var gateway in gateways)
         {
-            _bystanders.Enqueue(new Bystander(gateway.Bystander, from, until));
+            _round.Bystanders.Enqueue(new Bystander(gateway.Bystander, from, until));
         }
     }
 
@@ -143,6 +174,23 @@ internal sealed class FleetWorld : IAsyncDisposable
         _locks.Open();
     }
 
+    /// <summary>Whether the round stands: nobody was disturbed and everything healed in time, or it was not for the machine.</summary>
+    private bool Stands(Round round, int rounds)
+    {
+        var violations = HistoryChecker.CheckTimed(History with { Recoveries = [.. round.Recoveries], Bystanders = [.. round.Bystanders] });
+        if (violations.Count > 0 && Canary.LongestSince(round.Began) is var stood && stood > Margin)
+        {
+            _voids.Add(Canary.Say(stood, Margin, $"{Store.Provider}, {violations[0]}"));
+            return _voids.Count < rounds
+                ? false
+                : throw new InvalidOperationException($"No rounds to believe on this machine:\n{string.Join('\n', _voids)}");
+        }
+
+        _recoveries.AddRange(round.Recoveries);
+        _bystanders.AddRange(round.Bystanders);
+        return true;
+    }
+
     private async Task RecoverAsync(string path, long token, FleetGateway gateway, bool record)
     {
         var start = TimeProvider.System.GetTimestamp();
@@ -154,7 +202,7 @@ internal sealed class FleetWorld : IAsyncDisposable
             {
                 if (record)
                 {
-                    _recoveries.Enqueue(new Recovery(path, token, gateway.Name, took));
+                    _round.Recoveries.Enqueue(new Recovery(path, token, gateway.Name, took));
                 }
 
                 return;
@@ -183,15 +231,24 @@ internal sealed class FleetWorld : IAsyncDisposable
             gateway = random.Next(3) == 0 ? Gateways[random.Next(Gateways.Count)] : gateway;
             var method = random.Next(8) switch { 0 => HttpMethod.Get, 1 => HttpMethod.Delete, 2 => HttpMethod.Post, _ => HttpMethod.Put };
             answer = await SendAsync(gateway, method, Path(resource), mine[resource]);
+            if (answer.Status == 200 && method != HttpMethod.Get)
+            {
+                _ = _tokens.TryAdd((resource, mine[resource]), true);
+            }
+            else if (answer.Problem == "fencing-token-stale")
+            {
+                _ = Interlocked.Increment(ref _stale);
+            }
+
             await Task.Delay(answer.Status is 200 or 409 ? Pause : AfterRefusal, TimeProvider.System);
         }
     }
 
     /// <summary>Takes the lock over, works beside the holder of today, or goes on with a token that may long be stale.</summary>
-    private long Choose(Random random, int resource, long mine) => random.Next(25) switch
+    private long Choose(Random random, int resource, long mine) => random.Next(10) switch
     {
         0 => _locks.Grant(resource),
-        < 7 => _locks.Newest(resource),
+        < 4 => _locks.Newest(resource),
         _ => Math.Max(1, mine),
     };
 
@@ -200,12 +257,38 @@ internal sealed class FleetWorld : IAsyncDisposable
         while (!_resting)
         {
             _ = await SendAsync(gateway, HttpMethod.Put, gateway.Bystander, 1);
+            _ = _stoodBy.AddOrUpdate(gateway, 1, (_, before) => before + 1);
             await Task.Delay(BystanderPause, TimeProvider.System);
         }
+    }
+
+    /// <summary>
+    /// Completes when holders have taken over from each other, and been refused, often enough for a history that proves something:
+    /// counted, since a slow machine takes longer for the same.
+    /// </summary>
+    private Task HadToDoWithEachOtherAsync() =>
+        Eventually.IsSoAsync(() => _tokens.Count > LeastTakeovers && _stale > LeastStale, "takeovers and stale holders");
+
+    /// <summary>Completes when whatever bystanders have sent up to now is answered: a round is judged by all of it.</summary>
+    private async Task StoodByAsync()
+    {
+        var before = _stoodBy.ToDictionary();
+        await Eventually.IsSoAsync(
+            () => Gateways.All(gateway => _stoodBy.GetValueOrDefault(gateway) > before.GetValueOrDefault(gateway)), "an answer to every bystander");
     }
 
     private Task<GatewayAnswer> SendAsync(FleetGateway gateway, HttpMethod method, string path, long token) =>
         _client.SendAsync(gateway.Address, method, path, token, gateway.Name);
 
     private static string Path(int resource) => $"/orders/{resource}";
+
+    /// <summary>What is told of a round before it is known whether it stands.</summary>
+    private sealed class Round
+    {
+        public long Began { get; } = Canary.Now;
+
+        public ConcurrentQueue<Recovery> Recoveries { get; } = new();
+
+        public ConcurrentQueue<Bystander> Bystanders { get; } = new();
+    }
 }

@@ -43,10 +43,6 @@ internal sealed class QuietFleet : IAsyncDisposable
         (await _client.SendAsync(chosen.Address, HttpMethod.Put, $"/orders/{resource}", token, chosen.Name)).Status.ShouldBe(200);
     }
 
-    /// <summary>How many heartbeats there may have been since <paramref name="start"/>.</summary>
-    public int HeartbeatsSince(long start) =>
-        Gateways.Count * (int)Math.Ceiling(TimeProvider.System.GetElapsedTime(start) / (Times.SessionTtl / 3));
-
     public void Check() => HistoryChecker.Check(_service.Writes, _client.Answers).ShouldBeEmpty();
 
     public async ValueTask DisposeAsync()

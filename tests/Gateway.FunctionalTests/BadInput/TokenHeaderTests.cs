@@ -1,4 +1,8 @@
+using System.Net;
+using System.Net.Sockets;
 using System.Text;
+using FenceGateway.Gateway.FunctionalTests.Fence;
+using FenceGateway.TestKit;
 
 namespace FenceGateway.Gateway.FunctionalTests.BadInput;
 
@@ -109,6 +113,9 @@ public sealed class TokenHeaderTests() : BadInputTests(new { HeaderAliases = new
     [InlineData("Fencing-Token: 5", "X_Fencing_Token: 5")]
     [InlineData("Fencing-Token: 5", "X-Fencing_Token: 5")]
     [InlineData("X-Fencing-Token: 5", "fencing_TOKEN: 5")]
+    [InlineData("Fencing-Token: 5", "Fencing.Token: 6")]
+    [InlineData("Fencing~Token: 6", "Fencing-Token: 5")]
+    [InlineData("X-Fencing-Token: 5", "x'fencing+token: 6")]
     public Task Token_TwoHeaders_Is400(string first, string second) =>
         RefusedAsync(Request("PUT", "/orders/1", first, second), 400, Malformed);
 
@@ -116,6 +123,8 @@ public sealed class TokenHeaderTests() : BadInputTests(new { HeaderAliases = new
     [InlineData("Fencing_Token: 5")]
     [InlineData("X_Fencing_Token: 5")]
     [InlineData("X-Fencing_Token: 5")]
+    [InlineData("Fencing.Token: 5")]
+    [InlineData("Fencing~Token: 5")]
     [InlineData("FencingToken: 5")]
     [InlineData("Fencing-Token2: 5")]
     public Task Token_InALookalikeAlone_Is428(string header) => RefusedAsync(Request("PUT", "/orders/1", header), 428, Required);
@@ -123,9 +132,8 @@ public sealed class TokenHeaderTests() : BadInputTests(new { HeaderAliases = new
     [Fact]
     public async Task Token_InALookalikeOfARead_DoesNotReachTheService()
     {
-        var entry = await PassesAsync(Request("GET", "/orders/1", "Fencing_Token: 5", "X-Fencing_Token: 6"));
-        entry.Headers.Keys.ShouldNotContain("Fencing_Token");
-        entry.Headers.Keys.ShouldNotContain("X-Fencing_Token");
+        var entry = await PassesAsync(Request("GET", "/orders/1", "Fencing_Token: 5", "X-Fencing_Token: 6", "Fencing!Token: 7", "x.fencing|token: 8"));
+        entry.Headers.Keys.ShouldNotContain(k => k.Contains("token", StringComparison.OrdinalIgnoreCase));
     }
 
     [Theory]
@@ -138,6 +146,7 @@ public sealed class TokenHeaderTests() : BadInputTests(new { HeaderAliases = new
     [InlineData("Connection: X-Other\r\nConnection: Fencing-Token")]
     [InlineData("Connection: X-Fencing-Token")]
     [InlineData("Connection: Fencing_Token")]
+    [InlineData("Connection: X-Other, fencing.token")]
     public async Task Token_NamedByConnection_Is400(string connection)
     {
         await RefusedAsync(Request("PUT", "/orders/1", "Fencing-Token: 5", connection), 400, Malformed);
@@ -188,6 +197,50 @@ public sealed class TokenHeaderTests() : BadInputTests(new { HeaderAliases = new
         await PassesAsync(Request("PUT", "/orders/1", "Fencing-Token: 6"));
     }
 
+    [Fact]
+    public async Task Token_OrALookalikeInTrailers_DoesNotReachTheService()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        var address = new Uri($"http://127.0.0.1:{((IPEndPoint)listener.LocalEndpoint).Port}/");
+        await using var gateway = await FencedGateway.StartAsync(destination: _ => address);
+        await using var client = await RawHttpClient.ConnectAsync(gateway.Address.Port);
+        await client.SendAsync(
+            Request("PUT", "/orders/1", "Fencing-Token: 5", "Transfer-Encoding: chunked")
+            + "1\r\nx\r\n0\r\nFencing-Token: 99\r\nFencing.Token: 98\r\nFencing_Token: 97\r\n\r\n");
+
+        using var service = await listener.AcceptTcpClientAsync(TestContext.Current.CancellationToken);
+        var received = new StringBuilder();
+        var buffer = new byte[4096];
+        while (!received.ToString().EndsWith("0\r\n\r\n", StringComparison.Ordinal))
+        {
+            var count = await service.GetStream().ReadAsync(buffer, TestContext.Current.CancellationToken);
+            count.ShouldBeGreaterThan(0, received.ToString());
+            received.Append(Encoding.Latin1.GetString(buffer, 0, count));
+        }
+
+        await service.GetStream().WriteAsync("HTTP/1.1 204 No Content\r\n\r\n"u8.ToArray(), TestContext.Current.CancellationToken);
+        (await client.ReadResponseAsync()).Status.ShouldBe(204);
+        received.ToString().Split("\r\n").Where(line => line.StartsWith("fencing", StringComparison.OrdinalIgnoreCase))
+            .ShouldHaveSingleItem().ShouldBe("Fencing-Token: 5");
+    }
+
+    /// <summary>A lone line feed ends a line to some servers and not to others: what is one header to the gateway would be two to them.</summary>
+    [Theory]
+    [InlineData("X-Other: a\nFencing-Token: 5")]
+    [InlineData("Fencing-Token: 5\nX-Other: a")]
+    [InlineData("Fencing-Token: 5\n")]
+    [InlineData("Fencing-Token: 5\nContent-Length: 0")]
+    public Task Header_EndedByALoneLineFeed_IsRejectedByTheListener(string header) =>
+        RejectedByListenerAsync(Request("PUT", "/orders/1", header));
+
+    [Fact]
+    public async Task RequestLine_EndedByALoneLineFeed_IsRejectedByTheListener()
+    {
+        await RejectedByListenerAsync("PUT /orders/1 HTTP/1.1\nHost: gateway.test\r\nFencing-Token: 5\r\n\r\n");
+        await RejectedByListenerAsync("PUT /orders/1 HTTP/1.1\r\nHost: gateway.test\r\nFencing-Token: 5\r\n\n");
+    }
+
     [Theory]
     [InlineData("Fencing-Token: 5\0")]
     [InlineData("Fencing-Token: \05")]
@@ -211,6 +264,8 @@ public sealed class TokenHeaderTests() : BadInputTests(new { HeaderAliases = new
     [InlineData("X-HTTP-Method: PUT")]
     [InlineData("X-Method-Override: PATCH")]
     [InlineData("X-HTTP-Method-Override:")]
+    [InlineData("X_HTTP_Method_Override: DELETE")]
+    [InlineData("x.http.method: PUT")]
     public async Task Method_Overridden_Is400(string header)
     {
         await RefusedAsync(Request("POST", "/orders/1", "Fencing-Token: 5", header), 400, Ambiguous);

@@ -85,6 +85,8 @@ public sealed class MissingTokenAllowedTests() : BadInputTests(
     [InlineData("X_Fencing_Token: 5")]
     [InlineData("X-Fencing_Token: 5")]
     [InlineData("fencing_token: 5")]
+    [InlineData("fencing.token: 5")]
+    [InlineData("X~Fencing%Token: 5")]
     public async Task Write_WithALookalikeOnly_ArrivesWithoutIt(string header)
     {
         var entry = await PassesAsync(Request("PUT", "/orders/1", header, "X-Other: kept"));

@@ -176,18 +176,17 @@ public sealed class ProcessTests(ITestOutputHelper output)
     }
 
     [Fact]
-    public async Task Start_ToFirstAnswer_IsQuick()
+    public async Task Start_ToFirstAnswer_NeedsNothingElse()
     {
         await using var service = await JournalService.StartAsync();
         using var files = new GatewayFiles(service.Address);
         var started = TimeProvider.System.GetTimestamp();
 
         await using var gateway = GatewayProcess.Launch(new GatewayProcessOptions { ConfigFile = files.ConfigFile });
-        await FirstAnswerAsync(gateway);
+        await FirstAnswerAsync(gateway).WithinLimit("the first answer");
 
         var elapsed = TimeProvider.System.GetElapsedTime(started);
         output.WriteLine($"{elapsed.TotalMilliseconds:0} ms from the start of the process to the first 200 through the gateway");
-        elapsed.ShouldBeLessThan(TimeSpan.FromSeconds(10));
         service.Entries.Count.ShouldBe(1);
     }
 

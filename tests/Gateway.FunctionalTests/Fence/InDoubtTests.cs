@@ -172,6 +172,57 @@ public sealed class InDoubtTests
         (await gateway.PutAsync(34)).ShouldBeServices(200);
     }
 
+    /// <summary>A proxy behind this one got no answer itself: its service may go on with the write.</summary>
+    [Theory]
+    [InlineData(502, "")]
+    [InlineData(504, "")]
+    [InlineData(503, """ , "InDoubtStatuses": [ 502, 503, 504 ] """)]
+    public async Task AnsweredByWhoDoesNotKnow_TheAnswerIsRelayedAndNewerTokensWaitForTheHold(int status, string policy)
+    {
+        await using var gateway = await FencedGateway.StartAsync(new() { Policy = GatewaySetup.PatientDrain + policy });
+        gateway.Service.Script = e => e.Token == 33 ? ServiceAction.Refuse(status) : ServiceAction.Apply();
+
+        (await gateway.PutAsync(33)).ShouldBeServices(status);
+
+        await ShouldHoldBackAsync(gateway, 34);
+    }
+
+    [Fact]
+    public async Task AnsweredByWhoDoesNotKnow_PolicyThatTakesItForAnEnd_TheWriteHasEnded()
+    {
+        await using var gateway = await FencedGateway.StartAsync(new() { Policy = """ "InDoubtStatuses": [ 504 ] """ });
+        gateway.Service.Script = e => e.Token == 33 ? ServiceAction.Refuse(502) : ServiceAction.Apply();
+
+        (await gateway.PutAsync(33)).ShouldBeServices(502);
+
+        (await gateway.PutAsync(34)).ShouldBeServices(200);
+    }
+
+    /// <summary>Waiting for a connection is not sending: a write without a body is not in doubt when its time runs out meanwhile.</summary>
+    [Fact]
+    public async Task NeverGotAConnection_NothingWasSent_NewerTokensGoOnAtOnce()
+    {
+        await using var gateway = await FencedGateway.StartAsync(
+            new() { Cluster = """ "HttpClient": { "MaxConnectionsPerServer": 1 } """ });
+        gateway.HoldAll();
+        var reading = gateway.GetAsync(null, "/open/1");
+        var held = await gateway.Service.NextArrivalAsync();
+        var answering = RawHttpClient.ExchangeAsync(
+            gateway.Address.Port, RawHttpClient.Head("DELETE /orders/1 HTTP/1.1", "Host: test", "Fencing-Token: 33"));
+        await gateway.Clock.WaitForTimerAsync(GatewaySetup.WriteTimeout);
+
+        gateway.Clock.Advance(GatewaySetup.WriteTimeout);
+
+        var refused = await answering;
+        refused.Status.ShouldBe(504);
+        refused.Text.ShouldContain("nothing was sent");
+        held.Release();
+        (await reading).ShouldBeServices(200);
+        gateway.Service.Script = _ => ServiceAction.Apply();
+        (await gateway.PutAsync(34)).ShouldBeServices(200);
+        gateway.Service.Entries.Select(e => e.Token).ShouldBe([null, 34]);
+    }
+
     /// <summary>A write with <paramref name="token"/> waits for the whole hold, then goes on.</summary>
     private static async Task ShouldHoldBackAsync(FencedGateway gateway, long token)
     {

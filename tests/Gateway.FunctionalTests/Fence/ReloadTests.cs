@@ -90,6 +90,34 @@ public sealed class ReloadTests
         (await gateway.PutAsync(33)).ShouldBeServices(200);
     }
 
+    [Theory]
+    [InlineData(""" "Resource": "order/{id}" """, "Resource", "'order/{id}' instead of 'orders/{id}'")]
+    [InlineData(""" "CaseInsensitive": true """, "CaseInsensitive", "'orders/{id}' (CaseInsensitive) instead of 'orders/{id}'")]
+    public async Task ChangedTemplate_WriteUnderAnOldKey_RefusesTheReloadUntilItHasEnded(string policy, string key, string message)
+    {
+        await using var gateway = await FencedGateway.StartAsync();
+        gateway.Hold(33);
+        var (answering33, _) = await gateway.PutHeldAsync(33);
+
+        await ShouldBeRefusedAsync();
+        (await gateway.PutAsync(32)).ShouldBeProblem(409, "fencing-token-stale");
+        gateway.Clock.Advance(GatewaySetup.WriteTimeout);
+        (await answering33).ShouldBeProblem(504, "upstream-timeout");
+        await ShouldBeRefusedAsync();
+        gateway.Clock.Advance(GatewaySetup.InDoubtHold);
+
+        (await gateway.ReloadAsync(new GatewaySetup { Policy = policy })).Problems.ShouldBeEmpty();
+        (await gateway.PutAsync(34)).ShouldBeServices(200);
+
+        async Task ShouldBeRefusedAsync()
+        {
+            var problem = (await gateway.ReloadAsync(new GatewaySetup { Policy = policy })).Problems.ShouldHaveSingleItem();
+            problem.Path.ShouldBe($"$.FenceGateway.FencingPolicies.per-order.{key}");
+            problem.Message.ShouldContain(message);
+            problem.Message.ShouldContain("orders/1");
+        }
+    }
+
     [Fact]
     public async Task ChangedFile_IsNoticedOnceItHasComeToRest()
     {

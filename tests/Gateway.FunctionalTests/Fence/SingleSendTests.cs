@@ -39,6 +39,26 @@ public sealed class SingleSendTests
         gateway.Service.Entries.Count(e => e.Method == "DELETE").ShouldBe(1);
     }
 
+    /// <summary>HttpClient takes both for leave to send the request again, without another look at the fence: it does not get beyond the head.</summary>
+    [Theory]
+    [InlineData("DELETE", true)]
+    [InlineData("DELETE", false)]
+    [InlineData("PUT", true)]
+    [InlineData("PUT", false)]
+    public async Task Http2_ServiceRefusesTheStreamOrSaysGoodbye_ArrivesOnce(string method, bool goodbye)
+    {
+        using var service = new RefusingHttp2Service(goodbye);
+        await using var gateway = await FencedGateway.StartAsync(
+            new() { Cluster = """ "HttpRequest": { "Version": "2", "VersionPolicy": "RequestVersionExact" } """ }, _ => service.Address);
+
+        var response = await RawHttpClient.ExchangeAsync(gateway.Address.Port, RawHttpClient.Head(
+            $"{method} /orders/1 HTTP/1.1", "Host: test", "Fencing-Token: 33", method == "PUT" ? "Content-Length: 1" : "Accept: */*")
+            + (method == "PUT" ? "x" : ""));
+
+        response.Status.ShouldBe(502);
+        service.Requests.ShouldBe(1);
+    }
+
     [Fact]
     public async Task AliasHeader_IsForwardedAsTheCanonicalOneAlone()
     {
@@ -82,6 +102,62 @@ public sealed class SingleSendTests
 
         response.Status.ShouldBe(409);
         response.Interim.ShouldBeEmpty();
+    }
+
+    /// <summary>Refuses each request that is complete, or the whole connection, as not processed (RFC 9113, 8.7).</summary>
+    private sealed class RefusingHttp2Service : IDisposable
+    {
+        private const byte Data = 0, Headers = 1, ResetStream = 3, Settings = 4, GoAway = 7, Ack = 1, EndStream = 1;
+        private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
+        private readonly bool _goodbye;
+        private int _requests;
+
+        public RefusingHttp2Service(bool goodbye)
+        {
+            _goodbye = goodbye;
+            _listener.Start();
+            _ = RunAsync();
+        }
+
+        public Uri Address => new($"http://127.0.0.1:{((IPEndPoint)_listener.LocalEndpoint).Port}/");
+
+        public int Requests => Volatile.Read(ref _requests);
+
+        public void Dispose() => _listener.Dispose();
+
+        private async Task RunAsync()
+        {
+            while (true)
+            {
+                _ = ServeAsync(await _listener.AcceptTcpClientAsync());
+            }
+        }
+
+        private async Task ServeAsync(TcpClient client)
+        {
+            using var connection = client;
+            var stream = client.GetStream();
+            var head = new byte[24];
+            await stream.ReadExactlyAsync(head);
+            await stream.WriteAsync(Frame(Settings, 0, 0, []));
+            while (await stream.ReadAtLeastAsync(head.AsMemory(0, 9), 9, throwOnEndOfStream: false) == 9)
+            {
+                var (length, type, flags, id) = ((head[0] << 16) | (head[1] << 8) | head[2], head[3], head[4], head[8]);
+                await stream.ReadExactlyAsync(new byte[length]);
+                if (type == Settings && flags != Ack)
+                {
+                    await stream.WriteAsync(Frame(Settings, Ack, 0, []));
+                }
+                else if (type is Headers or Data && (flags & EndStream) != 0)
+                {
+                    _ = Interlocked.Increment(ref _requests);
+                    await stream.WriteAsync(_goodbye ? Frame(GoAway, 0, 0, new byte[8]) : Frame(ResetStream, 0, id, [0, 0, 0, 7]));
+                }
+            }
+        }
+
+        private static byte[] Frame(byte type, byte flags, byte id, byte[] payload) =>
+            [0, 0, (byte)payload.Length, type, flags, 0, 0, 0, id, .. payload];
     }
 
     /// <summary>Answers the first request on each connection and closes it orderly after the second, without an answer.</summary>

@@ -168,7 +168,7 @@ public sealed class RetryTests
         var answer = await gateway.MoveOnUntilAsync(answering33);
         answer.ShouldBeProblem(502, "upstream-unreachable");
         answer.Text.ShouldContain($"answered {status}");
-        (await answering34).ShouldBeServices(200);
+        (await gateway.MoveOnUntilAsync(answering34)).ShouldBeServices(200);
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using FenceGateway.TestKit;
 namespace FenceGateway.Gateway.FunctionalTests.Stores;
 
 /// <summary>What the admin listener of one gateway knows of the others.</summary>
@@ -5,7 +6,7 @@ public sealed class StoreAdminTests
 {
     private const string Resource = "/admin/v1/resources/orders/1";
 
-    [Fact]
+    [RealTimeFact]
     public async Task Resource_WrittenThroughAnotherGateway_ShowsItsSessionAndWhenItEnded()
     {
         await using var world = await StoreWorld.StartAsync(policy: policy => policy["InDoubtHold"] = "00:01:00");
@@ -32,7 +33,7 @@ public sealed class StoreAdminTests
         (await world.PutAsync(34)).ShouldBeServices(200);
     }
 
-    [Fact]
+    [RealTimeFact]
     public async Task Mark_LoweredAtOneGateway_HoldsAtTheOther()
     {
         await using var world = await StoreWorld.StartAsync(store: store => store["RegistrationIdle"] = "00:00:01");

@@ -6,7 +6,7 @@ namespace FenceGateway.Gateway.FunctionalTests.Stores;
 /// <summary>A gateway whose shared store is away: it says so, refuses what it cannot tell, and comes back by itself.</summary>
 public sealed class StoreAwayTests
 {
-    [Fact]
+    [RealTimeFact]
     public async Task Start_StoreAway_ListensSaysWhyAndRecoversWithoutARestart()
     {
         await using var world = await StoreWorld.StartAsync();
@@ -31,7 +31,7 @@ public sealed class StoreAwayTests
         gateway.HasExited.ShouldBeFalse();
     }
 
-    [Fact]
+    [RealTimeFact]
     public async Task Store_GoesAway_StaleIsStill409AndNothingIsAdmitted()
     {
         await using var world = await StoreWorld.StartAsync();
@@ -51,7 +51,7 @@ public sealed class StoreAwayTests
         (await world.PutAsync(33)).ShouldBeProblem(409, "fencing-token-stale");
     }
 
-    [Fact]
+    [RealTimeFact]
     public async Task StoreUnavailableAllow_StoreAway_ForwardsUnfencedLoudlyAndStaleIsStill409()
     {
         await using var world = await StoreWorld.StartAsync(policy: policy => policy["StoreUnavailable"] = "Allow");
@@ -71,7 +71,7 @@ public sealed class StoreAwayTests
         world.Gateway.Log.Count(l => l.TryGetProperty("outcome", out var o) && o.GetString() == "store_bypassed").ShouldBe(2);
     }
 
-    [Fact]
+    [RealTimeFact]
     public async Task Session_EndsDuringAWrite_TheWriteIsCutOffAndInDoubt()
     {
         await using var world = await StoreWorld.StartAsync(policy: policy => policy["DrainTimeout"] = "00:00:20");
@@ -95,7 +95,7 @@ public sealed class StoreAwayTests
         world.CountEvents(1002).ShouldBe(1);
     }
 
-    [Fact]
+    [RealTimeFact]
     public async Task RouteTimeout_ReadWaitsForTheStore_SaysThatTheStoreCannotTell()
     {
         await using var world = await StoreWorld.StartAsync(
@@ -108,7 +108,7 @@ public sealed class StoreAwayTests
         world.Redis.Continue();
     }
 
-    [Fact]
+    [RealTimeFact]
     public async Task ModeReport_SessionEndsDuringAWrite_TheWriteGoesOn()
     {
         await using var world = await StoreWorld.StartAsync(policy: policy => policy["Mode"] = "Report");
@@ -125,7 +125,7 @@ public sealed class StoreAwayTests
         world.Redis.Continue();
     }
 
-    [Fact]
+    [RealTimeFact]
     public async Task Password_Wrong_IsNowhereInWhatTheGatewaySays()
     {
         await using var world = await StoreWorld.StartAsync(

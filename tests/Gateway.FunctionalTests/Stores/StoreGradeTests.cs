@@ -6,7 +6,7 @@ namespace FenceGateway.Gateway.FunctionalTests.Stores;
 /// <summary>What the store promises: told, shown, and enforced with RequireGrade.</summary>
 public sealed class StoreGradeTests
 {
-    [Fact]
+    [RealTimeFact]
     public async Task RequireGrade_StoreIsWeaker_ExitsAndSaysWhyAndWhatToChange()
     {
         await using var world = await StoreWorld.StartAsync(
@@ -22,7 +22,7 @@ public sealed class StoreGradeTests
         error.ShouldNotContain("   at ");
     }
 
-    [Fact]
+    [RealTimeFact]
     public async Task RequireGrade_StoreComesBackWeaker_FailsClosedUntilItIsAsItWas()
     {
         await using var world = await StoreWorld.StartAsync(store: store => store["RequireGrade"] = "Single");
@@ -42,7 +42,7 @@ public sealed class StoreGradeTests
         (await world.PutAsync(33)).ShouldBeServices(200);
     }
 
-    [Fact]
+    [RealTimeFact]
     public async Task Grade_OfTheStore_IsLoggedAndShownWithItsReasons()
     {
         await using var world = await StoreWorld.StartAsync(new RedisServerOptions { AppendFsync = "everysec" });

@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using System.Text;
 using FenceGateway.Gateway.Admin;
-using FenceGateway.Gateway.Configuration;
 using FenceGateway.Gateway.Fencing;
 using FenceGateway.TestKit;
 using FenceGateway.TokenStore;
@@ -19,15 +18,14 @@ public sealed class AdminResourcesTests : IAsyncDisposable
     private readonly ListLogger _logger = new();
     private readonly ManualTimeProvider _time = new();
     private readonly OperatorScript _store = new();
-    private readonly GatewaySession _session;
+    private readonly StoreClient _session;
     private readonly AdminResources _resources;
 
     public AdminResourcesTests()
     {
         _session = TestSession.Open(_store, _time);
         var table = new FenceTable(_session, _time, capacity: 16);
-        var policies = new FencingPolicyRegistry(new Dictionary<string, FencingPolicy>(StringComparer.Ordinal));
-        _resources = new AdminResources(_session, table, policies, _time, _logger);
+        _resources = new AdminResources(_session, table, new InDoubtHolds(), _time, _logger);
     }
 
     [Theory]

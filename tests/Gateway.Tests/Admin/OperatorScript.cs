@@ -15,7 +15,11 @@ internal sealed class OperatorScript : ITokenStore
 
     public string? Fault => null;
 
-    public Action<ResourceChange>? Changed { get; set; }
+    public event Action<ResourceChange>? Changed
+    {
+        add { }
+        remove { }
+    }
 
     public ValueTask OpenAsync(CancellationToken cancellationToken) => default;
 

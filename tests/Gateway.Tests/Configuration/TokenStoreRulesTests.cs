@@ -63,6 +63,7 @@ public sealed class TokenStoreRulesTests
     [InlineData("\"Postgres\": { \"ConnectionString\": \"Host=a;Databse=fence\" }", ".Postgres.ConnectionString", "at place 2")]
     [InlineData("\"Postgres\": { \"ConnectionString\": \"Host=a;Port=x\" }", ".Postgres.ConnectionString", "at place 2")]
     [InlineData("\"MySql\": { \"ConnectionString\": \"Server=a;Databse=fence\" }", ".MySql.ConnectionString", "at place 2")]
+    [InlineData("\"MySql\": { \"ConnectionString\": \"Server=a;Logging=true\" }", ".MySql.ConnectionString", "MySqlConnector does not know")]
     [InlineData("\"MySql\": { \"ConnectionString\": \"Server=a,b;Database=fence\" }", ".MySql.ConnectionString", "names several hosts")]
     [InlineData("\"MySql\": { \"ConnectionString\": \"Database=fence\" }", ".MySql.ConnectionString", "names no Server")]
     [InlineData("\"ZooKeeper\": { \"Root\": \"fencegateway\" }", ".ZooKeeper.Root", "is 'fencegateway' where an absolute node")]
@@ -87,7 +88,9 @@ public sealed class TokenStoreRulesTests
     [InlineData("\"Provider\": \"Etcd\", \"Etcd\": { \"CertificateAuthority\": \"/no\", \"Endpoints\": [ \"http://a:1\", \"https://b:1\" ] }", ".Etcd.CertificateAuthority", "is no file")]
     [InlineData("\"Etcd\": { \"Password\": \"x\" }", ".Etcd.UserName", "is required with a Password")]
     [InlineData("\"Etcd\": { \"UserName\": \"x\" }", ".Etcd.Password", "is required with a UserName")]
-    [InlineData("\"Redis\": { \"Configuration\": \"a,serviceName=x\" }", ".Redis.Configuration", "Sentinel is not asked; name the master itself, in its part 2")]
+    [InlineData("\"Redis\": { \"Configuration\": \"a,protocol=2\" }", ".Redis.Configuration", "a protocol, which is not chosen")]
+    [InlineData("\"Redis\": { \"Configuration\": \"a,asyncTimeout=1\" }", ".Redis.Configuration", "an asyncTimeout, which nothing waits for")]
+    [InlineData("\"Quorum\": { \"Nodes\": [ \"a:1\", \"b:1,serviceName=x\", \"c:1\" ] }", ".Quorum.Nodes[1]", "names a serviceName; a node is one master")]
     [InlineData("\"Redis\": { \"Configuration\": \"a,channelprefix=x\" }", ".Redis.Configuration", "set KeyPrefix instead")]
     [InlineData("\"Redis\": { \"Configuration\": \"a,sslProtocols=tls9\" }", ".Redis.Configuration", "a sslProtocols that is none")]
     [InlineData("\"Quorum\": { \"Nodes\": [ \"a:1\", \"b:1,d:1\", \"c:1\" ] }", ".Quorum.Nodes[1]", "names 2 servers; a node is one master")]
@@ -202,6 +205,7 @@ public sealed class TokenStoreRulesTests
     [InlineData("a:1,password=s3cret,more=x", "a:1,password=***,***")]
     [InlineData("a:1,ssl=true,b:1", "a:1,ssl=true,b:1")]
     [InlineData("s3cret@a:1", "***")]
+    [InlineData("a:1,serviceName=m,sentinelUser=u,sentinelPassword=s3cret", "a:1,serviceName=m,sentinelUser=u,sentinelPassword=***")]
     public void Redact_RedisText_WhatFollowsASecretIsOne(string text, string shown) =>
         SecretText.Redact(SecretForm.RedisConfiguration, text).ShouldBe(shown);
 

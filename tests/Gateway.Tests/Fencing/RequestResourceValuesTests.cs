@@ -87,6 +87,11 @@ public sealed class RequestResourceValuesTests
         Render("{header:X-Order}", r =>
         {
             r.Headers["X-Order"] = "1";
+            r.Headers["x.order"] = "2";
+        }).Status.ShouldBe(RenderStatus.Ambiguous);
+        Render("{header:X-Order}", r =>
+        {
+            r.Headers["X-Order"] = "1";
             r.Headers.Connection = "close, x-order";
         }).Status.ShouldBe(RenderStatus.Ambiguous);
     }

@@ -32,6 +32,9 @@ public sealed class TokenHeadersTests
     [InlineData("X_Fencing_Token")]
     [InlineData("X-Fencing_Token")]
     [InlineData("X_Fencing-Token")]
+    [InlineData("Fencing.Token")]
+    [InlineData("FENCING~token")]
+    [InlineData("X!Fencing|Token")]
     public void Read_AnotherSpellingBeside_IsMalformed(string other)
     {
         Read([("Fencing-Token", "42"), (other, "42")], out _).ShouldBe(TokenHeaderStatus.Malformed);
@@ -43,6 +46,7 @@ public sealed class TokenHeadersTests
     [InlineData("close, FENCING-TOKEN")]
     [InlineData("\tx-fencing-token ,close")]
     [InlineData("Fencing_Token")]
+    [InlineData("close,Fencing.Token")]
     public void Read_NamedByConnection_IsMalformed(string connection)
     {
         Read([("Fencing-Token", "42"), ("Connection", connection)], out _).ShouldBe(TokenHeaderStatus.Malformed);
@@ -75,10 +79,22 @@ public sealed class TokenHeadersTests
     {
         var headers = Headers([
             ("Fencing-Token", "1"), ("X-Fencing-Token", "1"), ("Fencing_Token", "1"), ("X_Fencing_Token", "1"),
-            ("X-Fencing_Token", "1"), ("X_Fencing-Token", "1"), ("X-Other", "kept"),
+            ("X-Fencing_Token", "1"), ("X_Fencing-Token", "1"), ("X-Other", "kept"), ("Fencing+Token", "1"), ("x'fencing`token", "1"),
+            ("FencingToken", "kept"),
         ]);
         TokenHeaders.Strip(headers, Policy);
-        headers.Keys.ShouldBe(["X-Other"]);
+        headers.Keys.ShouldBe(["X-Other", "FencingToken"], ignoreOrder: true);
+    }
+
+    [Fact]
+    public void LookalikeOf_EveryTokenCharacter_IsFound()
+    {
+        foreach (var c in "!#$%&'*+.^_`|~")
+        {
+            TokenHeaders.LookalikeOf(Headers([("Accept", "*/*"), ($"fencing{c}Token", "42")]), Policy).ShouldBe($"fencing{c}Token");
+        }
+
+        TokenHeaders.LookalikeOf(Headers([("Fencing-Token", "42"), ("FencingaToken", "42"), ("Fencing-Token-", "42")]), Policy).ShouldBeNull();
     }
 
     private static TokenHeaderStatus Read((string, string)[] headers, out FencingToken token)

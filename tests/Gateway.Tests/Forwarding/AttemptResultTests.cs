@@ -1,3 +1,4 @@
+using FenceGateway.Gateway.Fencing;
 using FenceGateway.Gateway.Forwarding;
 using Yarp.ReverseProxy.Forwarder;
 
@@ -7,13 +8,12 @@ public sealed class AttemptResultTests
 {
     /// <summary>Only these are known to be harmless: whatever else YARP reports, now or later, is in doubt.</summary>
     [Fact]
-    public void Classify_EveryError_IsInDoubtUnlessNothingWasSentOrAllWasAnswered()
+    public void Classify_EveryError_IsInDoubtUnlessNothingWasSent()
     {
-        foreach (var error in Enum.GetValues<ForwarderError>())
+        foreach (var error in Enum.GetValues<ForwarderError>().Where(e => e != ForwarderError.None))
         {
             var end = error switch
             {
-                ForwarderError.None => ForwardEnd.Answered,
                 ForwarderError.NoAvailableDestinations or ForwarderError.RequestCreation => ForwardEnd.NotSent,
                 _ => ForwardEnd.InDoubt,
             };
@@ -22,6 +22,28 @@ public sealed class AttemptResultTests
         }
 
         Classify((ForwarderError)12345).End.ShouldBe(ForwardEnd.InDoubt);
+    }
+
+    [Fact]
+    public void OfFailure_NothingHasLeft_NothingIsInDoubt()
+    {
+        foreach (var error in Enum.GetValues<ForwarderError>())
+        {
+            var result = AttemptResult.OfFailure(error, new IOException("reset"), AttemptFault.TimedOut, hasLeft: false, 0, TimeSpan.Zero);
+            result.End.ShouldBe(ForwardEnd.NotSent, error.ToString());
+        }
+    }
+
+    [Theory]
+    [InlineData(200, nameof(ForwardEnd.Answered))]
+    [InlineData(500, nameof(ForwardEnd.Answered))]
+    [InlineData(503, nameof(ForwardEnd.Answered))]
+    [InlineData(502, nameof(ForwardEnd.InDoubt))]
+    [InlineData(504, nameof(ForwardEnd.InDoubt))]
+    public void OfAnswer_AnIntermediarysWordThatItDoesNotKnow_IsInDoubt(int status, string end)
+    {
+        var result = AttemptResult.OfAnswer(status, FencingPolicy.UsualInDoubtStatuses, TimeSpan.Zero);
+        (result.End.ToString(), result.Fault).ShouldBe((end, AttemptFault.None));
     }
 
     [Theory]
@@ -83,5 +105,5 @@ public sealed class AttemptResultTests
     }
 
     private static AttemptResult Classify(ForwarderError error, Exception? exception = null, AttemptFault cut = AttemptFault.None) =>
-        AttemptResult.Classify(error, exception, cut, status: 0, TimeSpan.Zero);
+        AttemptResult.OfFailure(error, exception, cut, hasLeft: true, status: 0, TimeSpan.Zero);
 }

@@ -1,5 +1,7 @@
+using FenceGateway.Gateway.Fencing;
 using FenceGateway.Gateway.Forwarding;
 using FenceGateway.Gateway.Idempotency;
+using FenceGateway.Gateway.Resilience;
 
 namespace FenceGateway.Gateway.Tests.Idempotency;
 
@@ -38,6 +40,10 @@ public sealed class KeyedEndsTests
     public void Of_AnswerThatDoesNotTell_IsUnknown(int status) => End(Answered(status), status).ShouldBe(KeyedEnd.Unknown);
 
     [Fact]
+    public void Of_AnswerThatThePolicySaysDoesNotTell_IsUnknown() =>
+        End(AttemptResult.OfAnswer(503, new StatusSet([503]), default), 503).ShouldBe(KeyedEnd.Unknown);
+
+    [Fact]
     public void Of_AnswerDroppedForAnAttemptThatWasNotMade_IsUnknown()
     {
         End(Answered(500), answered: 504).ShouldBe(KeyedEnd.Unknown);
@@ -63,7 +69,7 @@ public sealed class KeyedEndsTests
         }
     }
 
-    private static AttemptResult Answered(int status) => new(ForwardEnd.Answered, AttemptFault.None, status, default);
+    private static AttemptResult Answered(int status) => AttemptResult.OfAnswer(status, FencingPolicy.UsualInDoubtStatuses, default);
 
     private static KeyedEnd End(AttemptResult? last, int answered, bool leftInDoubt = false, int status = 0) =>
         KeyedEnds.Of(new AttemptState { Last = last, LeftInDoubt = leftInDoubt, MayBeApplied = leftInDoubt, Status = last?.Status ?? status }, answered);

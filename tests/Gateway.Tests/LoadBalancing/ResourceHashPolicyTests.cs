@@ -62,7 +62,7 @@ public sealed class ResourceHashPolicyTests
         context.Request.Path = path;
         context.Request.RouteValues = new RouteValueDictionary { ["id"] = id };
         context.Features.Set(new GatewayRequest { CorrelationId = "1", CorrelationHeader = "X-Correlation-Id" });
-        var metadata = fenced ? new EndpointMetadataCollection(new Reloadable<FencingPolicy>(Policy())) : EndpointMetadataCollection.Empty;
+        var metadata = fenced ? new EndpointMetadataCollection(Policy()) : EndpointMetadataCollection.Empty;
         context.SetEndpoint(new Endpoint(null, metadata, "test"));
         return context;
     }

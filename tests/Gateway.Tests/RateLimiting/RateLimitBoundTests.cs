@@ -3,6 +3,7 @@ using FenceGateway.Gateway.RateLimiting;
 using FenceGateway.TestKit;
 using FsCheck;
 using FsCheck.Fluent;
+using FsCheck.Xunit;
 
 namespace FenceGateway.Gateway.Tests.RateLimiting;
 
@@ -20,8 +21,8 @@ public sealed class RateLimitBoundTests
             .ArrayOf(300)
         select (limit, window, pauses)).ToArbitrary();
 
-    [Fact]
-    public void FixedWindow_AnyTimes_LetsNoMoreThroughThanItsLimitInAWindow() =>
+    [Property]
+    public Property FixedWindow_AnyTimes_LetsNoMoreThroughThanItsLimitInAWindow() =>
         Prop.ForAll(Runs, run =>
         {
             var admitted = Admit(run, clock => new FixedWindowLimiter(clock, run.Limit, TimeSpan.FromMilliseconds(run.WindowMs), 0));
@@ -31,10 +32,10 @@ public sealed class RateLimitBoundTests
                 (start, taken) = at - start >= run.WindowMs * 1000L ? (at, 1) : (start, taken + 1);
                 taken.ShouldBeLessThanOrEqualTo(run.Limit);
             }
-        }).QuickCheckThrowOnFailure();
+        });
 
-    [Fact]
-    public void SlidingWindow_AnyTimes_LetsNoMoreThroughThanItsLimitInAllButOneSegments() =>
+    [Property]
+    public Property SlidingWindow_AnyTimes_LetsNoMoreThroughThanItsLimitInAllButOneSegments() =>
         Prop.ForAll(Runs, run =>
         {
             var admitted = Admit(
@@ -44,10 +45,10 @@ public sealed class RateLimitBoundTests
             {
                 (admitted[i] - admitted[i - run.Limit]).ShouldBeGreaterThan(span);
             }
-        }).QuickCheckThrowOnFailure();
+        });
 
-    [Fact]
-    public void TokenBucket_AnyTimes_LetsNoMoreThroughThanItsBurstAndWhatFlowedInSince() =>
+    [Property]
+    public Property TokenBucket_AnyTimes_LetsNoMoreThroughThanItsBurstAndWhatFlowedInSince() =>
         Prop.ForAll(Runs, run =>
         {
             var admitted = Admit(run, clock => new TokenBucketLimiter(clock, run.Limit, TimeSpan.FromMilliseconds(run.WindowMs), 0));
@@ -60,7 +61,7 @@ public sealed class RateLimitBoundTests
                     ((count - run.Limit) * run.WindowMs * 1000).ShouldBeLessThanOrEqualTo((BigInteger)(admitted[j] - admitted[i]) * run.Limit);
                 }
             }
-        }).QuickCheckThrowOnFailure();
+        });
 
     /// <summary>When each request that was let through came, in µs. Also checks what the limiter says of itself on the way.</summary>
     private static List<long> Admit((int Limit, int WindowMs, int[] Pauses) run, Func<TimeProvider, TimedRateLimiter> create)

@@ -28,10 +28,10 @@ public sealed class ShutdownSequenceTests
             await admitting;
         }
 
-        FenceTable.End(table.Get("orders/1"), new FencingToken(33));
+        table.Get("orders/1").End(new FencingToken(33));
         if (!inFlight)
         {
-            FenceTable.End(table.Get("orders/2"), new FencingToken(33));
+            table.Get("orders/2").End(new FencingToken(33));
         }
 
         using var signal = new ShutdownSignal();

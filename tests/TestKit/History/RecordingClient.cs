@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Globalization;
+using System.Net.Sockets;
 using System.Text.Json;
 
 namespace FenceGateway.TestKit;
@@ -53,8 +54,9 @@ public sealed class RecordingClient(EventClock clock, TimeSpan? timeout = null) 
                 : default;
             return unanswered with { Answered = clock.Next(), Status = (int)response.StatusCode, Problem = problem, Mark = mark };
         }
-        catch (Exception e) when (e is HttpRequestException or OperationCanceledException or IOException)
+        catch (Exception e) when (e is HttpRequestException or OperationCanceledException or IOException or SocketException)
         {
+            // A connection that is reset as soon as it is made surfaces as the socket's own exception.
             return unanswered;
         }
     }

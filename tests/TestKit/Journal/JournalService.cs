@@ -33,8 +33,6 @@ public sealed class JournalService : IAsyncDisposable
     private JournalService(EventClock clock)
     {
         Clock = clock;
-        Port = FreePorts.Next();
-        Http2Port = FreePorts.Next();
         var builder = WebApplication.CreateSlimBuilder();
         _ = builder.Logging.ClearProviders();
         _ = builder.Services.Configure<HostOptions>(o => o.ShutdownTimeout = TimeSpan.FromSeconds(1));
@@ -46,10 +44,10 @@ public sealed class JournalService : IAsyncDisposable
     public EventClock Clock { get; }
 
     /// <summary>Speaks HTTP/1.1.</summary>
-    public int Port { get; }
+    public int Port { get; private set; }
 
     /// <summary>Speaks HTTP/2 without TLS (prior knowledge).</summary>
-    public int Http2Port { get; }
+    public int Http2Port { get; private set; }
 
     public Uri Address => new($"http://127.0.0.1:{Port}/");
 
@@ -82,6 +80,10 @@ public sealed class JournalService : IAsyncDisposable
     {
         var service = new JournalService(clock ?? new EventClock());
         await service._app.StartAsync();
+
+        // In the order of Configure.
+        int[] ports = [.. service._app.Urls.Select(url => new Uri(url).Port)];
+        (service.Port, service.Http2Port) = (ports[0], ports[1]);
         return service;
     }
 
@@ -114,8 +116,8 @@ public sealed class JournalService : IAsyncDisposable
         options.Limits.MinRequestBodyDataRate = null;
         options.Limits.MinResponseDataRate = null;
         options.AddServerHeader = false;
-        options.Listen(IPAddress.Loopback, Port, o => o.Protocols = HttpProtocols.Http1);
-        options.Listen(IPAddress.Loopback, Http2Port, o => o.Protocols = HttpProtocols.Http2);
+        options.Listen(IPAddress.Loopback, 0, o => o.Protocols = HttpProtocols.Http1);
+        options.Listen(IPAddress.Loopback, 0, o => o.Protocols = HttpProtocols.Http2);
     }
 
     private async Task HandleAsync(HttpContext context)

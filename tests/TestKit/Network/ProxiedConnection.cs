@@ -33,6 +33,8 @@ internal sealed class ProxiedConnection(TcpProxy proxy, Socket client) : IDispos
     /// <summary>From now on nothing comes through, and neither side learns of it.</summary>
     public void Forget() => _isForgotten = true;
 
+    public bool IsForgotten => _isForgotten;
+
     /// <summary>Ends both sides at once, with a reset; what is on its way is lost.</summary>
     public void Dispose()
     {
@@ -52,14 +54,7 @@ internal sealed class ProxiedConnection(TcpProxy proxy, Socket client) : IDispos
         _reset.Dispose();
     }
 
-    private async ValueTask HoldAsync()
-    {
-        await proxy.HoldAsync(_reset.Token);
-        if (_isForgotten)
-        {
-            await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, _reset.Token);
-        }
-    }
+    private ValueTask HoldAsync() => proxy.HoldAsync(this, _reset.Token);
 
     private async Task PumpAsync(Socket from, Socket to)
     {

@@ -17,15 +17,16 @@ public sealed class TcpProxy : IAsyncDisposable
     private TaskCompletionSource? _stalled;
     private TimeSpan _delay;
     private bool _isCut;
+    private int _held;
 
     /// <summary>Starts to forward.</summary>
     /// <param name="target">The port of 127.0.0.1 to forward to; nobody need listen there yet.</param>
     public TcpProxy(int target)
     {
         Target = target;
-        Port = FreePorts.Next();
-        _listener = new TcpListener(IPAddress.Loopback, Port);
+        _listener = new TcpListener(IPAddress.Loopback, 0);
         _listener.Start();
+        Port = ((IPEndPoint)_listener.LocalEndpoint).Port;
         _accepting = AcceptAsync();
     }
 
@@ -126,8 +127,24 @@ public sealed class TcpProxy : IAsyncDisposable
         _stopping.Dispose();
     }
 
+    /// <summary>How many pieces of what was sent, and new connections, do not get through at the moment.</summary>
+    public int Held => Volatile.Read(ref _held);
+
     /// <summary>Waits as long as what was just read has to.</summary>
-    internal async ValueTask HoldAsync(CancellationToken cancellationToken)
+    internal async ValueTask HoldAsync(ProxiedConnection connection, CancellationToken cancellationToken)
+    {
+        _ = Interlocked.Increment(ref _held);
+        try
+        {
+            await WaitAsync(connection, cancellationToken);
+        }
+        finally
+        {
+            _ = Interlocked.Decrement(ref _held);
+        }
+    }
+
+    private async ValueTask WaitAsync(ProxiedConnection connection, CancellationToken cancellationToken)
     {
         TimeSpan delay;
         lock (_lock)
@@ -143,6 +160,11 @@ public sealed class TcpProxy : IAsyncDisposable
         while (Stalled is { } stalled)
         {
             await stalled.WaitAsync(cancellationToken);
+        }
+
+        if (connection.IsForgotten)
+        {
+            await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, cancellationToken);
         }
     }
 

@@ -12,7 +12,10 @@ public enum UnixSignal
     Stop = 19,
 }
 
-/// <summary>A process that a test owns: its output is kept, and it is killed at the end, by its process id.</summary>
+/// <summary>
+/// A process that a test owns: its output is kept, also in a file for the case that the test fails, and it is killed at the end, by
+/// its process id.
+/// </summary>
 public sealed partial class ChildProcess : IAsyncDisposable
 {
     private readonly Process _process;
@@ -21,11 +24,17 @@ public sealed partial class ChildProcess : IAsyncDisposable
     private readonly List<string> _errors = [];
     private readonly List<(Func<string, bool> Condition, TaskCompletionSource<string> Seen)> _waiters = [];
 
-    private ChildProcess(ProcessStartInfo start)
+    private readonly ProcessLog _log;
+
+    private ChildProcess(ProcessStartInfo start, string name)
     {
         _process = new Process { StartInfo = start };
         _process.OutputDataReceived += (_, e) => Keep(_output, e.Data);
         _process.ErrorDataReceived += (_, e) => Keep(_errors, e.Data);
+        _ = _process.Start();
+        _log = ProcessLog.Of(name, _process.Id);
+        _process.BeginOutputReadLine();
+        _process.BeginErrorReadLine();
     }
 
     public int Id => _process.Id;
@@ -38,11 +47,17 @@ public sealed partial class ChildProcess : IAsyncDisposable
     /// <summary>The lines of standard error so far.</summary>
     public IReadOnlyList<string> Errors => Snapshot(_errors);
 
+    /// <param name="file">The program.</param>
+    /// <param name="arguments">Its arguments.</param>
+    /// <param name="environment">What is different in its environment.</param>
+    /// <param name="workingDirectory">Where it starts; null for here.</param>
+    /// <param name="name">What its log is called; null for the program's own name.</param>
     public static ChildProcess Start(
         string file,
         IEnumerable<string> arguments,
         IReadOnlyDictionary<string, string?>? environment = null,
-        string? workingDirectory = null)
+        string? workingDirectory = null,
+        string? name = null)
     {
         var start = new ProcessStartInfo(file, arguments)
         {
@@ -52,16 +67,12 @@ public sealed partial class ChildProcess : IAsyncDisposable
             UseShellExecute = false,
             WorkingDirectory = workingDirectory ?? "",
         };
-        foreach (var (name, value) in environment ?? new Dictionary<string, string?>())
+        foreach (var (variable, value) in environment ?? new Dictionary<string, string?>())
         {
-            start.Environment[name] = value;
+            start.Environment[variable] = value;
         }
 
-        var child = new ChildProcess(start);
-        _ = child._process.Start();
-        child._process.BeginOutputReadLine();
-        child._process.BeginErrorReadLine();
-        return child;
+        return new ChildProcess(start, name ?? file);
     }
 
     /// <summary>Runs a program to its end; what it printed.</summary>
@@ -142,8 +153,8 @@ public sealed partial class ChildProcess : IAsyncDisposable
         _ = await ready;
     }
 
-    /// <summary>The last lines of both streams, for a failure's message.</summary>
-    public string Tail() => string.Join('\n', Output.TakeLast(20).Concat(Errors.TakeLast(20)));
+    /// <summary>The last lines of both streams, for a failure's message, and where all of them are.</summary>
+    public string Tail() => string.Join('\n', [.. Output.TakeLast(10), .. Errors.TakeLast(10), $"LOG: {_log}"]);
 
     public async ValueTask DisposeAsync()
     {
@@ -151,6 +162,7 @@ public sealed partial class ChildProcess : IAsyncDisposable
         Signal(UnixSignal.Kill);
         await _process.WaitForExitAsync();
         _process.Dispose();
+        _log.Dispose();
     }
 
     private void Keep(List<string> lines, string? line)
@@ -163,6 +175,7 @@ public sealed partial class ChildProcess : IAsyncDisposable
         lock (_lock)
         {
             lines.Add(line);
+            _log.Add(line);
             _ = _waiters.RemoveAll(w => w.Condition(line) && w.Seen.TrySetResult(line));
         }
     }

@@ -13,33 +13,36 @@ public sealed class NginxServer : IAsyncDisposable
     private readonly TempFolder _folder;
     private readonly ChildProcess _process;
 
-    private NginxServer(TempFolder folder, ChildProcess process, int port)
+    private NginxServer(TempFolder folder, ChildProcess process, IPAddress host, int port)
     {
         _folder = folder;
         _process = process;
         Port = port;
+        Address = new($"http://{host}:{port}/");
     }
 
     public int Port { get; }
 
-    public Uri Address => new($"http://127.0.0.1:{Port}/");
+    public Uri Address { get; }
 
     /// <summary>The folder that it serves.</summary>
     public string Root => _folder.File("files");
 
+    /// <param name="inside">Where it runs; null for here.</param>
     /// <exception cref="FileNotFoundException">nginx is not installed.</exception>
-    public static async Task<NginxServer> StartAsync()
+    public static async Task<NginxServer> StartAsync(NetworkNamespace? inside = null)
     {
-        var binary = FindBinary();
+        var host = inside?.Address ?? IPAddress.Loopback;
         var folder = new TempFolder();
         var port = FreePorts.Next();
         _ = Directory.CreateDirectory(folder.File("files"));
-        await File.WriteAllTextAsync(folder.File("nginx.conf"), Configuration(folder, port));
-        var process = ChildProcess.Start(binary, ["-p", folder.Path, "-c", folder.File("nginx.conf"), "-e", "stderr"]);
-        var server = new NginxServer(folder, process, port);
+        await File.WriteAllTextAsync(folder.File("nginx.conf"), Configuration(folder, host, port));
+        string[] command = [FindBinary(), "-p", folder.Path, "-c", folder.File("nginx.conf"), "-e", "stderr"];
+        command = inside is null ? command : ["ip", "netns", "exec", inside.Name, .. command];
+        var server = new NginxServer(folder, ChildProcess.Start(command[0], command[1..], name: "nginx"), host, port);
         try
         {
-            await Readiness.WaitAsync(process, new Uri(server.Address, "__ready"), HttpStatusCode.NoContent);
+            await Readiness.WaitAsync(server._process, new Uri(server.Address, "__ready"), HttpStatusCode.NoContent);
             return server;
         }
         catch
@@ -63,7 +66,7 @@ public sealed class NginxServer : IAsyncDisposable
     }
 
     /// <summary>One process, so that one process id is all there is to stop; it runs as whoever runs the tests.</summary>
-    private static string Configuration(TempFolder folder, int port)
+    private static string Configuration(TempFolder folder, IPAddress host, int port)
     {
         var extended = File.Exists(DavExtModule);
         return $$"""
@@ -82,7 +85,7 @@ public sealed class NginxServer : IAsyncDisposable
                 scgi_temp_path {{folder.File("scgi")}};
                 client_max_body_size 0;
                 server {
-                    listen 127.0.0.1:{{port}};
+                    listen {{host}}:{{port}};
                     root {{folder.File("files")}};
                     location = /__ready { return 204; }
                     location / {

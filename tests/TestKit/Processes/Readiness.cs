@@ -5,12 +5,15 @@ namespace FenceGateway.TestKit;
 /// <summary>Asks a child process over HTTP until it answers as hoped; nothing else tells when a process listens.</summary>
 internal static class Readiness
 {
+    /// <summary>A process that starts needs a second of processor time, which may be long in coming beside many others.</summary>
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(2);
+
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(10);
 
     public static async Task WaitAsync(ChildProcess process, Uri address, HttpStatusCode wanted, TimeSpan? limit = null)
     {
         using var client = new HttpClient { Timeout = TimeSpan.FromSeconds(5) };
-        using var end = new CancellationTokenSource(limit ?? TimeLimit.Default);
+        using var end = new CancellationTokenSource(limit ?? Limit);
         var last = "no answer";
         while (true)
         {

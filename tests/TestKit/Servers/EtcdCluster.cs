@@ -1,3 +1,5 @@
+using System.Text.Json;
+
 namespace FenceGateway.TestKit;
 
 /// <summary>An etcd cluster of several members on this machine.</summary>
@@ -28,6 +30,21 @@ public sealed class EtcdCluster : IAsyncDisposable
             await cluster.DisposeAsync();
             throw;
         }
+    }
+
+    /// <summary>The one that leads.</summary>
+    public async Task<EtcdServer> LeaderAsync()
+    {
+        foreach (var member in Members)
+        {
+            var status = JsonDocument.Parse(await member.PostAsync("/v3/maintenance/status", "{}")).RootElement;
+            if (status.GetProperty("leader").GetString() == status.GetProperty("header").GetProperty("member_id").GetString())
+            {
+                return member;
+            }
+        }
+
+        throw new InvalidOperationException("The cluster has no leader.");
     }
 
     public async ValueTask DisposeAsync()

@@ -67,6 +67,13 @@ public sealed class EtcdServer : IAsyncDisposable
         _ = await Process.WaitForExitAsync();
     }
 
+    /// <summary>SIGTERM, as for maintenance, and waits until the process is gone.</summary>
+    public async Task StopAsync()
+    {
+        Process.Signal(UnixSignal.Terminate);
+        _ = await Process.WaitForExitAsync();
+    }
+
     /// <summary>Starts it again on the same ports and with the same data, and waits until it serves.</summary>
     public async Task RestartAsync()
     {

@@ -3,8 +3,9 @@ using System.Globalization;
 namespace FenceGateway.TestKit;
 
 /// <summary>
-/// Debian's PostgreSQL on a free loopback port in a folder of its own. Whoever connects from this machine is believed
-/// (<c>trust</c>), as the superuser <c>postgres</c> or any other role. Disposing kills it.
+/// PostgreSQL on a free loopback port in a folder of its own: Debian's, or the one whose programs are in the folder that
+/// <c>FENCEGATEWAY_POSTGRES</c> names. Whoever connects from this machine is believed (<c>trust</c>), as the superuser <c>postgres</c> or
+/// any other role. Disposing kills it.
 /// </summary>
 public sealed class PostgresServer : IAsyncDisposable
 {
@@ -39,11 +40,18 @@ public sealed class PostgresServer : IAsyncDisposable
         return await StartAsync(settings, folder => ChildProcess.RunAsync("cp", "-a", template.File("data"), folder.File("data")));
     }
 
-    /// <summary>Starts a streaming replica of this server, and waits until it serves reads.</summary>
+    /// <summary>Starts a replica of this server, and waits until it serves reads and streams.</summary>
     /// <param name="name">Its <c>application_name</c>, for <c>synchronous_standby_names</c>.</param>
-    public Task<PostgresServer> StartReplicaAsync(string name) => StartAsync([], folder => RunAsOwnerAsync(
-        Tool("pg_basebackup"), "--pgdata", folder.File("data"), "--checkpoint=fast", "--write-recovery-conf", "--no-sync",
-        "--dbname", $"host=127.0.0.1 port={Port} user={Owner} application_name={name}"));
+    public async Task<PostgresServer> StartReplicaAsync(string name)
+    {
+        var replica = await StartAsync([], folder => RunAsOwnerAsync(
+            Tool("pg_basebackup"), "--pgdata", folder.File("data"), "--checkpoint=fast", "--write-recovery-conf", "--no-sync",
+            "--dbname", $"host=127.0.0.1 port={Port} user={Owner} application_name={name}"));
+        await Eventually.IsSoAsync(
+            async () => await QueryAsync($"SELECT count(*) FROM pg_stat_replication WHERE application_name = '{name}' AND state = 'streaming'") == "1",
+            "the replica to stream");
+        return replica;
+    }
 
     /// <summary>A connection string as the superuser.</summary>
     public string ConnectionString(string database = "postgres", string user = Owner) =>
@@ -120,7 +128,7 @@ public sealed class PostgresServer : IAsyncDisposable
             "max_connections=300", "max_wal_senders=4", "logging_collector=off", "log_min_messages=warning", .. _settings,
         ];
         var (file, arguments) = AsOwner(Tool("postgres"), ["-D", Data, .. settings.SelectMany(setting => new[] { "-c", setting })]);
-        var process = ChildProcess.Start(file, arguments);
+        var process = ChildProcess.Start(file, arguments, name: "postgres");
         _process = process;
         await process.WaitUntilItSaysAsync("ready to accept");
     }
@@ -172,8 +180,14 @@ public sealed class PostgresServer : IAsyncDisposable
             ? ("setpriv", [$"--reuid={Owner}", $"--regid={Owner}", "--clear-groups", "--", tool, .. arguments])
             : (tool, arguments);
 
+    /// <summary>The program of the version under test; a client that comes without one (psql) is Debian's.</summary>
+    private static string Tool(string name) => UnderTest(name) is { } tool && File.Exists(tool) ? tool : DebiansTool(name);
+
+    private static string? UnderTest(string name) =>
+        Environment.GetEnvironmentVariable("FENCEGATEWAY_POSTGRES") is { Length: > 0 } folder ? Path.Combine(folder, name) : null;
+
     /// <summary>Debian keeps the server's programs out of PATH, in a folder for each version.</summary>
-    private static string Tool(string name) => Directory.Exists("/usr/lib/postgresql")
+    private static string DebiansTool(string name) => Directory.Exists("/usr/lib/postgresql")
         ? Directory.EnumerateFiles("/usr/lib/postgresql", name, SearchOption.AllDirectories).OrderDescending(StringComparer.Ordinal).First()
         : throw new FileNotFoundException("PostgreSQL is missing: install Debian's postgresql");
 }

@@ -1,25 +1,27 @@
 namespace FenceGateway.TestKit;
 
 /// <summary>
-/// Debian's redis-server on a free loopback port in a folder of its own. One process, so that its id is all there is to kill,
+/// Debian's redis-server, or Garnet, on a free loopback port in a folder of its own. One process, so that its id is all there is to kill,
 /// to stop and to go on with. Disposing kills it.
 /// </summary>
 public sealed class RedisServer : IAsyncDisposable
 {
     private readonly TempFolder _folder = new();
-    private readonly int _busPort;
     private ChildProcess? _process;
 
     private RedisServer(RedisServerOptions options)
     {
         Options = options;
         Port = FreePorts.Next();
-        _busPort = options.Cluster ? FreePorts.Next() : 0;
+        BusPort = options.Cluster ? FreePorts.Next() : 0;
     }
 
     public RedisServerOptions Options { get; }
 
     public int Port { get; }
+
+    /// <summary>Where the nodes of a cluster talk to each other; 0 without one.</summary>
+    public int BusPort { get; }
 
     /// <summary>The configuration string of a client: address, and the password if there is one for everybody.</summary>
     public string Configuration =>
@@ -128,11 +130,17 @@ public sealed class RedisServer : IAsyncDisposable
     private async Task LaunchAsync()
     {
         _ = Directory.CreateDirectory(DataFolder);
-        var process = ChildProcess.Start("redis-server", [.. Arguments(), .. Options.Arguments]);
+        var process = Options.Garnet
+            ? await GarnetTool.StartAsync(Port, DataFolder)
+            : ChildProcess.Start("redis-server", [.. Arguments(), .. Options.Arguments]);
         _process = process;
 
-        // Said when the log has been read and the port is open.
+        // Either says so when the log has been read and the port is open.
         await process.WaitUntilItSaysAsync("Ready to accept connections");
+        if (Options.Garnet)
+        {
+            _ = await CommandAsync("-r", "30", "EVAL", GarnetTool.FirstScript, "1", "{first}");
+        }
     }
 
     private List<string> Arguments()
@@ -166,7 +174,7 @@ public sealed class RedisServer : IAsyncDisposable
 
         if (Options.Cluster)
         {
-            arguments.AddRange(["--cluster-enabled", "yes", "--cluster-port", $"{_busPort}"]);
+            arguments.AddRange(["--cluster-enabled", "yes", "--cluster-port", $"{BusPort}"]);
             arguments.AddRange(["--cluster-announce-ip", "127.0.0.1"]);
         }
 

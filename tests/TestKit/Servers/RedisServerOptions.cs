@@ -3,6 +3,9 @@ namespace FenceGateway.TestKit;
 /// <summary>How a <see cref="RedisServer"/> is started. The defaults are what the grade Single asks for.</summary>
 public sealed record RedisServerOptions
 {
+    /// <summary>Whether it is a Garnet, with a log that is flushed before an answer; of the other options none is for it.</summary>
+    public bool Garnet { get; init; }
+
     /// <summary>Whether there is a log at all.</summary>
     public bool AppendOnly { get; init; } = true;
 

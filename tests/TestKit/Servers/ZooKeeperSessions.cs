@@ -11,7 +11,10 @@ public static class ZooKeeperSessions
     private const long ServerSecret = 0xB3415C00L;
     private const int PasswordLength = 16;
     private const int CloseSession = -11;
-    private const int Attempts = 20;
+    private const int Attempts = 30;
+
+    /// <summary>Longer after each attempt: its owner is faster where the machine is slow.</summary>
+    private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(5);
 
     /// <summary>The sessions that have ephemeral nodes.</summary>
     public static async Task<IReadOnlyList<long>> FindAsync(ZooKeeperServer server)
@@ -42,6 +45,7 @@ public static class ZooKeeperSessions
             catch (IOException) when (attempt < Attempts)
             {
                 // Its owner, cut off by this, was back first and took it over again.
+                await Task.Delay(attempt * FirstPause, TimeProvider.System);
             }
         }
     }

@@ -7,6 +7,11 @@ namespace FenceGateway.TestKit;
 /// <remarks>
 /// Arm first, then advance: a test awaits <see cref="WaitForTimersAsync"/> or <see cref="WaitForTimerAsync"/> so that the code
 /// under test has reached its wait. A timer armed with a due time of zero fires at once, on the thread pool.
+/// <para>
+/// Not the FakeTimeProvider of Microsoft.Extensions.TimeProvider.Testing: that one moves the clock to its end first and fires timers
+/// afterwards, so a chain of waits takes one link an advance; it fires a timer with a due time of zero on the thread that arms it, inside
+/// its locks; each of its advances sleeps; and it does not tell which timers are armed, for which every timer would have to be wrapped.
+/// </para>
 /// </remarks>
 public sealed class ManualTimeProvider(DateTimeOffset start) : TimeProvider
 {

@@ -2,6 +2,7 @@ using FenceGateway.Fencing;
 using FenceGateway.TokenStore.Embedded;
 using FsCheck;
 using FsCheck.Fluent;
+using FsCheck.Xunit;
 
 namespace FenceGateway.TokenStore.Tests.Embedded;
 
@@ -30,16 +31,15 @@ public sealed class CrashPropertyTests
         from seed in Gen.Choose(0, 1_000_000)
         select new Step(kind, key, delta, seed);
 
-    [Fact]
-    public void Operations_WithCrashes_NeverLoseAnAnsweredMark() => Check.One(
-        Config.QuickThrowOnFailure.WithMaxTest(60).WithStartSize(20).WithEndSize(120),
+    [Property(MaxTest = 60, StartSize = 20, EndSize = 120)]
+    public Property Operations_WithCrashes_NeverLoseAnAnsweredMark() =>
         Prop.ForAll(Steps.ArrayOf().ToArbitrary(), steps =>
         {
             // FsCheck's properties are synchronous.
 #pragma warning disable VSTHRD002
             Task.Run(() => LiveAsync(steps)).GetAwaiter().GetResult();
 #pragma warning restore VSTHRD002
-        }));
+        });
 
     private static async Task LiveAsync(Step[] steps)
     {

@@ -62,7 +62,7 @@ public sealed class EtcdFaultTests : IAsyncDisposable
 
         var logger = new TestLogger<EtcdTokenStore>();
         var heard = new System.Collections.Concurrent.BlockingCollection<ResourceChange>();
-        using var client = new EtcdClient(new EtcdTokenStoreOptions { Endpoints = [server.Address] });
+        using var client = new EtcdClient(new EtcdTokenStoreOptions { Endpoints = [server.Address] }, TimeProvider.System);
         var calls = new EtcdCalls(client, new EtcdKeys(_prefix));
         var gone = new GoneSessions(TimeProvider.System);
         var changes = new EtcdChanges(calls, new EtcdLeases(calls), gone, new EtcdResourceCache(), heard.Add);

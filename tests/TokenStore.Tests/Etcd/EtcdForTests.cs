@@ -26,6 +26,24 @@ public sealed class EtcdFixture : IAsyncLifetime
     }
 }
 
+/// <summary>The same with three members.</summary>
+public sealed class EtcdClusterFixture : IAsyncLifetime
+{
+    private EtcdCluster? _cluster;
+
+    public IReadOnlyList<string> Addresses => _cluster?.Addresses ?? throw new InvalidOperationException("Not started.");
+
+    public async ValueTask InitializeAsync() => _cluster = await EtcdCluster.StartAsync();
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_cluster is not null)
+        {
+            await _cluster.DisposeAsync();
+        }
+    }
+}
+
 /// <summary>One gateway's side of etcd: a store, a session, and the changes it heard of.</summary>
 internal sealed class EtcdGateway : IAsyncDisposable
 {
@@ -54,7 +72,7 @@ internal sealed class EtcdGateway : IAsyncDisposable
     {
         var logger = new TestLogger<EtcdTokenStore>();
         var gateway = new EtcdGateway(new EtcdTokenStore(options, TimeProvider.System, logger), $"gw-{Guid.NewGuid():N}") { Logger = logger };
-        gateway.Store.Changed = change => gateway.Changes.Add(change);
+        gateway.Store.Changed += change => gateway.Changes.Add(change);
         await gateway.Store.OpenAsync(default);
         gateway.TimeToLive = await gateway.Store.StartSessionAsync(gateway.Session, timeToLive ?? TimeSpan.FromSeconds(30), default);
         return gateway;

@@ -1,7 +1,5 @@
 using System.Net;
-using System.Net.Sockets;
-using System.Text;
-using FenceGateway.TestKit;
+using Microsoft.AspNetCore.Http;
 
 namespace FenceGateway.TokenStore.Tests.Etcd;
 
@@ -9,21 +7,13 @@ namespace FenceGateway.TokenStore.Tests.Etcd;
 /// nothing of what happens meanwhile: its watch is refused.</summary>
 internal sealed class EtcdForwarder : IAsyncDisposable
 {
-    private readonly HttpListener _listener = new();
     private readonly HttpClient _client = new();
     private readonly string _target;
-    private readonly Task _serving;
+    private EtcdPeer? _peer;
 
-    public EtcdForwarder(string target)
-    {
-        _target = target;
-        Address = $"http://127.0.0.1:{FreePorts.Next()}";
-        _listener.Prefixes.Add($"{Address}/");
-        _listener.Start();
-        _serving = ServeAsync();
-    }
+    private EtcdForwarder(string target) => _target = target;
 
-    public string Address { get; }
+    public string Address => _peer?.Address ?? throw new InvalidOperationException("Not started.");
 
     /// <summary>Called before a transaction is passed on.</summary>
     public Func<Task> BeforeTransaction { get; set; } = () => Task.CompletedTask;
@@ -31,56 +21,55 @@ internal sealed class EtcdForwarder : IAsyncDisposable
     /// <summary>Whether the answer to a transaction that was passed on gets lost.</summary>
     public Func<bool> LosesAnswer { get; set; } = () => false;
 
+    public static async Task<EtcdForwarder> StartAsync(string target)
+    {
+        var forwarder = new EtcdForwarder(target);
+        forwarder._peer = await EtcdPeer.StartAsync(forwarder.ForwardAsync);
+        return forwarder;
+    }
+
     public async ValueTask DisposeAsync()
     {
-        // Not stopped first: a listener that is closed afterwards looks for its port again, which may be somebody else's by then.
-        _listener.Close();
-        await _serving;
+        await _peer!.DisposeAsync();
         _client.Dispose();
     }
 
-    private async Task ServeAsync()
+    private async Task ForwardAsync(HttpContext context)
     {
-        while (_listener.IsListening)
+        var path = context.Request.Path.Value!;
+        if (path == "/etcdserverpb.Watch/Watch")
         {
-            try
-            {
-                await ForwardAsync(await _listener.GetContextAsync());
-            }
-            catch (Exception e) when (e is HttpListenerException or ObjectDisposedException or SocketException)
-            {
-                // The test has ended, or the store has left.
-            }
-        }
-    }
-
-    private async Task ForwardAsync(HttpListenerContext context)
-    {
-        var path = context.Request.RawUrl!;
-        if (path == "/v3/watch")
-        {
-            context.Response.StatusCode = (int)HttpStatusCode.NotFound;
-            context.Response.Close();
+            await EtcdPeer.AnswerAsync(context, [], "12");
             return;
         }
 
-        using var reader = new StreamReader(context.Request.InputStream);
-        using var body = new StringContent(await reader.ReadToEndAsync(), Encoding.UTF8, "application/json");
-        if (path == "/v3/kv/txn")
+        var isTransaction = path == "/etcdserverpb.KV/Txn";
+        if (isTransaction)
         {
             await BeforeTransaction();
         }
 
-        using var answer = await _client.PostAsync(new Uri(_target + path), body);
-        if (path == "/v3/kv/txn" && LosesAnswer())
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(_target + path))
         {
-            context.Response.Abort();
+            Version = HttpVersion.Version20,
+            VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+            Content = new StreamContent(context.Request.Body),
+        };
+        request.Content.Headers.Add("Content-Type", "application/grpc");
+        request.Headers.Add("TE", "trailers");
+        using var answer = await _client.SendAsync(request);
+        var bytes = await answer.Content.ReadAsByteArrayAsync();
+        if (isTransaction && LosesAnswer())
+        {
+            context.Abort();
             return;
         }
 
-        context.Response.StatusCode = (int)answer.StatusCode;
-        context.Response.ContentType = "application/json";
-        await context.Response.OutputStream.WriteAsync(await answer.Content.ReadAsByteArrayAsync());
-        context.Response.Close();
+        var (code, words) = (Said("grpc-status"), Said("grpc-message"));
+        await EtcdPeer.AnswerAsync(context, bytes, code, words ?? "");
+
+        // In the headers where there is nothing else.
+        string? Said(string name) =>
+            answer.TrailingHeaders.TryGetValues(name, out var said) || answer.Headers.TryGetValues(name, out said) ? said.Single() : null;
     }
 }

@@ -11,7 +11,7 @@ public sealed class EtcdPartsOfAStepTests(EtcdFixture etcd) : IClassFixture<Etcd
     [Fact]
     public async Task EnterAsync_RegisteredAndSealedByAnotherThen_IsNotStale()
     {
-        await using var forwarder = new EtcdForwarder(etcd.Server.Address);
+        await using var forwarder = await EtcdForwarder.StartAsync(etcd.Server.Address);
         await using var asking = await StartAsync(forwarder.Address);
         await using var other = await StartAsync();
         await LeaveAsync("a", 5, asking, knownAs: 6);
@@ -26,7 +26,7 @@ public sealed class EtcdPartsOfAStepTests(EtcdFixture etcd) : IClassFixture<Etcd
     [Fact]
     public async Task EnterAsync_AdmittedBesideOneThatIsGone_TakesOneTransaction()
     {
-        await using var forwarder = new EtcdForwarder(etcd.Server.Address);
+        await using var forwarder = await EtcdForwarder.StartAsync(etcd.Server.Address);
         await using var asking = await StartAsync(forwarder.Address);
         await LeaveAsync("a", 7, asking, knownAs: 7);
         await asking.WithdrawAsync("a");
@@ -40,7 +40,7 @@ public sealed class EtcdPartsOfAStepTests(EtcdFixture etcd) : IClassFixture<Etcd
     [Fact]
     public async Task EnterAsync_AnswerToTheSecondPartLost_MayHaveRegistered()
     {
-        await using var forwarder = new EtcdForwarder(etcd.Server.Address);
+        await using var forwarder = await EtcdForwarder.StartAsync(etcd.Server.Address);
         await using var asking = await StartAsync(forwarder.Address);
         await using var looking = await StartAsync();
         await LeaveAsync("a", 5, asking, knownAs: 6);

@@ -2,6 +2,7 @@ using FenceGateway.TokenStore.Idempotency;
 using FenceGateway.TokenStore.Tests.Embedded;
 using FsCheck;
 using FsCheck.Fluent;
+using FsCheck.Xunit;
 
 namespace FenceGateway.TokenStore.Tests.Idempotency;
 
@@ -33,16 +34,15 @@ public sealed class AnswerCrashPropertyTests
         Crash,
     }
 
-    [Fact]
-    public void Operations_WithCrashes_NeverFreeAKeyThatWasStartedAndNeverChangeAnAnswer() => Check.One(
-        Config.QuickThrowOnFailure.WithMaxTest(80).WithStartSize(20).WithEndSize(120),
+    [Property(MaxTest = 80, StartSize = 20, EndSize = 120)]
+    public Property Operations_WithCrashes_NeverFreeAKeyThatWasStartedAndNeverChangeAnAnswer() =>
         Prop.ForAll(Steps.ArrayOf().ToArbitrary(), steps =>
         {
             // FsCheck's properties are synchronous.
 #pragma warning disable VSTHRD002
             Task.Run(() => LiveAsync(steps)).GetAwaiter().GetResult();
 #pragma warning restore VSTHRD002
-        }));
+        });
 
     private static async Task LiveAsync(Step[] steps)
     {

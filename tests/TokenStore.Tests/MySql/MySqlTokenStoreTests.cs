@@ -2,7 +2,7 @@ using FenceGateway.Fencing;
 using FenceGateway.TestKit;
 using FenceGateway.TokenStore.MySql;
 using FenceGateway.TokenStore.Tests.Sql;
-using MySql.Data.MySqlClient;
+using MySqlConnector;
 
 namespace FenceGateway.TokenStore.Tests.MySql;
 
@@ -40,6 +40,85 @@ public sealed class MySqlTokenStoreTests(MariaDbFixture fixture) : SqlStoreTests
         await LeaveStartsOfSessionsAsync(store);
         await EventuallyAsync(async () => await server.QueryAsync(
             "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'CALL%' OR state LIKE '%semi-sync%'") == "0");
+    }
+
+    [Fact]
+    public async Task EnterAsync_CommitWaitsForAReplicaForever_IsGivenUpHereAndAtTheServer()
+    {
+        await using var server = await MariaDbServer.StartAsync("log-bin=log", "server-id=1");
+        await using var store = MariaDbFixture.CreateStore(server.ConnectionString() + ";Default Command Timeout=1", "fg");
+        var gateway = await store.StartGatewayAsync();
+        await server.QueryAsync("SET GLOBAL rpl_semi_sync_master_timeout = 86400000; SET GLOBAL rpl_semi_sync_master_enabled = 1");
+        (await Should.ThrowAsync<TokenStoreUnavailableException>(() => gateway.EnterAsync("r", 5))).NotTaken.ShouldBeFalse();
+        await EventuallyAsync(async () => await server.QueryAsync(
+            "SELECT COUNT(*) FROM information_schema.processlist WHERE state LIKE '%semi-sync%'") == "0");
+    }
+
+    [Fact]
+    public async Task EnterAsync_StepIsGivenUpWhileTheServerStandsStill_ItsPlaceAndConnectionsAreFreeAgain()
+    {
+        await using var server = await MariaDbServer.StartAsync();
+        await using var store = MariaDbFixture.CreateStore(
+            server.ConnectionString() + ";Default Command Timeout=1;Connection Timeout=1;Maximum Pool Size=1", "fg");
+        var gateway = await store.StartGatewayAsync(TimeSpan.FromMinutes(5));
+        await gateway.EnterAsync("r", 5);
+        server.Pause();
+        (await Should.ThrowAsync<TokenStoreUnavailableException>(() => gateway.EnterAsync("r", 6))).NotTaken.ShouldBeFalse();
+        (await Should.ThrowAsync<TokenStoreUnavailableException>(() => gateway.EnterAsync("r", 7))).NotTaken.ShouldBeTrue("nothing could be sent");
+        server.Continue();
+        await EventuallyAsync(async () => (await gateway.EnterAsync("r", 8)).Status == EnterStatus.Admitted);
+        await EventuallyAsync(async () => await server.QueryAsync(
+            "SELECT COUNT(*) <= 3 FROM information_schema.processlist WHERE user = 'root'") == "1");
+    }
+
+    [Fact]
+    public async Task EnterAsync_FirewallForgotAConnectionWhileItWasIdle_CostsNoCall()
+    {
+        await using var proxy = new TcpProxy(fixture.Server.Port);
+        var clock = new LaterClock();
+        await using var store = new MySqlTokenStore(
+            new MySqlTokenStoreOptions { ConnectionString = $"{fixture.Server.ConnectionString()};Port={proxy.Port}", KeyPrefix = Prefix }, clock, _logger);
+        var gateway = await store.StartGatewayAsync(TimeSpan.FromMinutes(5));
+        await gateway.EnterAsync("r", 5);
+        proxy.Forget();
+        clock.Later = TimeSpan.FromMinutes(1);
+        (await gateway.EnterAsync("r", 6)).Status.ShouldBe(EnterStatus.Admitted);
+    }
+
+    /// <summary>What leaves nothing of a step, provoked by an administrator; numbers are the server's.</summary>
+    [Theory]
+    [InlineData("root", "DROP PROCEDURE fg_enter", 1305)]
+    [InlineData("root", "DROP TABLE fg_writers", 1146)]
+    [InlineData("gateway", "SET GLOBAL read_only = 1", 1290)]
+    [InlineData("gateway", "REVOKE EXECUTE ON PROCEDURE fg_enter FROM gateway", 1370)]
+    [InlineData("gateway", "REVOKE INSERT ON fg_resources FROM gateway", 1142)]
+    [InlineData("gateway", "REVOKE UPDATE ON fg_resources FROM gateway; GRANT UPDATE (sequence) ON fg_resources TO gateway", 1143)]
+    public async Task EnterAsync_ServerRefusesTheStep_IsKnownNotToBeTaken(string user, string provocation, int number)
+    {
+        await using var server = await MariaDbServer.StartAsync();
+        await using (var first = MariaDbFixture.CreateStore(server.ConnectionString(), "fg"))
+        {
+            await first.OpenAsync(default);
+        }
+
+        await server.QueryAsync("CREATE USER gateway");
+        foreach (var table in (await server.QueryAsync("SHOW TABLES")).Split('\n', StringSplitOptions.RemoveEmptyEntries))
+        {
+            await server.QueryAsync($"GRANT SELECT, INSERT, UPDATE, DELETE ON `{table}` TO gateway");
+        }
+
+        foreach (var procedure in (await server.QueryAsync("SELECT name FROM mysql.proc WHERE db = 'test'")).Split('\n', StringSplitOptions.RemoveEmptyEntries))
+        {
+            await server.QueryAsync($"GRANT EXECUTE ON PROCEDURE `{procedure}` TO gateway");
+        }
+
+        await using var store = MariaDbFixture.CreateStore(server.ConnectionString(user: user), "fg");
+        var gateway = await store.StartGatewayAsync();
+        await gateway.EnterAsync("other", 5);
+        await server.QueryAsync(provocation);
+        var refused = await Should.ThrowAsync<TokenStoreUnavailableException>(() => gateway.EnterAsync("r", 5));
+        refused.Message.ShouldEndWith($"({number})");
+        refused.NotTaken.ShouldBeTrue();
     }
 
     [Fact]
@@ -166,9 +245,16 @@ public sealed class MySqlTokenStoreTests(MariaDbFixture fixture) : SqlStoreTests
     {
         var connection = new MySqlConnection(fixture.Server.ConnectionString() + ";Pooling=false");
         await connection.OpenAsync();
-        _ = await connection.BeginTransactionAsync(System.Data.IsolationLevel.ReadCommitted);
-        await using var command = new MySqlCommand(sql, connection);
+        var transaction = await connection.BeginTransactionAsync(System.Data.IsolationLevel.ReadCommitted);
+        await using var command = new MySqlCommand(sql, connection, transaction);
         (await command.ExecuteScalarAsync()).ShouldNotBeNull();
         return connection;
+    }
+
+    private sealed class LaterClock : TimeProvider
+    {
+        public TimeSpan Later { get; set; }
+
+        public override long GetTimestamp() => System.GetTimestamp() + (long)(Later.TotalSeconds * TimestampFrequency);
     }
 }

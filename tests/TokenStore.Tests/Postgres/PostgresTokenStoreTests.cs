@@ -97,7 +97,7 @@ public sealed class PostgresTokenStoreTests(PostgresFixture fixture) : SqlStoreT
         foreach (var (store, token) in (IEnumerable<(ITokenStore, long)>)[(other, 100), (mine, 5)])
         {
             var holder = await store.StartGatewayAsync();
-            mine.Changed = change => told.Writer.TryWrite(change);
+            mine.Changed += change => told.Writer.TryWrite(change);
             await holder.EnterAsync("r", token);
             await store.StartSessionAsync("newer", TimeSpan.FromMinutes(1), default);
             await store.EnterAsync(holder.Request("r", token + 1) with { Session = "newer" }, default);

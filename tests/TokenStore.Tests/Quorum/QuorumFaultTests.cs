@@ -250,7 +250,7 @@ public sealed class QuorumFaultTests : IAsyncLifetime
             new EnterReply(EnterStatus.Draining, new FencingToken(6), HeldElsewhere: true));
     }
 
-    [Fact]
+    [RealTimeFact]
     public async Task HeartbeatAsync_SessionLostAtTwoNodes_HasEndedForGood()
     {
         var (a, b) = (await OpenAsync(TimeSpan.FromSeconds(1)), await OpenAsync());
@@ -303,7 +303,7 @@ public sealed class QuorumFaultTests : IAsyncLifetime
         var (a, b) = (await OpenAsync(), await OpenAsync());
         List<ResourceChange> told = [];
         var last = new TaskCompletionSource();
-        a.Store.Changed = change =>
+        a.Store.Changed += change =>
         {
             lock (told)
             {
@@ -414,7 +414,7 @@ public sealed class QuorumFaultTests : IAsyncLifetime
     }
 
     /// <summary>A call may take half of the time to live: one that waits as long for a node that stands still is lost itself.</summary>
-    [Fact]
+    [RealTimeFact]
     public async Task HeartbeatAsync_OfAShortSessionWhileOneNodeStandsStill_EndsInTime()
     {
         var time = new ManualTimeProvider();

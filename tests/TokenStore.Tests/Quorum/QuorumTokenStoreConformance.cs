@@ -4,8 +4,13 @@ using FenceGateway.TokenStore.Quorum;
 
 namespace FenceGateway.TokenStore.Tests.Quorum;
 
-public sealed class QuorumTokenStoreConformance(QuorumFixture servers)
-    : SharedTokenStoreConformance<QuorumTokenStore>, IClassFixture<QuorumFixture>
+public sealed class QuorumTokenStoreConformance(QuorumFixture servers) : QuorumConformance(servers), IClassFixture<QuorumFixture>;
+
+[Collection(OneAtATime.Garnets)]
+public sealed class QuorumOnGarnetConformance(GarnetQuorumFixture servers) : QuorumConformance(servers), IClassFixture<GarnetQuorumFixture>;
+
+/// <summary>The same on whatever the nodes are.</summary>
+public abstract class QuorumConformance(QuorumFixture servers) : SharedTokenStoreConformance<QuorumTokenStore>
 {
     private readonly string _prefix = $"t{Guid.NewGuid():N}"[..32];
     private readonly List<QuorumTokenStore> _made = [];

@@ -21,7 +21,7 @@ public sealed class RedisAccessTests
         await using var store = RedisFixture.Make($"127.0.0.1:{server.Port},password=secret", "fg");
         await using var other = RedisFixture.Make($"127.0.0.1:{server.Port},password=secret", "fg");
         var told = new TaskCompletionSource();
-        store.Changed = _ => told.TrySetResult();
+        store.Changed += _ => told.TrySetResult();
         var one = await RedisGateway.StartAsync(store);
         var two = await RedisGateway.StartAsync(other);
 
@@ -57,7 +57,7 @@ public sealed class RedisAccessTests
         await using var wrong = Make($"{server.Configuration},user=fence,password=wrong", certificates.AuthorityFile, null);
         await using var nobody = Make($"{server.Configuration},password=secret", certificates.AuthorityFile, null);
         var told = new TaskCompletionSource();
-        store.Changed = _ => told.TrySetResult();
+        store.Changed += _ => told.TrySetResult();
         var one = await RedisGateway.StartAsync(store);
         var two = await RedisGateway.StartAsync(other);
 
@@ -74,6 +74,70 @@ public sealed class RedisAccessTests
         await server.RestartAsync();
         await RedisFixture.UntilAsync(async () => (await one.BeatAsync()).Alive);
         (await one.EnterAsync("a", 1)).Status.ShouldBe(EnterStatus.Stale);
+    }
+
+    [Theory]
+    [InlineData(false, ",sentinelUser=watch,sentinelPassword=seen", true)]
+    [InlineData(true, ",sentinelUser=watch,sentinelPassword=seen", true)]
+    [InlineData(false, ",sentinelUser=watch,sentinelPassword=wrong", false)]
+    public async Task OpenAsync_BehindASentinelWithUsersOfItsOwn_SignsInToEach(bool encrypted, string user, bool works)
+    {
+        using var certificates = new TestCertificates();
+        await using var master = await RedisServer.StartAsync(new RedisServerOptions
+        {
+            Users = [$"user fence on >secret {Rights}", "user default on nopass ~* &* +@all"],
+            Certificates = encrypted ? certificates : null,
+        });
+        await using var sentinel = await RedisSentinel.StartAsync(
+            master, "user watch on >seen resetchannels -@all +@connection +info +sentinel|get-master-addr-by-name", "user default off");
+        await using var store = Make(
+            $"127.0.0.1:{sentinel.Port},serviceName=fence,user=fence,password=secret{user}" + (encrypted ? ",ssl=true,sslHost=localhost" : ""),
+            certificates.AuthorityFile, null);
+
+        if (works)
+        {
+            var gateway = await RedisGateway.StartAsync(store);
+            (await gateway.EnterAsync("a", 1)).Status.ShouldBe(EnterStatus.Admitted);
+            store.Info.Location.ShouldBe($"127.0.0.1:{master.Port}");
+        }
+        else
+        {
+            (await store.OpenAsync(default).AsTask().ShouldThrowAsync<TokenStoreUnavailableException>()).Message.ShouldContain("password");
+        }
+    }
+
+    /// <summary>The configuration names one node, and another one owns the slot.</summary>
+    [Fact]
+    public async Task AllSteps_AsANamedUserOfACluster_GoToTheNodeThatOwnsTheSlot()
+    {
+        var options = new RedisServerOptions
+        {
+            Cluster = true,
+            Users = [$"user fence on >secret {Rights} +cluster|nodes +exists", "user default on nopass ~* &* +@all"],
+        };
+        await using var named = await RedisServer.StartAsync(options);
+        await using var owner = await RedisServer.StartAsync(options);
+        (await owner.CommandAsync("CLUSTER", "RESET")).ShouldBe("OK");
+        (await named.CommandAsync("CLUSTER", "MEET", "127.0.0.1", $"{owner.Port}", $"{owner.BusPort}")).ShouldBe("OK");
+        var (slot, id) = (await owner.CommandAsync("CLUSTER", "KEYSLOT", "{fg}"), await owner.CommandAsync("CLUSTER", "MYID"));
+        await RedisFixture.UntilAsync(async () => await named.CommandAsync("CLUSTER", "SETSLOT", slot, "NODE", id) == "OK");
+        (await owner.CommandAsync("CLUSTER", "SETSLOT", slot, "NODE", id)).ShouldBe("OK");
+        await RedisFixture.UntilAsync(async () =>
+            (await owner.CommandAsync("CLUSTER", "INFO")).Contains("cluster_state:ok", StringComparison.Ordinal));
+        await using var store = Make($"{named.Configuration},user=fence,password=secret", null, null);
+        await using var other = Make($"{named.Configuration},user=fence,password=secret", null, null);
+        var told = new TaskCompletionSource();
+        store.Changed += _ => told.TrySetResult();
+        var (one, two) = (await RedisGateway.StartAsync(store), await RedisGateway.StartAsync(other));
+
+        (await one.EnterAsync("a", 1)).Status.ShouldBe(EnterStatus.Admitted);
+        (await two.EnterAsync("a", 2)).Status.ShouldBe(EnterStatus.Draining);
+
+        await told.Task.WithinLimit("a revocation");
+        (await one.BeatAsync()).Revoked.Count.ShouldBe(1);
+        (await owner.CommandAsync("EXISTS", "{fg}:r:a")).ShouldBe("1");
+        store.Info.Grade.ShouldBe(SafetyGrade.BestEffort);
+        store.Info.GradeReasons.ShouldHaveSingleItem().ShouldContain("node of a cluster");
     }
 
     [Theory]

@@ -53,7 +53,7 @@ public sealed class RedisFaultTests
         await using var first = RedisFixture.Make(server.Configuration, prefix);
         await using var second = RedisFixture.Make(server.Configuration, prefix);
         var told = new TaskCompletionSource<ResourceChange>();
-        first.Changed = change => told.TrySetResult(change);
+        first.Changed += change => told.TrySetResult(change);
         var one = await RedisGateway.StartAsync(first);
         var two = await RedisGateway.StartAsync(second);
 
@@ -137,8 +137,9 @@ public sealed class RedisFaultTests
     [InlineData("127.0.0.1:6379,no-such-option=1", "no-such-option")]
     [InlineData("", "is empty")]
     [InlineData("ssl=false", "names no server")]
-    [InlineData("127.0.0.1:26379,serviceName=mymaster", "no Sentinel")]
     [InlineData("127.0.0.1:6379,channelPrefix=x", "KeyPrefix")]
+    [InlineData("127.0.0.1:6379,protocol=resp2", "RESP3 is spoken")]
+    [InlineData("127.0.0.1:6379,asyncTimeout=5000", "when its session says so")]
     public async Task OpenAsync_WithSettingsThatAreNone_SaysWhich(string configuration, string expected)
     {
         await using var store = RedisFixture.Make(configuration);
@@ -229,10 +230,15 @@ public sealed class RedisFaultTests
     public async Task ClockThatIsSetForward_EndsTheSession_AndIsAnError(bool stepFindsOut)
     {
         await using var server = await RedisServer.StartAsync();
+        var prefix = RedisFixture.NextPrefix();
         await using var store = new RedisTokenStore(
-            new RedisTokenStoreOptions { Configuration = server.Configuration }, new ManualTimeProvider(), _log);
+            new RedisTokenStoreOptions { Configuration = server.Configuration, KeyPrefix = prefix }, new ManualTimeProvider(), _log);
         var gateway = await RedisGateway.StartAsync(store, TimeSpan.FromMilliseconds(300));
-        await Task.Delay(TimeSpan.FromSeconds(1), TimeProvider.System);
+        await gateway.EnterAsync("b", 1);
+        await using var other = RedisFixture.Make(server.Configuration, prefix);
+        await other.OpenAsync(default);
+        await RedisFixture.UntilAsync(async () =>
+            (await other.FindAsync(RedisGateway.Key("b"), default))!.Value.Writers.Any(w => w.EndedFor > TimeSpan.FromSeconds(0.7)));
         _log.Entries.ShouldNotContain(entry => entry.Id == 2207);
 
         if (stepFindsOut)
@@ -266,7 +272,6 @@ public sealed class RedisFaultTests
         {
             await store.FindAsync(RedisGateway.Key("a"), default).AsTask().ShouldThrowAsync<TokenStoreUnavailableException>();
             await store.CountAsync(default).AsTask().ShouldThrowAsync<TokenStoreUnavailableException>();
-            await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System);
         }
     }
 

@@ -5,16 +5,22 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace FenceGateway.TokenStore.Tests.Redis;
 
 /// <summary>One Redis for all tests that leave it as it is; each takes a prefix of its own.</summary>
-public sealed class RedisFixture : IAsyncLifetime
+public class RedisFixture : IAsyncLifetime
 {
     private static int _prefixes;
     private RedisServer? _server;
 
     public RedisServer Server => _server!;
 
-    public async ValueTask InitializeAsync() => _server = await RedisServer.StartAsync();
+    protected virtual RedisServerOptions Options => new();
 
-    public async ValueTask DisposeAsync() => await Server.DisposeAsync();
+    public async ValueTask InitializeAsync() => _server = await RedisServer.StartAsync(Options);
+
+    public async ValueTask DisposeAsync()
+    {
+        await Server.DisposeAsync();
+        GC.SuppressFinalize(this);
+    }
 
     public static string NextPrefix() => $"t{Interlocked.Increment(ref _prefixes)}";
 
@@ -38,4 +44,10 @@ public sealed class RedisFixture : IAsyncLifetime
     /// <summary>Asks until the store is back; a store that is away is asked again.</summary>
     internal static Task UntilAsync(Func<Task<bool>> condition) =>
         Eventually.IsSoAsync(condition, "the store to be so", isNotYet: e => e is TokenStoreUnavailableException);
+}
+
+/// <summary>The same of a Garnet.</summary>
+public sealed class GarnetFixture : RedisFixture
+{
+    protected override RedisServerOptions Options => new() { Garnet = true };
 }

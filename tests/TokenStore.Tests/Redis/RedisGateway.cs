@@ -15,6 +15,12 @@ internal sealed class RedisGateway(RedisTokenStore store, string session)
     public static async Task<RedisGateway> StartAsync(RedisTokenStore store, TimeSpan? timeToLive = null)
     {
         await store.OpenAsync(default);
+        return await StartOpenAsync(store, timeToLive);
+    }
+
+    /// <summary>In a store that is open already.</summary>
+    public static async Task<RedisGateway> StartOpenAsync(RedisTokenStore store, TimeSpan? timeToLive = null)
+    {
         var gateway = new RedisGateway(store, $"g{Random.Shared.NextInt64():x}");
         await store.StartSessionAsync(gateway.Session, timeToLive ?? TimeSpan.FromSeconds(60), default);
         return gateway;

@@ -148,7 +148,7 @@ public sealed class RedisGradeTests
         await using var server = await RedisServer.StartAsync();
         await using var session = TestSession.Make(
             RedisFixture.Make(server.Configuration), TimeProvider.System,
-            new GatewaySessionOptions { RequireGrade = SafetyGrade.Single, TimeToLive = TimeSpan.FromSeconds(3) });
+            new StoreClientOptions { RequireGrade = SafetyGrade.Single, TimeToLive = TimeSpan.FromSeconds(3) });
         await session.OpenAsync(default);
         (await server.CommandAsync("CONFIG", "SET", "appendfsync", "everysec")).ShouldBe("OK");
         await server.CommandAsync("CLIENT", "KILL", "TYPE", "normal");
@@ -169,7 +169,7 @@ public sealed class RedisGradeTests
         await using var store = RedisFixture.Make(server.Configuration, prefix);
         await using var other = RedisFixture.Make(server.Configuration, prefix);
         var told = new TaskCompletionSource();
-        store.Changed = _ => told.TrySetResult();
+        store.Changed += _ => told.TrySetResult();
         var one = await RedisGateway.StartAsync(store);
         var two = await RedisGateway.StartAsync(other);
 

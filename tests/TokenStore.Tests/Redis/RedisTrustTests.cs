@@ -18,15 +18,15 @@ public sealed class RedisTrustTests : IDisposable
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task OpenAsync_WithAnIntermediateAuthority_NeedsTheRootOnly(bool relayed)
+    public async Task OpenAsync_WithAnIntermediateAuthority_NeedsTheRootOnly(bool named)
     {
         WriteChain();
         await using var server = await RedisServer.StartAsync(new RedisServerOptions
         {
             Certificates = _certificates,
-            Users = relayed ? ["user fence on >secret ~* &* +@all", "user default off ~* &* +@all"] : [],
+            Users = named ? ["user fence on >secret ~* &* +@all", "user default off ~* &* +@all"] : [],
         });
-        await using var store = Make(server.Configuration + (relayed ? ",user=fence,password=secret" : ""));
+        await using var store = Make(server.Configuration + (named ? ",user=fence,password=secret" : ""));
 
         var gateway = await RedisGateway.StartAsync(store);
 

@@ -11,7 +11,7 @@ public sealed class FenceTableMergeTests : IAsyncDisposable
 
     private readonly ManualTimeProvider _time = new();
     private readonly SharedScript _store = new();
-    private readonly GatewaySession _session;
+    private readonly StoreClient _session;
     private readonly FenceTable _table;
     private readonly ResourceFence _fence;
     private readonly ResourceKey _key;
@@ -32,7 +32,7 @@ public sealed class FenceTableMergeTests : IAsyncDisposable
         (await merged).ShouldBeNull();
         _store.Entered.Single().InDoubtHold.ShouldBe(Hold);
         await SharedScript.EventuallyAsync(() => _store.Withdrawn.Count == 1, "the registration is taken back");
-        FenceTable.TryAdmit(_fence, new FencingToken(6), isWrite: true, out var stale).ShouldBeTrue();
+        _fence.TryAdmit(new FencingToken(6), isWrite: true, out var stale).ShouldBeTrue();
         stale.Status.ShouldBe(AdmissionStatus.Stale);
     }
 
@@ -48,7 +48,7 @@ public sealed class FenceTableMergeTests : IAsyncDisposable
         (await merged).ShouldBeNull();
         _store.Entered.Last().Oldest.ShouldBe(new FencingToken(5));
         _store.Withdrawn.ShouldBeEmpty("the older write holds newer tokens back until it has ended");
-        FenceTable.TryAdmit(_fence, new FencingToken(5), isWrite: true, out var stale).ShouldBeTrue();
+        _fence.TryAdmit(new FencingToken(5), isWrite: true, out var stale).ShouldBeTrue();
         stale.Status.ShouldBe(AdmissionStatus.Stale);
     }
 

@@ -13,7 +13,7 @@ public sealed class MarkReplicatorReturnTests : IAsyncDisposable
     private readonly RegionScript _region;
     private readonly CancellationTokenSource _stop = new();
     private readonly ReplaceableStore _own;
-    private readonly GatewaySession _session;
+    private readonly StoreClient _session;
     private readonly FenceTable _fences;
     private readonly Task _running;
 

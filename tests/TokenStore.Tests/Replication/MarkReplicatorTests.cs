@@ -14,7 +14,7 @@ public sealed class MarkReplicatorTests : IAsyncDisposable
     private readonly TestMeters _meters = new();
     private readonly CancellationTokenSource _stop = new();
     private readonly MemoryTokenStore _own;
-    private readonly GatewaySession _session;
+    private readonly StoreClient _session;
     private readonly FenceTable _fences;
     private readonly MeterListener _listener;
     private Task _running = Task.CompletedTask;

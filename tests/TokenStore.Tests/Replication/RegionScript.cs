@@ -27,7 +27,11 @@ internal sealed class RegionScript : ITokenStore
 
     public string? Fault => null;
 
-    public Action<ResourceChange>? Changed { get; set; }
+    public event Action<ResourceChange>? Changed
+    {
+        add { }
+        remove { }
+    }
 
     public void Put(string resource, long mark, long sequence)
     {

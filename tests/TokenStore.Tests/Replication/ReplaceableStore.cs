@@ -13,7 +13,11 @@ internal sealed class ReplaceableStore(TimeProvider time) : ITokenStore
 
     public string? Fault => _data.Fault;
 
-    public Action<ResourceChange>? Changed { get; set; }
+    public event Action<ResourceChange>? Changed
+    {
+        add { }
+        remove { }
+    }
 
     /// <summary>When a session was last begun or prolonged.</summary>
     public long LastBeat => Volatile.Read(ref _lastBeat);

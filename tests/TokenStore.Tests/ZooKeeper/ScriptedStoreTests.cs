@@ -10,21 +10,27 @@ public sealed class ScriptedStoreTests
     [Fact]
     public async Task ListAsync_ServerThatIsSlow_IsAskedForFewFoldersAtATime()
     {
-        var asked = 0;
+        var (asked, others) = (0, 0);
         await using var server = new ScriptedZooKeeper(
-            frame => ScriptedZooKeeper.Operation(frame) == OperationCode.GetChildren && Interlocked.Increment(ref asked) > 0 ? null : Answer(frame),
+            frame => ScriptedZooKeeper.Operation(frame) switch
+            {
+                OperationCode.GetChildren when Interlocked.Increment(ref asked) > 0 => null,
+                OperationCode.GetData when Interlocked.Increment(ref others) > 0 => null,
+                _ => Answer(frame),
+            },
             TimeSpan.FromMinutes(1));
         var client = await ConnectAsync(server, TimeSpan.FromMinutes(1));
         var listing = new MarkSurvey(Link(client), TimeProvider.System, new TestLogger<MarkSurvey>())
             .ListAsync(new MarkQuery("", long.MaxValue, 10), default).AsTask();
 
         await Eventually.IsSoAsync(() => Volatile.Read(ref asked) >= MarkSurvey.ListTogether, "the first folders are asked for");
-        // What is asked for beyond them is on its way by then.
-        await Task.Delay(TimeSpan.FromMilliseconds(200), TimeProvider.System);
-
+        // On the same connection, behind whatever else was asked for.
+        var last = client.SendAsync(ZooKeeperRequest.GetData("/last", watch: false), default).AsTask();
+        await Eventually.IsSoAsync(() => Volatile.Read(ref others) > 0, "what was asked for last");
         asked.ShouldBe(MarkSurvey.ListTogether, "a heartbeat waits for all that was asked for before it");
         await client.DisposeAsync();
         await Should.ThrowAsync<TokenStoreUnavailableException>(() => listing);
+        (await last).Error.ShouldBe(ZooKeeperError.ConnectionLoss);
     }
 
     [Fact]

@@ -1,7 +1,6 @@
 using System.Buffers.Binary;
 using System.Net;
 using System.Net.Sockets;
-using FenceGateway.TestKit;
 using FenceGateway.TokenStore.ZooKeeper;
 
 namespace FenceGateway.TokenStore.Tests.ZooKeeper;
@@ -18,9 +17,9 @@ internal sealed class ScriptedZooKeeper : IAsyncDisposable
     /// <param name="timeout">Of the sessions.</param>
     public ScriptedZooKeeper(Func<byte[], byte[]?> answer, TimeSpan timeout)
     {
-        Port = FreePorts.Next();
-        _listener = new TcpListener(IPAddress.Loopback, Port);
+        _listener = new TcpListener(IPAddress.Loopback, 0);
         _listener.Start();
+        Port = ((IPEndPoint)_listener.LocalEndpoint).Port;
         _serving = ServeAsync(answer, timeout);
     }
 

@@ -141,7 +141,7 @@ public sealed class ZooKeeperClientTests(ZooKeeperFixture server) : IClassFixtur
         await client.ConnectAsync(default).WithinLimit("a connection");
         proxy.Stall();
         var underWay = client.SendAsync(ZooKeeperRequest.Create(_path, [], false, false), default).AsTask();
-        await Task.Delay(TimeSpan.FromMilliseconds(50), TimeProvider.System);
+        await Eventually.IsSoAsync(() => proxy.Held > 0, "the request to have left");
         underWay.IsCompleted.ShouldBeFalse();
         proxy.Cut();
         (await underWay.WithinLimit("an end")).Error.ShouldBe(ZooKeeperError.ConnectionLoss);

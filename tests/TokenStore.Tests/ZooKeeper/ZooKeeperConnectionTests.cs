@@ -30,7 +30,7 @@ public sealed class ZooKeeperConnectionTests
         client.Session.Id.ShouldBe(77);
     }
 
-    [Fact]
+    [RealTimeFact]
     public async Task SendAsync_ServerThatSaysNothing_EndsAfterAThirdOfTheTimeoutAndGoesOnElsewhere()
     {
         await using var server = new ScriptedZooKeeper(_ => null, Short);
@@ -42,7 +42,7 @@ public sealed class ZooKeeperConnectionTests
         client.IsAlive.ShouldBeTrue("the session is not lost with the connection");
     }
 
-    [Fact]
+    [RealTimeFact]
     public async Task Connection_NothingToSend_IsPingedAndStays()
     {
         var pings = 0;

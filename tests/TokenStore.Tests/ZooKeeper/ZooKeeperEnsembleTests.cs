@@ -6,6 +6,7 @@ using FenceGateway.TokenStore.ZooKeeper;
 namespace FenceGateway.TokenStore.Tests.ZooKeeper;
 
 /// <summary>Three servers, and gateways that are connected to different ones.</summary>
+[Collection(OneAtATime.Ensembles)]
 public sealed class ZooKeeperEnsembleTests : IAsyncLifetime
 {
     private readonly string _root = ZooKeeperFixture.NewRoot();
@@ -79,9 +80,10 @@ public sealed class ZooKeeperEnsembleTests : IAsyncLifetime
         await a.EnterAsync("r", 5);
         var sessions = _stores.Select(store => store.Client!.Session.Id).ToArray();
         await (await Ensemble.LeaderAsync()).KillAsync();
+        var told = ChangedAsync(a, "r");
         var reply = await EventuallyAsync(() => b.EnterAsync("r", 6));
         reply.ShouldBe(new EnterReply(EnterStatus.Draining, new FencingToken(6), HeldElsewhere: true));
-        await a.ChangedAsync("r");
+        await told;
         (await EventuallyAsync(a.HeartbeatAsync)).Alive.ShouldBeTrue();
         (await EventuallyAsync(() => a.EnterAsync("r", 5))).Status.ShouldBe(EnterStatus.Stale);
         _stores.Select(store => store.Client!.Session.Id).ShouldBe(sessions);
@@ -98,6 +100,61 @@ public sealed class ZooKeeperEnsembleTests : IAsyncLifetime
         await Should.ThrowAsync<TokenStoreUnavailableException>(() => a.EnterAsync("r", 6));
         await Ensemble.Servers[0].RestartAsync();
         (await EventuallyAsync(() => a.EnterAsync("r", 6))).Status.ShouldBe(EnterStatus.Admitted);
+    }
+
+    [RealTimeFact]
+    public async Task Leader_Paused_SessionsAndMarksGoOnElsewhere()
+    {
+        var a = await StartAsync(Ensemble.ConnectionString);
+        var b = await StartAsync(Ensemble.ConnectionString);
+        await a.EnterAsync("r", 5);
+        var leader = await Ensemble.LeaderAsync();
+        leader.Pause();
+        var told = ChangedAsync(a, "r");
+        (await EventuallyAsync(() => b.EnterAsync("r", 6))).HeldElsewhere.ShouldBeTrue();
+        await told;
+        (await EventuallyAsync(a.HeartbeatAsync)).Alive.ShouldBeTrue();
+        (await EventuallyAsync(() => a.EnterAsync("r", 5))).Status.ShouldBe(EnterStatus.Stale);
+        leader.Continue();
+    }
+
+    [Fact]
+    public async Task Server_CutOffFromTheOthers_AdmitsNothingAndTellsNothingOld()
+    {
+        var a = await StartAsync(Ensemble.Servers[0].ConnectionString);
+        await a.EnterAsync("r", 5);
+        Ensemble.Servers[1].Pause();
+        Ensemble.Servers[2].Pause();
+        await Eventually.IsSoAsync(() => a.Store.Fault is not null, "it has noticed that it is alone");
+        await Should.ThrowAsync<TokenStoreUnavailableException>(() => a.EnterAsync("r", 6));
+        await Should.ThrowAsync<TokenStoreUnavailableException>(() => a.EnterAsync("r", 4));
+        await Should.ThrowAsync<TokenStoreUnavailableException>(() => a.FindAsync("r"));
+        await Should.ThrowAsync<TokenStoreUnavailableException>(a.HeartbeatAsync);
+        Ensemble.Servers[1].Continue();
+        Ensemble.Servers[2].Continue();
+        (await EventuallyAsync(() => a.EnterAsync("r", 6))).Status.ShouldBe(EnterStatus.Admitted);
+    }
+
+    [Fact]
+    public async Task Servers_KilledAndStartedInTurn_NoMarkGoesBack()
+    {
+        var a = await StartAsync(Ensemble.ConnectionString);
+        var b = await StartAsync(Ensemble.ConnectionString);
+        var token = 0;
+        foreach (var server in Ensemble.Servers)
+        {
+            await server.KillAsync();
+            for (var i = 0; i < 5; i++)
+            {
+                token++;
+                (await EventuallyAsync(() => a.EnterAsync("r", token))).Status.ShouldBe(EnterStatus.Admitted);
+            }
+
+            (await EventuallyAsync(() => b.EnterAsync("r", token - 1))).Status.ShouldBe(EnterStatus.Stale);
+            await server.RestartAsync();
+        }
+
+        (await EventuallyAsync(() => b.MarkAsync("r"))).ShouldBe(token);
     }
 
     private static async Task<T> EventuallyAsync<T>(Func<Task<T>> call)
@@ -118,6 +175,19 @@ public sealed class ZooKeeperEnsembleTests : IAsyncLifetime
         }
 
         return await RepeatAsync().WithinLimit("an answer", TimeSpan.FromSeconds(60));
+    }
+
+    /// <summary>A gateway keeps its session, and one whose connection was lost reads again, with heartbeats: so it sends them meanwhile.</summary>
+    private static async Task ChangedAsync(ConformanceGateway gateway, string key)
+    {
+        var changed = gateway.ChangedAsync(key, 4 * ConformanceGateway.LongLife);
+        while (!changed.IsCompleted)
+        {
+            await EventuallyAsync(gateway.HeartbeatAsync);
+            await Task.WhenAny(changed, Task.Delay(TimeSpan.FromMilliseconds(100), TimeProvider.System));
+        }
+
+        await changed;
     }
 
     private async Task<ConformanceGateway> StartAsync(string connectionString)

@@ -166,7 +166,7 @@ public sealed class ZooKeeperFaultTests : IAsyncLifetime
         (await b.EnterAsync("r", 6)).Status.ShouldBe(EnterStatus.Admitted);
     }
 
-    [Fact]
+    [RealTimeFact]
     public async Task Session_WithoutHeartbeats_EndsAlthoughTheConnectionLives()
     {
         var a = await StartAsync(timeToLive: TimeSpan.FromSeconds(1));

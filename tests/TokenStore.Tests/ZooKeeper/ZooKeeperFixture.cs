@@ -3,6 +3,24 @@ using FenceGateway.TokenStore.ZooKeeper;
 
 namespace FenceGateway.TokenStore.Tests.ZooKeeper;
 
+/// <summary>Three servers for the tests of a class.</summary>
+public sealed class ZooKeeperEnsembleFixture : IAsyncLifetime
+{
+    private ZooKeeperEnsemble? _ensemble;
+
+    public string ConnectionString => _ensemble?.ConnectionString ?? throw new InvalidOperationException("Not started.");
+
+    public async ValueTask InitializeAsync() => _ensemble = await ZooKeeperEnsemble.StartAsync();
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_ensemble is not null)
+        {
+            await _ensemble.DisposeAsync();
+        }
+    }
+}
+
 /// <summary>A server for the tests of a class; each test has a root of its own.</summary>
 public sealed class ZooKeeperFixture : IAsyncLifetime
 {

@@ -42,7 +42,7 @@ internal sealed class RetryMiddleware(RequestDelegate next, Attempts attempts, R
 
     private async Task RunAgainAsync(HttpContext context, GatewayRequest request, Retrying retrying, Before before)
     {
-        var client = request.IsBounded || request.OutlivesClient ? CancellationToken.None : context.RequestAborted;
+        var client = request.Ticket.IsBounded || request.OutlivesClient ? CancellationToken.None : context.RequestAborted;
         var waiting = ResilienceContextPool.Shared.Get(client);
         try
         {

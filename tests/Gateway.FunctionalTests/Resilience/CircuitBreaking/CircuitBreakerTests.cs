@@ -221,19 +221,18 @@ public sealed class CircuitBreakerTests
     }
 
     [Fact]
-    public async Task OpenCircuit_RefusesInLessThanAMillisecond()
+    public async Task OpenCircuit_RefusesAtOnce_AsksNeitherServiceNorClock()
     {
         await using var gateway = await FencedGateway.StartAsync(CircuitSetup.With());
         await gateway.OpenAsync();
-        var times = new List<TimeSpan>();
+        var (forwarded, timers) = (gateway.Service.Entries.Count, gateway.Clock.ArmedTimers);
+
         for (var i = 0; i < 400; i++)
         {
-            var started = TimeProvider.System.GetTimestamp();
             (await gateway.GetAsync(null)).Status.ShouldBe(503);
-            times.Add(TimeProvider.System.GetElapsedTime(started));
         }
 
-        // Client and socket included; a tenth of them, since others use this machine as well.
-        times.Order().ElementAt(times.Count / 10).ShouldBeLessThan(TimeSpan.FromMilliseconds(1));
+        gateway.Service.Entries.Count.ShouldBe(forwarded);
+        gateway.Clock.ArmedTimers.ShouldBe(timers);
     }
 }

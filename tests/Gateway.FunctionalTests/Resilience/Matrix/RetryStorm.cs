@@ -48,8 +48,12 @@ internal sealed class RetryStorm : IAsyncDisposable
     /// <summary>What the clients of fenced requests saw.</summary>
     public IReadOnlyCollection<GatewayAnswer> Answers => _answers;
 
-    /// <summary>What arrived at any of the services.</summary>
-    public IReadOnlyList<ServiceWrite> Writes => [.. _services.SelectMany(s => s.Writes)];
+    /// <summary>What arrived at any of the services, but for what they refused with 503: nothing was done, and if it turns stale before it is
+    /// tried again, the answer is 409 (R9).</summary>
+    public IReadOnlyList<ServiceWrite> Writes =>
+    [
+        .. _services.SelectMany(s => s.Entries).Where(e => e is { IsWrite: true, Token: not null } and not { Status: 503 }).Select(ServiceWrite.From),
+    ];
 
     public static async Task<RetryStorm> StartAsync()
     {

@@ -1,4 +1,3 @@
-using FenceGateway.Gateway.Configuration;
 using FenceGateway.Gateway.Forwarding;
 using FenceGateway.Gateway.Requests;
 using FenceGateway.Gateway.Resilience;
@@ -31,7 +30,7 @@ public sealed class CircuitBreakerMiddlewareTests : IDisposable
         _context.Features.Set(_request);
         _context.Features.Set<IReverseProxyFeature>(_proxy);
         _context.SetEndpoint(new Endpoint(
-            null, new EndpointMetadataCollection(new Reloadable<RouteMechanisms>(new RouteMechanisms { Circuits = _circuits })), "test"));
+            null, new EndpointMetadataCollection(new RouteMechanisms { Circuits = _circuits }), "test"));
     }
 
     public void Dispose() => _world.Dispose();

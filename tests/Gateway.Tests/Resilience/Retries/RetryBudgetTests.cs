@@ -2,6 +2,7 @@ using FenceGateway.Gateway.Resilience.Retries;
 using FenceGateway.TestKit;
 using FsCheck;
 using FsCheck.Fluent;
+using FsCheck.Xunit;
 
 namespace FenceGateway.Gateway.Tests.Resilience.Retries;
 
@@ -46,11 +47,11 @@ public sealed class RetryBudgetTests
     }
 
     /// <summary>Whatever comes when: in no ten seconds are there more retries than the share of the requests, or the reserve.</summary>
-    [Fact]
-    public void TryTake_RandomTraffic_StaysWithinTheShare()
+    [Property]
+    public Property TryTake_RandomTraffic_StaysWithinTheShare()
     {
         var traffic = ArbMap.Default.ArbFor<(byte Gap, byte Requests, byte Retries)[]>();
-        Prop.ForAll(traffic, steps =>
+        return Prop.ForAll(traffic, steps =>
         {
             var time = new ManualTimeProvider();
             var budget = new RetryBudget(0.2, time);
@@ -77,6 +78,6 @@ public sealed class RetryBudgetTests
             }
 
             return true;
-        }).QuickCheckThrowOnFailure();
+        });
     }
 }

@@ -1,8 +1,10 @@
+using FenceGateway.Fencing;
 using FenceGateway.TokenStore.Quorum;
 
 namespace FenceGateway.TokenStore.Tests.Quorum.Simulation;
 
-/// <summary>A gateway that follows the protocol, on the store's own decisions: one operation at a time, in rounds that others interrupt.</summary>
+/// <summary>A gateway on the product's own state machine and the store's own decisions: its steps are taken in rounds that others
+/// interrupt.</summary>
 internal sealed class SimulatedGateway(QuorumWorld world, string name)
 {
     private readonly SessionWatch _watch = new(world.Nodes.Length, world.Clock);
@@ -13,10 +15,11 @@ internal sealed class SimulatedGateway(QuorumWorld world, string name)
     private long _aliveUntil = -1;
     private long _generation = 1;
     private long _sequence;
-    private long _sealed;
-    private long _entered;
-    private bool _registered;
-    private int _sessions;
+    private GatewayFence _fence;
+    private ActiveWrites _active = new();
+    private (EnterStatus Status, long Mark)? _answer;
+    private long _number;
+    private long _starts;
     private long _beats;
 
     public IReadOnlyList<long> Writes => _writes;
@@ -25,6 +28,9 @@ internal sealed class SimulatedGateway(QuorumWorld world, string name)
 
     /// <summary>The session has ended, and what it had on its way is in doubt: a step in its name would not know of that.</summary>
     private bool LeavesDoubt => _aliveUntil < 0 && world.Flaw != Flaw.DoubtForgotten;
+
+    /// <summary>The session that lives; 0 when none does.</summary>
+    private long Alive => world.Clock.Now < _aliveUntil ? _number : 0;
 
     private IEnumerable<int> All => Enumerable.Range(0, Count);
 
@@ -54,17 +60,19 @@ internal sealed class SimulatedGateway(QuorumWorld world, string name)
         }
         else if (choice < 93 && _writes.Count > 0)
         {
-            _writes.RemoveAt(world.Random.Next(_writes.Count));
+            var ended = world.Random.Next(_writes.Count);
+            _active.End(_writes[ended]);
+            _writes.RemoveAt(ended);
         }
-        else if (choice < 95 && _entered > 0 && _writes.Count < 3)
+        else if (choice < 95 && _fence.Entered is > 0 and var token && _writes.Count < 3)
         {
-            Write();
+            Write(token);
         }
         else if (choice == 95 && world.Random.Next(20) == 0)
         {
             // The process dies.
             EndSession();
-            (_operation, _sealed, _registered) = (null, 0, false);
+            (_operation, _fence, _active) = (null, default, new ActiveWrites());
         }
         else if (choice == 96 && Array.FindIndex(world.Nodes, static n => !n.Serves) is var lost and >= 0)
         {
@@ -72,7 +80,9 @@ internal sealed class SimulatedGateway(QuorumWorld world, string name)
         }
         else if (choice > 96)
         {
-            _operation ??= (_registered && _writes.Count == 0 && world.Random.Next(3) == 0 ? Withdraw() : Enter()).GetEnumerator();
+            _active.Sweep(world.Clock.Now);
+            var withdraws = _fence.CanWithdraw(_active, Alive) && world.Random.Next(3) == 0;
+            _operation ??= (withdraws ? Withdraw() : Enter()).GetEnumerator();
         }
     }
 
@@ -90,20 +100,29 @@ internal sealed class SimulatedGateway(QuorumWorld world, string name)
 
     private void EndSession()
     {
-        world.Doubt(_writes, _aliveUntil + QuorumWorld.Hold);
+        var until = _aliveUntil + QuorumWorld.Hold;
+        world.Doubt(_writes, until);
+        foreach (var token in _writes)
+        {
+            _active.EndInDoubt(token, world.Flaw == Flaw.DoubtForgotten ? 0 : until);
+        }
+
         _writes.Clear();
-        (_aliveUntil, _entered, _registered) = (-1, 0, false);
-        _beating = null;
+        (_aliveUntil, _beating) = (-1, null);
         if (world.Flaw == Flaw.DoubtForgotten)
         {
             _operation ??= Enter().GetEnumerator();
         }
     }
 
-    private void Write()
+    private void Write(long token)
     {
-        world.Begin(_entered);
-        _writes.Add(_entered);
+        if (_fence.Next(new FenceRequest(token), _active, Alive, world.Clock.Now).Kind == FenceStepKind.Admit)
+        {
+            world.Begin(token);
+            _active.Begin(token);
+            _writes.Add(token);
+        }
     }
 
     private SimulatedRound Ask(IEnumerable<int> nodes, Func<NodeModel, object?> ask) => new(world, _generation, nodes, ask);
@@ -117,13 +136,16 @@ internal sealed class SimulatedGateway(QuorumWorld world, string name)
 
     private IEnumerable<SimulatedRound> Start()
     {
-        var session = $"{name}.{_sessions++}";
+        var number = ++_starts;
+        var session = $"{name}.{number}";
         var sent = world.Clock.Now;
         var round = Ask(All, node => node.Start(session, 0));
         yield return round;
         if (Counts(round) && round.Answers.Values.Count(static a => a is true) >= world.Majority && sent + 36 > world.Clock.Now)
         {
-            (_session, _aliveUntil) = (session, sent + 36);
+            // What may be withdrawn of the one before is left to its hold.
+            _fence.Leave(_number, _active);
+            (_session, _number, _aliveUntil) = (session, number, sent + 36);
         }
     }
 
@@ -162,37 +184,55 @@ internal sealed class SimulatedGateway(QuorumWorld world, string name)
 
     private IEnumerable<SimulatedRound> Withdraw()
     {
-        if (_writes.Count > 0 || LeavesDoubt)
+        // Of what has begun since this was chosen, or was cut off.
+        _active.Sweep(world.Clock.Now);
+        var of = Alive;
+        if (!_fence.TryBeginWithdraw(_active, of))
         {
-            // Of what has begun since this was chosen, or was cut off.
             yield break;
         }
 
         var (session, sequence) = (_session, _sequence);
-        _entered = 0;
         var round = Ask(All, node =>
         {
             node.Withdraw(session, sequence);
             return true;
         });
         yield return round;
-        if (session == _session && Counts(round) && round.Answers.Values.Count(static a => a is true) >= world.Majority)
-        {
-            _registered = false;
-        }
+        _fence.EndWithdraw(of, Counts(round) && round.Answers.Values.Count(static a => a is true) >= world.Majority);
     }
 
     private IEnumerable<SimulatedRound> Enter()
     {
-        var session = _session;
-        var token = Math.Max(1, _sealed + (world.Random.Next(4) == 0 ? 1 : 0));
-        if (token == _entered || LeavesDoubt)
+        _active.Sweep(world.Clock.Now);
+        var wanted = new FenceRequest(
+            Math.Max(1, _fence.Mark + (world.Random.Next(4) == 0 ? world.Random.Next(1, 3) : 0)), IsOverdue: true);
+        var step = _fence.Next(wanted, _active, Alive, world.Clock.Now);
+        if (step.Kind != FenceStepKind.Enter || LeavesDoubt)
         {
             yield break;
         }
 
-        var (oldest, sequence, known) = (_writes.Append(token).Min(), ++_sequence, world.Answered);
-        (_sealed, _entered, _registered) = (token, 0, true);
+        var asked = _fence.BeginEnter(step.Token, _number, isRegistering: true, _active);
+        _answer = null;
+        foreach (var round in Ask(asked, ++_sequence))
+        {
+            yield return round;
+        }
+
+        if (_answer is var (status, mark))
+        {
+            _fence.EndEnter(asked, status, mark, default);
+        }
+        else
+        {
+            _fence.FailEnter(notTaken: false);
+        }
+    }
+
+    private IEnumerable<SimulatedRound> Ask(FenceEnter asked, long sequence)
+    {
+        var (session, token, oldest, known) = (_session, asked.Token, asked.Oldest, world.Answered);
         HashSet<string> gone = new(StringComparer.Ordinal);
         for (var rounds = 0; rounds < 3; rounds++)
         {
@@ -309,12 +349,13 @@ internal sealed class SimulatedGateway(QuorumWorld world, string name)
         }
 
         world.Answered = Math.Max(world.Answered, verdict.Mark);
-        _sealed = Math.Max(_sealed, verdict.Mark);
-        if (verdict.Outcome == QuorumOutcome.Admitted && session == _session && world.Clock.Now < _aliveUntil && _sealed == token)
+        _answer = (verdict.Outcome switch
         {
-            _entered = token;
-        }
-        else if (verdict.Outcome == QuorumOutcome.Draining && oldest == token && !answers.Values.Any(static a => a.Had))
+            QuorumOutcome.Admitted => EnterStatus.Admitted,
+            QuorumOutcome.Stale => EnterStatus.Stale,
+            _ => EnterStatus.Draining,
+        }, verdict.Mark);
+        if (verdict.Outcome == QuorumOutcome.Draining && oldest == token && !answers.Values.Any(static a => a.Had))
         {
             yield return Ask(answers.Where(static a => a.Value.Status == NodeEnterStatus.Accepted).Select(static a => a.Key), node =>
             {

@@ -1,0 +1,51 @@
+using FenceGateway.Gateway.Chaos;
+using FenceGateway.Gateway.Configuration;
+using FenceGateway.Gateway.Fencing;
+using FenceGateway.Gateway.Forwarding;
+using FenceGateway.Gateway.Idempotency;
+using FenceGateway.Gateway.Overload;
+using FenceGateway.Gateway.RateLimiting;
+using FenceGateway.Gateway.Requests;
+using FenceGateway.Gateway.Resilience.Bulkheads;
+using FenceGateway.Gateway.Resilience.CircuitBreaking;
+using FenceGateway.Gateway.Resilience.Retries;
+
+namespace FenceGateway.Gateway.Hosting;
+
+/// <summary>A request's way from the client to the service; what stands above stands around what stands below.</summary>
+internal static class GatewayPipeline
+{
+    public static void UseGateway(this WebApplication app, RequestOptions requests)
+    {
+        // Whoever it is, and whether there is room for it.
+        app.UseTrustedProxies(requests);
+        app.UseMiddleware<RequestMiddleware>(requests.CorrelationHeader, requests.TenantHeader);
+        app.UseMiddleware<OverloadMiddleware>();
+
+        // Where it goes, and the policies that it runs under to its end.
+        app.UseRouting();
+        app.UseRequestTimeouts();
+
+        // What memory alone can answer or refuse.
+        app.UseMiddleware<IdempotencyMiddleware>();
+        app.UseMiddleware<FenceMiddleware>();
+        app.UseMiddleware<RateLimitMiddleware>();
+        app.MapReverseProxy(static proxy =>
+        {
+            // Once for all attempts: how it ends, its places, its key.
+            proxy.UseMiddleware<ForwardingMiddleware>();
+            proxy.UseMiddleware<BulkheadMiddleware>();
+            proxy.UseMiddleware<IdempotencyStartMiddleware>();
+
+            // For each attempt: a destination, the admission as the last step, and YARP's forwarder behind all of it.
+            proxy.UseMiddleware<RetryMiddleware>();
+            proxy.UseMiddleware<CircuitBreakerMiddleware>();
+            proxy.UseSessionAffinity();
+            proxy.UseLoadBalancing();
+            proxy.UsePassiveHealthChecks();
+            proxy.UseMiddleware<AdmissionMiddleware>();
+            proxy.UseMiddleware<AttemptMiddleware>();
+            proxy.UseMiddleware<ChaosMiddleware>();
+        }).ConfigureEndpoints(app.Services.GetRequiredService<RouteGenerations>().Attach);
+    }
+}
