@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds once, runs every test project, the smaller ones side by side, and counts from the report files. See --help.
+# Builds once, runs every test project, several side by side, and counts from the report files. See --help.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 . .ci/reports.sh
@@ -8,10 +8,9 @@ readonly solution=FenceGateway.sln
 readonly results=artifacts/test-results
 readonly packages=(nginx-full libnginx-mod-http-dav-ext util-linux redis-server postgresql mariadb-server zookeeper etcd-server iproute2)
 
-# Each of these has nearly all processors to do by itself. The first waits for servers now and then, and runs beside the smaller
-# ones; the others run by themselves after all that.
-readonly first=(TokenStore.Tests)
-readonly alone=(Gateway.FunctionalTests Fleet.Tests)
+# What starts processes lives by real clocks: one project after the other. The others only compute. They run beside these, on what
+# these leave of the processors.
+readonly real_time=(TokenStore.Tests TestKit.Tests Gateway.FunctionalTests Fleet.Tests)
 
 # What needs no process beside the tests' own.
 readonly quick=(Architecture.Tests Fencing.Tests Gateway.Tests Protocol.Model.Tests TokenStore.Tests)
@@ -24,8 +23,8 @@ usage() {
     cat <<'USAGE'
 Usage: ./test.sh [OPTION]... [NAME]...
 
-Builds in Release and runs the test projects in tests/, the smaller ones side by side. With one or more NAMEs, only the projects
-whose name contains one of them, in any case:
+Builds in Release and runs the test projects in tests/: those that start processes one after the other, the others beside them with
+the lowest priority. With one or more NAMEs, only the projects whose name contains one of them, in any case:
 
   ./test.sh                        everything
   ./test.sh --quick                what needs no process beside the tests' own: the inner loop
@@ -37,7 +36,7 @@ Options:
   --list          print the names of the test projects and stop
   --no-build      run what was built before
   --no-install    do not install missing Debian packages, go on without them
-  --jobs N        run N of the smaller projects side by side (default: one for each processor, or $TEST_JOBS)
+  --jobs N        run N projects side by side (default: one for each processor, or $TEST_JOBS)
   --timeout SEC   kill a project after this many seconds (default 600, or $TEST_TIMEOUT)
   -h, --help      this text
 
@@ -118,12 +117,11 @@ restore_tools() {
 # The names of all test projects, in the order in which they run.
 all_projects() {
     local project name
-    printf '%s\n' "${first[@]}"
+    printf '%s\n' "${real_time[@]}"
     for project in tests/*/*Tests.csproj; do
         name=$(basename "$project" .csproj)
-        contains "$name" "${first[@]}" "${alone[@]}" || echo "$name"
+        contains "$name" "${real_time[@]}" || echo "$name"
     done
-    printf '%s\n' "${alone[@]}"
 }
 
 # Those that match one of the arguments; all without arguments.
@@ -194,10 +192,14 @@ make_scratch() {
 }
 trap '[[ -z $scratch ]] || rm -rf "$scratch"' EXIT
 
+must_be_on_time() {
+    [[ -z $is_quick ]] && contains "$1" "${real_time[@]}"
+}
+
 # Runs one project to its end, and prints what became of it.
 run_project() {
     local name=$1 binary=tests/$1/bin/Release/net10.0/FenceGateway.$1
-    local report=$results/$name.xml log=$results/$name.log code=0 started=$SECONDS filter=() namespace
+    local report=$results/$name.xml log=$results/$name.log code=0 started=$SECONDS priority=(nice -n 19) filter=() namespace
     if [[ ! -x $binary ]]; then
         report_failure "$name" "not built: $binary"
         return
@@ -208,9 +210,11 @@ run_project() {
         done
     fi
 
+    ! must_be_on_time "$name" || priority=()
+
     # A background job starts with SIGINT ignored, which the gateways under test would inherit. timeout passes a signal on to its
     # whole group: the tests and every server they started.
-    env --default-signal=INT,QUIT timeout --kill-after=15 "$limit" \
+    "${priority[@]}" env --default-signal=INT,QUIT timeout --kill-after=15 "$limit" \
         "$binary" -xml "$report" -reporter verbose -noAutoReporters -noColor -noLogo -longRunning 60 "${filter[@]}" \
         >"$log" 2>&1 </dev/null &
     trap 'kill -TERM '$!' 2>/dev/null; wait '$!' || true; exit 130' TERM
@@ -243,6 +247,14 @@ await_one() {
     cat "$results/${running[$pid]}.out"
     rm "$results/${running[$pid]}.out"
     unset "running[$pid]"
+}
+
+is_one_on_time() {
+    local name
+    for name in "${running[@]}"; do
+        ! must_be_on_time "$name" || return 0
+    done
+    return 1
 }
 
 stop() {
@@ -298,17 +310,16 @@ fi
 
 make_scratch
 trap stop INT TERM
-for name in "${projects[@]}"; do
-    most=$jobs
-    [[ -n $is_quick ]] || ! contains "$name" "${alone[@]}" || most=1
-    while ((${#running[@]} >= most)); do
-        await_one
+while ((${#projects[@]} + ${#running[@]})); do
+    for i in "${!projects[@]}"; do
+        name=${projects[i]}
+        ((${#running[@]} < jobs)) || break
+        ! must_be_on_time "$name" || ! is_one_on_time || continue
+        echo "Running $name"
+        run_project "$name" >"$results/$name.out" 2>&1 &
+        running[$!]=$name
+        unset "projects[i]"
     done
-    echo "Running $name"
-    run_project "$name" >"$results/$name.out" 2>&1 &
-    running[$!]=$name
-done
-while ((${#running[@]})); do
     await_one
 done
 

@@ -13,6 +13,8 @@ namespace FenceGateway.TokenStore.Etcd;
 /// </summary>
 internal sealed class EtcdMember : IDisposable
 {
+    private const long Never = long.MinValue;
+
     /// <summary>The largest message taken: far above a page of 1000 marks with the longest keys.</summary>
     private const int MaxMessageBytes = 16 << 20;
 
@@ -30,7 +32,7 @@ internal sealed class EtcdMember : IDisposable
     private readonly TimeSpan _connectTimeout;
     private readonly TimeProvider _clock;
     private readonly GrpcChannel _channel;
-    private long? _timedOutAt;
+    private long _timedOutAt = Never;
 
     public EtcdMember(Uri address, StoreTls tls, TimeProvider clock)
     {
@@ -88,7 +90,7 @@ internal sealed class EtcdMember : IDisposable
     private async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancellationToken)
     {
         // All who wait for a connection try one after the other. What took one of them its time is not tried again for each.
-        if (_timedOutAt is { } then && _clock.GetElapsedTime(then) < _connectTimeout)
+        if (Volatile.Read(ref _timedOutAt) is var then and not Never && _clock.GetElapsedTime(then) < _connectTimeout)
         {
             throw NotInTime();
         }
@@ -109,7 +111,7 @@ internal sealed class EtcdMember : IDisposable
             socket.Dispose();
             if (e is OperationCanceledException && bound.IsCancellationRequested)
             {
-                _timedOutAt = _clock.GetTimestamp();
+                Volatile.Write(ref _timedOutAt, _clock.GetTimestamp());
                 throw NotInTime();
             }
 

@@ -36,7 +36,7 @@ internal static partial class QuorumLog
     public static partial void DataLost(ILogger logger, string before, string now);
 
     [LoggerMessage(2228, LogLevel.Warning,
-        "Quorum: no messages of node {node}: {reason}. Takeovers between gateways may wait for the next poll")]
+        "Quorum: no messages of node {node}. Takeovers between gateways may wait for the next poll. {reason}")]
     public static partial void NotSubscribed(ILogger logger, string node, string reason);
 
     [LoggerMessage(2230, LogLevel.Warning, "Quorum: the grade is {grade} now: {reasons}")]

@@ -25,7 +25,7 @@ internal static partial class RedisLog
     public static partial void DataOlder(ILogger logger, string location, long before, long now);
 
     [LoggerMessage(2205, LogLevel.Warning,
-        "Redis {location}: no messages of the channel {channel}: {reason}. Takeovers between gateways wait for the next poll")]
+        "Redis {location}: no messages of the channel {channel}. Takeovers between gateways wait for the next poll. {reason}")]
     public static partial void NotSubscribed(ILogger logger, string location, string channel, string reason);
 
     [LoggerMessage(2206, LogLevel.Warning, "Redis {location}: the grade is {grade} now and was {before}. {reasons}")]

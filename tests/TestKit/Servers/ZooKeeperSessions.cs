@@ -55,13 +55,19 @@ public static class ZooKeeperSessions
         using var client = new TcpClient();
         await client.ConnectAsync(IPAddress.Loopback, server.Port);
         var stream = client.GetStream();
-        await stream.WriteAsync(ConnectRequest(session));
-        _ = await ReadAsync(stream);
-        await stream.WriteAsync(CloseRequest());
+        await stream.WriteAsync((byte[])[.. ConnectRequest(session), .. CloseRequest()]);
+        if (HasEnded(await ReadAsync(stream)))
+        {
+            // By the attempt before, whose answer was lost.
+            return;
+        }
 
         // The server answers, and hangs up after that.
         _ = await ReadAsync(stream);
     }
+
+    /// <summary>The answer to a connect request: version of the protocol, and how long the session lives, which is not at all when it has ended.</summary>
+    private static bool HasEnded(byte[] connected) => BinaryPrimitives.ReadInt32BigEndian(connected.AsSpan(4)) <= 0;
 
     private static byte[] ConnectRequest(long session)
     {

@@ -1,16 +1,30 @@
+using System.Runtime.InteropServices;
+
 namespace FenceGateway.TestKit;
 
 /// <summary>
-/// Notices when the machine stands still: a thread that has nothing to do but wake up every few milliseconds. When it wakes late, so do
-/// the threads of every gateway and server beside it, which share its scheduler: what they missed in that time says nothing of them.
+/// Notices when the machine stands still: a thread that has nothing to do but wake up every few milliseconds, and one that works for a few
+/// milliseconds now and then. When the first one wakes late, or the second one waits for a processor in the middle of its work, so do the
+/// threads of every gateway and server beside them, which share their scheduler: what they missed in that time says nothing of them.
 /// </summary>
-public static class Canary
+public static partial class Canary
 {
+    private const int ThreadCpuTime = 3;
     private const int MostRounds = 5;
     private static readonly TimeSpan Beat = TimeSpan.FromMilliseconds(5);
+
+    /// <summary>What a call of a store takes of a processor in a gateway that is not warm yet, more or less.</summary>
+    private static readonly TimeSpan Work = TimeSpan.FromMilliseconds(8);
+    private static readonly TimeSpan BetweenWork = TimeSpan.FromMilliseconds(200);
     internal static readonly Standstills Seen = new(TimeProvider.System, Beat);
 
-    static Canary() => new Thread(Live) { IsBackground = true, Name = nameof(Canary) }.Start();
+    static Canary()
+    {
+        foreach (var life in (ThreadStart[])[Live, Labour])
+        {
+            new Thread(life) { IsBackground = true, Name = nameof(Canary) }.Start();
+        }
+    }
 
     /// <summary>The moment, for <see cref="LongestSince"/>.</summary>
     public static long Now => TimeProvider.System.GetTimestamp();
@@ -64,4 +78,34 @@ public static class Canary
             Seen.Beat();
         }
     }
+
+    private static void Labour()
+    {
+        using var never = new ManualResetEvent(false);
+        while (true)
+        {
+            _ = never.WaitOne(BetweenWork);
+            var (began, worked, until) = (Now, TimeSpan.Zero, ProcessorTime() + Work);
+            while (worked < until)
+            {
+                worked = ProcessorTime();
+            }
+
+            if (TimeProvider.System.GetElapsedTime(began) - (worked - until + Work) is var waited && waited > Standstills.Usual)
+            {
+                Seen.Add(waited);
+            }
+        }
+    }
+
+    /// <summary>Of this thread.</summary>
+    private static TimeSpan ProcessorTime() => ReadClock(ThreadCpuTime, out var time) == 0
+        ? TimeSpan.FromSeconds(time.Seconds) + TimeSpan.FromMicroseconds(time.Nanoseconds / 1000.0)
+        : throw new InvalidOperationException($"No processor time of a thread: error {Marshal.GetLastPInvokeError()}.");
+
+    [LibraryImport("libc", EntryPoint = "clock_gettime", SetLastError = true)]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static partial int ReadClock(int clock, out ClockTime time);
+
+    private readonly record struct ClockTime(long Seconds, long Nanoseconds);
 }
