@@ -31,8 +31,8 @@ root.SetAction(arguments =>
         if (arguments.GetValue(trace) && run.Violations.Count > 0)
         {
             run.Faults.ToList().ForEach(Console.WriteLine);
-            run.History.Answers.ToList().ForEach(Console.WriteLine);
-            run.History.Writes.ToList().ForEach(Console.WriteLine);
+            run.History.Answers.ToList().ForEach(answer => Console.WriteLine($"{answer.Resource}: {answer}"));
+            run.History.Writes.ToList().ForEach(write => Console.WriteLine($"{write.Resource}: {write}"));
         }
 
         if (!Console.IsOutputRedirected && TimeProvider.System.GetElapsedTime(said) > TimeSpan.FromSeconds(10))

@@ -8,8 +8,8 @@ using StackExchange.Redis;
 
 namespace FenceGateway.Simulation.Parts;
 
-/// <summary>One of the independent masters of a quorum: does what the product's scripts do, in the form in which Redis answers them. What it
-/// answers is durable.</summary>
+/// <summary>One of the independent masters of a quorum: does what the product's scripts do, in the form in which Redis answers them, and a test
+/// holds it equal to a real one. What it answers is durable.</summary>
 internal sealed class SimulatedNode(SimulatedProcess process)
 {
     private readonly Dictionary<string, Record> _sessions = new(StringComparer.Ordinal);
@@ -23,7 +23,7 @@ internal sealed class SimulatedNode(SimulatedProcess process)
     public long MarkOf(string resource) => _resources.TryGetValue(resource, out var found) ? found.Mark : 0;
 
     public void Execute(RedisScript script, RedisValue[] arguments, Action<RedisResult> reply) =>
-        process.Run(() => reply(RedisResult.Create([.. Run(script, arguments)])));
+        process.Run(() => reply(Run(script, arguments)));
 
     /// <summary>Its data is gone, and it does not know that.</summary>
     public void Forget()
@@ -38,7 +38,9 @@ internal sealed class SimulatedNode(SimulatedProcess process)
 
     private static long Number(RedisValue digits) => long.Parse((string)digits!, NumberStyles.None, CultureInfo.InvariantCulture);
 
-    private IEnumerable<RedisResult> Run(RedisScript script, RedisValue[] a) =>
+    internal RedisResult Run(RedisScript script, RedisValue[] arguments) => RedisResult.Create([.. Answer(script, arguments)]);
+
+    private IEnumerable<RedisResult> Answer(RedisScript script, RedisValue[] a) =>
         script == NodeEnterScript.Script ? Enter((string)a[2]!, Number(a[3]), Number(a[4]), Number(a[5]), (string)a[6]!, [.. a[10..].Select(s => (string)s!)])
         : script == NodeSessionScripts.StartScript ? [Value(_sessions.TryAdd((string)a[2]!, new Record('a', Number(a[3]), Number(a[5]))) ? 0 : 1)]
         : script == NodeSessionScripts.HeartbeatScript ? Beat((string)a[2]!, Number(a[5]))

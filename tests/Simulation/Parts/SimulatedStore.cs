@@ -83,6 +83,11 @@ internal sealed class SimulatedStore : ISharedStore
             _log[i] = (_lastDurable, _log[i].Undo);
         }
 
+        if (_log.Count > 64 && _log[32].DurableAt <= _scheduler.Now)
+        {
+            _log.RemoveRange(0, 32);
+        }
+
         _scheduler.At(_lastDurable, () =>
         {
             if (crashes == _crashes)
@@ -227,14 +232,7 @@ internal sealed class SimulatedStore : ISharedStore
         Log(() => _sessions[name] = before);
     }
 
-    private void Log(Action undo)
-    {
-        _log.Add((long.MaxValue, undo));
-        if (_log.Count > 64 && _log[32].DurableAt <= _scheduler.Now)
-        {
-            _log.RemoveRange(0, 32);
-        }
-    }
+    private void Log(Action undo) => _log.Add((long.MaxValue, undo));
 
     private void Tell(ResourceChange change) => Told.ForEach(told => told(change));
 
