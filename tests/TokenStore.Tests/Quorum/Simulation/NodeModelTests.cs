@@ -1,4 +1,5 @@
 using FenceGateway.Fencing;
+using FenceGateway.Simulation.Parts;
 using FenceGateway.TestKit;
 using FenceGateway.TokenStore.Quorum;
 using FenceGateway.TokenStore.Redis;
@@ -7,7 +8,7 @@ using StackExchange.Redis;
 
 namespace FenceGateway.TokenStore.Tests.Quorum.Simulation;
 
-/// <summary>The simulation is worth what its node is worth: the same as the scripts on a real Redis.</summary>
+/// <summary>The simulations are worth what their nodes are worth: the same as the scripts on a real Redis.</summary>
 public sealed class NodeModelTests(QuorumFixture servers) : IClassFixture<QuorumFixture>
 {
     private const int Steps = 3000;
@@ -17,9 +18,9 @@ public sealed class NodeModelTests(QuorumFixture servers) : IClassFixture<Quorum
     public async Task Scripts_RandomSteps_AnswerAsTheModel() => await new RandomSeed().RunAsync(async random =>
     {
         var settings = RedisLinkSettings.Read(servers.Servers[0].Configuration, null, null);
-        await using var node = new QuorumNode(0, settings, NullLogger.Instance);
-        await node.ConnectAsync();
-        var view = await ServeAsync(node, $"t{Guid.NewGuid():N}"[..32]);
+        await using var link = await RedisLink.ConnectAsync(settings, NullLogger.Instance, default);
+        await using var node = new QuorumNode(0, settings, NullLogger.Instance, new Twins(link));
+        var view = await ServeAsync(link, $"t{Guid.NewGuid():N}"[..32]);
         var model = new NodeModel();
         string[] sessions = ["a", "b", "c"];
         var sequence = 0L;
@@ -108,7 +109,7 @@ public sealed class NodeModelTests(QuorumFixture servers) : IClassFixture<Quorum
         var settings = RedisLinkSettings.Read(servers.Servers[0].Configuration, null, null);
         await using var node = new QuorumNode(0, settings, NullLogger.Instance);
         await node.ConnectAsync();
-        var view = await ServeAsync(node, $"t{Guid.NewGuid():N}"[..32]);
+        var view = await ServeAsync(node.Link!, $"t{Guid.NewGuid():N}"[..32]);
         await RunAsync(NodeSessionScripts.StartAsync(node, view, "a", NodeModel.TimeToLive, 0));
         await EnterAsync(1);
         await RunAsync(NodeMarkScripts.WithdrawAsync(node, view, "a", [new Registration(Resource, 1)]));
@@ -143,7 +144,7 @@ public sealed class NodeModelTests(QuorumFixture servers) : IClassFixture<Quorum
         var settings = RedisLinkSettings.Read(servers.Servers[0].Configuration, null, null);
         await using var node = new QuorumNode(0, settings, NullLogger.Instance);
         await node.ConnectAsync();
-        var view = await ServeAsync(node, $"t{Guid.NewGuid():N}"[..32]);
+        var view = await ServeAsync(node.Link!, $"t{Guid.NewGuid():N}"[..32]);
         await RunAsync(NodeSessionScripts.StartAsync(node, view, "a", NodeModel.TimeToLive, 0));
 
         // As of the year 2100.
@@ -174,12 +175,12 @@ public sealed class NodeModelTests(QuorumFixture servers) : IClassFixture<Quorum
         }
     }
 
-    private static async Task<QuorumView> ServeAsync(QuorumNode node, string prefix)
+    private static async Task<QuorumView> ServeAsync(RedisLink link, string prefix)
     {
         var keys = new QuorumKeys(prefix);
-        var name = await MembershipScripts.SeatAsync(node.Link!, keys, "seat", default);
-        await MembershipScripts.NoteAsync(node.Link!, keys, name, default);
-        (await MembershipScripts.ServeAsync(node.Link!, keys, name, 1, default)).ShouldBe(name);
+        var name = await MembershipScripts.SeatAsync(link, keys, "seat", default);
+        await MembershipScripts.NoteAsync(link, keys, name, default);
+        (await MembershipScripts.ServeAsync(link, keys, name, 1, default)).ShouldBe(name);
         return new QuorumView(keys, name, 1);
     }
 
@@ -187,4 +188,38 @@ public sealed class NodeModelTests(QuorumFixture servers) : IClassFixture<Quorum
 
     private static IEnumerable<(string, long, long, SessionSight)> Plain(NodeEnter answer) =>
         answer.Writers.Select(w => (w.Session, w.Token, w.Sequence, w.Sight));
+
+    /// <summary>A real Redis and the node of the simulated fleet, which has to answer each script as that does.</summary>
+    private sealed class Twins(RedisLink redis) : IScriptRunner
+    {
+        private readonly SimulatedNode _node = new(null!);
+
+        public string? Fault => redis.Fault;
+
+        public async ValueTask<RedisResult> RunAsync(
+            RedisScript script, RedisKey[] keys, RedisValue[] arguments, CancellationToken cancellationToken)
+        {
+            var answer = await redis.RunAsync(script, keys, arguments, cancellationToken);
+            if (script != NodeMarkScripts.FindScript)
+            {
+                Plain(_node.Run(script, arguments)).ShouldBe(Plain(answer), string.Join(' ', arguments.Select(a => $"{a}")));
+            }
+
+            return answer;
+        }
+
+        /// <summary>Redis gives the fields of a hash in any order; what belongs together stays so.</summary>
+        private static string Plain(RedisResult answer)
+        {
+            var parts = (RedisResult[])answer!;
+            return parts.Length > 2 && parts[2].Resp2Type == ResultType.Array
+                ? $"{parts[0]} {Sorted(parts[1], 2)} {Sorted(parts[2], 2)}"
+                : $"{string.Join(' ', parts.Take(2))} {Sorted(parts.Skip(2), 3)}";
+        }
+
+        private static string Sorted(RedisResult parts, int size) => Sorted((RedisResult[])parts!, size);
+
+        private static string Sorted(IEnumerable<RedisResult> parts, int size) => string.Join(
+            ", ", parts.Chunk(size).Select(part => string.Join(' ', part.Select(p => $"{p}"))).Order(StringComparer.Ordinal));
+    }
 }
