@@ -8,16 +8,16 @@ namespace FenceGateway.Gateway.Forwarding;
 /// </summary>
 internal sealed class FlushingContent : HttpContent
 {
-    private readonly HttpContent _body;
-
     public FlushingContent(HttpContent body)
     {
-        _body = body;
+        Body = body;
         foreach (var (name, values) in body.Headers.NonValidated)
         {
             Headers.TryAddWithoutValidation(name, values);
         }
     }
+
+    public HttpContent Body { get; }
 
     protected override bool TryComputeLength(out long length)
     {
@@ -29,13 +29,13 @@ internal sealed class FlushingContent : HttpContent
         SerializeToStreamAsync(stream, context, CancellationToken.None);
 
     protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context, CancellationToken cancellationToken) =>
-        _body.CopyToAsync(new FlushingStream(stream), context, cancellationToken);
+        Body.CopyToAsync(new FlushingStream(stream), context, cancellationToken);
 
     protected override void Dispose(bool disposing)
     {
         if (disposing)
         {
-            _body.Dispose();
+            Body.Dispose();
         }
 
         base.Dispose(disposing);

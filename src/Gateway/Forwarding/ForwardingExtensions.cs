@@ -26,20 +26,15 @@ internal static class ForwardingExtensions
                 transform.ProxyRequest.Headers.ExpectContinue = null;
             }
 
-            var isMarked = (request.Ticket.IsOpen || mechanisms.Retrying is not null)
-                && RequestContentHandler.SendOnce(transform.ProxyRequest, request);
+            if (request.Ticket.IsOpen || mechanisms.Retrying is not null)
+            {
+                RequestContentHandler.SendOnce(transform.ProxyRequest, request);
+            }
 
-            // From here on it is known whether anything of a bounded write without a body leaves. YARP sends the head of one with a body
-            // before it reads the body, and by HTTP/2 each head leaves by itself.
-            request.Attempts.HasLeft = !request.Ticket.IsBounded || !isMarked || MayBecomeHttp2(transform);
-
+            // From here on it is known whether anything of a bounded write leaves.
+            request.Attempts.HasLeft = !request.Ticket.IsBounded || !RequestContentHandler.LooksAt(transform.ProxyRequest);
             return ValueTask.CompletedTask;
         }));
-
-    private static bool MayBecomeHttp2(RequestTransformContext transform) =>
-        transform.ProxyRequest.Version.Major > 1
-        && (transform.ProxyRequest.VersionPolicy != HttpVersionPolicy.RequestVersionOrLower
-            || !transform.DestinationPrefix.StartsWith("http:", StringComparison.OrdinalIgnoreCase));
 
     /// <summary>Takes note of the head of the service's answer.</summary>
     public static IReverseProxyBuilder AddAnswerHeads(this IReverseProxyBuilder builder) =>

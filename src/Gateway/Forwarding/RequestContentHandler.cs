@@ -16,16 +16,25 @@ internal sealed class RequestContentHandler(HttpMessageInvoker tunnels) : Delega
     /// Marks a request that is sent once although its method is idempotent; one of another method always is. A mark costs memory, so
     /// that a request with content, which HttpClient sends once in any case, gets none.
     /// </summary>
-    /// <returns>Whether it is marked.</returns>
-    public static bool SendOnce(HttpRequestMessage request, GatewayRequest asked)
+    public static void SendOnce(HttpRequestMessage request, GatewayRequest asked)
     {
-        var isEmpty = IsEmpty(request.Content);
-        if (isEmpty)
+        if (IsEmpty(request.Content))
         {
             request.Options.Set(SendOnceKey, asked);
         }
+    }
 
-        return isEmpty;
+    /// <summary>Whether a request that has been made is looked at when its head leaves: a head without a header is not.</summary>
+    public static bool LooksAt(HttpRequestMessage request) => request.Headers.NonValidated.Count > 0 && Asked(request) is not null;
+
+    /// <summary>Looks at a request when its head is made, for the connection or the stream that it has found.</summary>
+    /// <exception cref="OperationCanceledException">It may not leave any more.</exception>
+    public static void LookAtHead(HttpRequestMessage request)
+    {
+        if (Asked(request) is { Attempts.HasLeft: false } asked)
+        {
+            asked.ThrowUnlessMayGo();
+        }
     }
 
     protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
@@ -68,4 +77,9 @@ internal sealed class RequestContentHandler(HttpMessageInvoker tunnels) : Delega
         var isMarked = request.Options.TryGetValue(SendOnceKey, out asked);
         return isMarked || !RequestSemantics.IsIdempotent(request.Method.Method);
     }
+
+    private static GatewayRequest? Asked(HttpRequestMessage request) =>
+        ForwardedBody.ContextOf(request.Content) is { } context ? context.Features.Get<GatewayRequest>()
+        : request.Options.TryGetValue(SendOnceKey, out var asked) ? asked
+        : null;
 }

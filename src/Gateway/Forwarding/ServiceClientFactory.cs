@@ -34,6 +34,14 @@ internal sealed class ServiceClientFactory(ConnectTimeout connects, LastGoodConf
         }
 
         handler.ConnectCallback = (connection, cancellationToken) => connects.ConnectAsync(connection, undelivered, cancellationToken);
+
+        // What the handler asks for each header: the one moment between a connection, or a stream, and the head on it.
+        var encoding = handler.RequestHeaderEncodingSelector;
+        handler.RequestHeaderEncodingSelector = (header, request) =>
+        {
+            RequestContentHandler.LookAtHead(request);
+            return encoding?.Invoke(header, request);
+        };
     }
 
     protected override HttpMessageHandler WrapHandler(ForwarderHttpClientContext context, HttpMessageHandler handler)

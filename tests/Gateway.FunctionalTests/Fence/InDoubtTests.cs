@@ -198,17 +198,31 @@ public sealed class InDoubtTests
         (await gateway.PutAsync(34)).ShouldBeServices(200);
     }
 
-    /// <summary>Waiting for a connection is not sending: a write without a body is not in doubt when its time runs out meanwhile.</summary>
-    [Fact]
-    public async Task NeverGotAConnection_NothingWasSent_NewerTokensGoOnAtOnce()
+    /// <summary>Waiting for a connection, or for a stream on one, is not sending: a write is not in doubt when its time runs out meanwhile.</summary>
+    [Theory]
+    [InlineData("DELETE", "", false)]
+    [InlineData("PUT", "value", false)]
+    [InlineData("DELETE", "", true)]
+    [InlineData("PUT", "value", true)]
+    public async Task NeverGotAConnection_NothingWasSent_NewerTokensGoOnAtOnce(string method, string body, bool http2)
     {
+        await using var service = await JournalService.StartAsync(maxStreams: 1);
         await using var gateway = await FencedGateway.StartAsync(
-            new() { Cluster = """ "HttpClient": { "MaxConnectionsPerServer": 1 } """ });
-        gateway.HoldAll();
+            new()
+            {
+                Cluster = http2
+                    ? """ "HttpRequest": { "Version": "2", "VersionPolicy": "RequestVersionExact" }, "HttpClient": { "EnableMultipleHttp2Connections": false } """
+                    : """ "HttpClient": { "MaxConnectionsPerServer": 1 } """,
+            },
+            _ => http2 ? service.Http2Address : service.Address);
+        (await gateway.GetAsync(null, "/open/0")).ShouldBeServices(200);
+        _ = await service.NextArrivalAsync();
+        service.Script = _ => ServiceAction.Hold;
         var reading = gateway.GetAsync(null, "/open/1");
-        var held = await gateway.Service.NextArrivalAsync();
+        var held = await service.NextArrivalAsync();
         var answering = RawHttpClient.ExchangeAsync(
-            gateway.Address.Port, RawHttpClient.Head("DELETE /orders/1 HTTP/1.1", "Host: test", "Fencing-Token: 33"));
+            gateway.Address.Port,
+            RawHttpClient.Head($"{method} /orders/1 HTTP/1.1", "Host: test", "Fencing-Token: 33", $"Content-Length: {body.Length}") + body);
         await gateway.Clock.WaitForTimerAsync(GatewaySetup.WriteTimeout);
 
         gateway.Clock.Advance(GatewaySetup.WriteTimeout);
@@ -218,9 +232,9 @@ public sealed class InDoubtTests
         refused.Text.ShouldContain("nothing was sent");
         held.Release();
         (await reading).ShouldBeServices(200);
-        gateway.Service.Script = _ => ServiceAction.Apply();
+        service.Script = _ => ServiceAction.Apply();
         (await gateway.PutAsync(34)).ShouldBeServices(200);
-        gateway.Service.Entries.Select(e => e.Token).ShouldBe([null, 34]);
+        service.Entries.Select(e => e.Token).ShouldBe([null, null, 34]);
     }
 
     /// <summary>A write with <paramref name="token"/> waits for the whole hold, then goes on.</summary>

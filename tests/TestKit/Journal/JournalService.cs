@@ -30,13 +30,13 @@ public sealed class JournalService : IAsyncDisposable
     private readonly CancellationTokenSource _stopping = new();
     private volatile Func<JournalEntry, ServiceAction> _script = _ => ServiceAction.Apply();
 
-    private JournalService(EventClock clock)
+    private JournalService(EventClock clock, int maxStreams)
     {
         Clock = clock;
         var builder = WebApplication.CreateSlimBuilder();
         _ = builder.Logging.ClearProviders();
         _ = builder.Services.Configure<HostOptions>(o => o.ShutdownTimeout = TimeSpan.FromSeconds(1));
-        _ = builder.WebHost.ConfigureKestrel(Configure);
+        _ = builder.WebHost.ConfigureKestrel(options => Configure(options, maxStreams));
         _app = builder.Build();
         _app.Run(HandleAsync);
     }
@@ -76,9 +76,11 @@ public sealed class JournalService : IAsyncDisposable
     public IReadOnlyList<ServiceWrite> Writes =>
         [.. Entries.Where(e => e.IsWrite && e.Token is not null).Select(ServiceWrite.From)];
 
-    public static async Task<JournalService> StartAsync(EventClock? clock = null)
+    /// <param name="clock">Numbers what happens; default: one of its own.</param>
+    /// <param name="maxStreams">How many requests an HTTP/2 connection bears at once.</param>
+    public static async Task<JournalService> StartAsync(EventClock? clock = null, int maxStreams = 100)
     {
-        var service = new JournalService(clock ?? new EventClock());
+        var service = new JournalService(clock ?? new EventClock(), maxStreams);
         await service._app.StartAsync();
 
         // In the order of Configure.
@@ -109,12 +111,13 @@ public sealed class JournalService : IAsyncDisposable
         }
     }
 
-    private void Configure(KestrelServerOptions options)
+    private static void Configure(KestrelServerOptions options, int maxStreams)
     {
         // A service that waits as long as it must: no limit of its own may end a request before the test does.
         options.Limits.MaxRequestBodySize = null;
         options.Limits.MinRequestBodyDataRate = null;
         options.Limits.MinResponseDataRate = null;
+        options.Limits.Http2.MaxStreamsPerConnection = maxStreams;
         options.AddServerHeader = false;
         options.Listen(IPAddress.Loopback, 0, o => o.Protocols = HttpProtocols.Http1);
         options.Listen(IPAddress.Loopback, 0, o => o.Protocols = HttpProtocols.Http2);
