@@ -145,7 +145,7 @@ internal sealed class FenceCache
     {
         if (_closed)
         {
-            throw new TokenStoreUnavailableException("The gateway has stopped admitting.") { NotTaken = true };
+            throw TokenStoreUnavailableException.NothingTaken("The gateway has stopped admitting.");
         }
     }
 

@@ -13,6 +13,10 @@ public sealed class TokenStoreUnavailableException : Exception
     public static TokenStoreUnavailableException ForEndedSession(string session) =>
         new($"The session {session} of this gateway has ended in the token store.") { NotTaken = true, SessionEnded = true };
 
+    /// <summary>The store cannot tell, and nothing was done.</summary>
+    internal static TokenStoreUnavailableException NothingTaken(string message, Exception? innerException = null) =>
+        new(message, innerException) { NotTaken = true };
+
     /// <summary>The same, of a step of which a part was sent before.</summary>
     internal TokenStoreUnavailableException AfterAPart() => new(Message, this) { SessionEnded = SessionEnded };
 

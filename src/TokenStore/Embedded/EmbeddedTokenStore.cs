@@ -86,20 +86,7 @@ public sealed class EmbeddedTokenStore : ITokenStore
             throw new InvalidOperationException("A token store is opened once.");
         }
 
-        try
-        {
-            await Task.Run(Open, cancellationToken);
-        }
-        catch (Exception e)
-        {
-            Release();
-            if (StoreFolder.IsIo(e))
-            {
-                throw new TokenStoreUnavailableException($"The token store folder {Info.Location} cannot be used: {e.Message}", e);
-            }
-
-            throw;
-        }
+        await StoreFolder.OpenAsync(Open, Release, $"The token store folder {Info.Location}", cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -156,7 +143,7 @@ public sealed class EmbeddedTokenStore : ITokenStore
         catch (TokenStoreUnavailableException e)
         {
             // Refused before anything was put down.
-            return ValueTask.FromException<EnterReply>(new TokenStoreUnavailableException(e.Message, e) { NotTaken = true });
+            return ValueTask.FromException<EnterReply>(TokenStoreUnavailableException.NothingTaken(e.Message, e));
         }
     }
 

@@ -19,6 +19,26 @@ internal sealed class StoreFolder(string path, Func<string, ISegmentFile> create
 
     public string FullPath => path;
 
+    /// <summary>Opens a store off the caller's thread; what was opened of one that cannot be is released.</summary>
+    /// <exception cref="TokenStoreUnavailableException"><paramref name="what"/> cannot be used.</exception>
+    public static async ValueTask OpenAsync(Action open, Action release, string what, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await Task.Run(open, cancellationToken);
+        }
+        catch (Exception e)
+        {
+            release();
+            if (IsIo(e))
+            {
+                throw new TokenStoreUnavailableException($"{what} cannot be used: {e.Message}", e);
+            }
+
+            throw;
+        }
+    }
+
     public string Segment(long index) => Name(SegmentPrefix, index, SegmentSuffix);
 
     public string Snapshot(long index) => Name(SnapshotPrefix, index, SnapshotSuffix);

@@ -13,7 +13,7 @@ public sealed class EtcdTokenStore : ITokenStore
     private readonly EtcdTokenStoreOptions _options;
     private readonly TimeProvider _clock;
     private readonly ILogger _logger;
-    private readonly SemaphoreSlim _opening = new(1, 1);
+    private readonly Turns _opening = new();
     private volatile EtcdParts? _parts;
     private volatile TokenStoreInfo _info = new("Etcd", SafetyGrade.Single, "not open");
     private volatile string? _fault = "The token store is not open.";
@@ -42,12 +42,12 @@ public sealed class EtcdTokenStore : ITokenStore
     /// <inheritdoc/>
     public async ValueTask OpenAsync(CancellationToken cancellationToken)
     {
-        await _opening.WaitAsync(cancellationToken);
+        using var turn = await _opening.TakeAsync(cancellationToken);
         try
         {
             if (_disposed)
             {
-                throw new TokenStoreUnavailableException("The token store is closed.") { NotTaken = true };
+                throw TokenStoreUnavailableException.NothingTaken("The token store is closed.");
             }
 
             _parts ??= new EtcdParts(_options, change => Changed?.Invoke(change), _clock, _logger);
@@ -59,10 +59,6 @@ public sealed class EtcdTokenStore : ITokenStore
         catch (EtcdException e)
         {
             throw e.ToUnavailable();
-        }
-        finally
-        {
-            _ = _opening.Release();
         }
     }
 
@@ -126,20 +122,13 @@ public sealed class EtcdTokenStore : ITokenStore
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
-        await _opening.WaitAsync();
-        try
+        using var turn = await _opening.TakeAsync();
+        _disposed = true;
+        _fault = "The token store is closed.";
+        if (_parts is { } parts)
         {
-            _disposed = true;
-            _fault = "The token store is closed.";
-            if (_parts is { } parts)
-            {
-                _parts = null;
-                await parts.DisposeAsync();
-            }
-        }
-        finally
-        {
-            _ = _opening.Release();
+            _parts = null;
+            await parts.DisposeAsync();
         }
     }
 
@@ -148,7 +137,7 @@ public sealed class EtcdTokenStore : ITokenStore
     {
         if (_fault is { } fault || _parts is not { } parts)
         {
-            throw new TokenStoreUnavailableException(_fault ?? "The token store is closed.") { NotTaken = true };
+            throw TokenStoreUnavailableException.NothingTaken(_fault ?? "The token store is closed.");
         }
 
         try

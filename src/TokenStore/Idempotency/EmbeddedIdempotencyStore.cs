@@ -56,23 +56,8 @@ public sealed class EmbeddedIdempotencyStore : IIdempotencyStore
     private long Now => _clock.GetUtcNow().ToUnixTimeMilliseconds();
 
     /// <inheritdoc/>
-    public async ValueTask OpenAsync(CancellationToken cancellationToken)
-    {
-        try
-        {
-            await Task.Run(Open, cancellationToken);
-        }
-        catch (Exception e)
-        {
-            Release();
-            if (StoreFolder.IsIo(e))
-            {
-                throw new TokenStoreUnavailableException($"The idempotency store's folder {Location} cannot be used: {e.Message}", e);
-            }
-
-            throw;
-        }
-    }
+    public ValueTask OpenAsync(CancellationToken cancellationToken) =>
+        StoreFolder.OpenAsync(Open, Release, $"The idempotency store's folder {Location}", cancellationToken);
 
     /// <inheritdoc/>
     /// <remarks>A stored answer is still given while nothing can be written.</remarks>

@@ -225,10 +225,7 @@ public sealed class MemoryMarks
         {
             if (_resources.Count >= _maxResources)
             {
-                throw new TokenStoreUnavailableException($"The token store is full: {_maxResources} resources have a mark.")
-                {
-                    NotTaken = true,
-                };
+                throw TokenStoreUnavailableException.NothingTaken($"The token store is full: {_maxResources} resources have a mark.");
             }
 
             // It gets a mark in the same step: what is refused above is refused for known resources only.

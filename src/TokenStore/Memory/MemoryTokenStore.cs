@@ -142,7 +142,7 @@ public sealed class MemoryTokenStore : ITokenStore
     {
         if (_fault is { } fault)
         {
-            throw new TokenStoreUnavailableException(fault) { NotTaken = true };
+            throw TokenStoreUnavailableException.NothingTaken(fault);
         }
     }
 }

@@ -32,12 +32,9 @@ internal sealed class MySqlConnections : ISqlConnections
         };
         if (builder.Server.Contains(',', StringComparison.Ordinal))
         {
-            throw new TokenStoreUnavailableException(
+            throw TokenStoreUnavailableException.NothingTaken(
                 "The connection string of MySQL names several hosts, and the driver would spread the connections over them: name the one that "
-                + "takes the writes, or an address that always leads to it.")
-            {
-                NotTaken = true,
-            };
+                + "takes the writes, or an address that always leads to it.");
         }
 
         builder.ConnectionTimeout = AtMost(ConnectSeconds, builder.ConnectionTimeout);

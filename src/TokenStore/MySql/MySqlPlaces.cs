@@ -118,7 +118,7 @@ internal sealed class MySqlPlaces(string connectionString, int count, MySqlServe
     {
         if (_closed)
         {
-            throw new TokenStoreUnavailableException("The token store is closed.") { NotTaken = true };
+            throw TokenStoreUnavailableException.NothingTaken("The token store is closed.");
         }
     }
 

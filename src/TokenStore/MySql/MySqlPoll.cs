@@ -27,13 +27,8 @@ internal sealed class MySqlPoll(
 
     public async Task StartAsync(string epoch, CancellationToken cancellationToken)
     {
-        _last = await connections.OfSessionAsync(
-            async (connection, givenUp) =>
-            {
-                await using var command = sql.Command(connection, sql.LastChange);
-                return Convert.ToInt64(await command.ExecuteScalarAsync(givenUp), null);
-            },
-            cancellationToken);
+        _last = Convert.ToInt64(
+            await connections.OfSessionAsync((connection, givenUp) => sql.ScalarAsync(connection, sql.LastChange, givenUp), cancellationToken), null);
         _removedBefore = _last;
         for (var id = Math.Max(1, _last - Overlap); id <= _last; id++)
         {
@@ -89,18 +84,10 @@ internal sealed class MySqlPoll(
     private async Task<List<ResourceChange>> ReadAsync(CancellationToken cancellationToken)
     {
         var rows = await connections.OfSessionAsync(
-            async (connection, givenUp) =>
-            {
-                await using var command = sql.Command(connection, sql.Changes, ("@after", _last - Overlap));
-                await using var reader = await command.ExecuteReaderAsync(givenUp);
-                List<(long Id, byte[] Resource, long Mark, bool Risen)> read = [];
-                while (await reader.ReadAsync(givenUp))
-                {
-                    read.Add((reader.GetInt64(0), await reader.GetFieldValueAsync<byte[]>(1, givenUp), reader.GetInt64(2), reader.GetBoolean(3)));
-                }
-
-                return read;
-            },
+            (connection, givenUp) => sql.RowsAsync(
+                connection, sql.Changes,
+                static row => (Id: row.GetInt64(0), Resource: row.GetFieldValue<byte[]>(1), Mark: row.GetInt64(2), Risen: row.GetBoolean(3)), givenUp,
+                ("@after", _last - Overlap)),
             cancellationToken);
         List<ResourceChange> changes = [];
         foreach (var (id, resource, mark, risen) in rows)
@@ -133,12 +120,7 @@ internal sealed class MySqlPoll(
         try
         {
             await connections.OfSessionAsync(
-                async (connection, givenUp) =>
-                {
-                    await using var command = sql.Command(connection, sql.ForgetChanges, ("@before", before));
-                    return await command.ExecuteNonQueryAsync(givenUp);
-                },
-                cancellationToken);
+                (connection, givenUp) => sql.ExecuteAsync(connection, sql.ForgetChanges, givenUp, ("@before", before)), cancellationToken);
         }
         catch (TokenStoreUnavailableException e)
         {

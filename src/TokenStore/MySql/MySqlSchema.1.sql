@@ -147,19 +147,13 @@ step: BEGIN
         SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'The session of this gateway has ended in the token store.', MYSQL_ERRNO = 32001;
     END IF;
 
-    IF p_token < v_before THEN
-        -- The mark may have been seen before its own commit is on disk or at a replica. Something to write makes this one wait for it.
+    SELECT token, sequence INTO v_own, v_last FROM `{prefix}_writers` WHERE resource = p_resource AND session = p_session;
+    IF p_token < v_before OR v_last > p_sequence THEN
+        -- Stale; or a later step of this session was faster. The mark may have been seen before its own commit is on disk or at a replica:
+        -- something to write makes this one wait for it.
         CALL `{prefix}_next`(v_next);
         COMMIT;
-        SELECT 2, v_before, 0, FALSE;
-        LEAVE step;
-    END IF;
-
-    SELECT token, sequence INTO v_own, v_last FROM `{prefix}_writers` WHERE resource = p_resource AND session = p_session;
-    IF v_last > p_sequence THEN
-        -- A later step of this session was faster.
-        COMMIT;
-        SELECT 1, v_before, 0, TRUE;
+        SELECT IF(p_token < v_before, 2, 1), v_before, 0, p_token >= v_before;
         LEAVE step;
     END IF;
 
@@ -184,6 +178,10 @@ step: BEGIN
 
     -- A registration never stands above what is still on its way; one at this very token stays, its writes may be under way.
     SET v_status = IF(p_oldest < p_token OR v_lowest IS NOT NULL, 1, 0);
+    IF v_status = 1 AND p_token = v_before THEN
+        -- Nothing else may change, and the mark is told all the same.
+        CALL `{prefix}_next`(v_next);
+    END IF;
     SET v_register = CASE WHEN v_status = 0 THEN p_token WHEN p_oldest < p_token THEN p_oldest WHEN v_own = p_token THEN p_token END;
     IF v_register IS NOT NULL THEN
         INSERT INTO `{prefix}_writers` (resource, session, token, sequence, revoked)

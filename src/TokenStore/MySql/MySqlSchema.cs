@@ -30,12 +30,9 @@ internal static class MySqlSchema
         }
         catch (MySqlException e) when (Denied.Contains(e.Number))
         {
-            throw new TokenStoreUnavailableException(
+            throw TokenStoreUnavailableException.NothingTaken(
                 $"The user may not make the tables {prefix}_* in {location} ({e.Message}). Grant it CREATE, CREATE ROUTINE and ALTER "
-                + "ROUTINE on the database, or have an administrator run the script in docs/stores.md.", e)
-            {
-                NotTaken = true,
-            };
+                + "ROUTINE on the database, or have an administrator run the script in docs/stores.md.", e);
         }
     }
 
@@ -51,7 +48,7 @@ internal static class MySqlSchema
             wait.Parameters.AddWithValue("@turn", turn);
             if (Convert.ToInt64(await wait.ExecuteScalarAsync(), null) != 1)
             {
-                throw new TokenStoreUnavailableException($"Another gateway is making the tables {prefix}_* in {location}.") { NotTaken = true };
+                throw TokenStoreUnavailableException.NothingTaken($"Another gateway is making the tables {prefix}_* in {location}.");
             }
         }
 

@@ -23,19 +23,13 @@ internal sealed class MySqlServerIdentity(string location)
         var first = Interlocked.CompareExchange(ref _first, found, null) ?? found;
         if (found != first)
         {
-            throw new TokenStoreUnavailableException(
-                $"Connections to {location} reach different servers ({first}; {found}): connect to the one that takes the writes.")
-            {
-                NotTaken = true,
-            };
+            throw TokenStoreUnavailableException.NothingTaken(
+                $"Connections to {location} reach different servers ({first}; {found}): connect to the one that takes the writes.");
         }
 
         if (reader.GetBoolean(1))
         {
-            throw new TokenStoreUnavailableException($"{location} is read_only, as replicas are: connect to the server that takes the writes.")
-            {
-                NotTaken = true,
-            };
+            throw TokenStoreUnavailableException.NothingTaken($"{location} is read_only, as replicas are: connect to the server that takes the writes.");
         }
     }
 

@@ -25,25 +25,16 @@ public sealed class MySqlTokenStore : SqlTokenStore
 
     private protected override MySqlStatements Sql { get; }
 
-    private protected override ValueTask<Heartbeat> BeatAsync(string session, CancellationToken cancellationToken) => OfSessionAsync(
-        async (connection, givenUp) =>
-        {
-            await using var command = Sql.Command(connection, Sql.Heartbeat, ("@session", session));
-            await using var reader = await command.ExecuteReaderAsync(givenUp);
-            List<ResourceChange> revoked = [];
-            while (await reader.ReadAsync(givenUp))
-            {
-                if (await reader.IsDBNullAsync(0, givenUp))
-                {
-                    return new Heartbeat(true, revoked);
-                }
-
-                revoked.Add(new ResourceChange(SqlKey.Decode(await reader.GetFieldValueAsync<byte[]>(0, givenUp)), reader.GetInt64(1)));
-            }
-
-            return Heartbeat.Ended;
-        },
-        cancellationToken);
+    private protected override async ValueTask<Heartbeat> BeatAsync(string session, CancellationToken cancellationToken)
+    {
+        var rows = await OfSessionAsync(
+            (connection, givenUp) => Sql.RowsAsync(
+                connection, Sql.Heartbeat,
+                static row => row.IsDBNull(0) ? (ResourceChange?)null : new(SqlKey.Decode(row.GetFieldValue<byte[]>(0)), row.GetInt64(1)), givenUp,
+                ("@session", session)),
+            cancellationToken);
+        return rows.Contains(null) ? new Heartbeat(true, [.. rows.OfType<ResourceChange>()]) : Heartbeat.Ended;
+    }
 
     /// <inheritdoc/>
     public override async ValueTask WithdrawAsync(
@@ -81,7 +72,7 @@ public sealed class MySqlTokenStore : SqlTokenStore
         var settings = await MySqlGrade.ReadAsync((MySqlConnection)connection);
         if (settings.CannotRun is { } reason)
         {
-            throw new TokenStoreUnavailableException($"{location}: {reason}") { NotTaken = true };
+            throw TokenStoreUnavailableException.NothingTaken($"{location}: {reason}");
         }
 
         var (grade, reasons) = settings.Compute();

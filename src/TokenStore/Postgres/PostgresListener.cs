@@ -91,12 +91,9 @@ internal sealed class PostgresListener(
         }
         catch (TimeoutException e)
         {
-            throw new TokenStoreUnavailableException(
+            throw TokenStoreUnavailableException.NothingTaken(
                 $"What is notified in {connections.Location} does not arrive, and settings of a connection may not stay either, as behind a "
-                + "pooler in transaction mode: connect to the server itself, or to a pooler in session mode.", e)
-            {
-                NotTaken = true,
-            };
+                + "pooler in transaction mode: connect to the server itself, or to a pooler in session mode.", e);
         }
     }
 
@@ -134,7 +131,7 @@ internal sealed class PostgresListener(
                 // Whatever it is: the driver does not wrap everything that a network can do.
                 if (!first.Task.IsCompleted)
                 {
-                    first.SetException(new TokenStoreUnavailableException($"PostgreSQL: {e.Message}", e) { NotTaken = true });
+                    first.SetException(TokenStoreUnavailableException.NothingTaken($"PostgreSQL: {e.Message}", e));
                     return;
                 }
 

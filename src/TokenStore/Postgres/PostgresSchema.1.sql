@@ -110,22 +110,17 @@ BEGIN
         RAISE EXCEPTION 'session % has ended', p_session USING ERRCODE = 'FG001';
     END IF;
 
-    IF p_token < v_before THEN
+    SELECT w.token, w.sequence INTO v_own, v_last FROM "{prefix}_writers" w WHERE w.key = p_key AND w.session = p_session;
+    IF (p_token <= v_before OR v_last > p_sequence) AND current_setting('synchronous_standby_names') <> '' THEN
         -- The mark may be here only, if its own commit's wait for the standby was broken off. Something to write makes this one wait.
-        IF current_setting('synchronous_standby_names') <> '' THEN
-            PERFORM pg_logical_emit_message(true, 'fencegateway', '');
-        END IF;
-        o_status := 2;
-        o_mark := v_before;
-        RETURN;
+        PERFORM pg_logical_emit_message(true, 'fencegateway', '');
     END IF;
 
-    SELECT w.token, w.sequence INTO v_own, v_last FROM "{prefix}_writers" w WHERE w.key = p_key AND w.session = p_session;
-    IF v_last > p_sequence THEN
-        -- A later step of this session was faster.
-        o_status := 1;
+    -- Stale; or a later step of this session was faster.
+    IF p_token < v_before OR v_last > p_sequence THEN
+        o_held_elsewhere := p_token >= v_before;
+        o_status := CASE WHEN o_held_elsewhere THEN 1 ELSE 2 END;
         o_mark := v_before;
-        o_held_elsewhere := true;
         RETURN;
     END IF;
 

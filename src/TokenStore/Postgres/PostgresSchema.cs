@@ -29,12 +29,9 @@ internal static class PostgresSchema
         }
         catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.InsufficientPrivilege)
         {
-            throw new TokenStoreUnavailableException(
+            throw TokenStoreUnavailableException.NothingTaken(
                 $"The role may not make the tables {prefix}_* in {location} ({e.MessageText}). Grant it CREATE on the schema, or have an "
-                + "administrator run the script in docs/stores.md.", e)
-            {
-                NotTaken = true,
-            };
+                + "administrator run the script in docs/stores.md.", e);
         }
     }
 

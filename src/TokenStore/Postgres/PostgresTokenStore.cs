@@ -68,12 +68,9 @@ public sealed class PostgresTokenStore : SqlTokenStore
         var settings = await PostgresGrade.ReadAsync((NpgsqlConnection)connection, _options.KeyPrefix, cancellationToken);
         if (settings.IsStandby)
         {
-            throw new TokenStoreUnavailableException(
+            throw TokenStoreUnavailableException.NothingTaken(
                 $"{location} is a standby, which can only be read: connect to the primary (several hosts with "
-                + "Target Session Attributes=primary find it).")
-            {
-                NotTaken = true,
-            };
+                + "Target Session Attributes=primary find it).");
         }
 
         var (grade, reasons) = settings.Compute();

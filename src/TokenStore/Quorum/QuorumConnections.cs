@@ -143,7 +143,7 @@ internal sealed class QuorumConnections : IAsyncDisposable
         }
         catch (OperationCanceledException e)
         {
-            throw new TokenStoreUnavailableException("The nodes could not be connected to in time.", e) { NotTaken = true };
+            throw TokenStoreUnavailableException.NothingTaken("The nodes could not be connected to in time.", e);
         }
     }
 

@@ -25,9 +25,8 @@ internal sealed class QuorumMembership(IReadOnlyList<QuorumNode> nodes, QuorumKe
         var (name, generation) = (serving.Key, serving.Max(static m => m.Generation));
         if (name.Split('.').Length != nodes.Count)
         {
-            throw new TokenStoreUnavailableException(
-                $"The nodes belong to a store of {name.Split('.').Length} nodes, and {nodes.Count} are configured: their number is fixed.")
-            { NotTaken = true };
+            throw TokenStoreUnavailableException.NothingTaken(
+                $"The nodes belong to a store of {name.Split('.').Length} nodes, and {nodes.Count} are configured: their number is fixed.");
         }
 
         var count = 0;
@@ -38,10 +37,9 @@ internal sealed class QuorumMembership(IReadOnlyList<QuorumNode> nodes, QuorumKe
 
         return count >= QuorumDecision.Majority(nodes.Count)
             ? new QuorumView(keys, name, generation)
-            : throw new TokenStoreUnavailableException(
+            : throw TokenStoreUnavailableException.NothingTaken(
                 $"Only {count} of {nodes.Count} nodes hold the store, of {memberships.Count} that could be asked. If the others are away, "
-                + "bring them back; if a majority has lost its data, nobody knows the marks: see docs/stores.md.")
-            { NotTaken = true };
+                + "bring them back; if a majority has lost its data, nobody knows the marks: see docs/stores.md.");
     }
 
     /// <summary>Lets a node count that was told of all seats and has not begun to serve when the store was begun.</summary>
@@ -70,17 +68,16 @@ internal sealed class QuorumMembership(IReadOnlyList<QuorumNode> nodes, QuorumKe
     {
         if (empty.Count < nodes.Count)
         {
-            throw new TokenStoreUnavailableException(
+            throw TokenStoreUnavailableException.NothingTaken(
                 $"No store has been begun on the nodes yet. For that all {nodes.Count} have to be reachable once, and "
-                + $"{string.Join(", ", nodes.Where(node => !empty.ContainsKey(node)).Select(static node => node.Location))} cannot be asked.")
-            { NotTaken = true };
+                + $"{string.Join(", ", nodes.Where(node => !empty.ContainsKey(node)).Select(static node => node.Location))} cannot be asked.");
         }
 
         var links = nodes.Select(static node => node.Link!).ToArray();
         var seats = await Task.WhenAll(links.Select(link => MembershipScripts.SeatAsync(link, keys, NewSeat(), cancellationToken).AsTask()));
         if (seats.Distinct(StringComparer.Ordinal).Count() < nodes.Count)
         {
-            throw new TokenStoreUnavailableException("Two of the nodes are the same server: each has to be one of its own.") { NotTaken = true };
+            throw TokenStoreUnavailableException.NothingTaken("Two of the nodes are the same server: each has to be one of its own.");
         }
 
         // In an order that does not depend on who begins: gateways that begin at the same time come to the same name.
@@ -88,10 +85,7 @@ internal sealed class QuorumMembership(IReadOnlyList<QuorumNode> nodes, QuorumKe
         var noted = await Task.WhenAll(links.Select(link => MembershipScripts.NoteAsync(link, keys, name, cancellationToken).AsTask()));
         if (Array.Exists(noted, members => members != name))
         {
-            throw new TokenStoreUnavailableException("The nodes do not agree who they are: somebody else begins the store now; try again.")
-            {
-                NotTaken = true,
-            };
+            throw TokenStoreUnavailableException.NothingTaken("The nodes do not agree who they are: somebody else begins the store now; try again.");
         }
 
         foreach (var link in links)

@@ -65,25 +65,23 @@ internal sealed class QuorumNode(int index, RedisLinkSettings settings, ILogger 
     {
         if (options.Nodes.Count is < QuorumTokenStoreOptions.MinNodes or > QuorumTokenStoreOptions.MaxNodes)
         {
-            throw new TokenStoreUnavailableException(
+            throw TokenStoreUnavailableException.NothingTaken(
                 $"A quorum has {QuorumTokenStoreOptions.MinNodes} to {QuorumTokenStoreOptions.MaxNodes} nodes, and {options.Nodes.Count} "
-                + "are configured.")
-            { NotTaken = true };
+                + "are configured.");
         }
 
         var settings = options.Nodes
             .Select(node => RedisLinkSettings.Read(node, options.CertificateAuthority, options.ClientCertificate)).ToArray();
         if (Array.Find(settings, static s => s.IsBehindSentinels) is { } service)
         {
-            throw new TokenStoreUnavailableException(
-                $"{service.Location}: each node of a quorum is one master of its own. One that Sentinels replace may lack what the node has promised.")
-            { NotTaken = true };
+            throw TokenStoreUnavailableException.NothingTaken(
+                $"{service.Location}: each node of a quorum is one master of its own. One that Sentinels replace may lack what the node has promised.");
         }
 
         if (settings.DistinctBy(static s => s.Location, StringComparer.Ordinal).Count() < settings.Length
             || Array.Exists(settings, static s => s.Options.EndPoints.Count != 1))
         {
-            throw new TokenStoreUnavailableException("Each node of a quorum is one address, and no two are the same.") { NotTaken = true };
+            throw TokenStoreUnavailableException.NothingTaken("Each node of a quorum is one address, and no two are the same.");
         }
 
         return settings;
@@ -106,12 +104,12 @@ internal sealed class QuorumNode(int index, RedisLinkSettings settings, ILogger 
     {
         if (Runner is not { } link)
         {
-            throw new TokenStoreUnavailableException($"Redis {Location} is not connected.") { NotTaken = true };
+            throw TokenStoreUnavailableException.NothingTaken($"Redis {Location} is not connected.");
         }
 
         if (_silent ? !probe || Volatile.Read(ref _unanswered) >= MaxProbes : Volatile.Read(ref _outstanding) >= MaxOutstanding)
         {
-            throw new TokenStoreUnavailableException($"Redis {Location} leaves calls unanswered.") { NotTaken = true };
+            throw TokenStoreUnavailableException.NothingTaken($"Redis {Location} leaves calls unanswered.");
         }
 
         Interlocked.Increment(ref _outstanding);

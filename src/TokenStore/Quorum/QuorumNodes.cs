@@ -69,17 +69,14 @@ internal sealed class QuorumNodes(IReadOnlyList<QuorumNode> nodes, QuorumView vi
     {
         if (cancellationToken.IsCancellationRequested)
         {
-            throw new TokenStoreUnavailableException("There was no time left to ask the nodes.") { NotTaken = true };
+            throw TokenStoreUnavailableException.NothingTaken("There was no time left to ask the nodes.");
         }
 
         if (!probe && nodes.Count(static node => node.IsReachable) < Majority)
         {
-            throw new TokenStoreUnavailableException(
+            throw TokenStoreUnavailableException.NothingTaken(
                 $"No majority of the {nodes.Count} nodes can be reached: "
-                + $"{string.Join(", ", nodes.Where(static node => !node.IsReachable).Select(static node => node.Location))} cannot.")
-            {
-                NotTaken = true,
-            };
+                + $"{string.Join(", ", nodes.Where(static node => !node.IsReachable).Select(static node => node.Location))} cannot.");
         }
 
         for (var round = 1; ; round++)

@@ -27,11 +27,10 @@ internal sealed class QuorumOperator(
         var lowers = request.Mark < found.Mark;
         if (lowers && found.Read.Any(static read => read is null))
         {
-            throw new TokenStoreUnavailableException(
+            throw TokenStoreUnavailableException.NothingTaken(
                 $"To lower a mark all {nodes.Count} nodes are needed, and "
                 + $"{string.Join(", ", found.Read.Select((read, i) => read is null ? nodes[i].Location : "").Where(static l => l.Length > 0))} "
-                + "cannot be asked now.")
-            { NotTaken = true };
+                + "cannot be asked now.");
         }
 
         return await SetAsync(request, found, gone, lowers ? nodes.Count : nodes.Majority, cancellationToken);
@@ -68,7 +67,7 @@ internal sealed class QuorumOperator(
         var replies = await nodes.AskAsync(
             (node, view) => found.Read[node.Index] is { } read
                 ? NodeMarkScripts.SetAsync(node, view, request, read, stamp, gone)
-                : throw new TokenStoreUnavailableException("Not asked: what is there is not known.") { NotTaken = true },
+                : throw TokenStoreUnavailableException.NothingTaken("Not asked: what is there is not known."),
             null, cancellationToken);
         var set = replies.Count(static r => r.IsDone && r.Code == 0);
         if (set >= needed)

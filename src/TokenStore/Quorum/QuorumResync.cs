@@ -274,5 +274,5 @@ internal sealed class QuorumResync(QuorumNodes nodes, ILogger logger)
         new($"The node was taken over or has lost its data again while it was resynchronised from {node.Location}.");
 
     private static TokenStoreUnavailableException Gone(QuorumNode node) =>
-        new($"Redis {node.Location} is not connected.") { NotTaken = true };
+        TokenStoreUnavailableException.NothingTaken($"Redis {node.Location} is not connected.");
 }

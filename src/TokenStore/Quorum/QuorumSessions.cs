@@ -17,7 +17,7 @@ internal sealed class QuorumSessions(QuorumNodes nodes, QuorumResources resource
             (node, view) => NodeSessionScripts.StartAsync(node, view, session, timeToLive, 0), null, cancellationToken));
         if (replies.Exists(static r => r.Code == 1))
         {
-            throw new TokenStoreUnavailableException($"The session {session} was started before.") { NotTaken = true };
+            throw TokenStoreUnavailableException.NothingTaken($"The session {session} was started before.");
         }
     }
 
@@ -59,7 +59,7 @@ internal sealed class QuorumSessions(QuorumNodes nodes, QuorumResources resource
         var replies = await nodes.AskAsync(
             (node, view) => sights[node.Index] is { } sight
                 ? NodeSessionScripts.EndAsync(node, view, session, quiet: false, sight)
-                : throw new TokenStoreUnavailableException("Not asked: the session moves there.") { NotTaken = true },
+                : throw TokenStoreUnavailableException.NothingTaken("Not asked: the session moves there."),
             null, cancellationToken);
         foreach (var reply in replies.Where(r => r.IsDone && sights[r.Node] is not null))
         {

@@ -16,7 +16,7 @@ public sealed class QuorumTokenStore : ITokenStore
     private readonly TimeProvider _clock;
     private readonly ILogger _logger;
     private readonly QuorumKeys _keys;
-    private readonly SemaphoreSlim _opening = new(1, 1);
+    private readonly Turns _opening = new();
     private QuorumConnections? _connections;
     private volatile Parts? _parts;
     private volatile string? _fault = NotOpen;
@@ -44,21 +44,13 @@ public sealed class QuorumTokenStore : ITokenStore
 
     private Parts Open => _fault is null && _parts is { } parts
         ? parts
-        : throw new TokenStoreUnavailableException(_fault ?? NotOpen) { NotTaken = true };
+        : throw TokenStoreUnavailableException.NothingTaken(_fault ?? NotOpen);
 
     /// <inheritdoc/>
     /// <remarks>A majority of the nodes is enough, but for the very first time, when all have to be there.</remarks>
     public async ValueTask OpenAsync(CancellationToken cancellationToken)
     {
-        try
-        {
-            await _opening.WaitAsync(cancellationToken);
-        }
-        catch (OperationCanceledException e)
-        {
-            throw new TokenStoreUnavailableException("The nodes are still being connected to.", e) { NotTaken = true };
-        }
-
+        using var turn = await _opening.TakeAsync(cancellationToken);
         try
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
@@ -73,22 +65,18 @@ public sealed class QuorumTokenStore : ITokenStore
         }
         catch (ObjectDisposedException e)
         {
-            throw new TokenStoreUnavailableException(Closed, e) { NotTaken = true };
+            throw TokenStoreUnavailableException.NothingTaken(Closed, e);
         }
         catch (TokenStoreUnavailableException e) when (_parts is null)
         {
             _fault = e.Message;
             throw;
         }
-        finally
-        {
-            _opening.Release();
-        }
 
         if (_disposed)
         {
             await DisposeAsync();
-            throw new TokenStoreUnavailableException(Closed) { NotTaken = true };
+            throw TokenStoreUnavailableException.NothingTaken(Closed);
         }
     }
 

@@ -31,7 +31,7 @@ internal static class RedisErrors
         RedisServerException refused => Refused(refused, location),
         RedisConnectionException lost => Lost(lost, location),
         // The client's own refusal: nothing was sent.
-        RedisCommandException refused => new($"Redis {location} cannot be used: {refused.Message}", refused) { NotTaken = true },
+        RedisCommandException refused => TokenStoreUnavailableException.NothingTaken($"Redis {location} cannot be used: {refused.Message}", refused),
         _ => new($"Redis {location} could not be asked: {exception.Message}", exception),
     };
 
@@ -41,18 +41,18 @@ internal static class RedisErrors
         string[] codes = ["NOAUTH", "WRONGPASS", nameof(ConnectionFailureType.AuthenticationFailure)];
         if (codes.Any(code => told.Contains(code, StringComparison.Ordinal)))
         {
-            return new($"Redis {location} wants a password: the configuration string has none, or a wrong one.") { NotTaken = true };
+            return TokenStoreUnavailableException.NothingTaken($"Redis {location} wants a password: the configuration string has none, or a wrong one.");
         }
 
         if (told.Contains("server-type: Sentinel", StringComparison.Ordinal))
         {
-            return new($"Redis {location} is a Sentinel: name its service with serviceName=.") { NotTaken = true };
+            return TokenStoreUnavailableException.NothingTaken($"Redis {location} is a Sentinel: name its service with serviceName=.");
         }
 
         const string Mark = "faulted: ";
         var at = told.LastIndexOf(Mark, StringComparison.Ordinal);
         var reason = at < 0 ? "" : $" ({told[(at + Mark.Length)..].Split(' ', 2)[0]})";
-        return new($"Redis {location} cannot be reached{reason}.") { NotTaken = true };
+        return TokenStoreUnavailableException.NothingTaken($"Redis {location} cannot be reached{reason}.");
     }
 
     private static TokenStoreUnavailableException Refused(RedisServerException exception, string location)
@@ -61,7 +61,7 @@ internal static class RedisErrors
         if (exception.Kind is RedisErrorKind.Moved or RedisErrorKind.Ask or RedisErrorKind.UnknownRedirectTarget)
         {
             // The client followed once, and says this in words of its own.
-            return new($"Redis {location} has moved the slot of the keys to another node ({message.TrimEnd()}).", exception) { NotTaken = true };
+            return TokenStoreUnavailableException.NothingTaken($"Redis {location} has moved the slot of the keys to another node ({message.TrimEnd()}).", exception);
         }
 
         foreach (var (code, meaning) in Refusals)
@@ -69,7 +69,7 @@ internal static class RedisErrors
             // Before Redis 7 a script's error stands inside of another: "ERR Error running script …: @user_script:3: -OOM command …".
             if (message.StartsWith(code, StringComparison.Ordinal) || message.Contains($": -{code} ", StringComparison.Ordinal))
             {
-                return new($"Redis {location} {meaning} ({message}).", exception) { NotTaken = true };
+                return TokenStoreUnavailableException.NothingTaken($"Redis {location} {meaning} ({message}).", exception);
             }
         }
 
@@ -83,11 +83,11 @@ internal static class RedisErrors
     private static TokenStoreUnavailableException Lost(RedisConnectionException exception, string location) => exception.FailureType switch
     {
         ConnectionFailureType.UnableToResolvePhysicalConnection =>
-            new($"Redis {location} cannot be reached.", exception) { NotTaken = true },
+            TokenStoreUnavailableException.NothingTaken($"Redis {location} cannot be reached.", exception),
         // Of the connecting itself; with a command, that one may have been sent before its connection was given up.
         ConnectionFailureType.UnableToConnect or ConnectionFailureType.AuthenticationFailure
             when exception.CommandStatus == CommandStatus.Unknown =>
-            new($"Redis {location} cannot be reached.", exception) { NotTaken = true },
+            TokenStoreUnavailableException.NothingTaken($"Redis {location} cannot be reached.", exception),
         _ => new($"The connection to Redis {location} was lost ({exception.FailureType}).", exception),
     };
 }

@@ -22,11 +22,10 @@ internal static class RedisInspection
         var role = info?.GetValueOrDefault("role");
         if (role == "slave")
         {
-            throw new TokenStoreUnavailableException(
+            throw TokenStoreUnavailableException.NothingTaken(
                 $"Redis {link.Location} is a replica of {info!.GetValueOrDefault("master_host")}:"
                 + $"{info!.GetValueOrDefault("master_port")} and takes no writes: "
-                + (link.Settings.IsBehindSentinels ? "its Sentinels still name it." : "give the master's address."))
-            { NotTaken = true };
+                + (link.Settings.IsBehindSentinels ? "its Sentinels still name it." : "give the master's address."));
         }
 
         Dictionary<string, string>? settings = new(StringComparer.Ordinal);
@@ -93,11 +92,10 @@ internal static class RedisInspection
         {
             1 => masters[0],
             0 when servers.Length > 0 => servers[0],
-            0 => throw link.FirstFault ?? new TokenStoreUnavailableException($"{link.Fault}") { NotTaken = true },
-            _ => throw new TokenStoreUnavailableException(
+            0 => throw link.FirstFault ?? TokenStoreUnavailableException.NothingTaken($"{link.Fault}"),
+            _ => throw TokenStoreUnavailableException.NothingTaken(
                 $"Redis {link.Location}: {masters.Length} of these are masters of their own, and a mark would be at one of them only: "
-                + "use Provider Quorum for independent servers.")
-            { NotTaken = true },
+                + "use Provider Quorum for independent servers."),
         };
     }
 

@@ -73,7 +73,7 @@ internal sealed class RedisLink : IScriptRunner, IAsyncDisposable
             {
                 sentinels = await RedisSentinels.ConnectAsync(settings, service, cancellationToken);
                 settings = settings.At(await sentinels.FindMasterAsync(cancellationToken)
-                    ?? throw new TokenStoreUnavailableException($"Redis {settings.Location}: none of these answers.") { NotTaken = true });
+                    ?? throw TokenStoreUnavailableException.NothingTaken($"Redis {settings.Location}: none of these answers."));
             }
 
             var (client, told) = await OpenClientAsync(settings.Options, settings.Location, cancellationToken);
@@ -101,7 +101,7 @@ internal sealed class RedisLink : IScriptRunner, IAsyncDisposable
         {
             // Nobody waits for it any more.
             _ = DiscardAsync(connecting);
-            throw new TokenStoreUnavailableException($"Redis {location} could not be connected to in time.", e) { NotTaken = true };
+            throw TokenStoreUnavailableException.NothingTaken($"Redis {location} could not be connected to in time.", e);
         }
         catch (Exception e) when (e is RedisException or ArgumentException or InvalidOperationException)
         {
@@ -210,7 +210,7 @@ internal sealed class RedisLink : IScriptRunner, IAsyncDisposable
     {
         if (cancellationToken.IsCancellationRequested)
         {
-            throw new TokenStoreUnavailableException($"There was no time left to ask Redis {Location}.") { NotTaken = true };
+            throw TokenStoreUnavailableException.NothingTaken($"There was no time left to ask Redis {Location}.");
         }
     }
 

@@ -79,7 +79,7 @@ internal sealed class RedisLinkSettings
         }
         catch (Exception e) when (e is ArgumentException or FormatException || IsUnreadable(e))
         {
-            throw new TokenStoreUnavailableException($"The Redis configuration cannot be used: {e.Message}", e) { NotTaken = true };
+            throw TokenStoreUnavailableException.NothingTaken($"The Redis configuration cannot be used: {e.Message}", e);
         }
     }
 

@@ -41,9 +41,8 @@ internal sealed class RedisSentinels : IAsyncDisposable
             _client.GetServers().Where(static server => server.IsConnected).Select(server => AskAsync(server, limit.Token)));
         var answered = answers.Where(static answer => answer.Answered).Select(static answer => answer.Master).ToArray();
         return answered.Length > 0 && Array.TrueForAll(answered, static master => master is null)
-            ? throw new TokenStoreUnavailableException(
+            ? throw TokenStoreUnavailableException.NothingTaken(
                 $"Redis {_location}: these know no service '{_service}': give serviceName as in their 'sentinel monitor', and their own addresses.")
-            { NotTaken = true }
             : answered.OfType<EndPoint>().GroupBy(static master => master).MaxBy(static group => group.Count())?.Key;
     }
 

@@ -21,7 +21,7 @@ public sealed class RedisTokenStore : ITokenStore
     private readonly RedisKeys _keys;
     private readonly RedisHistory _history;
     private readonly InspectionClock _inspections;
-    private readonly SemaphoreSlim _opening = new(1, 1);
+    private readonly Turns _opening = new();
     private volatile RedisLink? _link;
     private volatile TokenStoreInfo _info;
     private volatile string? _fault = NotOpen;
@@ -52,21 +52,13 @@ public sealed class RedisTokenStore : ITokenStore
 
     private RedisLink Link => _fault is null && _link is { } link
         ? link
-        : throw new TokenStoreUnavailableException(_fault ?? NotOpen) { NotTaken = true };
+        : throw TokenStoreUnavailableException.NothingTaken(_fault ?? NotOpen);
 
     /// <inheritdoc/>
     /// <remarks>Opened again, it connects anew: a connection on which nothing comes any more is left behind.</remarks>
     public async ValueTask OpenAsync(CancellationToken cancellationToken)
     {
-        try
-        {
-            await _opening.WaitAsync(cancellationToken);
-        }
-        catch (OperationCanceledException e)
-        {
-            throw new TokenStoreUnavailableException("Redis is still being connected to.", e) { NotTaken = true };
-        }
-
+        using var turn = await _opening.TakeAsync(cancellationToken);
         try
         {
             await OpenLockedAsync(cancellationToken);
@@ -75,10 +67,6 @@ public sealed class RedisTokenStore : ITokenStore
         {
             _fault = e.Message;
             throw;
-        }
-        finally
-        {
-            _opening.Release();
         }
     }
 
@@ -205,7 +193,7 @@ public sealed class RedisTokenStore : ITokenStore
         {
             // Closed meanwhile.
             await DisposeAsync();
-            throw new TokenStoreUnavailableException(Closed) { NotTaken = true };
+            throw TokenStoreUnavailableException.NothingTaken(Closed);
         }
 
         if (before is not null)

@@ -80,7 +80,7 @@ internal static class SessionScripts
             [session, (long)timeToLive.TotalMilliseconds, Remembered], cancellationToken);
         if ((int)reply == 0)
         {
-            throw new TokenStoreUnavailableException($"The session {session} was started before.") { NotTaken = true };
+            throw TokenStoreUnavailableException.NothingTaken($"The session {session} was started before.");
         }
     }
 

@@ -34,7 +34,7 @@ internal sealed class StoreCalls(ITokenStore store, TimeSpan timeout, TimeProvid
         }
 
         metrics.Refused(operation);
-        return ValueTask.FromException<T>(new TokenStoreUnavailableException(refusal) { NotTaken = true });
+        return ValueTask.FromException<T>(TokenStoreUnavailableException.NothingTaken(refusal));
     }
 
     /// <summary>Makes a call in any case; its success lets the others through again.</summary>

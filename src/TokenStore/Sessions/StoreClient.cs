@@ -104,7 +104,7 @@ public sealed class StoreClient : IAsyncDisposable
         if (session is null or { IsAlive: false })
         {
             return ValueTask.FromException<EnterReply>(
-                new TokenStoreUnavailableException(Fault ?? JustEnded) { NotTaken = true });
+                TokenStoreUnavailableException.NothingTaken(Fault ?? JustEnded));
         }
 
         return _calls.IsLocal ? CallEnter(request, afterWait) : EnterSharedAsync(session, request, afterWait);

@@ -12,10 +12,8 @@ internal static class SqlSchema
     }
 
     /// <summary>The tables are newer than the code.</summary>
-    public static TokenStoreUnavailableException Newer(string prefix, string location, int version, int known) => new(
-        $"The tables {prefix}_* in {location} have version {version}, this gateway knows versions up to {known}: "
-        + "run a gateway as new as the newest of the fleet.")
-    {
-        NotTaken = true,
-    };
+    public static TokenStoreUnavailableException Newer(string prefix, string location, int version, int known) =>
+        TokenStoreUnavailableException.NothingTaken(
+            $"The tables {prefix}_* in {location} have version {version}, this gateway knows versions up to {known}: "
+            + "run a gateway as new as the newest of the fleet.");
 }

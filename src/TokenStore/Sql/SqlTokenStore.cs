@@ -216,15 +216,12 @@ public abstract partial class SqlTokenStore : ITokenStore
         }
         catch (ArgumentException e)
         {
-            throw new TokenStoreUnavailableException($"The connection string of {_product} is not valid: {e.Message}", e)
-            {
-                NotTaken = true,
-            };
+            throw TokenStoreUnavailableException.NothingTaken($"The connection string of {_product} is not valid: {e.Message}", e);
         }
     }
 
     private ISqlConnections Open() => Volatile.Read(ref _connections)
-        ?? throw new TokenStoreUnavailableException(_fault ?? "The token store is closed.") { NotTaken = true };
+        ?? throw TokenStoreUnavailableException.NothingTaken(_fault ?? "The token store is closed.");
 
     private async ValueTask CloseAsync(string fault)
     {

@@ -69,7 +69,7 @@ internal sealed class ResourceSteps(ZooKeeperLink link, ResourceDecisions decisi
         catch (ZooKeeperProtocolException e)
         {
             // Of what was read before a step was decided; what is read behind a step does not make it fail.
-            throw new TokenStoreUnavailableException(e.Message, e) { NotTaken = true };
+            throw TokenStoreUnavailableException.NothingTaken(e.Message, e);
         }
         finally
         {
@@ -106,7 +106,7 @@ internal sealed class ResourceSteps(ZooKeeperLink link, ResourceDecisions decisi
             stored = written.Fresh ?? await ReadAsync(resource.Path, resource.Key, caughtUp: true, cancellationToken);
         }
 
-        throw new TokenStoreUnavailableException($"Other gateways changed {resource.Key} {MaxAttempts} times meanwhile.") { NotTaken = true };
+        throw TokenStoreUnavailableException.NothingTaken($"Other gateways changed {resource.Key} {MaxAttempts} times meanwhile.");
     }
 
     /// <summary>Done, or the race is lost and this is the data that won, if it could be read.</summary>
@@ -177,19 +177,13 @@ internal sealed class ResourceSteps(ZooKeeperLink link, ResourceDecisions decisi
         var data = next?.ToData() ?? [];
         if (data.Length > MaxData)
         {
-            throw new TokenStoreUnavailableException($"Too many gateways are registered at {resource.Key}: the limit of a node in ZooKeeper.")
-            {
-                NotTaken = true,
-            };
+            throw TokenStoreUnavailableException.NothingTaken($"Too many gateways are registered at {resource.Key}: the limit of a node in ZooKeeper.");
         }
 
         if (stored.Node is not null && stored.Version < 0)
         {
             // The protocol counts versions in 32 bits, and −1 means any.
-            throw new TokenStoreUnavailableException($"The node of {resource.Key} in ZooKeeper was written 2^31 times: its versions are used up.")
-            {
-                NotTaken = true,
-            };
+            throw TokenStoreUnavailableException.NothingTaken($"The node of {resource.Key} in ZooKeeper was written 2^31 times: its versions are used up.");
         }
 
         var operation = next is null ? MultiOperation.Check(resource.Path, stored.Version)

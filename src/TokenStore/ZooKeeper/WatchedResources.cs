@@ -34,10 +34,7 @@ internal sealed class WatchedResources(
             {
                 if (_byPath.Count >= Capacity)
                 {
-                    throw new TokenStoreUnavailableException($"This gateway is registered at {Capacity} resources in ZooKeeper, and takes no more.")
-                    {
-                        NotTaken = true,
-                    };
+                    throw TokenStoreUnavailableException.NothingTaken($"This gateway is registered at {Capacity} resources in ZooKeeper, and takes no more.");
                 }
 
                 resource = _byPath.GetOrAdd(path, static (path, key) => new WatchedResource(key, path), key);

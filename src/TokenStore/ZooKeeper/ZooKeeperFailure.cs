@@ -5,7 +5,7 @@ internal static class ZooKeeperFailure
 {
     /// <summary>A step failed, and what it would have changed certainly did not change, since all of it was read-only so far.</summary>
     public static TokenStoreUnavailableException NotTaken(ZooKeeperClient client, ZooKeeperError error) =>
-        new(Describe(client, error)) { NotTaken = true };
+        TokenStoreUnavailableException.NothingTaken(Describe(client, error));
 
     /// <summary>A change failed.</summary>
     public static TokenStoreUnavailableException Of(ZooKeeperClient client, ZooKeeperError error) =>

@@ -17,49 +17,35 @@ public sealed partial class ZooKeeperTokenStore
     /// <inheritdoc/>
     public async ValueTask OpenAsync(CancellationToken cancellationToken)
     {
-        await _opening.WaitAsync(cancellationToken);
-        try
+        using var turn = await _opening.TakeAsync(cancellationToken);
+        if (_disposed)
         {
-            if (_disposed)
-            {
-                throw new TokenStoreUnavailableException("The token store is closed.") { NotTaken = true };
-            }
-
-            if (_link is { Client.State: ZooKeeperState.Connected } open)
-            {
-                await PrepareAsync(open, cancellationToken);
-            }
-            else
-            {
-                await ConnectAsync(cancellationToken);
-            }
+            throw TokenStoreUnavailableException.NothingTaken("The token store is closed.");
         }
-        finally
+
+        if (_link is { Client.State: ZooKeeperState.Connected } open)
         {
-            _opening.Release();
+            await PrepareAsync(open, cancellationToken);
+        }
+        else
+        {
+            await ConnectAsync(cancellationToken);
         }
     }
 
     /// <summary>The link for a session of that length. One with another timeout is replaced, unless a session lives on it.</summary>
     private async ValueTask<ZooKeeperLink> LinkForAsync(TimeSpan timeToLive, CancellationToken cancellationToken)
     {
-        await _opening.WaitAsync(cancellationToken);
-        try
+        using var turn = await _opening.TakeAsync(cancellationToken);
+        var link = Link();
+        _timeToLive = timeToLive;
+        if (link.Client.IsAlive && (_sessions.HasLiving || link.Client.RequestedTimeout == timeToLive * TimeoutPerTimeToLive))
         {
-            var link = Link();
-            _timeToLive = timeToLive;
-            if (link.Client.IsAlive && (_sessions.HasLiving || link.Client.RequestedTimeout == timeToLive * TimeoutPerTimeToLive))
-            {
-                return link;
-            }
+            return link;
+        }
 
-            await ConnectAsync(cancellationToken);
-            return Link();
-        }
-        finally
-        {
-            _opening.Release();
-        }
+        await ConnectAsync(cancellationToken);
+        return Link();
     }
 
     private async ValueTask ConnectAsync(CancellationToken cancellationToken)
@@ -92,7 +78,7 @@ public sealed partial class ZooKeeperTokenStore
         {
             // Of a connection that did not come about in time, the client knows why.
             _notOpen = e is OperationCanceledException ? client?.Fault ?? "ZooKeeper did not answer in time." : e.Message;
-            throw new TokenStoreUnavailableException(_notOpen, e) { NotTaken = true };
+            throw TokenStoreUnavailableException.NothingTaken(_notOpen, e);
         }
         finally
         {

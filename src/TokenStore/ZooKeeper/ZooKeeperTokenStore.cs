@@ -24,7 +24,7 @@ public sealed partial class ZooKeeperTokenStore : ITokenStore
     private readonly ILogger _logger;
     private readonly GoneSessions _gone;
     private readonly ZooKeeperSessions _sessions = new();
-    private readonly SemaphoreSlim _opening = new(1);
+    private readonly Turns _opening = new();
     private volatile ZooKeeperLink? _link;
     private volatile string _notOpen = "The token store is not open.";
     private volatile bool _disposed;
@@ -212,7 +212,7 @@ public sealed partial class ZooKeeperTokenStore : ITokenStore
         }
 
         _disposed = true;
-        await _opening.WaitAsync();
+        using var turn = await _opening.TakeAsync();
         if (_link is { } link)
         {
             // A session that was not ended is not this process's to end: it lives on for its time.
@@ -220,16 +220,13 @@ public sealed partial class ZooKeeperTokenStore : ITokenStore
             _sessions.EndAllOf(link);
             await link.CloseAsync(farewell: !living);
         }
-
-        // Not disposed of: whoever waits for it has to find the store closed.
-        _opening.Release();
     }
 
     private MarkSurvey Survey(ZooKeeperLink link) => new(link, _time, _logger);
 
     private ZooKeeperLink Link() => !_disposed && _link is { } link
         ? link
-        : throw new TokenStoreUnavailableException(Fault ?? "The token store is closed.") { NotTaken = true };
+        : throw TokenStoreUnavailableException.NothingTaken(Fault ?? "The token store is closed.");
 
     private static async ValueTask WithdrawAsync(
         ZooKeeperLink link, string session, IReadOnlyList<Registration> registrations, CancellationToken cancellationToken) =>

@@ -1,5 +1,6 @@
 using FenceGateway.Fencing;
 using FenceGateway.TestKit;
+using FenceGateway.TokenStore.Conformance;
 using FenceGateway.TokenStore.MySql;
 using FenceGateway.TokenStore.Tests.Sql;
 using MySqlConnector;
@@ -52,6 +53,23 @@ public sealed class MySqlTokenStoreTests(MariaDbFixture fixture) : SqlStoreTests
         (await Should.ThrowAsync<TokenStoreUnavailableException>(() => gateway.EnterAsync("r", 5))).NotTaken.ShouldBeFalse();
         await EventuallyAsync(async () => await server.QueryAsync(
             "SELECT COUNT(*) FROM information_schema.processlist WHERE state LIKE '%semi-sync%'") == "0");
+    }
+
+    /// <summary>Stale (5), and draining for a writer with an older token (6): the mark is told, so the answer waits as a change of it does.</summary>
+    [Theory]
+    [InlineData(5)]
+    [InlineData(6)]
+    public async Task EnterAsync_MarkThatAReplicaMayNotHave_IsNotToldBeforeItDoes(long token)
+    {
+        await using var server = await MariaDbServer.StartAsync("log-bin=log", "server-id=1");
+        await using var store = MariaDbFixture.CreateStore(server.ConnectionString() + ";Default Command Timeout=1", "fg");
+        var (gateway, other) = (await store.StartGatewayAsync(), new ConformanceGateway(store));
+        await gateway.EnterAsync("r", 5);
+        await other.StartSessionAsync();
+        (await other.EnterAsync("r", 6)).Status.ShouldBe(EnterStatus.Draining);
+        await server.QueryAsync("SET GLOBAL rpl_semi_sync_master_timeout = 86400000; SET GLOBAL rpl_semi_sync_master_enabled = 1");
+
+        (await Should.ThrowAsync<TokenStoreUnavailableException>(() => other.EnterAsync("r", token))).NotTaken.ShouldBeFalse();
     }
 
     [Fact]
