@@ -19,13 +19,12 @@ internal static class FaultMatrix
         refuses connections          | retry-key                                   | 200                      | 1    | no       | 200 replayed                    | key: first, retried: unreachable, key: replayed
         refuses connections          | circuit                                     | 502 upstream-unreachable | 0    | no       | 503 circuit-open after 5        | failed, circuit: open, shed
         refuses connections          | idempotency                                 | 502 upstream-unreachable | 0    | no       | 200                             | key: first, key: first
-        connecting takes forever     | none                                        | 504 upstream-timeout     | 0    | yes      | 200                             |
-        connecting takes forever     | timeouts                                    | 504 upstream-timeout     | 0    | no       | 200                             |
+        connecting takes forever     | none timeouts                               | 504 upstream-timeout     | 0    | no       | 200                             |
         connecting takes forever     | retry-put retry-post                        | 200                      | 1    | no       | 200                             | retried: timed_out
         connecting takes forever     | retry-key                                   | 200                      | 1    | no       | 200 replayed                    | key: first, retried: timed_out, key: replayed
-        connecting takes forever     | circuit                                     | 504 upstream-timeout     | 0    | yes      | 503 circuit-open after 5        | failed, circuit: open, shed
-        connecting takes forever     | bulkhead                                    | 504 upstream-timeout     | 0    | yes      | 200                             | another: full
-        connecting takes forever     | idempotency                                 | 504 upstream-timeout     | 0    | yes      | 409 idempotency-outcome-unknown | key: first, key: unknown
+        connecting takes forever     | circuit                                     | 504 upstream-timeout     | 0    | no       | 503 circuit-open after 5        | failed, circuit: open, shed
+        connecting takes forever     | bulkhead                                    | 504 upstream-timeout     | 0    | no       | 200                             | another: full
+        connecting takes forever     | idempotency                                 | 504 upstream-timeout     | 0    | no       | 200                             | key: first, key: first
         resets unread                | none timeouts retry-post bulkhead           | 502 upstream-unreachable | 0    | yes      | 200                             |
         resets unread                | retry-put                                   | 200                      | 1    | yes      | 200                             | retried: broken
         resets unread                | retry-key                                   | 200                      | 1    | yes      | 200 replayed                    | key: first, retried: broken, key: replayed
