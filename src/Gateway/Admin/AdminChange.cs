@@ -8,7 +8,8 @@ namespace FenceGateway.Gateway.Admin;
 /// <param name="Body">The whole body.</param>
 /// <param name="Reason">Why; never empty.</param>
 /// <param name="Actor">Who.</param>
-internal sealed record AdminChange(JsonObject Body, string Reason, string Actor)
+/// <param name="Resource">Which resource, if the body names it.</param>
+internal sealed record AdminChange(JsonObject Body, string Reason, string Actor, string? Resource)
 {
     private const int MaxBodyBytes = 16 * 1024;
 
@@ -29,11 +30,12 @@ internal sealed record AdminChange(JsonObject Body, string Reason, string Actor)
                 && body["reason"] is JsonValue value
                 && value.TryGetValue<string>(out var reason)
                 && reason.Trim() is { Length: > 0 and <= SetMarkRequest.MaxTextLength } trimmed
-                ? new AdminChange(body, trimmed, $"admin API from {context.Connection.RemoteIpAddress}")
+                ? new AdminChange(body, trimmed, $"admin API from {context.Connection.RemoteIpAddress}", body["resource"]?.GetValue<string>())
                 : null;
         }
-        catch (JsonException)
+        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException)
         {
+            // No JSON, or text that is none: half a surrogate pair, bytes that are no UTF-8; or a resource that is no text.
             return null;
         }
     }

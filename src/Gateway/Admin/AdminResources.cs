@@ -18,6 +18,12 @@ internal sealed class AdminResources(
     public async Task ListAsync(HttpContext context)
     {
         var query = context.Request.Query;
+        if (query.ContainsKey("key"))
+        {
+            await ShowAsync(context);
+            return;
+        }
+
         if (!TryReadNumber(query["limit"], DefaultLimit, 1, MaxLimit, out var limit)
             || !TryReadNumber(query["cursor"], long.MaxValue, 1, long.MaxValue, out var cursor))
         {
@@ -39,10 +45,10 @@ internal sealed class AdminResources(
         await AdminJson.WriteAsync(context, 200, body);
     }
 
-    /// <summary><c>GET …/{key}</c>: the key as it is, slashes included.</summary>
+    /// <summary><c>GET …/{key}</c>, slashes included and as they are or as <c>%2F</c>; or <c>GET ?key=…</c>, for any key.</summary>
     public async Task ShowAsync(HttpContext context)
     {
-        if (ReadKey(context, "") is not { } resource)
+        if (ReadKey(context, "") is not { } name || !ResourceKey.TryCreate(name, out var resource))
         {
             await UnknownAsync(context);
             return;
@@ -57,14 +63,14 @@ internal sealed class AdminResources(
         await AdminJson.WriteAsync(context, 200, Describe(record));
     }
 
-    /// <summary><c>POST …/{key}/mark</c> and <c>POST …/{key}/resolve</c>, with a reason.</summary>
+    /// <summary><c>POST …/{key}/mark</c> and <c>POST …/{key}/resolve</c>, with a reason; or the key as <c>?key=…</c>, or in the body.</summary>
     public async Task ChangeAsync(HttpContext context)
     {
-        if (ReadKey(context, "/mark") is { } marked)
+        if (ReadKey(context, "mark") is { } marked)
         {
             await SetMarkAsync(context, marked);
         }
-        else if (ReadKey(context, "/resolve") is { } resolved)
+        else if (ReadKey(context, "resolve") is { } resolved)
         {
             await ResolveAsync(context, resolved);
         }
@@ -74,12 +80,12 @@ internal sealed class AdminResources(
         }
     }
 
-    private async Task SetMarkAsync(HttpContext context, ResourceKey resource)
+    private async Task SetMarkAsync(HttpContext context, string name)
     {
         if (await AdminChange.ReadAsync(context) is not { } change || change.Body["mark"] is not JsonValue value
-            || !value.TryGetValue<long>(out var mark) || mark < 0)
+            || !value.TryGetValue<long>(out var mark) || mark < 0 || !TryName(name, change, out var resource))
         {
-            await AdminChange.AnswerBadAsync(context, """{ "mark": 33, "reason": "why" }, mark from 0 to 2^63-1""");
+            await AdminChange.AnswerBadAsync(context, """{ "mark": 33, "reason": "why" }, mark from 0 to 2^63-1, and name the resource once""");
             return;
         }
 
@@ -108,11 +114,12 @@ internal sealed class AdminResources(
         await ShowAsync(context, resource);
     }
 
-    private async Task ResolveAsync(HttpContext context, ResourceKey resource)
+    private async Task ResolveAsync(HttpContext context, string name)
     {
-        if (await AdminChange.ReadAsync(context) is not { } change)
+        if (await AdminChange.ReadAsync(context) is not { } change || !TryName(name, change, out var resource))
         {
-            await AdminChange.AnswerBadAsync(context, """{ "reason": "why nothing in doubt can be applied any more" }""");
+            await AdminChange.AnswerBadAsync(
+                context, """{ "reason": "why nothing in doubt can be applied any more" }, and name the resource once""");
             return;
         }
 
@@ -194,12 +201,26 @@ internal sealed class AdminResources(
     /// <summary>How long what a gateway that is gone has left behind may be in doubt: policies that are gone have sent writes too.</summary>
     private TimeSpan LongestHold => holds.Longest;
 
-    private static ResourceKey? ReadKey(HttpContext context, string suffix) =>
-        context.Request.RouteValues["key"] is string text
-        && text.EndsWith(suffix, StringComparison.Ordinal)
-        && ResourceKey.TryCreate(text[..^suffix.Length], out var key)
-            ? key
+    /// <summary>The key before an action, from the path or the query; empty where neither has one; null where it is another action.</summary>
+    private static string? ReadKey(HttpContext context, string action)
+    {
+        var path = context.Request.RouteValues["key"] as string ?? "";
+        if (path == action)
+        {
+            return context.Request.Query["key"].ToString();
+        }
+
+        // Kestrel decodes all of a path but this: an operator's client that encodes a key means its slashes.
+        var suffix = action.Length > 0 ? $"/{action}" : "";
+        return path.EndsWith(suffix, StringComparison.Ordinal)
+            ? path[..^suffix.Length].Replace("%2F", "/", StringComparison.OrdinalIgnoreCase)
             : null;
+    }
+
+    /// <summary>The one resource that path, query and body name; false for none or two.</summary>
+    private static bool TryName(string name, AdminChange change, out ResourceKey resource) =>
+        ResourceKey.TryCreate(name.Length > 0 ? name : change.Resource ?? "", out resource)
+        && (name.Length == 0 || change.Resource is null || change.Resource == name);
 
     private static bool TryReadNumber(string? text, long byDefault, long min, long max, out long number)
     {

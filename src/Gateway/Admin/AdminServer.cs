@@ -27,6 +27,7 @@ internal sealed class AdminServer(
         builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
         _app = builder.Build();
         _app.UseMiddleware<AdminErrorMiddleware>();
+        _app.UseMiddleware<AdminOriginMiddleware>(configuration.Current.Options.Admin);
         _app.UseRouting();
         health.Map(_app);
         api.Map(_app);

@@ -71,7 +71,7 @@ internal static class GatewayConfigurationParser
         var section = configuration.GetSection("Kestrel");
         try
         {
-            KestrelLimits.Apply(new KestrelServerOptions(), limits, section);
+            KestrelLimits.Apply(new KestrelServerOptions(), limits.MaxConnections, section);
         }
         catch (Exception e) when (e is InvalidOperationException or ArgumentException)
         {

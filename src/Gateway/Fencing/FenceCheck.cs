@@ -3,6 +3,7 @@ using FenceGateway.Gateway.Problems;
 using FenceGateway.Gateway.Requests;
 using FenceGateway.TokenStore;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Net.Http.Headers;
 
 namespace FenceGateway.Gateway.Fencing;
 
@@ -60,11 +61,13 @@ internal sealed class FenceCheck(FenceTable table)
     private static FenceRefusal? Read(HttpContext context, FencingPolicy policy, out TokenHeaderStatus status, out FencingToken token)
     {
         (status, token) = (TokenHeaderStatus.None, default);
-        if (IsTunnel(context))
+        if (IsTunnel(context.Request))
         {
             return new(FenceOutcome.UpgradeRefused, ProblemType.UpgradeNotFenced,
-                "What follows an upgrade or CONNECT cannot be fenced; send plain requests on this route.");
+                "What follows a WebSocket handshake or CONNECT cannot be fenced; send plain requests on this route.");
         }
+
+        DeclineUpgrade(context.Request.Headers);
 
         if (FindAmbiguity(context) is { } ambiguity)
         {
@@ -188,9 +191,32 @@ internal sealed class FenceCheck(FenceTable table)
             : "its Transfer-Encoding is not just chunked";
     }
 
-    private static bool IsTunnel(HttpContext context) =>
-        context.Request.Headers.Upgrade.Count > 0
-        || HttpMethods.IsConnect(context.Request.Method);
+    private static bool IsTunnel(HttpRequest request)
+    {
+        foreach (var line in request.Headers.Upgrade)
+        {
+            var rest = line.AsSpan();
+            foreach (var protocol in rest.Split(','))
+            {
+                if (rest[protocol].Trim(" \t").StartsWith("websocket", StringComparison.OrdinalIgnoreCase))
+                {
+                    return true;
+                }
+            }
+        }
+
+        return HttpMethods.IsConnect(request.Method);
+    }
+
+    /// <summary>Any other upgrade is an offer (h2c, TLS) of a client that goes on without it: a server may ignore it (RFC 9110, 7.8).</summary>
+    private static void DeclineUpgrade(IHeaderDictionary headers)
+    {
+        if (headers.Upgrade.Count > 0)
+        {
+            headers.Remove(HeaderNames.Upgrade);
+            headers.Remove("HTTP2-Settings");
+        }
+    }
 
     private static string Unrendered(RenderStatus status, ResourceTemplatePart culprit) => status switch
     {

@@ -28,7 +28,7 @@ internal sealed class FenceRefusals(FencingMetrics metrics, TimeProvider time, I
             return ProblemResponse.WriteAsync(context, refusal.Type, refusal.Detail, refusal.RetryAfter);
         }
 
-        logger.WouldRefuse(policy.Name, request.Fence?.Resource.Value, refusal.Outcome.Name(), refusal.Detail);
+        logger.WouldRefuse(policy.Name, request.Fence?.Resource.Value ?? context.Request.Path.Value, refusal.Outcome.Name(), refusal.Detail);
         request.Withdraw();
         return next(context);
     }

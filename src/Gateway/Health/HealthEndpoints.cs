@@ -6,11 +6,14 @@ namespace FenceGateway.Gateway.Health;
 /// <summary><c>/livez</c>: the process runs. <c>/readyz</c>, <c>/healthz</c>: it should get traffic.</summary>
 internal sealed class HealthEndpoints(HealthState health)
 {
+    /// <summary>Some balancers ask with HEAD.</summary>
+    private static readonly string[] Methods = [HttpMethods.Get, HttpMethods.Head];
+
     public void Map(IEndpointRouteBuilder endpoints)
     {
-        endpoints.MapGet("/livez", static context => AdminJson.WriteAsync(context, 200, new JsonObject { ["status"] = "live" }));
-        endpoints.MapGet("/readyz", WriteReadinessAsync);
-        endpoints.MapGet("/healthz", WriteReadinessAsync);
+        endpoints.MapMethods("/livez", Methods, static context => AdminJson.WriteAsync(context, 200, new JsonObject { ["status"] = "live" }));
+        endpoints.MapMethods("/readyz", Methods, WriteReadinessAsync);
+        endpoints.MapMethods("/healthz", Methods, WriteReadinessAsync);
     }
 
     private Task WriteReadinessAsync(HttpContext context)

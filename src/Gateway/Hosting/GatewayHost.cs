@@ -17,6 +17,12 @@ internal static class GatewayHost
     /// <exception cref="ConfigurationRejectedException">The configuration is not good.</exception>
     public static async Task<int> RunAsync(GatewayArguments arguments, TextWriter error, CancellationToken cancellationToken)
     {
+        if (DescriptorLimit.Descriptors() is var descriptors and < DescriptorLimit.Least)
+        {
+            await error.WriteLineAsync($"The process may open {descriptors} files and needs {DescriptorLimit.Least} at least: raise it with ulimit -n.");
+            return 1;
+        }
+
         await using var gateway = await BuildAsync(arguments, TimeProvider.System, cancellationToken);
         try
         {
@@ -75,7 +81,8 @@ internal static class GatewayHost
         {
             kestrel.AddServerHeader = false;
             var section = context.Configuration.GetSection("Kestrel");
-            KestrelLimits.Apply(kestrel, configuration.Current.Options.Limits, section);
+            var limit = DescriptorLimit.Of(configuration.Current.Options.Limits, DescriptorLimit.Descriptors());
+            KestrelLimits.Apply(kestrel, limit.Connections, section);
             kestrel.Configure(section);
         });
 

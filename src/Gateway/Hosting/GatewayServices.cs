@@ -15,6 +15,7 @@ using FenceGateway.Gateway.Resilience.CircuitBreaking;
 using FenceGateway.Gateway.Resilience.Retries;
 using FenceGateway.Gateway.Shutdown;
 using FenceGateway.TokenStore;
+using Microsoft.AspNetCore.DataProtection.KeyManagement;
 using Yarp.ReverseProxy.Forwarder;
 
 namespace FenceGateway.Gateway.Hosting;
@@ -38,6 +39,10 @@ internal static class GatewayServices
             .AddOwnDestinations()
             .AddAttemptRequests()
             .AddAnswerHeads();
+
+        // Affinity's keys are made when affinity asks for them, not at each start.
+        services.Remove(services.Single(static service =>
+            service.ServiceType == typeof(IHostedService) && service.ImplementationType?.Assembly == typeof(KeyManagementOptions).Assembly));
         services.AddSingleton<RouteGenerations>();
         services.AddSingleton(provider => provider.GetRequiredService<RouteGenerations>().Provider);
         services.AddForwarding();

@@ -1,5 +1,4 @@
 using System.Globalization;
-using FenceGateway.Gateway.Configuration;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 
 namespace FenceGateway.Gateway.Overload;
@@ -17,12 +16,12 @@ internal static class KestrelLimits
     private const long RequestBuffer = 128 * 1024;
 
     /// <exception cref="InvalidOperationException">A value of the section is no good; the message says which.</exception>
-    public static void Apply(KestrelServerOptions kestrel, LimitsOptions options, IConfigurationSection section)
+    public static void Apply(KestrelServerOptions kestrel, int connections, IConfigurationSection section)
     {
         var limits = kestrel.Limits;
-        limits.MaxConcurrentConnections = options.MaxConnections;
+        limits.MaxConcurrentConnections = connections;
         // Kestrel does not count a connection as such any more once it was upgraded.
-        limits.MaxConcurrentUpgradedConnections = options.MaxConnections;
+        limits.MaxConcurrentUpgradedConnections = connections;
         limits.MaxRequestBufferSize = RequestBuffer;
         section.Bind(kestrel);
 

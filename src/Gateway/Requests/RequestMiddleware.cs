@@ -1,6 +1,8 @@
 using System.Diagnostics;
 using FenceGateway.Gateway.Fencing;
 using FenceGateway.Gateway.Problems;
+using FenceGateway.Gateway.Shutdown;
+using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.Extensions.Primitives;
 using Yarp.ReverseProxy.Model;
 
@@ -11,7 +13,8 @@ namespace FenceGateway.Gateway.Requests;
 /// and writes one line about it.
 /// </summary>
 internal sealed class RequestMiddleware(
-    RequestDelegate next, string correlationHeader, string tenantHeader, TimeProvider time, ILogger<RequestMiddleware> logger)
+    RequestDelegate next, string correlationHeader, string tenantHeader, ShutdownSignal shutdown, TimeProvider time,
+    ILogger<RequestMiddleware> logger)
 {
     private const int MaxIdLength = 128;
 
@@ -30,6 +33,12 @@ internal sealed class RequestMiddleware(
         headers[correlationHeader] = request.CorrelationId;
         context.Response.Headers[correlationHeader] = request.CorrelationId;
         context.Features.Set(request);
+        if (shutdown.IsAnnounced)
+        {
+            // Connection: close, or GOAWAY: the client's next request goes elsewhere, instead of meeting a closed connection.
+            context.Features.Get<IConnectionLifetimeNotificationFeature>()?.RequestClose();
+        }
+
         try
         {
             await next(context);

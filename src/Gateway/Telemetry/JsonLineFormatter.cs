@@ -1,4 +1,5 @@
 using System.Collections.Frozen;
+using System.Globalization;
 using Serilog.Events;
 using Serilog.Formatting;
 using Serilog.Formatting.Display;
@@ -19,8 +20,8 @@ internal sealed class JsonLineFormatter : ITextFormatter
 
     private static readonly JsonValueFormatter Values = new(typeTagName: null);
 
-    /// <summary>Renders the message with strings as they are, without quotes; what is no string stands as in JSON.</summary>
-    private static readonly MessageTemplateTextFormatter Message = new("{Message:lj}");
+    /// <summary>Renders the message with values as they are, without quotes.</summary>
+    private static readonly MessageTemplateTextFormatter Message = new("{Message:l}", CultureInfo.InvariantCulture);
 
     public void Format(LogEvent logEvent, TextWriter output)
     {

@@ -186,7 +186,15 @@ internal sealed class SessionKeeper : IDisposable
         _current = new GatewaySession(id, (before?.Number ?? 0) + 1, _time, sent, _calls.IsLocal ? timeToLive : timeToLive - timeToLive / MarginPart);
         _fault = null;
         _metrics.SessionStarted();
-        SessionLog.Started(_logger, id, info.Provider, info.Location, info.Grade, timeToLive);
+        if (_calls.IsLocal)
+        {
+            SessionLog.StartedForLife(_logger, id, info.Provider, info.Location, info.Grade);
+        }
+        else
+        {
+            SessionLog.Started(_logger, id, info.Provider, info.Location, info.Grade, timeToLive);
+        }
+
         foreach (var reason in info.GradeReasons)
         {
             SessionLog.WeakGrade(_logger, info.Provider, info.Location, info.Grade, reason);

@@ -8,6 +8,9 @@ internal static partial class SessionLog
     public static partial void Started(
         ILogger logger, string session, string provider, string location, SafetyGrade grade, TimeSpan timeToLive);
 
+    [LoggerMessage(2316, LogLevel.Information, "Session {session} started in {provider} at {location}, grade {grade}; it lives as long as this process")]
+    public static partial void StartedForLife(ILogger logger, string session, string provider, string location, SafetyGrade grade);
+
     [LoggerMessage(2311, LogLevel.Error, "Session {session} was lost: {why} Nothing is admitted until there is a new one")]
     public static partial void Lost(ILogger logger, string session, string why);
 

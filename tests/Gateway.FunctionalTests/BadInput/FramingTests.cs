@@ -155,16 +155,37 @@ public sealed class FramingTests() : BadInputTests(
     [Theory]
     [InlineData("Connection: Upgrade", "Upgrade: websocket")]
     [InlineData("Connection: upgrade, keep-alive", "Upgrade: WebSocket")]
-    [InlineData("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c")]
-    [InlineData("Connection: Upgrade", "Upgrade: tls/1.2")]
+    [InlineData("Connection: Upgrade", "Upgrade: h2c, websocket")]
+    [InlineData("Connection: Upgrade", "Upgrade: h2c\r\nUpgrade: websocket/13")]
     [InlineData("Connection: close", "Upgrade: websocket")]
-    [InlineData("X-Other: x", "Upgrade: foo")]
-    public async Task Upgrade_OnAFencedRoute_Is403(string connection, string upgrade)
+    public async Task WebSocket_OnAFencedRoute_Is403(string connection, string upgrade)
     {
         string[] webSocket = [connection, upgrade, "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="];
         await RefusedAsync(Request("GET", "/orders/1", webSocket), 403, "upgrade-not-fenced");
         await RefusedAsync(Request("GET", "/orders/1", [Token, .. webSocket]), 403, "upgrade-not-fenced");
         await RefusedAsync(Request("PUT", "/orders/1", [Token, .. webSocket]), 403, "upgrade-not-fenced");
+    }
+
+    /// <summary>An offer that a server may leave alone: clients that make it (JDK's, Apache's) go on without it.</summary>
+    [Theory]
+    [InlineData("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUAAEAA")]
+    [InlineData("Connection: Upgrade", "Upgrade: TLS/1.2", "X-Other: x")]
+    [InlineData("Connection: upgrade", "Upgrade: TLS/1.3, HTTP/2.0", "X-Other: x")]
+    [InlineData("Connection: close", "Upgrade: h2c", "X-Other: x")]
+    [InlineData("X-Other: x", "Upgrade: foo", "X-More: x")]
+    [InlineData("Connection: Upgrade", "Upgrade: spdy/3.1", "X-Other: x")]
+    public async Task OtherUpgrade_OnAFencedRoute_IsLeftAlone(string connection, string upgrade, string more)
+    {
+        foreach (var method in (string[])["GET", "DELETE", "POST"])
+        {
+            await PassesAsync(Request(method, "/orders/1", [Token, connection, upgrade, more]));
+        }
+
+        await PassesAsync(Request("PUT", "/orders/1", [Token, connection, upgrade, more, "Content-Length: 5"]) + "value");
+
+        Service.Entries.Select(e => e.Method).ShouldBe(["GET", "DELETE", "POST", "PUT"]);
+        Service.Entries[^1].BodyLength.ShouldBe(5);
+        Service.Entries.ShouldAllBe(e => !e.Headers.ContainsKey("Upgrade") && !e.Headers.ContainsKey("HTTP2-Settings"));
     }
 
     [Fact]

@@ -20,6 +20,23 @@ public sealed class ProcessTests(ITestOutputHelper output)
         run.Error.ShouldBeEmpty();
     }
 
+    /// <summary>What a newcomer sees first: nothing is warned about, and no key is made that nobody asked for.</summary>
+    [Fact]
+    public async Task Run_ForTheFirstTime_WarnsOfNothing()
+    {
+        using var home = new TempFolder();
+        using var files = new GatewayFiles(NoService);
+        await using var gateway = await GatewayProcess.StartAsync(new GatewayProcessOptions
+        {
+            ConfigFile = files.ConfigFile,
+            Environment = new Dictionary<string, string?> { ["HOME"] = home.Path },
+        });
+
+        gateway.Log.Select(line => line.GetProperty("level").GetString()).ShouldAllBe(level => level == "Information");
+        gateway.Log.ShouldContain(line => line.GetProperty("message").GetString()!.EndsWith("grade Strict; it lives as long as this process"));
+        Directory.EnumerateFiles(home.Path, "*", SearchOption.AllDirectories).ShouldBeEmpty();
+    }
+
     [Fact]
     public async Task Validate_GoodFile_SaysSo()
     {

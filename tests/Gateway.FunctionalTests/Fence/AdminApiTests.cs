@@ -186,6 +186,9 @@ public sealed class AdminApiTests
     [InlineData("mark", "", "application/json")]
     [InlineData("mark", """{ "mark": 33, "reason": "why" }""", "text/plain")]
     [InlineData("mark", """{ "mark": 33, "reason": "why", "mark": 34 }""", "application/json")]
+    [InlineData("mark", """{ "mark": 33, "reason": "\ud800" }""", "application/json")]
+    [InlineData("mark", """{ "mark": 33, "reason": "why", "resource": "orders/2" }""", "application/json")]
+    [InlineData("mark", """{ "mark": 33, "reason": "why", "resource": 1 }""", "application/json")]
     [InlineData("resolve", "{}", "application/json")]
     [InlineData("resolve", """{ "reason": 5 }""", "application/json")]
     [InlineData("resolve", """{ "reason": "why" }""", "text/plain")]
@@ -197,6 +200,88 @@ public sealed class AdminApiTests
         (await gateway.AdminPostAsync($"{Resource}/{change}", body, contentType)).Status.ShouldBe(400);
 
         (await gateway.AdminGetAsync(Resource)).Json.GetProperty("mark").GetInt64().ShouldBe(40);
+    }
+
+    /// <summary>By its path with slashes as they are or encoded, by the query and by the body: each time the same resource.</summary>
+    [Theory]
+    [InlineData("/orders/1/mark", "")]
+    [InlineData("/orders%2F1/mark", "")]
+    [InlineData("/orders%2f1/mark", "")]
+    [InlineData("/mark?key=orders/1", "")]
+    [InlineData("/mark?key=orders%2F1", "")]
+    [InlineData("/mark", "orders/1")]
+    [InlineData("/orders/1/mark", "orders/1")]
+    public async Task Change_OfAResourceThatIsNamedInOneWayOrAnother_IsOfThatOne(string target, string inBody)
+    {
+        await using var gateway = await FencedGateway.StartAsync();
+        (await gateway.PutAsync(40)).ShouldBeServices(200);
+        var more = inBody.Length > 0 ? $", \"resource\": \"{inBody}\"" : "";
+
+        (await gateway.AdminPostAsync($"/admin/v1/resources{target}", $$"""{ "mark": 33, "reason": "why"{{more}} }""")).ShouldBeServices(200);
+
+        (await gateway.AdminGetAsync(Resource)).Json.GetProperty("mark").GetInt64().ShouldBe(33);
+        (await gateway.AdminGetAsync("/admin/v1/resources?prefix=")).Json.GetProperty("total").GetInt64().ShouldBe(1);
+    }
+
+    [Theory]
+    [InlineData("a/../b")]
+    [InlineData("a%2Fb")]
+    [InlineData("mark")]
+    [InlineData("orders/x y/resolve")]
+    public async Task Resource_WithAKeyThatNoPathCanCarry_IsFoundByTheQuery(string key)
+    {
+        await using var gateway = await FencedGateway.StartAsync();
+        var query = $"?key={Uri.EscapeDataString(key)}";
+
+        (await gateway.AdminPostAsync($"/admin/v1/resources/mark{query}", """{ "mark": 9, "reason": "why" }""")).ShouldBeServices(200);
+
+        var shown = await gateway.AdminGetAsync($"/admin/v1/resources{query}");
+        (shown.Json.GetProperty("resource").GetString(), shown.Json.GetProperty("mark").GetInt64()).ShouldBe((key, 9));
+    }
+
+    /// <summary>Somebody's browser, led here by a page of another origin.</summary>
+    [Theory]
+    [InlineData("Host: evil.example")]
+    [InlineData("Host: localhost.evil.example:8081")]
+    [InlineData("Host: 127.0.0.1.evil.example")]
+    [InlineData("Host: localhost", "Origin: http://evil.example")]
+    [InlineData("Host: localhost", "Origin: https://localhost")]
+    [InlineData("Host: localhost", "Origin: null")]
+    [InlineData("Host: localhost", "Sec-Fetch-Site: cross-site")]
+    [InlineData("Host: localhost", "Sec-Fetch-Site: same-site")]
+    public async Task AnyEndpoint_AskedForByAPageOfAnotherOrigin_403AndNothingChanges(params string[] headers)
+    {
+        await using var gateway = await FencedGateway.StartAsync();
+        (await gateway.PutAsync(40)).ShouldBeServices(200);
+        const string Body = """{ "mark": 33, "reason": "why" }""";
+        string[] posted = [.. headers, "Content-Type: application/json", $"Content-Length: {Body.Length}"];
+
+        foreach (var path in (string[])["/livez", "/readyz", "/admin/v1/config", Resource, "/nothing"])
+        {
+            (await AskAsync($"GET {path} HTTP/1.1", headers)).ShouldBe(403, path);
+        }
+
+        (await AskAsync($"POST {Resource}/mark HTTP/1.1", posted, Body)).ShouldBe(403);
+        (await gateway.AdminGetAsync(Resource)).Json.GetProperty("mark").GetInt64().ShouldBe(40);
+
+        async Task<int> AskAsync(string line, string[] with, string body = "") =>
+            (await RawHttpClient.ExchangeAsync(gateway.AdminAddress.Port, RawHttpClient.Head(line, with) + body)).Status;
+    }
+
+    [Theory]
+    [InlineData("Host: localhost:8081")]
+    [InlineData("Host: LOCALHOST")]
+    [InlineData("Host: 10.1.2.3:8081")]
+    [InlineData("Host: [::1]:8081")]
+    [InlineData("Host: gateway.internal:8081")]
+    [InlineData("Host: localhost:8081", "Origin: http://localhost:8081", "Sec-Fetch-Site: same-origin")]
+    [InlineData("Host: localhost:8081", "Sec-Fetch-Site: none")]
+    public async Task AnyEndpoint_AskedForByAnOwnName_IsAnswered(params string[] headers)
+    {
+        await using var gateway = await FencedGateway.StartAsync(new() { Gateway = """ "Admin": { "Url": "http://127.0.0.1:0", "Hosts": [ "gateway.internal" ] } """ });
+
+        (await RawHttpClient.ExchangeAsync(gateway.AdminAddress.Port, RawHttpClient.Head("GET /readyz HTTP/1.1", headers))).Status.ShouldBe(200);
+        (await RawHttpClient.ExchangeAsync(gateway.AdminAddress.Port, RawHttpClient.Head("HEAD /readyz HTTP/1.1", headers))).Status.ShouldBe(200);
     }
 
     [Fact]

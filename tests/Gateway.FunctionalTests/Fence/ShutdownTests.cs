@@ -47,6 +47,28 @@ public sealed class ShutdownTests
         gateway.Service.Entries.Select(e => e.Token).ShouldBe([33, 5]);
     }
 
+    /// <summary>A client that keeps its connection learns with an answer that the next request has to go elsewhere.</summary>
+    [Fact]
+    public async Task Delay_Answers_TellClientsToLeave()
+    {
+        await using var gateway = await FencedGateway.StartAsync(new() { Gateway = $$""" "Shutdown": { "Delay": "{{Delay}}" } """ });
+        await using var client = await RawHttpClient.ConnectAsync(gateway.Address.Port);
+        var request = RawHttpClient.Head("PUT /orders/1 HTTP/1.1", "Host: test", "Fencing-Token: 33", "Content-Length: 1") + "x";
+        await client.SendAsync(request);
+        (await client.ReadResponseAsync()).Values("Connection").ShouldBeEmpty();
+        var stopping = gateway.StopAsync();
+        await gateway.Clock.WaitForTimerAsync(Delay);
+
+        await client.SendAsync(request);
+        var answer = await client.ReadResponseAsync();
+        (answer.Status, answer.Values("Connection").ShouldHaveSingleItem()).ShouldBe((200, "close"));
+        await client.WaitForCloseAsync();
+        (await gateway.PutAsync(33)).ShouldBeServices(200);
+
+        gateway.Clock.Advance(Delay);
+        await stopping.WithinLimit("the gateway to stop");
+    }
+
     [Fact]
     public async Task Sigterm_InFlightWriteFinishes_ExitsWith0AndTheNextStartHoldsNothingBack()
     {

@@ -22,6 +22,57 @@ public sealed class ClientLimitTests
         (await gateway.AdminGetAsync("/readyz")).Status.ShouldBe(200);
     }
 
+    /// <summary>A process that runs out of descriptors is ended by .NET.</summary>
+    [Fact]
+    public async Task Connections_MoreThanTheProcessHasDescriptorsFor_AreClosedAndTheGatewayGoesOn()
+    {
+        await using var service = await JournalService.StartAsync();
+        using var files = new GatewayFiles(service.Address);
+        await using var gateway = await GatewayProcess.StartAsync(new GatewayProcessOptions
+        {
+            ConfigFile = files.ConfigFile,
+            Through = ["bash", "-c", "ulimit -n 400; exec \"$@\"", "bash"],
+        });
+        gateway.Log.ShouldContain(line => line.GetProperty("message").GetString()!.StartsWith("The process may open 400 files"));
+        List<RawHttpClient> clients = [];
+        try
+        {
+            for (var i = 0; i < 500; i++)
+            {
+                clients.Add(await RawHttpClient.ConnectAsync(gateway.Port));
+            }
+
+            using var admin = FencedGateway.NewClient(gateway.AdminAddress);
+            using var ready = await admin.GetAsync("readyz");
+            ready.IsSuccessStatusCode.ShouldBeTrue();
+            await clients[0].SendAsync(RawHttpClient.Head("PUT /orders/1 HTTP/1.1", "Host: test", "Fencing-Token: 33", "Content-Length: 0"));
+            (await clients[0].ReadResponseAsync()).Status.ShouldBe(200);
+        }
+        finally
+        {
+            foreach (var client in clients)
+            {
+                await client.DisposeAsync();
+            }
+        }
+
+        gateway.HasExited.ShouldBeFalse();
+    }
+
+    [Fact]
+    public async Task Process_WithHardlyAnyDescriptors_SaysWhatItNeeds()
+    {
+        using var files = new GatewayFiles(new Uri("http://127.0.0.1:9/"));
+        await using var gateway = GatewayProcess.Launch(new GatewayProcessOptions
+        {
+            ConfigFile = files.ConfigFile,
+            Through = ["bash", "-c", "ulimit -n 300; exec \"$@\"", "bash"],
+        });
+
+        (await gateway.WaitForExitAsync()).ShouldBe(1);
+        gateway.Errors.ShouldHaveSingleItem().ShouldContain("may open 300 files and needs 320");
+    }
+
     [Fact]
     public async Task Head_ThatNeverEnds_IsCutOff()
     {

@@ -74,7 +74,7 @@ public sealed class KestrelLimitsTests
             .AddInMemoryCollection(limits.Select(l => KeyValuePair.Create($"Kestrel:Limits:{l.Key}", l.Value)))
             .Build();
         var kestrel = new KestrelServerOptions();
-        KestrelLimits.Apply(kestrel, new LimitsOptions(), configuration.GetSection("Kestrel"));
+        KestrelLimits.Apply(kestrel, new LimitsOptions().MaxConnections, configuration.GetSection("Kestrel"));
         return kestrel.Limits;
     }
 }

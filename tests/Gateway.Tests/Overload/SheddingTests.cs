@@ -4,6 +4,7 @@ using FenceGateway.Gateway.Tests.Configuration;
 using FenceGateway.TestKit;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace FenceGateway.Gateway.Tests.Overload;
 
@@ -109,7 +110,7 @@ public sealed class SheddingTests : IDisposable, ILogger<Shedding>
     private async Task<InFlightRequests> CreateInFlightAsync()
     {
         _folder.Write(Json.Gateway(""" "Limits": { "MaxInFlight": 3 } """));
-        return new InFlightRequests(await _folder.LoadAsync());
+        return new InFlightRequests(await _folder.LoadAsync(), NullLogger<InFlightRequests>.Instance);
     }
 
     private static void InterlockedMax(ref int target, int value)
