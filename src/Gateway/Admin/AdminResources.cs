@@ -48,7 +48,7 @@ internal sealed class AdminResources(
     /// <summary><c>GET …/{key}</c>, slashes included and as they are or as <c>%2F</c>; or <c>GET ?key=…</c>, for any key.</summary>
     public async Task ShowAsync(HttpContext context)
     {
-        if (ReadKey(context, "") is not { } name || !ResourceKey.TryCreate(name, out var resource))
+        if (!TryName([ReadKey(context, ""), .. context.Request.Query["key"]], out var resource))
         {
             await UnknownAsync(context);
             return;
@@ -83,7 +83,7 @@ internal sealed class AdminResources(
     private async Task SetMarkAsync(HttpContext context, string name)
     {
         if (await AdminChange.ReadAsync(context) is not { } change || change.Body["mark"] is not JsonValue value
-            || !value.TryGetValue<long>(out var mark) || mark < 0 || !TryName(name, change, out var resource))
+            || !value.TryGetValue<long>(out var mark) || mark < 0 || !TryName([name, .. context.Request.Query["key"], change.Resource], out var resource))
         {
             await AdminChange.AnswerBadAsync(context, """{ "mark": 33, "reason": "why" }, mark from 0 to 2^63-1, and name the resource once""");
             return;
@@ -116,7 +116,8 @@ internal sealed class AdminResources(
 
     private async Task ResolveAsync(HttpContext context, string name)
     {
-        if (await AdminChange.ReadAsync(context) is not { } change || !TryName(name, change, out var resource))
+        if (await AdminChange.ReadAsync(context) is not { } change
+            || !TryName([name, .. context.Request.Query["key"], change.Resource], out var resource))
         {
             await AdminChange.AnswerBadAsync(
                 context, """{ "reason": "why nothing in doubt can be applied any more" }, and name the resource once""");
@@ -201,26 +202,25 @@ internal sealed class AdminResources(
     /// <summary>How long what a gateway that is gone has left behind may be in doubt: policies that are gone have sent writes too.</summary>
     private TimeSpan LongestHold => holds.Longest;
 
-    /// <summary>The key before an action, from the path or the query; empty where neither has one; null where it is another action.</summary>
+    /// <summary>The key that stands in the path before an action; empty for none; null where it is another action.</summary>
     private static string? ReadKey(HttpContext context, string action)
     {
         var path = context.Request.RouteValues["key"] as string ?? "";
-        if (path == action)
-        {
-            return context.Request.Query["key"].ToString();
-        }
+        var suffix = action.Length == 0 || path == action ? action : $"/{action}";
 
         // Kestrel decodes all of a path but this: an operator's client that encodes a key means its slashes.
-        var suffix = action.Length > 0 ? $"/{action}" : "";
         return path.EndsWith(suffix, StringComparison.Ordinal)
             ? path[..^suffix.Length].Replace("%2F", "/", StringComparison.OrdinalIgnoreCase)
             : null;
     }
 
-    /// <summary>The one resource that path, query and body name; false for none or two.</summary>
-    private static bool TryName(string name, AdminChange change, out ResourceKey resource) =>
-        ResourceKey.TryCreate(name.Length > 0 ? name : change.Resource ?? "", out resource)
-        && (name.Length == 0 || change.Resource is null || change.Resource == name);
+    /// <summary>The resource that path, query and body name; false for none, and for two.</summary>
+    private static bool TryName(IEnumerable<string?> names, out ResourceKey resource)
+    {
+        var name = names.Where(static name => !string.IsNullOrEmpty(name)).Distinct(StringComparer.Ordinal).ToArray();
+        resource = default;
+        return name.Length == 1 && ResourceKey.TryCreate(name[0], out resource);
+    }
 
     private static bool TryReadNumber(string? text, long byDefault, long min, long max, out long number)
     {

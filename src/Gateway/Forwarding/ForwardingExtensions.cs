@@ -1,3 +1,4 @@
+using System.Net;
 using FenceGateway.Gateway.Requests;
 using Microsoft.AspNetCore.Http.Features;
 using Yarp.ReverseProxy.Transforms;
@@ -36,7 +37,7 @@ internal static class ForwardingExtensions
             return ValueTask.CompletedTask;
         }));
 
-    /// <summary>Takes note of the head of the service's answer.</summary>
+    /// <summary>Takes note of the head of the service's answer, which goes on at once.</summary>
     public static IReverseProxyBuilder AddAnswerHeads(this IReverseProxyBuilder builder) =>
         builder.AddTransforms(static context => context.AddResponseTransform(static transform =>
         {
@@ -44,6 +45,17 @@ internal static class ForwardingExtensions
             {
                 transform.SuppressResponseBody |=
                     transform.HttpContext.Features.GetRequiredFeature<GatewayRequest>().Attempts.HeadArrived(answer);
+                var response = transform.HttpContext.Response;
+                if (answer.StatusCode is HttpStatusCode.NoContent or HttpStatusCode.ResetContent)
+                {
+                    // Some services say that nothing is 0 bytes long, which the listener takes for a mistake.
+                    response.ContentLength = null;
+                }
+                else if (!transform.SuppressResponseBody && answer.Content.Headers.ContentLength is null
+                    && !RequestContentHandler.IsTunnel(answer.RequestMessage!))
+                {
+                    answer.Content = new PromptAnswer(answer.Content, response);
+                }
             }
 
             return ValueTask.CompletedTask;

@@ -37,6 +37,10 @@ internal sealed class RequestContentHandler(HttpMessageInvoker tunnels) : Delega
         }
     }
 
+    /// <summary>An upgrade, or a CONNECT: what follows is no content.</summary>
+    public static bool IsTunnel(HttpRequestMessage request) =>
+        request.Method == HttpMethod.Connect || request.Headers.NonValidated.Contains("Upgrade");
+
     protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
         if (IsTunnel(request))
@@ -65,10 +69,6 @@ internal sealed class RequestContentHandler(HttpMessageInvoker tunnels) : Delega
 
         base.Dispose(disposing);
     }
-
-    /// <summary>An upgrade, or a CONNECT: what follows is no content.</summary>
-    private static bool IsTunnel(HttpRequestMessage request) =>
-        request.Method == HttpMethod.Connect || request.Headers.NonValidated.Contains("Upgrade");
 
     private static bool IsEmpty(HttpContent? content) => content is null || content.Headers.ContentLength == 0;
 

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Net;
+using System.Text;
 using FenceGateway.Gateway.Configuration;
 using FenceGateway.Gateway.Fencing;
 using Yarp.ReverseProxy.Forwarder;
@@ -40,7 +41,9 @@ internal sealed class ServiceClientFactory(ConnectTimeout connects, LastGoodConf
         handler.RequestHeaderEncodingSelector = (header, request) =>
         {
             RequestContentHandler.LookAtHead(request);
-            return encoding?.Invoke(header, request);
+
+            // As the listener has read it: by itself the handler sends nothing that is not ASCII.
+            return encoding?.Invoke(header, request) ?? Encoding.UTF8;
         };
     }
 

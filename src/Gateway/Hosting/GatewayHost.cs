@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using System.Text;
 using FenceGateway.Gateway.Admin;
 using FenceGateway.Gateway.Chaos;
 using FenceGateway.Gateway.Configuration;
@@ -80,11 +81,19 @@ internal static class GatewayHost
         builder.WebHost.UseKestrel((context, kestrel) =>
         {
             kestrel.AddServerHeader = false;
+
+            // As the client of the service has read it: by itself the listener sends nothing that is not ASCII (RFC 9110, 5.5: obs-text).
+            kestrel.ResponseHeaderEncodingSelector = static _ => Encoding.Latin1;
             var section = context.Configuration.GetSection("Kestrel");
             var limit = DescriptorLimit.Of(configuration.Current.Options.Limits, DescriptorLimit.Descriptors());
             KestrelLimits.Apply(kestrel, limit.Connections, section);
             kestrel.Configure(section);
         });
+
+        // The last one that is added is asked first.
+        var room = DescriptorLimit.Room(configuration.Current.Options.Limits, DescriptorLimit.Descriptors());
+        builder.Services.AddSingleton<IConnectionListenerFactory>(
+            services => ActivatorUtilities.CreateInstance<BoundedListeners>(services, room));
 
         var app = builder.Build();
         configuration.Guard(app.Services.GetRequiredService<TemplateGuard>().Check);

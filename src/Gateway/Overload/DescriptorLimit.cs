@@ -33,6 +33,10 @@ internal readonly record struct DescriptorLimit(int Connections, int InFlight)
         return new((int)Math.Min(connections, left - requests), requests);
     }
 
+    /// <summary>How many connections there are descriptors for at the most, whatever is configured.</summary>
+    public static int Room(LimitsOptions options, long descriptors) =>
+        (int)Math.Min(int.MaxValue, Math.Max(descriptors, Least) - Reserved - Of(options, descriptors).InFlight);
+
     /// <summary>How many descriptors the process may have; as many as it likes where that cannot be known. .NET has raised the soft limit to the
     /// hard one by now.</summary>
     public static long Descriptors()

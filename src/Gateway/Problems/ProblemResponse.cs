@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
 using FenceGateway.Gateway.Requests;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Net.Http.Headers;
 using Yarp.ReverseProxy.Model;
 
@@ -13,6 +14,10 @@ internal static class ProblemResponse
 {
     /// <summary>When to come again where nobody can know: when another request has ended, a disk works, the next gateway is there.</summary>
     public static readonly TimeSpan Soon = TimeSpan.FromSeconds(1);
+
+    /// <summary>So much of a body that nobody reads is taken all the same, for as long as Kestrel does that (5 s): a client that sends before it
+    /// reads would see a reset instead of the answer.</summary>
+    private const long Lingering = 256 * 1024 * 1024;
 
     private const string ContentType = "application/problem+json";
     private const int InitialBodySize = 768;
@@ -53,6 +58,11 @@ internal static class ProblemResponse
         if (HttpMethods.IsHead(context.Request.Method))
         {
             return;
+        }
+
+        if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit)
+        {
+            limit.MaxRequestBodySize = limit.MaxRequestBodySize is { } most ? Math.Max(most, Lingering) : null;
         }
 
         var body = new ArrayBufferWriter<byte>(InitialBodySize);

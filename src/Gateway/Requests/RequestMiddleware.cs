@@ -22,6 +22,7 @@ internal sealed class RequestMiddleware(
     {
         var started = time.GetTimestamp();
         var headers = context.Request.Headers;
+        RequestSemantics.RemoveHopByHop(headers);
         var tenant = headers[tenantHeader];
         var request = new GatewayRequest
         {

@@ -224,6 +224,22 @@ public sealed class AdminApiTests
     }
 
     [Theory]
+    [InlineData("/orders/1/mark?key=orders/2")]
+    [InlineData("/mark")]
+    [InlineData("/mark?key=")]
+    [InlineData("/mark?key=orders/1&key=orders/2")]
+    public async Task Change_OfNoResourceOrOfTwo_400AndNothingChanges(string target)
+    {
+        await using var gateway = await FencedGateway.StartAsync();
+        (await gateway.PutAsync(40)).ShouldBeServices(200);
+
+        (await gateway.AdminPostAsync($"/admin/v1/resources{target}", """{ "mark": 33, "reason": "why" }""")).Status.ShouldBe(400);
+
+        (await gateway.AdminGetAsync(Resource)).Json.GetProperty("mark").GetInt64().ShouldBe(40);
+        (await gateway.AdminGetAsync("/admin/v1/resources?prefix=")).Json.GetProperty("total").GetInt64().ShouldBe(1);
+    }
+
+    [Theory]
     [InlineData("a/../b")]
     [InlineData("a%2Fb")]
     [InlineData("mark")]

@@ -15,7 +15,7 @@ internal static class ResilientSetup
     };
 
     /// <summary>Moves the clock on, little by little, until the answer is there.</summary>
-    public static async Task<Answer> MoveOnUntilAsync(this FencedGateway gateway, Task<Answer> answering)
+    public static async Task<T> MoveOnUntilAsync<T>(this FencedGateway gateway, Task<T> answering)
     {
         for (var i = 0; i < 10_000 && !answering.IsCompleted; i++)
         {

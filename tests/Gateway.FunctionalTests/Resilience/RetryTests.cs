@@ -27,6 +27,46 @@ public sealed class RetryTests
         (await gateway.PutAsync(34)).ShouldBeServices(200);
     }
 
+    /// <summary>The second attempt would be told 412 for what the first one did.</summary>
+    [Theory]
+    [InlineData("PUT", "If-Match: \"a\"", 502, 1)]
+    [InlineData("PUT", "If-None-Match: *", 502, 1)]
+    [InlineData("DELETE", "If-Unmodified-Since: Tue, 15 Nov 1994 08:12:31 GMT", 502, 1)]
+    [InlineData("PUT", "If: (<urn:uuid:1>)", 502, 1)]
+    [InlineData("GET", "If-None-Match: \"a\"", 200, 2)]
+    [InlineData("PUT", "Accept: */*", 200, 2)]
+    public async Task Reset_OfAConditionalWrite_IsNotTriedAgain(string method, string header, int status, int sent)
+    {
+        await using var gateway = await FencedGateway.StartAsync(Setup);
+        gateway.Service.Script = FailFirst(ServiceAction.Reset(applied: true));
+
+        var answering = RawHttpClient.ExchangeAsync(
+            gateway.Address.Port, RawHttpClient.Head($"{method} /orders/1 HTTP/1.1", "Host: test", "Fencing-Token: 33", header, "Content-Length: 0"));
+
+        (await gateway.MoveOnUntilAsync(answering)).Status.ShouldBe(status);
+        gateway.Service.Entries.Count.ShouldBe(sent);
+    }
+
+    [Theory]
+    [InlineData("2147483648")]
+    [InlineData("99999999999999999999")]
+    public async Task Status503_WithARetryAfterThatIsLongerThanAnInt_IsTheAnswer(string seconds)
+    {
+        await using var service = new FaultyService();
+        service.Script = _ => new Fault("busy", async e =>
+        {
+            await e.ReadBodyAsync();
+            await e.AnswerAsync(503, "busy", $"Retry-After: {seconds}");
+            return true;
+        });
+        await using var gateway = await FencedGateway.StartAsync(Setup, _ => service.Address);
+
+        var answer = await gateway.MoveOnUntilAsync(gateway.PutAsync(33));
+
+        (answer.Status, answer.Text).ShouldBe((503, "busy"));
+        service.Entries.Count.ShouldBe(1);
+    }
+
     [Fact]
     public async Task Status503_EachTime_TheLastAnswerIsTheServicesOwn()
     {

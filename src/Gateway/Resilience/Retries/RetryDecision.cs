@@ -1,6 +1,7 @@
 using FenceGateway.Gateway.Forwarding;
 using FenceGateway.Gateway.Idempotency;
 using FenceGateway.Gateway.Requests;
+using Microsoft.Net.Http.Headers;
 
 namespace FenceGateway.Gateway.Resilience.Retries;
 
@@ -34,6 +35,9 @@ internal sealed class RetryDecision(HttpContext context, Retrying retrying, Retr
         {
             { Delta: { } delta } => delta,
             { Date: { } date } => date - time.GetUtcNow(),
+            // .NET reads no more seconds than an int has.
+            _ when answer.Headers.NonValidated.TryGetValues(HeaderNames.RetryAfter, out var values)
+                && values.ToString() is { Length: > 0 } text && text.All(char.IsAsciiDigit) => TimeSpan.MaxValue,
             _ => null,
         };
         if (RetryAfter > retrying.Policy.MaxDelay || !CanReplayBody())
@@ -98,7 +102,9 @@ internal sealed class RetryDecision(HttpContext context, Retrying retrying, Retr
             || (request.Body.CanSeek && request.Body.Length == request.ContentLength);
     }
 
+    /// <summary>A conditional write is not idempotent for whoever asks: the second one finds what the first one did, and is told 412.</summary>
     private static bool MayBeSentTwice(HttpRequest request, Retrying retrying) =>
-        RequestSemantics.IsIdempotent(request.Method)
+        (RequestSemantics.IsIdempotent(request.Method)
+            && (RequestSemantics.IsSafe(request.Method) || !RequestSemantics.IsConditional(request.Headers)))
         || (retrying.KeysAreHonoured && request.Headers[IdempotencyKey.Header].Count == 1);
 }
