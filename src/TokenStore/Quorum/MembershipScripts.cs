@@ -66,6 +66,15 @@ internal static class MembershipScripts
         return redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2]) and 1 or 0
         """);
 
+    /// <summary>Gives a claim up.</summary>
+    private static readonly RedisScript ReleaseScript = new(
+        """
+        -- KEYS: 1 resync
+        -- ARGV: 1 token
+        if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
+        return 1
+        """);
+
     /// <summary>Ends the resynchronisation: the node counts from now on. Answers 0 when it lost its data again meanwhile.</summary>
     private static readonly RedisScript RejoinScript = new(
         """
@@ -101,6 +110,9 @@ internal static class MembershipScripts
     public static async ValueTask<bool> ClaimAsync(
         RedisLink link, QuorumKeys keys, string token, TimeSpan time, CancellationToken cancellationToken) =>
         (int)await link.RunAsync(ClaimScript, [keys.Meta, keys.Resync], [token, (long)time.TotalMilliseconds], cancellationToken) == 1;
+
+    public static async ValueTask ReleaseAsync(RedisLink link, QuorumKeys keys, string token, CancellationToken cancellationToken) =>
+        await link.RunAsync(ReleaseScript, [keys.Resync], [token], cancellationToken);
 
     public static async ValueTask<bool> RejoinAsync(
         RedisLink link, QuorumKeys keys, string token, string name, long generation, string seat, CancellationToken cancellationToken) =>

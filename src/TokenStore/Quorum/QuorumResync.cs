@@ -127,6 +127,22 @@ internal sealed class QuorumResync(QuorumNodes nodes, ILogger logger)
             }
         }
 
+        try
+        {
+            await CopyAsync(node, link, view, token, cancellationToken);
+            return true;
+        }
+        catch
+        {
+            // Else nobody could try again before the claim has run out. What still arrives in its name changes nothing any more.
+            using var releasing = RedisLink.LimitQuestions(CancellationToken.None);
+            await MembershipScripts.ReleaseAsync(link, view.Keys, token, releasing.Token).AsTask().Ending();
+            throw;
+        }
+    }
+
+    private async Task CopyAsync(QuorumNode node, RedisLink link, QuorumView view, string token, CancellationToken cancellationToken)
+    {
         var (sources, generation) = await AdvanceAsync(node, view, cancellationToken);
         QuorumLog.ResyncBegun(logger, node.Location, sources.Count, generation);
         var copied = 0L;
@@ -145,7 +161,6 @@ internal sealed class QuorumResync(QuorumNodes nodes, ILogger logger)
         }
 
         QuorumLog.ResyncDone(logger, node.Location, copied, generation);
-        return true;
     }
 
     /// <summary>Begins a generation at a majority of the other nodes; those at which it has begun are the sources.</summary>

@@ -474,6 +474,28 @@ public sealed class QuorumFaultTests : IAsyncLifetime
         (await _servers[2].CommandAsync("ZRANGE", "{fg}:q:ended", "0", "-1")).ShouldBe(b.Session);
     }
 
+    /// <summary>Whoever could not finish lets others try at once, and itself.</summary>
+    [Fact]
+    public async Task Resynchronisation_ThatBreaksOff_LeavesNoClaim()
+    {
+        var a = await OpenAsync();
+        await a.EnterAsync("r", 5);
+        await SettledAsync(a);
+        var store = await _servers[1].CommandAsync("HGET", "{fg}:q:meta", "serving");
+        await _servers[1].CommandAsync("HSET", "{fg}:q:meta", "serving", "another.store.altogether");
+        await _servers[2].RestartEmptyAsync();
+
+        // One node is too few to copy from. A claim takes 20 s to run out.
+        await UntilAsync(async () =>
+        {
+            await a.HeartbeatAsync().ContinueWith(static beat => beat.Exception, TaskScheduler.Default);
+            return (await _servers[2].CommandAsync("INFO", "commandstats")).Contains("cmdstat_del:", StringComparison.Ordinal);
+        });
+        await UntilAsync(async () => await _servers[2].CommandAsync("EXISTS", "{fg}:q:resync") == "0");
+        await _servers[1].CommandAsync("HSET", "{fg}:q:meta", "serving", store);
+        await UntilAsync(a, () => ServesAsync(2));
+    }
+
     [Fact]
     public async Task NodeThatLostItsData_WhileAnotherOneCannotBeConnectedTo_IsResynchronised()
     {
