@@ -191,22 +191,11 @@ internal sealed class FenceCheck(FenceTable table)
             : "its Transfer-Encoding is not just chunked";
     }
 
-    private static bool IsTunnel(HttpRequest request)
-    {
-        foreach (var line in request.Headers.Upgrade)
-        {
-            var rest = line.AsSpan();
-            foreach (var protocol in rest.Split(','))
-            {
-                if (rest[protocol].Trim(" \t").StartsWith("websocket", StringComparison.OrdinalIgnoreCase))
-                {
-                    return true;
-                }
-            }
-        }
-
-        return HttpMethods.IsConnect(request.Method);
-    }
+    private static bool IsTunnel(HttpRequest request) =>
+        HttpMethods.IsConnect(request.Method)
+        || (request.Headers.Upgrade.Count > 0 && Array.Exists(
+            request.Headers.GetCommaSeparatedValues(HeaderNames.Upgrade),
+            static protocol => protocol.StartsWith("websocket", StringComparison.OrdinalIgnoreCase)));
 
     /// <summary>Any other upgrade is an offer (h2c, TLS) of a client that goes on without it: a server may ignore it (RFC 9110, 7.8).</summary>
     private static void DeclineUpgrade(IHeaderDictionary headers)

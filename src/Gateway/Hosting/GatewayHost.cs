@@ -73,6 +73,7 @@ internal static class GatewayHost
         // A lone line feed ends a line to some parsers only: a request that has one may be another request to the service.
         AppContext.SetSwitch("Microsoft.AspNetCore.Server.Kestrel.DisableHttp1LineFeedTerminators", isEnabled: true);
         var configuration = await LastGoodConfiguration.LoadAsync(arguments, time, cancellationToken);
+        var (limits, descriptors) = (configuration.Current.Options.Limits, DescriptorLimit.Descriptors());
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ContentRootPath = Environment.CurrentDirectory });
         configuration.AddTo(builder.Configuration);
         builder.Services.AddGatewayLogging(builder.Configuration);
@@ -85,15 +86,13 @@ internal static class GatewayHost
             // As the client of the service has read it: by itself the listener sends nothing that is not ASCII (RFC 9110, 5.5: obs-text).
             kestrel.ResponseHeaderEncodingSelector = static _ => Encoding.Latin1;
             var section = context.Configuration.GetSection("Kestrel");
-            var limit = DescriptorLimit.Of(configuration.Current.Options.Limits, DescriptorLimit.Descriptors());
-            KestrelLimits.Apply(kestrel, limit.Connections, section);
+            KestrelLimits.Apply(kestrel, DescriptorLimit.Of(limits, descriptors).Connections, section);
             kestrel.Configure(section);
         });
 
         // The last one that is added is asked first.
-        var room = DescriptorLimit.Room(configuration.Current.Options.Limits, DescriptorLimit.Descriptors());
         builder.Services.AddSingleton<IConnectionListenerFactory>(
-            services => ActivatorUtilities.CreateInstance<BoundedListeners>(services, room));
+            services => ActivatorUtilities.CreateInstance<BoundedListeners>(services, DescriptorLimit.Room(limits, descriptors)));
 
         var app = builder.Build();
         configuration.Guard(app.Services.GetRequiredService<TemplateGuard>().Check);
