@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using FenceGateway.Fencing;
 using FenceGateway.Gateway.Problems;
 using FenceGateway.Gateway.Requests;
@@ -69,17 +70,20 @@ internal sealed class FenceCheck(FenceTable table)
 
         DeclineUpgrade(context.Request.Headers);
 
-        if (FindAmbiguity(context) is { } ambiguity)
+        var headers = context.Request.Headers;
+        var isSuspicious = HeaderLookalikes.Any(headers, policy.TokenHeaders, MethodOverrides, policy.GuardedLengths);
+        if (FindAmbiguity(context, isSuspicious) is { } ambiguity)
         {
             return Ambiguous(ambiguity);
         }
 
-        status = TokenHeaders.Read(context.Request.Headers, policy, out token, out var malformed);
+        status = TokenHeaders.Read(headers, policy, isSuspicious, out token, out var malformed);
         return status == TokenHeaderStatus.Malformed
             ? new(FenceOutcome.TokenMalformed, ProblemType.FencingTokenMalformed, malformed!)
             : null;
     }
 
+    [SkipLocalsInit]
     private FenceRefusal? CheckResource(
         HttpContext context, FencingPolicy policy, GatewayRequest request, FencingToken token, bool isWrite)
     {
@@ -144,7 +148,7 @@ internal sealed class FenceCheck(FenceTable table)
         return null;
     }
 
-    private static string? FindAmbiguity(HttpContext context)
+    private static string? FindAmbiguity(HttpContext context, bool isSuspicious)
     {
         var request = context.Request;
         var target = context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
@@ -153,23 +157,13 @@ internal sealed class FenceCheck(FenceTable table)
             return $"its target can be read in more than one way, {ambiguity}";
         }
 
-        foreach (var header in MethodOverrides)
-        {
-            if (request.Headers.ContainsKey(header))
-            {
-                return SecondMethod(header);
-            }
-        }
-
-        if (HeaderLookalikes.Find(request.Headers, MethodOverrides) is { } lookalike)
-        {
-            return SecondMethod(lookalike);
-        }
-
-        return FindInFraming(request.Headers);
+        return isSuspicious && FindMethodOverride(request.Headers) is { } header
+            ? $"{header} gives it a second method; send that method itself"
+            : FindInFraming(request.Headers);
     }
 
-    private static string SecondMethod(string header) => $"{header} gives it a second method; send that method itself";
+    private static string? FindMethodOverride(IHeaderDictionary headers) =>
+        Array.Find(MethodOverrides, headers.ContainsKey) ?? HeaderLookalikes.Find(headers, MethodOverrides);
 
     private static string? FindInFraming(IHeaderDictionary headers)
     {

@@ -26,6 +26,10 @@ internal sealed record FencingPolicy
     /// <summary>All headers that may carry the token. What looks like one of them to a service is never forwarded beside it.</summary>
     public required string[] TokenHeaders { get; init; }
 
+    /// <summary>The lengths of all names that are looked for among a request's headers.</summary>
+    public ulong GuardedLengths => field != 0 ? field
+        : field = HeaderLookalikes.LengthsOf(TokenHeaders) | HeaderLookalikes.LengthsOf(FenceCheck.MethodOverrides);
+
     public required FencingMode Mode { get; init; }
 
     public required MissingTokenAction MissingToken { get; init; }

@@ -25,6 +25,40 @@ internal static class HeaderLookalikes
         return null;
     }
 
+    /// <summary>
+    /// Whether any header may be taken for one of <paramref name="refused"/>, or for one of <paramref name="known"/> without being it:
+    /// the one pass that a usual request costs.
+    /// </summary>
+    /// <param name="headers">The headers.</param>
+    /// <param name="known">Names that may stand there.</param>
+    /// <param name="refused">Names that may not.</param>
+    /// <param name="lengths">The <see cref="LengthsOf"/> all of these names.</param>
+    public static bool Any(IHeaderDictionary headers, ReadOnlySpan<string> known, ReadOnlySpan<string> refused, ulong lengths)
+    {
+        using var copy = new Copy(headers);
+        foreach (var header in copy.Headers)
+        {
+            if ((lengths & LengthOf(header.Key)) != 0 && (IsLookalike(header.Key, known) || LooksLikeOneOf(header.Key, refused)))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>The lengths of some names, as bits: a look-alike is as long as what it looks like.</summary>
+    public static ulong LengthsOf(ReadOnlySpan<string> names)
+    {
+        var lengths = 0UL;
+        foreach (var name in names)
+        {
+            lengths |= LengthOf(name);
+        }
+
+        return lengths;
+    }
+
     /// <summary>Removes all of them.</summary>
     public static void Remove(IHeaderDictionary headers, ReadOnlySpan<string> names)
     {
@@ -36,6 +70,22 @@ internal static class HeaderLookalikes
                 headers.Remove(header.Key);
             }
         }
+    }
+
+    // Shifts count modulo 64.
+    private static ulong LengthOf(string name) => 1UL << name.Length;
+
+    private static bool LooksLikeOneOf(string header, ReadOnlySpan<string> names)
+    {
+        foreach (var name in names)
+        {
+            if (HeaderRules.LookAlike(header, name))
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     private static bool IsLookalike(string header, ReadOnlySpan<string> names)

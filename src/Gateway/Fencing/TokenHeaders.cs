@@ -23,9 +23,11 @@ internal static class TokenHeaders
     /// <summary>Reads the only token of the request. Does not allocate unless it is malformed.</summary>
     /// <param name="headers">The request's headers.</param>
     /// <param name="policy">Says which headers carry the token.</param>
+    /// <param name="mayHaveLookalike">Whether a header may look like one of them; false spares a look at all names.</param>
     /// <param name="token">The token.</param>
     /// <param name="detail">What is malformed, a sentence.</param>
-    public static TokenHeaderStatus Read(IHeaderDictionary headers, FencingPolicy policy, out FencingToken token, out string? detail)
+    public static TokenHeaderStatus Read(
+        IHeaderDictionary headers, FencingPolicy policy, bool mayHaveLookalike, out FencingToken token, out string? detail)
     {
         token = default;
         detail = null;
@@ -36,7 +38,7 @@ internal static class TokenHeaders
             Count(headers, alias, ref count, ref name, ref value);
         }
 
-        if (count > 0 && LookalikeOf(headers, policy) is { } lookalike)
+        if (mayHaveLookalike && count > 0 && LookalikeOf(headers, policy) is { } lookalike)
         {
             detail = $"Next to {name} stands {lookalike}, which many services take for the same header; send one of them.";
             return TokenHeaderStatus.Malformed;
@@ -73,6 +75,11 @@ internal static class TokenHeaders
     /// <summary>Leaves the token in the canonical header alone; aliases go. A request with a look-alike was refused.</summary>
     public static void Canonicalize(IHeaderDictionary headers, FencingPolicy policy, FencingToken token)
     {
+        if (policy.HeaderAliases.Length == 0)
+        {
+            return;
+        }
+
         if (!headers.ContainsKey(policy.Header))
         {
             headers[policy.Header] = token.ToString();

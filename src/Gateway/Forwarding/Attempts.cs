@@ -1,6 +1,5 @@
 using FenceGateway.Gateway.Requests;
 using FenceGateway.Gateway.Resilience;
-using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Http.Timeouts;
 using Yarp.ReverseProxy.Forwarder;
 using Yarp.ReverseProxy.Model;
@@ -46,15 +45,14 @@ internal sealed class Attempts(ForwardDeadline.Pool deadlines, TimeProvider time
             return;
         }
 
-        var lifetime = context.Features.GetRequiredFeature<IHttpRequestLifetimeFeature>();
-        state.Client = outlives ? CancellationToken.None : lifetime.RequestAborted;
+        state.Client = outlives ? CancellationToken.None : context.RequestAborted;
         state.Deadline = deadlines.Start(times?.FirstByte, Remaining(request, times, now), state.Client, session);
         if (!request.Ticket.MayGo)
         {
             state.Deadline.EndSession();
         }
 
-        lifetime.RequestAborted = state.Deadline.Token;
+        context.RequestAborted = state.Deadline.Token;
     }
 
     /// <summary>How long the request as a whole may still take; infinite when nothing bounds it.</summary>
@@ -106,7 +104,7 @@ internal sealed class Attempts(ForwardDeadline.Pool deadlines, TimeProvider time
         if (state.Deadline is { } deadline)
         {
             // The deadline is about to be lent to another request: this one must not hear of it any more.
-            context.Features.GetRequiredFeature<IHttpRequestLifetimeFeature>().RequestAborted = state.Client;
+            context.RequestAborted = state.Client;
             state.Deadline = null;
             deadlines.Return(deadline);
         }

@@ -24,9 +24,9 @@ public sealed class HeaderLookalikesTests
         app.Run(static context =>
         {
             // Once before it counts: code is compiled and a buffer is kept for this thread.
-            HeaderLookalikes.Find(context.Request.Headers, Names);
+            Look(context.Request.Headers);
             var before = GC.GetAllocatedBytesForCurrentThread();
-            var lookalike = HeaderLookalikes.Find(context.Request.Headers, Names);
+            var lookalike = Look(context.Request.Headers);
             var allocated = GC.GetAllocatedBytesForCurrentThread() - before;
             return context.Response.WriteAsync($"allocated {allocated} found {lookalike}.");
         });
@@ -38,4 +38,7 @@ public sealed class HeaderLookalikesTests
 
         response.Text.ShouldContain($"allocated 0 found {found}.");
     }
+
+    private static string? Look(IHeaderDictionary headers) =>
+        HeaderLookalikes.Any(headers, Names, [], HeaderLookalikes.LengthsOf(Names)) ? HeaderLookalikes.Find(headers, Names) : null;
 }

@@ -59,9 +59,9 @@ public sealed class TokenHeadersTests
     public void Read_WellFormed_AllocatesNothing()
     {
         var headers = Headers([("Fencing-Token", "42"), ("Connection", "close")]);
-        TokenHeaders.Read(headers, Policy, out _, out _);
+        TokenHeaders.Read(headers, Policy, mayHaveLookalike: true, out _, out _);
         var before = GC.GetAllocatedBytesForCurrentThread();
-        TokenHeaders.Read(headers, Policy, out _, out _);
+        TokenHeaders.Read(headers, Policy, mayHaveLookalike: true, out _, out _);
         GC.GetAllocatedBytesForCurrentThread().ShouldBe(before);
     }
 
@@ -97,9 +97,24 @@ public sealed class TokenHeadersTests
         TokenHeaders.LookalikeOf(Headers([("Fencing-Token", "42"), ("FencingaToken", "42"), ("Fencing-Token-", "42")]), Policy).ShouldBeNull();
     }
 
+    [Fact]
+    public void Any_KnownNamesAndOthers_FindsLookalikesAndRefusedNamesOnly()
+    {
+        string[] refused = ["X-Method-Override"];
+        var lengths = HeaderLookalikes.LengthsOf(Policy.TokenHeaders) | HeaderLookalikes.LengthsOf(refused);
+        bool Any(params string[] names) =>
+            HeaderLookalikes.Any(Headers([.. names.Select(name => (name, "1"))]), Policy.TokenHeaders, refused, lengths);
+
+        Any("Fencing-Token", "fencing-token", "Accept", "FencingaToken", "X-Methodaoverride", new string('a', 64 + 13)).ShouldBeFalse();
+        Any("Accept", "Fencing_Token").ShouldBeTrue();
+        Any("Accept", "Fencing-Token", "x.fencing.token").ShouldBeTrue();
+        Any("Accept", "x-method-override").ShouldBeTrue();
+        Any("Accept", "X_METHOD_OVERRIDE").ShouldBeTrue();
+    }
+
     private static TokenHeaderStatus Read((string, string)[] headers, out FencingToken token)
     {
-        var status = TokenHeaders.Read(Headers(headers), Policy, out token, out var detail);
+        var status = TokenHeaders.Read(Headers(headers), Policy, mayHaveLookalike: true, out token, out var detail);
         (detail is not null).ShouldBe(status == TokenHeaderStatus.Malformed);
         return status;
     }
