@@ -2,6 +2,7 @@ using System.Net;
 using FenceGateway.Gateway.Configuration;
 using FenceGateway.Gateway.RateLimiting;
 using FenceGateway.Gateway.Requests;
+using FenceGateway.Gateway.Settings;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Configuration;
 
@@ -94,10 +95,10 @@ public class RateLimitBenchmarks
         var section = new ConfigurationBuilder()
             .AddInMemoryCollection(settings.Select(s => KeyValuePair.Create($"FenceGateway:RateLimiterPolicies:p:{s.Key}", (string?)s.Value)))
             .Build()
-            .GetSection(GatewayOptions.Section);
+            .GetSection(SectionNames.Gateway);
         List<ConfigProblem> problems = [];
         var options = new OptionsReader(problems).Read<GatewayOptions>(section);
-        var policies = RateLimitPolicyReader.Read(options, problems);
+        var policies = RateLimitPolicyReader.Read(options.RateLimiterPolicies, problems);
         var registry = new RateLimitRegistry(TimeProvider.System);
         return problems.Count == 0 && registry.Apply(policies).TryGetValue("p", out var limit)
             ? limit

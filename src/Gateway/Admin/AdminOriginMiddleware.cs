@@ -1,5 +1,4 @@
 using System.Net;
-using FenceGateway.Gateway.Configuration;
 
 namespace FenceGateway.Gateway.Admin;
 

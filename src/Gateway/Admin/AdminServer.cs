@@ -1,5 +1,3 @@
-using FenceGateway.Gateway.Configuration;
-using FenceGateway.Gateway.Health;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 
@@ -10,7 +8,7 @@ namespace FenceGateway.Gateway.Admin;
 /// about its host, and so that probes are answered while the data listener drains.
 /// </summary>
 internal sealed class AdminServer(
-    LastGoodConfiguration configuration, AdminApi api, HealthEndpoints health, ILoggerFactory loggers, ILogger<AdminServer> logger)
+    AdminOptions options, IEnumerable<IAdminEndpoints> features, ILoggerFactory loggers, ILogger<AdminServer> logger)
     : IHostedService, IAsyncDisposable
 {
     private WebApplication? _app;
@@ -21,16 +19,19 @@ internal sealed class AdminServer(
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.WebHost.UseKestrel(kestrel => kestrel.AddServerHeader = false).UseUrls(configuration.Current.Options.Admin.Url);
+        builder.WebHost.UseKestrel(kestrel => kestrel.AddServerHeader = false).UseUrls(options.Url);
         builder.Services.AddRouting();
         builder.Services.AddSingleton(loggers);
         builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
         _app = builder.Build();
         _app.UseMiddleware<AdminErrorMiddleware>();
-        _app.UseMiddleware<AdminOriginMiddleware>(configuration.Current.Options.Admin);
+        _app.UseMiddleware<AdminOriginMiddleware>(options);
         _app.UseRouting();
-        health.Map(_app);
-        api.Map(_app);
+        foreach (var feature in features)
+        {
+            feature.Map(_app);
+        }
+
         await _app.StartAsync(cancellationToken);
         Address = _app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
         logger.Listening(Address);

@@ -1,5 +1,4 @@
 using System.Net.Sockets;
-using FenceGateway.Gateway.Configuration;
 using Polly;
 using Polly.Simmy;
 using Polly.Simmy.Fault;

@@ -1,7 +1,11 @@
 using System.Collections.Frozen;
 using FenceGateway.Gateway.Configuration;
+using Yarp.ReverseProxy.Configuration;
 
 namespace FenceGateway.Gateway.Chaos;
+
+/// <summary>What chaos is configured, and the routes that its rules may name.</summary>
+internal sealed record ChaosSettings(ChaosOptions Options, IReadOnlyList<RouteConfig> Routes);
 
 /// <summary>The rules in force: none unless the configuration and whoever started the process both want them.</summary>
 internal sealed class ChaosRules
@@ -13,10 +17,10 @@ internal sealed class ChaosRules
     private volatile FrozenDictionary<string, ChaosRule[]>? _routes;
 
     public ChaosRules(
-        LastGoodConfiguration configuration, ChaosSwitch chaosSwitch, ChaosReport report, TimeProvider time, ILogger<ChaosRules> logger)
+        InForce<ChaosSettings> settings, ChaosSwitch chaosSwitch, ChaosReport report, TimeProvider time, ILogger<ChaosRules> logger)
     {
         (_switch, _report, _time, _logger) = (chaosSwitch, report, time, logger);
-        configuration.Follow(Apply);
+        settings.Follow(Apply);
     }
 
     public bool IsAllowed => _switch.IsAllowed;
@@ -30,11 +34,11 @@ internal sealed class ChaosRules
     public ChaosRule[]? Of(HttpContext context) =>
         _routes is { } routes ? routes.GetValueOrDefault(context.GetRouteModel().Config.RouteId) : null;
 
-    private void Apply(GatewayConfiguration configuration)
+    private void Apply(ChaosSettings settings)
     {
-        var chaos = configuration.Options.Chaos;
+        var chaos = settings.Options;
         var wasOn = _routes is not null;
-        _routes = chaos is { Enabled: true, Rules.Count: > 0 } && _switch.IsAllowed ? Compile(chaos, configuration) : null;
+        _routes = chaos is { Enabled: true, Rules.Count: > 0 } && _switch.IsAllowed ? Compile(chaos, settings.Routes) : null;
         if (_routes is not null)
         {
             _logger.On(string.Join(", ", chaos.Rules.Keys));
@@ -49,13 +53,13 @@ internal sealed class ChaosRules
         }
     }
 
-    private FrozenDictionary<string, ChaosRule[]> Compile(ChaosOptions chaos, GatewayConfiguration configuration)
+    private FrozenDictionary<string, ChaosRule[]> Compile(ChaosOptions chaos, IReadOnlyList<RouteConfig> routes)
     {
         var rules = chaos.Rules
             .OrderBy(rule => rule.Key, StringComparer.OrdinalIgnoreCase)
             .Select(rule => (rule.Value.Route, Rule: new ChaosRule(rule.Key, rule.Value, _report, _time)))
             .ToArray();
-        return configuration.Routes
+        return routes
             .Select(route => (Id: route.RouteId, Rules: rules
                 .Where(r => r.Route == ChaosRouteRules.AnyRoute || r.Route.Equals(route.RouteId, StringComparison.OrdinalIgnoreCase))
                 .Select(r => r.Rule)

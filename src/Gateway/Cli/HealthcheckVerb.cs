@@ -1,3 +1,4 @@
+using FenceGateway.Gateway.Admin;
 using FenceGateway.Gateway.Configuration;
 
 namespace FenceGateway.Gateway.Cli;

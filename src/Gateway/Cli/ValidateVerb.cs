@@ -1,4 +1,5 @@
 using FenceGateway.Gateway.Configuration;
+using FenceGateway.Gateway.Settings;
 
 namespace FenceGateway.Gateway.Cli;
 

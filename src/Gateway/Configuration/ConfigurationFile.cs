@@ -91,7 +91,7 @@ internal static class ConfigurationFile
             {
                 MarkEmptyObjects(property.Value, key, values);
             }
-            else if (key.StartsWith(GatewayOptions.Section, StringComparison.OrdinalIgnoreCase))
+            else if (key.StartsWith(SectionNames.Gateway, StringComparison.OrdinalIgnoreCase))
             {
                 values[key] = "";
             }

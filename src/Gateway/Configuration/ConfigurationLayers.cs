@@ -1,3 +1,4 @@
+using FenceGateway.Gateway.Listeners;
 using Microsoft.Extensions.Configuration.EnvironmentVariables;
 using Microsoft.Extensions.Configuration.Memory;
 

@@ -1,3 +1,4 @@
+using FenceGateway.Gateway.Settings;
 using Yarp.ReverseProxy.Configuration;
 
 namespace FenceGateway.Gateway.Configuration;

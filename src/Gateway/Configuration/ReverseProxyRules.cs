@@ -8,11 +8,11 @@ internal static class ReverseProxyRules
 {
     /// <summary>A place in a route.</summary>
     public static string PathIn(RouteConfig route, params ReadOnlySpan<string> keys) =>
-        ConfigPath.Of([ReverseProxyInspector.Section, "Routes", route.RouteId, .. keys]);
+        ConfigPath.Of([SectionNames.ReverseProxy, "Routes", route.RouteId, .. keys]);
 
     /// <summary>A place in a cluster.</summary>
     public static string PathIn(ClusterConfig cluster, params ReadOnlySpan<string> keys) =>
-        ConfigPath.Of([ReverseProxyInspector.Section, "Clusters", cluster.ClusterId, .. keys]);
+        ConfigPath.Of([SectionNames.ReverseProxy, "Clusters", cluster.ClusterId, .. keys]);
 
     /// <summary>The names of the parameters of a route's path; null where there is no telling: YARP itself refuses such a path.</summary>
     public static string[]? Parameters(RouteConfig route)

@@ -1,5 +1,6 @@
 using System.Data.Common;
 using System.Text.RegularExpressions;
+using FenceGateway.Gateway.Stores;
 
 namespace FenceGateway.Gateway.Configuration;
 

@@ -1,6 +1,6 @@
+using FenceGateway.Gateway.Lifecycle;
 using FenceGateway.Gateway.Problems;
 using FenceGateway.Gateway.Requests;
-using FenceGateway.Gateway.Shutdown;
 using FenceGateway.TokenStore;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Http.Timeouts;

@@ -1,4 +1,3 @@
-using FenceGateway.Gateway.Problems;
 using FenceGateway.Gateway.Requests;
 using Microsoft.AspNetCore.Http.Features;
 

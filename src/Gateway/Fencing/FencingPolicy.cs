@@ -1,5 +1,5 @@
 using FenceGateway.Fencing;
-using FenceGateway.Gateway.Resilience;
+using FenceGateway.Gateway.Requests;
 using FenceGateway.TokenStore;
 
 namespace FenceGateway.Gateway.Fencing;

@@ -14,24 +14,24 @@ internal sealed record TemplateChange(string Path, FencingPolicy Before, Fencing
     public string To => Describe(After);
 
     /// <summary>All changes of policies, and of routes that take another policy.</summary>
-    public static IReadOnlyList<TemplateChange> Between(GatewayConfiguration before, GatewayConfiguration after)
+    public static IReadOnlyList<TemplateChange> Between(FencedRoutes before, FencedRoutes after)
     {
         var changes = new List<TemplateChange>();
-        foreach (var (name, policy) in before.FencingPolicies.OrderBy(p => p.Key, StringComparer.Ordinal))
+        foreach (var (name, policy) in before.Policies.OrderBy(p => p.Key, StringComparer.Ordinal))
         {
-            if (after.FencingPolicies.TryGetValue(name, out var next) && !SameKeys(policy, next))
+            if (after.Policies.TryGetValue(name, out var next) && !SameKeys(policy, next))
             {
                 var key = policy.Resource.Text == next.Resource.Text ? nameof(FencingPolicyOptions.CaseInsensitive) : nameof(policy.Resource);
                 changes.Add(new(
-                    ConfigPath.Of(GatewayOptions.Section, nameof(GatewayOptions.FencingPolicies), policy.Name, key), policy, next));
+                    ConfigPath.Of(SectionNames.Gateway, SectionNames.FencingPolicies, policy.Name, key), policy, next));
             }
         }
 
         foreach (var route in before.Routes)
         {
             var next = after.Routes.FirstOrDefault(r => r.RouteId.Equals(route.RouteId, StringComparison.OrdinalIgnoreCase));
-            if (next is not null && FencedRouteRules.PolicyOf(route, before.FencingPolicies) is { } had
-                && FencedRouteRules.PolicyOf(next, after.FencingPolicies) is { } has
+            if (next is not null && before.PolicyOf(route) is { } had
+                && after.PolicyOf(next) is { } has
                 && !had.Name.Equals(has.Name, StringComparison.OrdinalIgnoreCase) && !SameKeys(had, has))
             {
                 changes.Add(new(ReverseProxyRules.PathIn(next, nameof(next.Metadata), FencedRouteRules.MetadataKey), had, has));

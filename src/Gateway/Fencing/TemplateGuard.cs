@@ -12,7 +12,7 @@ internal sealed class TemplateGuard(FenceTable table, ILogger<TemplateGuard> log
     private const int MostNamed = 3;
 
     /// <summary>What stands against putting <paramref name="next"/> in the place of <paramref name="current"/>.</summary>
-    public IReadOnlyList<ConfigProblem> Check(GatewayConfiguration current, GatewayConfiguration next)
+    public IReadOnlyList<ConfigProblem> Check(FencedRoutes current, FencedRoutes next)
     {
         var changes = TemplateChange.Between(current, next);
         if (changes.Count == 0)

@@ -1,4 +1,4 @@
-using FenceGateway.Gateway.Resilience;
+using FenceGateway.Gateway.Requests;
 using Yarp.ReverseProxy.Forwarder;
 
 namespace FenceGateway.Gateway.Forwarding;

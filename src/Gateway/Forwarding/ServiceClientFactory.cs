@@ -11,7 +11,7 @@ namespace FenceGateway.Gateway.Forwarding;
 /// Makes each cluster's client of its service: connections come about in time, contents are the gateway's own, and nothing goes out late
 /// to a service that a fenced route leads to. A tunnel, which cannot be fenced, has connections of its own: these end in good order.
 /// </summary>
-internal sealed class ServiceClientFactory(ConnectTimeout connects, LastGoodConfiguration configuration) : ForwarderHttpClientFactory
+internal sealed class ServiceClientFactory(ConnectTimeout connects, InForce<FencedRoutes> fenced) : ForwarderHttpClientFactory
 {
     private readonly Dictionary<string, TimeSpan?> _undelivered = new(StringComparer.OrdinalIgnoreCase);
 
@@ -68,13 +68,5 @@ internal sealed class ServiceClientFactory(ConnectTimeout connects, LastGoodConf
     /// How long the kernel may try to deliver what was sent to the cluster: until the first write in doubt there stops to hold newer ones
     /// back. Null where no fenced route leads to it.
     /// </summary>
-    private TimeSpan? Undelivered(string cluster)
-    {
-        var current = configuration.Current;
-        return current.Routes
-            .Where(route => cluster.Equals(route.ClusterId, StringComparison.OrdinalIgnoreCase))
-            .Select(route => FencedRouteRules.PolicyOf(route, current.FencingPolicies))
-            .Where(policy => policy is { Mode: FencingMode.Enforce })
-            .Min(policy => policy?.InDoubtHold);
-    }
+    private TimeSpan? Undelivered(string cluster) => fenced.Current.ShortestHold(cluster);
 }

@@ -4,7 +4,9 @@ using FenceGateway.Gateway.Admin;
 using FenceGateway.Gateway.Chaos;
 using FenceGateway.Gateway.Configuration;
 using FenceGateway.Gateway.Fencing;
+using FenceGateway.Gateway.Listeners;
 using FenceGateway.Gateway.Overload;
+using FenceGateway.Gateway.Settings;
 using FenceGateway.Gateway.Telemetry;
 using FenceGateway.TokenStore;
 using Microsoft.AspNetCore.Connections;
@@ -95,7 +97,8 @@ internal static class GatewayHost
             services => ActivatorUtilities.CreateInstance<BoundedListeners>(services, DescriptorLimit.Room(limits, descriptors)));
 
         var app = builder.Build();
-        configuration.Guard(app.Services.GetRequiredService<TemplateGuard>().Check);
+        var templates = app.Services.GetRequiredService<TemplateGuard>();
+        configuration.Guard((current, next) => templates.Check(current.Fenced, next.Fenced));
         app.UseGateway(configuration.Current.Options.Requests);
         return new BuiltGateway(app);
     }

@@ -1,19 +1,18 @@
 using FenceGateway.Gateway.Admin;
 using FenceGateway.Gateway.Chaos;
-using FenceGateway.Gateway.Configuration;
 using FenceGateway.Gateway.Fencing;
 using FenceGateway.Gateway.Forwarding;
-using FenceGateway.Gateway.Health;
 using FenceGateway.Gateway.Idempotency;
+using FenceGateway.Gateway.Lifecycle;
 using FenceGateway.Gateway.LoadBalancing;
 using FenceGateway.Gateway.Overload;
 using FenceGateway.Gateway.RateLimiting;
-using FenceGateway.Gateway.Replication;
 using FenceGateway.Gateway.Resilience;
 using FenceGateway.Gateway.Resilience.Bulkheads;
 using FenceGateway.Gateway.Resilience.CircuitBreaking;
 using FenceGateway.Gateway.Resilience.Retries;
-using FenceGateway.Gateway.Shutdown;
+using FenceGateway.Gateway.Settings;
+using FenceGateway.Gateway.Stores;
 using FenceGateway.TokenStore;
 using Microsoft.AspNetCore.DataProtection.KeyManagement;
 using Yarp.ReverseProxy.Forwarder;
@@ -27,7 +26,7 @@ internal static class GatewayServices
     {
         var options = configuration.Current.Options;
         services.AddSingleton(time);
-        services.AddSingleton(configuration);
+        services.AddConfiguration(configuration);
         services.AddMetrics();
         services.AddRouting();
         services.AddRequestTimeouts();
@@ -52,20 +51,38 @@ internal static class GatewayServices
 
         services.AddSingleton<ShutdownSignal>();
         services.AddSingleton<HealthState>();
-        services.AddSingleton<AdminStore>();
-        services.AddSingleton<AdminResources>();
-        services.AddSingleton<AdminClusters>();
-        services.AddSingleton<AdminApi>();
-        services.AddSingleton<HealthEndpoints>();
-        services.AddSingleton<AdminServer>();
+        services.AddAdmin(options.Admin);
 
         // Started in this order, before the data listener; stopped in the reverse order, after it.
         services.AddHostedService(provider => ActivatorUtilities.CreateInstance<ShutdownSequence>(provider, options.Shutdown.Delay));
         services.AddReplication(options.TokenStore);
-        services.AddIdempotency(options);
+        services.AddIdempotency(options.Idempotency, inMemory: options.TokenStore.Provider == TokenStoreProvider.Memory);
         services.AddHostedService(provider => provider.GetRequiredService<AdminServer>());
         services.AddHostedService<ConfigurationWatcher>();
         services.Configure<HostOptions>(host => host.ShutdownTimeout = options.Shutdown.Delay + options.Shutdown.Timeout);
+    }
+
+    /// <summary>What is in force, as a whole and in the parts that features follow.</summary>
+    private static void AddConfiguration(this IServiceCollection services, LastGoodConfiguration configuration)
+    {
+        services.AddSingleton(configuration);
+        services.AddSingleton(configuration.Part(static current => current.Fenced));
+        services.AddSingleton(configuration.Part(static current => current.Options.Limits));
+        services.AddSingleton(configuration.Part(static current => new ChaosSettings(current.Options.Chaos, current.Routes)));
+        services.AddSingleton(configuration.Part(
+            static current => new IdempotencyNeed(current.ResiliencePolicies.Values.Any(policy => policy.Idempotency is not null))));
+    }
+
+    /// <summary>The admin listener and everything that is offered on it.</summary>
+    private static void AddAdmin(this IServiceCollection services, AdminOptions options)
+    {
+        services.AddSingleton<StoreEndpoints>();
+        services.AddSingleton<IAdminEndpoints>(provider => provider.GetRequiredService<StoreEndpoints>());
+        services.AddSingleton<IAdminEndpoints, ResourceEndpoints>();
+        services.AddSingleton<IAdminEndpoints, ClusterEndpoints>();
+        services.AddSingleton<IAdminEndpoints, ConfigurationEndpoints>();
+        services.AddSingleton<IAdminEndpoints, HealthEndpoints>();
+        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<AdminServer>(provider, options));
     }
 
     private static void AddTokenStore(this IServiceCollection services, TokenStoreOptions options)

@@ -1,10 +1,10 @@
 using System.Collections.Frozen;
 using System.Globalization;
 using System.Runtime.CompilerServices;
-using FenceGateway.Gateway.Configuration;
 using FenceGateway.Gateway.Fencing;
 using FenceGateway.Gateway.RateLimiting;
 using FenceGateway.Gateway.Resilience;
+using FenceGateway.Gateway.Settings;
 using Yarp.ReverseProxy.Configuration;
 
 namespace FenceGateway.Gateway.Hosting;
@@ -63,7 +63,7 @@ internal sealed class RouteGenerations
     {
         _holds.Apply(configuration.FencingPolicies.Values);
         var limits = _limits.Apply(configuration.RateLimitPolicies);
-        var mechanisms = _resilience.Apply(configuration);
+        var mechanisms = _resilience.Apply(configuration.Routes, configuration.Clusters, configuration.ResiliencePolicies);
         var generation = (++_generation).ToString(CultureInfo.InvariantCulture);
         var routes = configuration.Routes.Select(route => Build(route, configuration, limits, mechanisms, generation)).ToList();
         _provider.Update(routes, configuration.Clusters);

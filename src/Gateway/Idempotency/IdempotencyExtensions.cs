@@ -1,4 +1,3 @@
-using FenceGateway.Gateway.Configuration;
 using FenceGateway.TokenStore.Idempotency;
 
 namespace FenceGateway.Gateway.Idempotency;
@@ -8,20 +7,16 @@ internal static class IdempotencyExtensions
     private const long MiB = 1 << 20;
 
     /// <summary>The store, beside the token store's, and what uses it.</summary>
-    public static void AddIdempotency(this IServiceCollection services, GatewayOptions options)
+    public static void AddIdempotency(this IServiceCollection services, IdempotencyStoreOptions settings, bool inMemory)
     {
-        var settings = options.Idempotency;
-        services.AddSingleton<IIdempotencyStore>(provider => options.TokenStore.Provider switch
-        {
-            TokenStoreProvider.Memory => new MemoryIdempotencyStore(
-                settings.MaxEntries, settings.MaxSizeMiB * MiB, provider.GetRequiredService<TimeProvider>()),
-            _ => ActivatorUtilities.CreateInstance<EmbeddedIdempotencyStore>(provider, new EmbeddedIdempotencyStoreOptions
+        services.AddSingleton<IIdempotencyStore>(provider => inMemory
+            ? new MemoryIdempotencyStore(settings.MaxEntries, settings.MaxSizeMiB * MiB, provider.GetRequiredService<TimeProvider>())
+            : ActivatorUtilities.CreateInstance<EmbeddedIdempotencyStore>(provider, new EmbeddedIdempotencyStoreOptions
             {
                 Path = settings.Path,
                 MaxEntries = settings.MaxEntries,
                 MaxBytes = settings.MaxSizeMiB * MiB,
-            }),
-        });
+            }));
         services.AddSingleton<IdempotencyMetrics>();
         services.AddSingleton<ReplayAdmission>();
         services.AddHostedService<IdempotencyLifetime>();

@@ -9,7 +9,7 @@ namespace FenceGateway.Gateway.Idempotency;
 /// brings the first such policy, the store is opened then; until it is, requests with a key are refused.
 /// </summary>
 internal sealed class IdempotencyLifetime(
-    IIdempotencyStore store, LastGoodConfiguration configuration, ILogger<IdempotencyLifetime> logger) : IHostedLifecycleService
+    IIdempotencyStore store, InForce<IdempotencyNeed> need, ILogger<IdempotencyLifetime> logger) : IHostedLifecycleService
 {
     private readonly Lock _gate = new();
     private Task _openingLate = Task.CompletedTask;
@@ -17,13 +17,13 @@ internal sealed class IdempotencyLifetime(
 
     public async Task StartingAsync(CancellationToken cancellationToken)
     {
-        if (NeedsStore(configuration.Current))
+        if (need.Current.IsNeeded)
         {
             _isOpened = true;
             await store.OpenAsync(cancellationToken);
         }
 
-        configuration.Follow(OpenIfNeeded);
+        need.Follow(OpenIfNeeded);
     }
 
     public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
@@ -42,14 +42,11 @@ internal sealed class IdempotencyLifetime(
         await store.CloseAsync(CancellationToken.None);
     }
 
-    private static bool NeedsStore(GatewayConfiguration configuration) =>
-        configuration.ResiliencePolicies.Values.Any(policy => policy.Idempotency is not null);
-
-    private void OpenIfNeeded(GatewayConfiguration changed)
+    private void OpenIfNeeded(IdempotencyNeed changed)
     {
         lock (_gate)
         {
-            if (!_isOpened && NeedsStore(changed))
+            if (!_isOpened && changed.IsNeeded)
             {
                 _isOpened = true;
                 _openingLate = OpenLateAsync();

@@ -1,7 +1,7 @@
 using FenceGateway.Gateway.Fencing;
+using FenceGateway.Gateway.Lifecycle;
 using FenceGateway.Gateway.Problems;
 using FenceGateway.Gateway.Requests;
-using FenceGateway.Gateway.Shutdown;
 using FenceGateway.TokenStore;
 using Microsoft.AspNetCore.Http.Features;
 

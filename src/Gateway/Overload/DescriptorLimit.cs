@@ -1,5 +1,4 @@
 using System.Globalization;
-using FenceGateway.Gateway.Configuration;
 
 namespace FenceGateway.Gateway.Overload;
 

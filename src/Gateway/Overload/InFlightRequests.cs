@@ -9,8 +9,8 @@ internal sealed class InFlightRequests
     private volatile int _limit;
     private int _count;
 
-    public InFlightRequests(LastGoodConfiguration configuration, ILogger<InFlightRequests> logger) =>
-        configuration.Follow(current => Take(current.Options.Limits, DescriptorLimit.Descriptors(), logger));
+    public InFlightRequests(InForce<LimitsOptions> limits, ILogger<InFlightRequests> logger) =>
+        limits.Follow(current => Take(current, DescriptorLimit.Descriptors(), logger));
 
     /// <summary>Those in progress; for a moment also those that are being turned away.</summary>
     public int Count => Volatile.Read(ref _count);

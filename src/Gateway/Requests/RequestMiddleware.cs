@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using FenceGateway.Gateway.Fencing;
+using FenceGateway.Gateway.Lifecycle;
 using FenceGateway.Gateway.Problems;
-using FenceGateway.Gateway.Shutdown;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.Extensions.Primitives;
 using Yarp.ReverseProxy.Model;

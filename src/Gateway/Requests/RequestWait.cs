@@ -1,5 +1,5 @@
+using FenceGateway.Gateway.Lifecycle;
 using FenceGateway.Gateway.Problems;
-using FenceGateway.Gateway.Shutdown;
 using Microsoft.AspNetCore.Http.Timeouts;
 
 namespace FenceGateway.Gateway.Requests;

@@ -21,7 +21,7 @@ internal static class TrustedProxies
             if (text.Length > 0 && Parse(text) is null)
             {
                 problems.Add(new(
-                    ConfigPath.Of(GatewayOptions.Section, nameof(GatewayOptions.Requests), nameof(options.TrustedProxies), i.ToString()),
+                    ConfigPath.Of(SectionNames.Gateway, SectionNames.Requests, nameof(options.TrustedProxies), i.ToString()),
                     $"is '{text}' where an address (10.0.0.7, fd00::7) or a network (10.0.0.0/8) is expected"));
             }
         }

@@ -1,4 +1,5 @@
 using FenceGateway.Gateway.Idempotency;
+using FenceGateway.Gateway.Requests;
 
 namespace FenceGateway.Gateway.Resilience;
 

@@ -1,4 +1,3 @@
-using FenceGateway.Gateway.Configuration;
 using FenceGateway.Gateway.Forwarding;
 using FenceGateway.Gateway.Resilience.Bulkheads;
 using FenceGateway.Gateway.Resilience.CircuitBreaking;
@@ -16,16 +15,17 @@ internal sealed class ResilienceRegistry(BulkheadRegistry bulkheads, CircuitRegi
     private readonly Lock _applying = new();
 
     /// <summary>The mechanisms of a generation, by the names of its routes.</summary>
-    public IReadOnlyDictionary<string, RouteMechanisms> Apply(GatewayConfiguration configuration)
+    public IReadOnlyDictionary<string, RouteMechanisms> Apply(
+        IReadOnlyList<RouteConfig> routes, IReadOnlyList<ClusterConfig> clusters, IReadOnlyDictionary<string, ResiliencePolicy> policies)
     {
         lock (_applying)
         {
-            var routes = configuration.Routes.Select(route => (Route: route, Policies: Policies(route, configuration))).ToList();
+            var served = routes.Select(route => (Route: route, Policies: Policies(route, clusters, policies))).ToList();
             circuits.Apply(
-                from route in routes
+                from route in served
                 where route.Policies is { Cluster: not null, Breaker: not null }
                 select (route.Policies.Cluster, route.Policies.Breaker));
-            return routes.ToDictionary(
+            return served.ToDictionary(
                 r => r.Route.RouteId,
                 r => Combine(r.Route, r.Policies.Own, r.Policies.Clusters, r.Policies.Breaker),
                 StringComparer.OrdinalIgnoreCase);
@@ -34,14 +34,13 @@ internal sealed class ResilienceRegistry(BulkheadRegistry bulkheads, CircuitRegi
 
     /// <summary>A route's policy, its cluster's, and the one of the two whose circuit breaker is in force.</summary>
     private static (ClusterConfig? Cluster, ResiliencePolicy? Own, ResiliencePolicy? Clusters, ResiliencePolicy? Breaker) Policies(
-        RouteConfig route, GatewayConfiguration configuration)
+        RouteConfig route, IReadOnlyList<ClusterConfig> clusters, IReadOnlyDictionary<string, ResiliencePolicy> policies)
     {
-        var cluster = configuration.Clusters.FirstOrDefault(
-            c => c.ClusterId.Equals(route.ClusterId, StringComparison.OrdinalIgnoreCase));
-        var own = ResilientRouteRules.PolicyOf(route.Metadata, configuration.ResiliencePolicies);
-        var clusters = ResilientRouteRules.PolicyOf(cluster?.Metadata, configuration.ResiliencePolicies);
-        var breaker = own is { CircuitBreaker: not null } ? own : clusters is { CircuitBreaker: not null } ? clusters : null;
-        return (cluster, own, clusters, breaker);
+        var cluster = clusters.FirstOrDefault(c => c.ClusterId.Equals(route.ClusterId, StringComparison.OrdinalIgnoreCase));
+        var own = ResilientRouteRules.PolicyOf(route.Metadata, policies);
+        var its = ResilientRouteRules.PolicyOf(cluster?.Metadata, policies);
+        var breaker = own is { CircuitBreaker: not null } ? own : its is { CircuitBreaker: not null } ? its : null;
+        return (cluster, own, its, breaker);
     }
 
     private RouteMechanisms Combine(RouteConfig route, ResiliencePolicy? own, ResiliencePolicy? clusters, ResiliencePolicy? breaker)

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using FenceGateway.Gateway.Configuration;
 using FenceGateway.Gateway.Hosting;
+using FenceGateway.Gateway.Settings;
 using FenceGateway.TestKit;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;

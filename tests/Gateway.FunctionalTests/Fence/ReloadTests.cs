@@ -1,4 +1,5 @@
 using FenceGateway.Gateway.Configuration;
+using FenceGateway.Gateway.Settings;
 using FenceGateway.TestKit;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;

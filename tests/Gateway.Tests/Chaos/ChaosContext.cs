@@ -52,8 +52,9 @@ internal sealed class ChaosContext : IDisposable
               "FenceGateway": { "Chaos": { "Enabled": true, "Rules": { "rule": { "Route": "r", "InjectionRate": 1, {{rule}} } } } }
             }
             """);
+        var configuration = await _folder.LoadAsync();
         var rules = new ChaosRules(
-            await _folder.LoadAsync(), new ChaosSwitch(true), Report, Time, NullLogger<ChaosRules>.Instance);
+            configuration.Part(current => new ChaosSettings(current.Options.Chaos, current.Routes)), new ChaosSwitch(true), Report, Time, NullLogger<ChaosRules>.Instance);
         return new ChaosMiddleware(next, rules);
     }
 

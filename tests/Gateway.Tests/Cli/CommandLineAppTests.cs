@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using FenceGateway.Gateway.Cli;
 using FenceGateway.Gateway.Configuration;
 using FenceGateway.Gateway.Demo;
+using FenceGateway.Gateway.Settings;
 using FenceGateway.Gateway.Tests.Configuration;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;

@@ -1,4 +1,5 @@
 using FenceGateway.Gateway.Configuration;
+using FenceGateway.Gateway.Settings;
 using Microsoft.Extensions.Configuration.Memory;
 
 namespace FenceGateway.Gateway.Tests.Configuration;

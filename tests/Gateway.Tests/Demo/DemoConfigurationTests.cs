@@ -1,6 +1,7 @@
 using FenceGateway.Gateway.Configuration;
 using FenceGateway.Gateway.Demo;
 using FenceGateway.Gateway.Fencing;
+using FenceGateway.Gateway.Settings;
 
 namespace FenceGateway.Gateway.Tests.Demo;
 

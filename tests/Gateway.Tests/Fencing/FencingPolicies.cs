@@ -1,17 +1,22 @@
 using FenceGateway.Fencing;
 using FenceGateway.Gateway.Configuration;
 using FenceGateway.Gateway.Fencing;
+using FenceGateway.Gateway.Requests;
+using FenceGateway.Gateway.Settings;
 
 namespace FenceGateway.Gateway.Tests.Fencing;
 
 /// <summary>Policies as the configuration makes them.</summary>
 internal static class FencingPolicies
 {
-    public static FencingPolicy WithHeaders(params string[] aliases)
+    public static FencingPolicy WithHeaders(params string[] aliases) =>
+        Of(new FencingPolicyOptions { Resource = "{host}", HeaderAliases = [.. aliases] });
+
+    public static FencingPolicy Of(FencingPolicyOptions options)
     {
-        var options = new GatewayOptions { FencingPolicies = { ["test"] = new() { Resource = "{host}", HeaderAliases = [.. aliases] } } };
         List<ConfigProblem> problems = [];
-        var policies = FencingPolicyReader.Read(options, problems);
+        var policies = FencingPolicyReader.Read(
+            new Dictionary<string, FencingPolicyOptions> { ["test"] = options }, new RequestOptions(), isShared: false, problems);
         problems.ShouldBeEmpty();
         return policies["test"];
     }

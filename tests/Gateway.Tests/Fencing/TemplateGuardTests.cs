@@ -1,5 +1,6 @@
 using FenceGateway.Gateway.Configuration;
 using FenceGateway.Gateway.Fencing;
+using FenceGateway.Gateway.Settings;
 using FenceGateway.Gateway.Tests.Configuration;
 using FenceGateway.TestKit;
 using FenceGateway.TokenStore;
@@ -108,7 +109,7 @@ public sealed class TemplateGuardTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     private async Task<IReadOnlyList<ConfigProblem>> CheckAsync(string before, string after, string policyAfter = "a") =>
-        _guard.Check(await LoadAsync(before, "a"), await LoadAsync(after, policyAfter));
+        _guard.Check((await LoadAsync(before, "a")).Fenced, (await LoadAsync(after, policyAfter)).Fenced);
 
     private async Task<GatewayConfiguration> LoadAsync(string policies, string policy)
     {

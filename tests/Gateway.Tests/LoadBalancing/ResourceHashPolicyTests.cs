@@ -3,6 +3,8 @@ using FenceGateway.Gateway.Configuration;
 using FenceGateway.Gateway.Fencing;
 using FenceGateway.Gateway.LoadBalancing;
 using FenceGateway.Gateway.Requests;
+using FenceGateway.Gateway.Settings;
+using FenceGateway.Gateway.Tests.Fencing;
 using FenceGateway.TestKit;
 using FenceGateway.TokenStore;
 using FenceGateway.TokenStore.Memory;
@@ -76,10 +78,5 @@ public sealed class ResourceHashPolicyTests
         context.Features.Get<GatewayRequest>()!.Present(Policy(), table.Get(resource), token, isWrite: true);
     }
 
-    private static FencingPolicy Policy()
-    {
-        List<ConfigProblem> problems = [];
-        var options = new GatewayOptions { FencingPolicies = { ["test"] = new() { Resource = "orders/{id}" } } };
-        return FencingPolicyReader.Read(options, problems)["test"];
-    }
+    private static FencingPolicy Policy() => FencingPolicies.Of(new FencingPolicyOptions { Resource = "orders/{id}" });
 }

@@ -110,7 +110,7 @@ public sealed class SheddingTests : IDisposable, ILogger<Shedding>
     private async Task<InFlightRequests> CreateInFlightAsync()
     {
         _folder.Write(Json.Gateway(""" "Limits": { "MaxInFlight": 3 } """));
-        return new InFlightRequests(await _folder.LoadAsync(), NullLogger<InFlightRequests>.Instance);
+        return new InFlightRequests((await _folder.LoadAsync()).Part(current => current.Options.Limits), NullLogger<InFlightRequests>.Instance);
     }
 
     private static void InterlockedMax(ref int target, int value)

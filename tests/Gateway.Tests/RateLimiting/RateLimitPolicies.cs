@@ -1,5 +1,6 @@
 using FenceGateway.Gateway.Configuration;
 using FenceGateway.Gateway.RateLimiting;
+using FenceGateway.Gateway.Settings;
 using Microsoft.Extensions.Configuration;
 
 namespace FenceGateway.Gateway.Tests.RateLimiting;
@@ -24,7 +25,7 @@ internal static class RateLimitPolicies
             .GetSection("FenceGateway");
         List<ConfigProblem> problems = [];
         var options = new OptionsReader(problems).Read<GatewayOptions>(section);
-        var policies = RateLimitPolicyReader.Read(options, problems);
+        var policies = RateLimitPolicyReader.Read(options.RateLimiterPolicies, problems);
         return (policies.GetValueOrDefault(name), problems);
     }
 }

@@ -1,8 +1,8 @@
 using System.Collections.Concurrent;
 using FenceGateway.Gateway.Fencing;
+using FenceGateway.Gateway.Lifecycle;
 using FenceGateway.Gateway.Problems;
 using FenceGateway.Gateway.Requests;
-using FenceGateway.Gateway.Shutdown;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace FenceGateway.Gateway.Resilience.Bulkheads;

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
 using FenceGateway.Gateway.Forwarding;
+using FenceGateway.Gateway.Requests;
 using FenceGateway.Gateway.Resilience;
 using FenceGateway.Gateway.Resilience.CircuitBreaking;
 using FenceGateway.TestKit;

@@ -1,0 +1,241 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+using FenceGateway.Fencing;
+using FenceGateway.Gateway.Admin;
+using FenceGateway.TokenStore;
+
+namespace FenceGateway.Gateway.Fencing;
+
+/// <summary>Marks and what is on its way: <c>/admin/v1/resources</c>, to look at and to change.</summary>
+internal sealed class ResourceEndpoints(
+    StoreClient store, FenceTable table, InDoubtHolds holds, TimeProvider time, ILogger<ResourceEndpoints> logger) : IAdminEndpoints
+{
+    private const int DefaultLimit = 50;
+    private const int MaxLimit = 1000;
+
+    public void Map(IEndpointRouteBuilder endpoints)
+    {
+        endpoints.MapGet("/admin/v1/resources", ListAsync);
+        endpoints.MapGet("/admin/v1/resources/{**key}", ShowAsync);
+        endpoints.MapPost("/admin/v1/resources/{**key}", ChangeAsync);
+    }
+
+    /// <summary><c>GET ?prefix=…&amp;limit=…&amp;cursor=…</c>: the most recently advanced first; <c>next</c> is the next page's cursor,
+    /// <c>total</c>, on the first page, how many there are in all.</summary>
+    private async Task ListAsync(HttpContext context)
+    {
+        var query = context.Request.Query;
+        if (query.ContainsKey("key"))
+        {
+            await ShowAsync(context);
+            return;
+        }
+
+        if (!TryReadNumber(query["limit"], DefaultLimit, 1, MaxLimit, out var limit)
+            || !TryReadNumber(query["cursor"], long.MaxValue, 1, long.MaxValue, out var cursor))
+        {
+            await AdminJson.WriteProblemAsync(
+                context, 400, "Bad Request", $"limit is 1 to {MaxLimit}, cursor is the 'next' of the page before.");
+            return;
+        }
+
+        var page = await store.ListAsync(new MarkQuery(query["prefix"].ToString(), cursor, (int)limit), context.RequestAborted);
+        var items = new JsonArray([.. page.Select(record => (JsonNode)Describe(record))]);
+        var next = page.Count == limit ? page[^1].Sequence.ToString(CultureInfo.InvariantCulture) : null;
+        var body = new JsonObject { ["resources"] = items, ["next"] = next };
+        if (cursor == long.MaxValue)
+        {
+            // Counting may take a store longer than a page.
+            body["total"] = await store.CountAsync(context.RequestAborted);
+        }
+
+        await AdminJson.WriteAsync(context, 200, body);
+    }
+
+    /// <summary><c>GET …/{key}</c>, slashes included and as they are or as <c>%2F</c>; or <c>GET ?key=…</c>, for any key.</summary>
+    private async Task ShowAsync(HttpContext context)
+    {
+        if (!TryName([ReadKey(context, ""), .. context.Request.Query["key"]], out var resource))
+        {
+            await UnknownAsync(context);
+            return;
+        }
+
+        if (await store.FindAsync(resource, context.RequestAborted) is not { } record)
+        {
+            await UnknownAsync(context);
+            return;
+        }
+
+        await AdminJson.WriteAsync(context, 200, Describe(record));
+    }
+
+    /// <summary><c>POST …/{key}/mark</c> and <c>POST …/{key}/resolve</c>, with a reason; or the key as <c>?key=…</c>, or in the body.</summary>
+    public async Task ChangeAsync(HttpContext context)
+    {
+        if (ReadKey(context, "mark") is { } marked)
+        {
+            await SetMarkAsync(context, marked);
+        }
+        else if (ReadKey(context, "resolve") is { } resolved)
+        {
+            await ResolveAsync(context, resolved);
+        }
+        else
+        {
+            await UnknownAsync(context);
+        }
+    }
+
+    private async Task SetMarkAsync(HttpContext context, string name)
+    {
+        if (await AdminChange.ReadAsync(context) is not { } change || change.Body["mark"] is not JsonValue value
+            || !value.TryGetValue<long>(out var mark) || mark < 0 || !TryName([name, .. context.Request.Query["key"], change.Resource], out var resource))
+        {
+            await AdminChange.AnswerBadAsync(context, """{ "mark": 33, "reason": "why" }, mark from 0 to 2^63-1, and name the resource once""");
+            return;
+        }
+
+        var before = await store.FindAsync(resource, context.RequestAborted);
+        OperatorStatus changed;
+        try
+        {
+            // Not ended by a client that leaves: what was changed is audited. The session bounds it.
+            changed = await table.SetMarkAsync(resource, mark, LongestHold, change.Reason, change.Actor, CancellationToken.None);
+        }
+        catch (TokenStoreUnavailableException e) when (!e.NotTaken)
+        {
+            logger.MarkMayBeSet(change.Actor, resource.Value, before?.Mark ?? 0, mark, change.Reason, e.Message);
+            await AnswerUnknownAsync(context, e);
+            return;
+        }
+
+        if (changed == OperatorStatus.Busy)
+        {
+            await AdminJson.WriteProblemAsync(
+                context, 409, "Conflict", $"{resource} has writes in flight or in doubt; look at it with GET and try again later.");
+            return;
+        }
+
+        logger.MarkSet(change.Actor, resource.Value, before?.Mark ?? 0, mark, change.Reason);
+        await ShowAsync(context, resource);
+    }
+
+    private async Task ResolveAsync(HttpContext context, string name)
+    {
+        if (await AdminChange.ReadAsync(context) is not { } change
+            || !TryName([name, .. context.Request.Query["key"], change.Resource], out var resource))
+        {
+            await AdminChange.AnswerBadAsync(
+                context, """{ "reason": "why nothing in doubt can be applied any more" }, and name the resource once""");
+            return;
+        }
+
+        int count;
+        try
+        {
+            count = await table.ResolveAsync(resource, CancellationToken.None);
+        }
+        catch (TokenStoreUnavailableException e) when (!e.NotTaken)
+        {
+            logger.MayBeResolved(change.Actor, resource.Value, change.Reason, e.Message);
+            await AnswerUnknownAsync(context, e);
+            return;
+        }
+
+        logger.Resolved(change.Actor, resource.Value, count, change.Reason);
+        await ShowAsync(context, resource);
+    }
+
+    private static Task AnswerUnknownAsync(HttpContext context, TokenStoreUnavailableException e) => AdminJson.WriteProblemAsync(
+        context, 503, "Token store unavailable", $"{e.Message} It is not known whether the change was made: look at it with GET.");
+
+    private async Task ShowAsync(HttpContext context, ResourceKey resource)
+    {
+        if (await store.FindAsync(resource, context.RequestAborted) is { } record)
+        {
+            await AdminJson.WriteAsync(context, 200, Describe(record));
+        }
+        else
+        {
+            await UnknownAsync(context);
+        }
+    }
+
+    private JsonObject Describe(MarkRecord record)
+    {
+        var local = table.Inspect(record.Resource);
+        var inDoubt = new JsonArray();
+        foreach (var (token, remaining) in local?.InDoubt ?? [])
+        {
+            inDoubt.Add(InDoubt(token.Value, remaining, "unanswered"));
+        }
+
+        foreach (var writer in record.Writers)
+        {
+            if (writer.EndedFor is { } endedFor && LongestHold - endedFor is { Ticks: > 0 } left)
+            {
+                inDoubt.Add(InDoubt(writer.Token.Value, left, store.Current is { IsEndless: false } ? "session_ended" : "crash"));
+            }
+        }
+
+        return new JsonObject
+        {
+            ["resource"] = record.Resource.Value,
+            ["mark"] = record.Mark,
+            ["advancedAt"] = record.AdvancedAt.ToString("O"),
+            ["inFlight"] = local?.InFlight ?? 0,
+            ["inDoubt"] = inDoubt,
+            ["writers"] = new JsonArray([.. record.Writers.Select(Describe)]),
+        };
+    }
+
+    /// <summary>A gateway that may have writes on their way, as the store has it: this one, another one, or one that is gone.</summary>
+    private JsonNode Describe(WriterRecord writer) => new JsonObject
+    {
+        ["session"] = writer.Session,
+        ["token"] = writer.Token.Value,
+        ["own"] = writer.Session == store.Current?.Id,
+        ["endedAt"] = writer.EndedFor is { } endedFor ? (time.GetUtcNow() - endedFor).ToString("O") : null,
+    };
+
+    private JsonObject InDoubt(long token, TimeSpan remaining, string cause) => new()
+    {
+        ["token"] = token,
+        ["until"] = (time.GetUtcNow() + remaining).ToString("O"),
+        ["cause"] = cause,
+    };
+
+    /// <summary>How long what a gateway that is gone has left behind may be in doubt: policies that are gone have sent writes too.</summary>
+    private TimeSpan LongestHold => holds.Longest;
+
+    /// <summary>The key that stands in the path before an action; empty for none; null where it is another action.</summary>
+    private static string? ReadKey(HttpContext context, string action)
+    {
+        var path = context.Request.RouteValues["key"] as string ?? "";
+        var suffix = action.Length == 0 || path == action ? action : $"/{action}";
+
+        // Kestrel decodes all of a path but this: an operator's client that encodes a key means its slashes.
+        return path.EndsWith(suffix, StringComparison.Ordinal)
+            ? path[..^suffix.Length].Replace("%2F", "/", StringComparison.OrdinalIgnoreCase)
+            : null;
+    }
+
+    /// <summary>The resource that path, query and body name; false for none, and for two.</summary>
+    private static bool TryName(IEnumerable<string?> names, out ResourceKey resource)
+    {
+        var name = names.Where(static name => !string.IsNullOrEmpty(name)).Distinct(StringComparer.Ordinal).ToArray();
+        resource = default;
+        return name.Length == 1 && ResourceKey.TryCreate(name[0], out resource);
+    }
+
+    private static bool TryReadNumber(string? text, long byDefault, long min, long max, out long number)
+    {
+        number = byDefault;
+        return string.IsNullOrEmpty(text)
+            || (long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number) && number >= min && number <= max);
+    }
+
+    private static Task UnknownAsync(HttpContext context) => AdminJson.WriteProblemAsync(
+        context, 404, "Not Found", "No token has been seen for this resource. List them with GET /admin/v1/resources?prefix=…");
+}
