@@ -1,4 +1,3 @@
-using FenceGateway.Gateway.Listeners;
 using Microsoft.Extensions.Configuration.EnvironmentVariables;
 using Microsoft.Extensions.Configuration.Memory;
 
@@ -26,9 +25,9 @@ internal sealed class ConfigurationLayers(string[] settings, IReadOnlyList<IConf
     {
         var given = new ConfigurationBuilder().AddInMemoryCollection(values);
         AddUpper(given);
-        if (!ListenerRules.DataUrls(given.Build()).Any())
+        if (!DataUrls.Of(given.Build()).Any())
         {
-            builder.AddInMemoryCollection([new("Urls", ListenerRules.DefaultUrl)]);
+            builder.AddInMemoryCollection([new("Urls", DataUrls.Default)]);
         }
 
         builder.Add(file);

@@ -1,6 +1,5 @@
 using System.Data.Common;
 using System.Text.RegularExpressions;
-using FenceGateway.Gateway.Stores;
 
 namespace FenceGateway.Gateway.Configuration;
 

@@ -5,14 +5,12 @@ namespace FenceGateway.Gateway.Listeners;
 /// <summary>Where the gateway listens, and that its two listeners are two.</summary>
 internal static class ListenerRules
 {
-    public const string DefaultUrl = "http://127.0.0.1:8080";
-
     private const string AdminUrl = "$.FenceGateway.Admin.Url";
 
     public static void Check(IConfiguration configuration, AdminOptions options, List<ConfigProblem> problems)
     {
         var data = new List<(BindingAddress Address, string Path)>();
-        foreach (var (url, path) in DataUrls(configuration))
+        foreach (var (url, path) in DataUrls.Of(configuration))
         {
             if (Parse(url, path, problems) is { } address)
             {
@@ -33,36 +31,6 @@ internal static class ListenerRules
         foreach (var (address, path) in data.Where(d => Overlap(d.Address, admin)))
         {
             problems.Add(new(AdminUrl, $"is '{options.Url}', which is also the data listener ({path} is '{address}')"));
-        }
-    }
-
-    /// <summary>The addresses of the data listener and where they stand; Kestrel's own section goes first, as in Kestrel.</summary>
-    public static IEnumerable<(string Url, string Path)> DataUrls(IConfiguration configuration)
-    {
-        var endpoints = configuration.GetSection("Kestrel:Endpoints").GetChildren().ToArray();
-        foreach (var endpoint in endpoints)
-        {
-            yield return (endpoint["Url"] ?? "", ConfigPath.Of($"{endpoint.Path}:Url"));
-        }
-
-        if (endpoints.Length > 0)
-        {
-            yield break;
-        }
-
-        var urls = configuration["Urls"] ?? "";
-        foreach (var url in urls.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
-        {
-            yield return (url, "$.Urls");
-        }
-
-        foreach (var scheme in urls.Length > 0 ? [] : new[] { "http", "https" })
-        {
-            var ports = configuration[$"{scheme}_ports"] ?? "";
-            foreach (var port in ports.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
-            {
-                yield return ($"{scheme}://*:{port}", $"$.{scheme}_ports");
-            }
         }
     }
 

@@ -30,7 +30,7 @@ internal static class ConfigurationSchema
             {
                 ["type"] = "string",
                 ["description"] = "Addresses of the data listener, separated by ';'. Needs a restart.",
-                ["default"] = ListenerRules.DefaultUrl,
+                ["default"] = DataUrls.Default,
             },
             ["Kestrel"] = Open("ASP.NET Core's own settings of its server; Endpoints replace Urls. Needs a restart."),
             ["Serilog"] = Open("Serilog's own settings. Needs a restart."),

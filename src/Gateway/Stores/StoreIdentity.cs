@@ -1,4 +1,5 @@
 using System.Data.Common;
+using FenceGateway.Gateway.Configuration;
 
 namespace FenceGateway.Gateway.Stores;
 

@@ -1,7 +1,7 @@
-using FenceGateway.Gateway.Settings;
+using FenceGateway.Gateway.Configuration;
 using Yarp.ReverseProxy.Configuration;
 
-namespace FenceGateway.Gateway.Configuration;
+namespace FenceGateway.Gateway.Settings;
 
 /// <summary>
 /// Finds keys under <c>ReverseProxy</c> that YARP would silently ignore, from the names of its own configuration records, and

@@ -1,8 +1,8 @@
 using System.Net;
 using System.Security.Authentication;
-using FenceGateway.Gateway.Configuration;
+using FenceGateway.Gateway.Stores;
 
-namespace FenceGateway.Gateway.Stores;
+namespace FenceGateway.Gateway.Configuration;
 
 /// <summary>A StackExchange.Redis configuration string, as far as it can be told right from wrong without a server.</summary>
 internal static class RedisText
