@@ -16,6 +16,7 @@ using FenceGateway.Gateway.Resilience.Retries;
 using FenceGateway.Gateway.Shutdown;
 using FenceGateway.TokenStore;
 using Microsoft.AspNetCore.DataProtection.KeyManagement;
+using Yarp.ReverseProxy.Configuration;
 using Yarp.ReverseProxy.Forwarder;
 
 namespace FenceGateway.Gateway.Hosting;
@@ -51,6 +52,8 @@ internal static class GatewayServices
         services.AddChaos();
 
         services.AddSingleton<ShutdownSignal>();
+        services.AddSingleton<RouterState>();
+        services.AddSingleton<IConfigChangeListener>(static provider => provider.GetRequiredService<RouterState>());
         services.AddSingleton<HealthState>();
         services.AddSingleton<AdminStore>();
         services.AddSingleton<AdminResources>();
