@@ -21,6 +21,7 @@ internal static class GatewayConfigurationParser
         CheckRequests(options.Requests, problems);
         CheckFolders(options, problems);
         TokenStoreRules.Check(options.TokenStore, problems);
+        OtherStoreSections.Check(configuration, options.TokenStore, problems);
         TrustedProxies.Check(options.Requests, problems);
         ListenerRules.Check(configuration, options, problems);
         CheckKestrel(configuration, options.Limits, problems);
