@@ -1,6 +1,4 @@
-using FenceGateway.Gateway.Overload;
 using FenceGateway.Gateway.Requests;
-using Microsoft.AspNetCore.Server.Kestrel.Core;
 
 namespace FenceGateway.Gateway.Configuration;
 
@@ -24,7 +22,8 @@ internal static class GatewayConfigurationParser
         OtherStoreSections.Check(configuration, options.TokenStore, problems);
         TrustedProxies.Check(options.Requests, problems);
         ListenerRules.Check(configuration, options, problems);
-        CheckKestrel(configuration, options.Limits, problems);
+        await ListenerProof.CheckAsync(configuration, options, problems);
+        LoggingProof.Check(configuration, problems);
         var policies = FencingPolicyReader.Read(options, problems);
         var resilience = ResiliencePolicyReader.Read(options, problems);
         var limits = RateLimitPolicyReader.Read(options, problems);
@@ -63,20 +62,6 @@ internal static class GatewayConfigurationParser
             {
                 problems.Add(new(ConfigPath.Of(section.Path), $"is an unknown key; did you mean '{nearest}'?"));
             }
-        }
-    }
-
-    /// <summary>Kestrel's own section, by applying it to options that nobody uses.</summary>
-    private static void CheckKestrel(IConfiguration configuration, LimitsOptions limits, List<ConfigProblem> problems)
-    {
-        var section = configuration.GetSection("Kestrel");
-        try
-        {
-            KestrelLimits.Apply(new KestrelServerOptions(), limits.MaxConnections, section);
-        }
-        catch (Exception e) when (e is InvalidOperationException or ArgumentException)
-        {
-            problems.Add(new(ConfigPath.Of(section.Path), $"is refused by Kestrel: {(e.InnerException ?? e).Message.ReplaceLineEndings(" ")}"));
         }
     }
 
