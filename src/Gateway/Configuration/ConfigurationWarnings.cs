@@ -1,0 +1,31 @@
+using Yarp.ReverseProxy.Configuration;
+
+namespace FenceGateway.Gateway.Configuration;
+
+/// <summary>What a configuration may say, and probably does not mean: warned about by <c>validate</c>, at start and by a reload, never refused.</summary>
+internal static class ConfigurationWarnings
+{
+    public static IReadOnlyList<ConfigProblem> Of(GatewayConfiguration configuration) =>
+    [
+        .. UnfencedWays.Of(configuration),
+        .. Unused(
+            nameof(GatewayOptions.FencingPolicies), configuration.FencingPolicies.Keys, "no route", $"a route's Metadata.{FencedRouteRules.MetadataKey}",
+            configuration.Routes.Select(static route => route.Metadata?.GetValueOrDefault(FencedRouteRules.MetadataKey))),
+        .. Unused(
+            nameof(GatewayOptions.ResiliencePolicies), configuration.ResiliencePolicies.Keys, "no route and no cluster",
+            $"the Metadata.{ResilientRouteRules.MetadataKey} of a route or a cluster",
+            configuration.Routes.Select(static route => route.Metadata).Concat(configuration.Clusters.Select(static cluster => cluster.Metadata))
+                .Select(static metadata => metadata?.GetValueOrDefault(ResilientRouteRules.MetadataKey))),
+        .. Unused(
+            nameof(GatewayOptions.RateLimiterPolicies), configuration.RateLimitPolicies.Keys, "no route", $"a route's {nameof(RouteConfig.RateLimiterPolicy)}",
+            configuration.Routes.Select(static route => route.RateLimiterPolicy)),
+    ];
+
+    private static IEnumerable<ConfigProblem> Unused(
+        string section, IEnumerable<string> policies, string nobody, string where, IEnumerable<string?> named)
+    {
+        var used = named.OfType<string>().ToHashSet(StringComparer.OrdinalIgnoreCase);
+        return policies.Where(policy => !used.Contains(policy)).Order(StringComparer.Ordinal).Select(policy => new ConfigProblem(
+            ConfigPath.Of(GatewayOptions.Section, section, policy), $"does nothing: {nobody} names it; name it in {where}, or remove it"));
+    }
+}
