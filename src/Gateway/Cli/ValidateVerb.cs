@@ -3,18 +3,16 @@ using FenceGateway.Gateway.Settings;
 
 namespace FenceGateway.Gateway.Cli;
 
-/// <summary><c>validate</c>: the same checks as at start, and nothing else.</summary>
+/// <summary><c>validate</c>: the same checks as at start, and what the configuration means.</summary>
 internal static class ValidateVerb
 {
     public static async Task<int> RunAsync(
         GatewayArguments arguments, TimeProvider time, TextWriter output, CancellationToken cancellationToken)
     {
         using var configuration = await LastGoodConfiguration.LoadAsync(arguments, time, cancellationToken);
-        var current = configuration.Current;
-        await output.WriteLineAsync(
-            $"{arguments.ConfigFile ?? configuration.File} is valid: {Count(current.Routes.Count, "route", "routes")}, "
-            + $"{Count(current.Clusters.Count, "cluster", "clusters")}, "
-            + Count(current.FencingPolicies.Count, "fencing policy", "fencing policies"));
+        var isTerminal = ReferenceEquals(output, Console.Out) && !Console.IsOutputRedirected
+            && Environment.GetEnvironmentVariable("NO_COLOR") is not { Length: > 0 };
+        await new ValidateReport(output, isTerminal).WriteAsync(arguments.ConfigFile ?? configuration.File, configuration.Current);
         return ExitCode.Done;
     }
 
@@ -28,5 +26,5 @@ internal static class ValidateVerb
         await error.WriteLineAsync($"{Count(problems.Count, "problem", "problems")} in the configuration.");
     }
 
-    private static string Count(int count, string one, string many) => $"{count} {(count == 1 ? one : many)}";
+    public static string Count(int count, string one, string many) => $"{count} {(count == 1 ? one : many)}";
 }

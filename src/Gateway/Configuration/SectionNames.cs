@@ -8,6 +8,8 @@ internal static class SectionNames
     /// <summary>YARP's.</summary>
     public const string ReverseProxy = "ReverseProxy";
 
+    public const string Admin = "Admin";
+
     public const string TokenStore = "TokenStore";
 
     public const string FencingPolicies = "FencingPolicies";

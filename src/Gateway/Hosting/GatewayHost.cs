@@ -1,5 +1,4 @@
 using System.Net.Sockets;
-using System.Text;
 using FenceGateway.Gateway.Admin;
 using FenceGateway.Gateway.Chaos;
 using FenceGateway.Gateway.Configuration;
@@ -40,7 +39,7 @@ internal static class GatewayHost
                 case OperationCanceledException:
                     // Told to stop while it started.
                     return 0;
-                case TokenStoreUnavailableException or SafetyGradeException or IOException or SocketException:
+                case TokenStoreUnavailableException or SafetyGradeException or IOException or UnauthorizedAccessException or SocketException:
                     await error.WriteLineAsync(Explain(e));
                     return 1;
                 default:
@@ -81,16 +80,7 @@ internal static class GatewayHost
         builder.Services.AddGatewayLogging(builder.Configuration);
         builder.Services.AddSingleton(ChaosSwitch.Of(arguments));
         builder.Services.AddGateway(configuration, time);
-        builder.WebHost.UseKestrel((context, kestrel) =>
-        {
-            kestrel.AddServerHeader = false;
-
-            // As the client of the service has read it: by itself the listener sends nothing that is not ASCII (RFC 9110, 5.5: obs-text).
-            kestrel.ResponseHeaderEncodingSelector = static _ => Encoding.Latin1;
-            var section = context.Configuration.GetSection("Kestrel");
-            KestrelLimits.Apply(kestrel, DescriptorLimit.Of(limits, descriptors).Connections, section);
-            kestrel.Configure(section);
-        });
+        builder.WebHost.UseGatewayListeners(DescriptorLimit.Of(limits, descriptors).Connections);
 
         // The last one that is added is asked first.
         builder.Services.AddSingleton<IConnectionListenerFactory>(

@@ -15,6 +15,7 @@ using FenceGateway.Gateway.Settings;
 using FenceGateway.Gateway.Stores;
 using FenceGateway.TokenStore;
 using Microsoft.AspNetCore.DataProtection.KeyManagement;
+using Yarp.ReverseProxy.Configuration;
 using Yarp.ReverseProxy.Forwarder;
 
 namespace FenceGateway.Gateway.Hosting;
@@ -50,6 +51,8 @@ internal static class GatewayServices
         services.AddChaos();
 
         services.AddSingleton<ShutdownSignal>();
+        services.AddSingleton<RouterState>();
+        services.AddSingleton<IConfigChangeListener>(static provider => provider.GetRequiredService<RouterState>());
         services.AddSingleton<HealthState>();
         services.AddAdmin(options.Admin);
 

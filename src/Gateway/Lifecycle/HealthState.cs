@@ -3,7 +3,7 @@ using FenceGateway.TokenStore;
 namespace FenceGateway.Gateway.Lifecycle;
 
 /// <summary>Whether the gateway should get traffic, and if not, why.</summary>
-internal sealed class HealthState(StoreClient store, ShutdownSignal shutdown)
+internal sealed class HealthState(StoreClient store, RouterState router, ShutdownSignal shutdown)
 {
     private volatile bool _started;
 
@@ -15,6 +15,7 @@ internal sealed class HealthState(StoreClient store, ShutdownSignal shutdown)
     {
         yield return new("started", _started ? null : "The gateway is starting.");
         yield return new("tokenStore", store.Fault);
+        yield return new("router", router.Fault);
         yield return new("shutdown", shutdown.IsAnnounced ? "The gateway is shutting down." : null);
     }
 }

@@ -49,6 +49,7 @@ internal sealed class ConfigurationEndpoints(
             ["problems"] = new JsonArray([.. reload.Problems.Select(p => JsonValue.Create(p.ToString()))]),
             ["needsRestart"] = new JsonArray([.. reload.NeedsRestart.Select(n => JsonValue.Create(n))]),
         };
+        body["warnings"] = new JsonArray([.. ConfigurationWarnings.Of(lastGood.Current).Select(w => JsonValue.Create(w.ToString()))]);
         body["chaos"] = new JsonObject
         {
             ["allowed"] = chaos.IsAllowed,

@@ -33,6 +33,7 @@ internal sealed partial class ConfigurationWatcher(LastGoodConfiguration configu
         using var watcher = Watch();
         using var hangup = OperatingSystem.IsWindows() ? null : PosixSignalRegistration.Create(PosixSignal.SIGHUP, OnHangup);
         using var poll = time.CreateTimer(_ => _changes.Writer.TryWrite(true), null, Poll, Poll);
+        configuration.LogWarnings(logger);
         // The file may have changed between the start of the process and the start of the watch.
         _changes.Writer.TryWrite(true);
         try

@@ -7,6 +7,7 @@ using FenceGateway.Gateway.RateLimiting;
 using FenceGateway.Gateway.Requests;
 using FenceGateway.Gateway.Resilience;
 using FenceGateway.Gateway.Stores;
+using FenceGateway.Gateway.Telemetry;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 
 namespace FenceGateway.Gateway.Settings;
@@ -28,9 +29,11 @@ internal static class GatewayConfigurationParser
         CheckRequests(options.Requests, problems);
         CheckFolders(options, problems);
         TokenStoreRules.Check(options.TokenStore, problems);
+        OtherStoreSections.Check(configuration, options.TokenStore, problems);
         TrustedProxies.Check(options.Requests, problems);
         ListenerRules.Check(configuration, options.Admin, problems);
-        CheckKestrel(configuration, options.Limits, problems);
+        await ListenerProof.CheckAsync(configuration, options.Admin, problems);
+        LoggingProof.Check(configuration, problems);
         var policies = FencingPolicyReader.Read(
             options.FencingPolicies, options.Requests, options.TokenStore.Provider.IsShared(), problems);
         var resilience = ResiliencePolicyReader.Read(options.ResiliencePolicies, problems);
@@ -73,20 +76,6 @@ internal static class GatewayConfigurationParser
             {
                 problems.Add(new(ConfigPath.Of(section.Path), $"is an unknown key; did you mean '{nearest}'?"));
             }
-        }
-    }
-
-    /// <summary>Kestrel's own section, by applying it to options that nobody uses.</summary>
-    private static void CheckKestrel(IConfiguration configuration, LimitsOptions limits, List<ConfigProblem> problems)
-    {
-        var section = configuration.GetSection("Kestrel");
-        try
-        {
-            KestrelLimits.Apply(new KestrelServerOptions(), limits.MaxConnections, section);
-        }
-        catch (Exception e) when (e is InvalidOperationException or ArgumentException)
-        {
-            problems.Add(new(ConfigPath.Of(section.Path), $"is refused by Kestrel: {(e.InnerException ?? e).Message.ReplaceLineEndings(" ")}"));
         }
     }
 

@@ -124,6 +124,15 @@ internal sealed partial class LastGoodConfiguration : IDisposable
         }
     }
 
+    /// <summary>Logs what the configuration in force says and probably does not mean.</summary>
+    public void LogWarnings(ILogger logger)
+    {
+        foreach (var warning in ConfigurationWarnings.Of(_current))
+        {
+            Log.Warned(logger, warning.Path, warning.Message);
+        }
+    }
+
     private bool SameAsExamined(byte[]? json) =>
         json is null ? _examined is null : _examined is not null && _examined.AsSpan().SequenceEqual(json);
 
@@ -174,6 +183,8 @@ internal sealed partial class LastGoodConfiguration : IDisposable
         {
             Log.NeedsRestart(logger, string.Join(", ", outcome.NeedsRestart));
         }
+
+        LogWarnings(logger);
     }
 
     public void Dispose() => _reloading.Dispose();
@@ -190,5 +201,8 @@ internal sealed partial class LastGoodConfiguration : IDisposable
 
         [LoggerMessage(1103, LogLevel.Warning, "Changed settings that need a restart to be in force: {settings}.")]
         public static partial void NeedsRestart(ILogger logger, string settings);
+
+        [LoggerMessage(1106, LogLevel.Warning, "{path} {warning}.")]
+        public static partial void Warned(ILogger logger, string path, string warning);
     }
 }

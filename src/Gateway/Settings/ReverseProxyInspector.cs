@@ -30,20 +30,39 @@ internal static class ReverseProxyInspector
             return ([], []);
         }
 
-        var validator = provider.GetRequiredService<IConfigValidator>();
+        await CheckAsync(provider.GetRequiredService<IConfigValidator>(), config, problems);
+        return (config.Routes, config.Clusters);
+    }
+
+    /// <summary>Each route and each cluster alone, then what of them is right alone together.</summary>
+    private static async ValueTask CheckAsync(IConfigValidator validator, IProxyConfig config, List<ConfigProblem> problems)
+    {
+        var clusters = new List<ClusterConfig>();
+        var routes = new List<RouteConfig>();
         foreach (var route in config.Routes)
         {
+            var before = problems.Count;
             var served = ReverseProxyKeys.WithoutUnsupported(RouteRateLimit.ForYarp(route));
             Add(await validator.ValidateRouteAsync(served), ReverseProxyRules.PathIn(route), problems);
             CheckCluster(route, config.Clusters, problems);
+            if (problems.Count == before)
+            {
+                routes.Add(served);
+            }
         }
 
         foreach (var cluster in config.Clusters)
         {
+            var before = problems.Count;
             Add(await validator.ValidateClusterAsync(cluster), ReverseProxyRules.PathIn(cluster), problems);
+            if (problems.Count == before)
+            {
+                clusters.Add(cluster);
+            }
         }
 
-        return (config.Routes, config.Clusters);
+        var sound = clusters.Select(static c => c.ClusterId).ToHashSet(StringComparer.OrdinalIgnoreCase);
+        await RouterProof.CheckAsync([.. routes.Where(route => sound.Contains(route.ClusterId!))], clusters, problems);
     }
 
     private static IProxyConfig? Load(ServiceProvider provider, IConfigurationSection section, List<ConfigProblem> problems)

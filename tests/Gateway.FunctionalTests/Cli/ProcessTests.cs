@@ -45,7 +45,8 @@ public sealed class ProcessTests(ITestOutputHelper output)
         var run = await RunAsync("validate", files.ConfigFile);
 
         run.Code.ShouldBe(0, run.Error);
-        run.Output.ShouldBe($"{files.ConfigFile} is valid: 1 route, 1 cluster, 1 fencing policy");
+        run.Output.ShouldStartWith($"{files.ConfigFile} is valid: 1 route, 1 cluster, 1 fencing policy\n");
+        run.Output.ShouldNotContain("\e", customMessage: "only a terminal gets colours");
         run.Error.ShouldBeEmpty();
         Directory.Exists(files.Tokens).ShouldBeFalse("to validate is not to start");
     }

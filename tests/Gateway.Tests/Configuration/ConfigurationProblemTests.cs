@@ -155,7 +155,7 @@ public sealed class ConfigurationProblemTests
     public async Task InDoubtHold_AnotherPolicyOfTheSameResources_HasToBeTheSame()
     {
         static string Policies(string mode, string provider = "Redis") => Json.Gateway($$"""
-            "TokenStore": { "Provider": "{{provider}}", "Redis": { "Configuration": "a" } },
+            "TokenStore": { "Provider": "{{provider}}", "Redis": {{(provider == "Redis" ? """{ "Configuration": "a" }""" : "null")}} },
             "FencingPolicies": {
               "a": { "Resource": "orders/{id}", "InDoubtHold": "00:00:20" },
               "b": { "Resource": "orders/{id}", "Mode": "{{mode}}" },

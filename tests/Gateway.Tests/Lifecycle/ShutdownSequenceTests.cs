@@ -35,7 +35,7 @@ public sealed class ShutdownSequenceTests
 
         using var signal = new ShutdownSignal();
         var sequence = new ShutdownSequence(
-            session, table, new HealthState(session, signal), signal, TimeSpan.Zero, _time, NullLogger<ShutdownSequence>.Instance);
+            session, table, new HealthState(session, new RouterState(), signal), signal, TimeSpan.Zero, _time, NullLogger<ShutdownSequence>.Instance);
 
         await sequence.StoppedAsync(CancellationToken.None);
 

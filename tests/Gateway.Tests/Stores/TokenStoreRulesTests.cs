@@ -1,7 +1,9 @@
+using System.Text;
 using FenceGateway.Gateway.Configuration;
 using FenceGateway.Gateway.Settings;
 using FenceGateway.Gateway.Tests.Configuration;
 using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Configuration.EnvironmentVariables;
 
 namespace FenceGateway.Gateway.Tests.Stores;
 
@@ -23,8 +25,7 @@ public sealed class TokenStoreRulesTests
             + "\"Replicate\": { \"Regions\": { \"eu\": { \"Provider\": \"Redis\", \"Redis\": { \"Configuration\": \"b\" } } } }",
         "\"Provider\": \"Redis\", \"Redis\": { \"Configuration\": \"a\" }, "
             + "\"Replicate\": { \"Regions\": { \"eu\": { \"Provider\": \"Redis\", \"KeyPrefix\": \"other\", \"Redis\": { \"Configuration\": \"a\" } } } }",
-        "\"Provider\": \"Embedded\", \"Redis\": { \"Configuration\": \"127.0.0.1:6379\" }",
-        "\"Provider\": \"Embedded\", \"Redis\": { \"Configuration\": \"a\", \"ClientCertificate\": \"of another machine\" }",
+        "\"Provider\": \"Redis\", \"Redis\": { \"Configuration\": \"a\" }, \"Postgres\": null",
         "\"Provider\": \"ZooKeeper\", \"KeyPrefix\": \"x\", \"ZooKeeper\": { \"ConnectionString\": \"a\" }, "
             + "\"Replicate\": { \"Regions\": { \"eu\": { \"Provider\": \"ZooKeeper\", \"KeyPrefix\": \"y\", \"ZooKeeper\": { \"ConnectionString\": \"a\" } } } }",
     ];
@@ -109,9 +110,40 @@ public sealed class TokenStoreRulesTests
     [InlineData("\"Embedded\": { \"Path\": \"a\\u0000b\" }", ".Embedded.Path", "a null character")]
     public async Task Store_Wrong_NamesPathAndRemedy(string members, string path, string message)
     {
-        var problem = (await ProblemsAsync(members)).ShouldHaveSingleItem();
+        var problem = (await ProblemsAsync(members)).Where(p => !p.Message.StartsWith("would not be used", StringComparison.Ordinal)).ShouldHaveSingleItem();
         problem.Path.ShouldBe(StorePath + path);
         problem.Message.ShouldContain(message);
+    }
+
+    /// <summary>Whoever forgets Provider would get a store of this gateway alone: two such gateways let an old holder write at the other one.</summary>
+    [Theory]
+    [InlineData("\"Redis\": { \"Configuration\": \"a\" }", ".Redis", "no Provider is given, which means Embedded; set \"Provider\": \"Redis\"")]
+    [InlineData("\"Provider\": null, \"etcd\": { \"Endpoints\": [ \"http://a:1\" ] }", ".etcd", "set \"Provider\": \"Etcd\"")]
+    [InlineData("\"Provider\": \"Embedded\", \"Redis\": { \"Configuration\": \"a\" }", ".Redis", "the Provider is Embedded")]
+    [InlineData("\"Provider\": \"Memory\", \"Quorum\": {}", ".Quorum", "the Provider is Memory")]
+    [InlineData("\"Provider\": \"Redis\", \"Redis\": { \"Configuration\": \"a\" }, \"MySql\": { \"ConnectionString\": \"Server=a\" }",
+        ".MySql", "the Provider is Redis; set \"Provider\": \"MySql\", or remove this section")]
+    [InlineData("\"Provider\": \"Redis\", \"Redis\": { \"Configuration\": \"a\" }, \"Embedded\": { \"Path\": \"x\" }", ".Embedded", "the Provider is Redis")]
+    [InlineData("\"Provider\": \"Redis\", \"Redis\": { \"Configuration\": \"a\" }, \"Replicate\": { \"Regions\": { \"eu\": "
+        + "{ \"Provider\": \"Redis\", \"Redis\": { \"Configuration\": \"b\" }, \"Etcd\": {} } } }",
+        ".Replicate.Regions.eu.Etcd", "the Provider is Redis")]
+    public async Task Store_SectionOfAnotherProvider_IsRefused(string members, string path, string message) =>
+        await ShouldBeOnlyProblemAsync(members, path, message);
+
+    /// <summary>As the container image has it.</summary>
+    [Fact]
+    public async Task Store_FolderOfTheEmbeddedOneInTheEnvironment_IsGood()
+    {
+        using var folder = new ConfigurationFolder();
+        folder.Write(Json.Gateway("\"TokenStore\": { \"Provider\": \"Redis\", \"Redis\": { \"Configuration\": \"a\" } }"));
+
+        using var configuration = await LastGoodConfiguration.LoadAsync(
+            folder.File,
+            new ConfigurationLayers([], [new ImageEnvironment()]),
+            TimeProvider.System,
+            TestContext.Current.CancellationToken);
+
+        configuration.Current.Options.TokenStore.Embedded.Path.ShouldBe("/var/lib/fencegateway");
     }
 
     [Theory]
@@ -173,10 +205,9 @@ public sealed class TokenStoreRulesTests
     }
 
     [Fact]
-    public async Task Render_StoreSecrets_AreLeftOutAndTheRestIsShown()
+    public void Render_StoreSecrets_AreLeftOutAndTheRestIsShown()
     {
-        using var folder = new ConfigurationFolder();
-        folder.Write(Json.Gateway("""
+        using var file = new MemoryStream(Encoding.UTF8.GetBytes(Json.Gateway("""
             "TokenStore": {
               "Redis": { "Configuration": "10.0.0.5:6379,ssl=true,password=s3cret" },
               "Quorum": { "Nodes": [ "a:1,password=s3cret", "b:1,name=gw", "c:1" ] },
@@ -185,12 +216,11 @@ public sealed class TokenStoreRulesTests
               "ZooKeeper": { "Auth": "fence:s3cret" },
               "Etcd": { "Endpoints": [ "http://e:2379" ], "UserName": "fence", "Password": "s3cret" }
             }
-            """));
-        using var configuration = await folder.LoadAsync();
-        var builder = new ConfigurationBuilder();
-        configuration.AddTo(builder);
+            """)));
+        var configuration = new ConfigurationBuilder().AddJsonStream(file).Build();
+        var options = new OptionsReader([]).Read<GatewayOptions>(configuration.GetSection(SectionNames.Gateway));
 
-        var store = EffectiveConfiguration.Render(builder.Build(), configuration.Current.Options)["FenceGateway"]!["TokenStore"]!;
+        var store = EffectiveConfiguration.Render(configuration, options)["FenceGateway"]!["TokenStore"]!;
 
         store.ToJsonString().ShouldNotContain("s3");
         store["Redis"]!["Configuration"]!.ToString().ShouldBe("10.0.0.5:6379,ssl=true,password=***");
@@ -211,6 +241,21 @@ public sealed class TokenStoreRulesTests
     public void Redact_RedisText_WhatFollowsASecretIsOne(string text, string shown) =>
         SecretText.Redact(SecretForm.RedisConfiguration, text).ShouldBe(shown);
 
+    private static async Task ShouldBeOnlyProblemAsync(string members, string path, string message)
+    {
+        var problem = (await ProblemsAsync(members)).ShouldHaveSingleItem();
+        problem.Path.ShouldBe(StorePath + path);
+        problem.Message.ShouldContain(message);
+    }
+
     private static Task<IReadOnlyList<ConfigProblem>> ProblemsAsync(string members) =>
         ConfigurationFolder.ProblemsAsync(Json.Gateway($"\"TokenStore\": {{ {members} }}"));
+
+    /// <summary>The environment of the container image, without setting that of the tests.</summary>
+    private sealed class ImageEnvironment : EnvironmentVariablesConfigurationProvider, IConfigurationSource
+    {
+        public override void Load() => Data["FenceGateway:TokenStore:Embedded:Path"] = "/var/lib/fencegateway";
+
+        public IConfigurationProvider Build(IConfigurationBuilder builder) => this;
+    }
 }
