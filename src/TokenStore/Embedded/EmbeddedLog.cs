@@ -1,5 +1,3 @@
-using Microsoft.Extensions.Logging;
-
 namespace FenceGateway.TokenStore.Embedded;
 
 /// <summary>What the embedded store tells. Event ids 2000 … 2099.</summary>

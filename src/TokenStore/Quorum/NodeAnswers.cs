@@ -1,4 +1,3 @@
-using System.Globalization;
 using FenceGateway.TokenStore.Redis;
 using StackExchange.Redis;
 

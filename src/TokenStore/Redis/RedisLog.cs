@@ -1,5 +1,3 @@
-using Microsoft.Extensions.Logging;
-
 namespace FenceGateway.TokenStore.Redis;
 
 /// <summary>What the Redis store tells. Event ids 2200 … 2219.</summary>

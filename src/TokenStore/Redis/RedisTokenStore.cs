@@ -1,5 +1,3 @@
-using FenceGateway.Fencing;
-using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
 
 namespace FenceGateway.TokenStore.Redis;

@@ -1,6 +1,4 @@
 using System.Collections.Concurrent;
-using FenceGateway.Fencing;
-using Microsoft.Extensions.Logging;
 
 namespace FenceGateway.TokenStore.ZooKeeper;
 
