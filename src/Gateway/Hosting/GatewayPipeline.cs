@@ -34,15 +34,16 @@ internal static class GatewayPipeline
             // Once for all attempts: how it ends, its places, its key.
             proxy.UseMiddleware<ForwardingMiddleware>();
             proxy.UseMiddleware<BulkheadMiddleware>();
-            proxy.UseMiddleware<IdempotencyStartMiddleware>();
+            proxy.UseMiddleware<IdempotencyEndMiddleware>();
 
-            // For each attempt: a destination, the admission as the last step, and YARP's forwarder behind all of it.
+            // For each attempt: a destination, the admission as the last look, a key's durable start, and YARP's forwarder behind all of it.
             proxy.UseMiddleware<RetryMiddleware>();
             proxy.UseMiddleware<CircuitBreakerMiddleware>();
             proxy.UseSessionAffinity();
             proxy.UseLoadBalancing();
             proxy.UsePassiveHealthChecks();
             proxy.UseMiddleware<AdmissionMiddleware>();
+            proxy.UseMiddleware<IdempotencyStartMiddleware>();
             proxy.UseMiddleware<AttemptMiddleware>();
             proxy.UseMiddleware<ChaosMiddleware>();
         }).ConfigureEndpoints(app.Services.GetRequiredService<RouteGenerations>().Attach);

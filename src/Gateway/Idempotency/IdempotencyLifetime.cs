@@ -39,7 +39,7 @@ internal sealed class IdempotencyLifetime(
         await _openingLate;
 
         // Not cancelled with the rest: what waits for the disk is written.
-        await store.CloseAsync(CancellationToken.None);
+        await store.DisposeAsync();
     }
 
     private void OpenIfNeeded(IdempotencyNeed changed)

@@ -122,6 +122,7 @@ internal sealed class IdempotencyMiddleware(
         replays.RunAsync(context, answer.Status, admitted =>
         {
             metrics.Request(route.Config.RouteId, KeyedOutcome.Replayed);
+            admitted.Features.GetRequiredFeature<GatewayRequest>().IsReplayed = true;
             return AnswerHeaders.ReplayAsync(admitted.Response, answer);
         });
 

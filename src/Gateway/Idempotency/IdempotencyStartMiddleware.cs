@@ -8,116 +8,47 @@ using Microsoft.AspNetCore.Http.Features;
 namespace FenceGateway.Gateway.Idempotency;
 
 /// <summary>
-/// Stands around all attempts of a request whose key is claimed. Before them the key is durably started, so that a crash leaves
-/// it unknown and not free; behind them the answer is stored, which is held back until then.
+/// The last before the first attempt of a request whose key is claimed: when nothing can refuse it any more, the key is durably started, so
+/// that a crash leaves it unknown and not free. What is refused before costs no write, with a key as without one.
 /// </summary>
 internal sealed class IdempotencyStartMiddleware(
-    RequestDelegate next,
-    IIdempotencyStore store,
-    Attempts attempts,
-    IdempotencyMetrics metrics,
-    TimeProvider time,
-    ILogger<IdempotencyStartMiddleware> logger)
+    RequestDelegate next, IIdempotencyStore store, Attempts attempts, IdempotencyMetrics metrics, TimeProvider time)
 {
     public Task InvokeAsync(HttpContext context)
     {
         var request = context.Features.GetRequiredFeature<GatewayRequest>();
-        return request.Keyed is { } keyed ? RunAsync(context, request, keyed) : next(context);
+
+        // Without a destination the forwarder sends nothing.
+        return request.Keyed is { IsStarted: false } keyed && context.GetReverseProxyFeature().AvailableDestinations.Count > 0
+            ? StartAsync(context, request, keyed)
+            : next(context);
     }
 
-    private async Task RunAsync(HttpContext context, GatewayRequest request, KeyedRequest keyed)
-    {
-        if (!await TryStartAsync(context, keyed))
-        {
-            return;
-        }
-
-        request.OutlivesClient = true;
-        var own = context.Response.Headers.Keys.ToArray();
-        try
-        {
-            await next(context);
-            attempts.End(context, request);
-        }
-        catch
-        {
-            // Nobody knows what was sent.
-            await AbandonAsync(keyed, UnknownReason.Interrupted);
-            throw;
-        }
-
-        await EndAsync(context, keyed, own, KeyedEnds.Of(request.Attempts, context.Response.StatusCode));
-    }
-
-    private async Task<bool> TryStartAsync(HttpContext context, KeyedRequest keyed)
+    private async Task StartAsync(HttpContext context, GatewayRequest request, KeyedRequest keyed)
     {
         var began = time.GetTimestamp();
         try
         {
-            await store.StartAsync(keyed.Claim, context.RequestAborted);
-            metrics.Stored(StoreStep.Start, time.GetElapsedTime(began));
-            return true;
+            // A fenced write holds newer tokens back from its admission on: no disk may make that longer than its time.
+            await store.StartAsync(keyed.Claim, context.RequestAborted).AsTask()
+                .WaitAsync(attempts.Remaining(request, times: null), time, CancellationToken.None);
         }
-        catch (TokenStoreUnavailableException e)
+        catch (Exception e) when (e is TokenStoreUnavailableException or TimeoutException)
         {
+            var why = e is TimeoutException ? "The disk did not take the Idempotency-Key within the write's time." : e.Message;
             metrics.Request(keyed.Route, KeyedOutcome.Full);
             await ProblemResponse.WriteAsync(
-                context, ProblemType.IdempotencyStoreFull, $"{e.Message} This request was not forwarded.", ProblemResponse.Soon);
+                context, ProblemType.IdempotencyStoreFull, $"{why} This request was not forwarded.", ProblemResponse.Soon);
+            return;
         }
         catch (OperationCanceledException)
         {
             ProblemResponse.Abandon(context);
+            return;
         }
 
-        return false;
-    }
-
-    private async Task EndAsync(HttpContext context, KeyedRequest keyed, string[] own, KeyedEnd end)
-    {
-        switch (end)
-        {
-            case KeyedEnd.Released:
-                // Whoever has claimed the key does it.
-                return;
-            case KeyedEnd.Unknown:
-                logger.InDoubt(keyed.Route);
-                await AbandonAsync(keyed, UnknownReason.Interrupted);
-                return;
-            case KeyedEnd.Answered when keyed.Answer.HasPassed:
-                logger.AnswerTooLong(keyed.Route, keyed.Policy.MaxAnswerBody);
-                await AbandonAsync(keyed, UnknownReason.TooLong);
-                return;
-            case KeyedEnd.Answered when context.Features.Get<IHttpResponseTrailersFeature>()?.Trailers.Count > 0:
-                logger.AnswerNotStored(keyed.Route, "it has trailers.");
-                await AbandonAsync(keyed, UnknownReason.Unreadable);
-                return;
-            default:
-                await StoreAsync(context, keyed, own);
-                return;
-        }
-    }
-
-    private async Task StoreAsync(HttpContext context, KeyedRequest keyed, string[] own)
-    {
-        keyed.HasEnded = true;
-        var response = context.Response;
-        var answer = new StoredAnswer(response.StatusCode, AnswerHeaders.Keep(response.Headers, own), keyed.Answer.Body);
-        var began = time.GetTimestamp();
-        try
-        {
-            await store.CompleteAsync(keyed.Claim, answer, CancellationToken.None);
-            metrics.Stored(StoreStep.Complete, time.GetElapsedTime(began));
-        }
-        catch (TokenStoreUnavailableException e)
-        {
-            // The service has answered, and its word stands; it cannot be repeated.
-            logger.AnswerNotStored(keyed.Route, e.Message);
-        }
-    }
-
-    private ValueTask AbandonAsync(KeyedRequest keyed, UnknownReason reason)
-    {
-        keyed.HasEnded = true;
-        return store.AbandonAsync(keyed.Claim, reason, CancellationToken.None);
+        metrics.Stored(StoreStep.Start, time.GetElapsedTime(began));
+        keyed.IsStarted = request.OutlivesClient = true;
+        await next(context);
     }
 }

@@ -4,6 +4,7 @@ using System.Globalization;
 using System.Text.Json;
 using FenceGateway.Gateway.Problems;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.Primitives;
 using Microsoft.Net.Http.Headers;
 using Yarp.ReverseProxy.Model;
 
@@ -33,15 +34,19 @@ internal static class ProblemResponse
     /// <param name="type">What is wrong.</param>
     /// <param name="detail">What is wrong with this request and what to do, a sentence for the client's developer.</param>
     /// <param name="retryAfter">When another try can succeed; rounded up to whole seconds, at least one.</param>
-    public static async Task WriteAsync(HttpContext context, ProblemType type, string detail, TimeSpan? retryAfter = null)
+    public static Task WriteAsync(HttpContext context, ProblemType type, string detail, TimeSpan? retryAfter = null) =>
+        WriteAsync(context, Problem.Of(type), detail, retryAfter, allow: default);
+
+    /// <summary>Answers any problem; <paramref name="allow"/> has the methods that are allowed instead, if it is about that.</summary>
+    public static async Task WriteAsync(HttpContext context, Problem problem, string detail, TimeSpan? retryAfter, StringValues allow)
     {
-        var problem = Problem.Of(type);
         var response = context.Response;
         response.Clear();
         response.StatusCode = problem.Status;
         response.ContentType = ContentType;
         response.Headers["Proxy-Status"] = problem.ProxyStatus;
         response.Headers[HeaderNames.CacheControl] = "no-store";
+        response.Headers.Allow = allow;
         if (retryAfter is { } wait)
         {
             var seconds = Math.Max(1, (long)Math.Ceiling(wait.TotalSeconds));
@@ -51,7 +56,7 @@ internal static class ProblemResponse
         var request = context.Features.Get<GatewayRequest>();
         if (request is not null)
         {
-            request.Problem = type;
+            request.Problem = problem;
             request.WriteResponseHeader(context);
         }
 

@@ -43,12 +43,16 @@ internal sealed class RequestMiddleware(
         try
         {
             await next(context);
-            if (context.GetEndpoint() is null && !context.Response.HasStarted && context.Response.StatusCode == 404)
+            if (FrameworkAnswers.IsBare(context, request))
             {
-                await ProblemResponse.WriteAsync(context, ProblemType.RouteNotFound, "No route of this gateway matches the request.");
+                await FrameworkAnswers.WriteAsync(context);
             }
         }
-        catch (Exception e) when (!context.Response.HasStarted && e is not BadHttpRequestException)
+        catch (BadHttpRequestException e) when (!context.Response.HasStarted)
+        {
+            await ProblemResponse.WriteBadBodyAsync(context, e, "");
+        }
+        catch (Exception e) when (!context.Response.HasStarted)
         {
             logger.Failed(e, context.Request.Method, context.Request.Path.Value);
             await ProblemResponse.WriteAsync(context, ProblemType.InternalError, "The gateway failed; its log says how.");
@@ -68,7 +72,7 @@ internal sealed class RequestMiddleware(
         latencyMs = Math.Round(latencyMs, 3);
         var (method, path, status) = (context.Request.Method, context.Request.Path.Value, context.Response.StatusCode);
         var route = context.GetEndpoint()?.Metadata.GetMetadata<RouteModel>()?.Config.RouteId;
-        var outcome = request.Outcome?.Name() ?? (request.Problem is { } problem ? Problem.Of(problem).Outcome : null);
+        var outcome = request.Outcome?.Name() ?? request.Problem?.Outcome;
         if (outcome is not null)
         {
             var token = request.Token.Value == 0 ? null : (long?)request.Token.Value;

@@ -39,7 +39,6 @@ internal sealed class CommitWriter
 
     public void Start() => new Thread(Run) { IsBackground = true, Name = "token store log" }.Start();
 
-    /// <summary>Ends the thread.</summary>
     /// <param name="flush">Whether what waits is written first.</param>
     /// <param name="last">The log's last record, made once nothing waits; not written after a failure.</param>
     /// <summary>Ends the thread. Whether the log ends with the record of a stop in good order, durably.</summary>

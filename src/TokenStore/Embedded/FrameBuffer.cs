@@ -11,17 +11,22 @@ internal sealed class FrameBuffer(int capacity)
 
     public bool IsEmpty => Records == 0;
 
-    public void Add(in LogRecord record, long lsn)
+    public int Capacity => _bytes.Length;
+
+    public void Add(in LogRecord record, long lsn) => record.Write(Reserve(record.Size), lsn);
+
+    /// <summary>Room for one more record.</summary>
+    public Span<byte> Reserve(int size)
     {
-        var end = Length + record.Size;
+        var end = Length + size;
         if (end > _bytes.Length)
         {
             Array.Resize(ref _bytes, Math.Max(end, _bytes.Length * 2));
         }
 
-        record.Write(_bytes.AsSpan(Length), lsn);
         Length = end;
         Records++;
+        return _bytes.AsSpan(end - size, size);
     }
 
     /// <summary>The frame, ready to be written.</summary>

@@ -19,11 +19,11 @@ internal sealed class AnswerBatch
     /// <summary>A larger buffer is given back after use: it has served one burst.</summary>
     private const int LargestKept = 1 << 20;
 
-    private byte[] _bytes = new byte[InitialBytes];
+    private FrameBuffer _frame = new(InitialBytes);
 
-    public int Length { get; private set; } = LogFrame.HeaderSize;
+    public int Length => _frame.Length;
 
-    public int Records { get; private set; }
+    public int Records => _frame.Records;
 
     /// <summary>When the last of its records expires.</summary>
     public long LatestExpiry { get; private set; }
@@ -35,38 +35,22 @@ internal sealed class AnswerBatch
     public int Add(in AnswerRecord record)
     {
         var at = Length;
-        var end = at + record.Size;
-        if (end > _bytes.Length)
-        {
-            Array.Resize(ref _bytes, Math.Max(end, _bytes.Length * 2));
-        }
-
-        record.Write(_bytes.AsSpan(at..end));
-        Length = end;
-        Records++;
+        record.Write(_frame.Reserve(record.Size));
         LatestExpiry = Math.Max(LatestExpiry, record.ExpiresAt);
         return at;
     }
 
     /// <summary>The frame, ready to be written.</summary>
-    public ReadOnlySpan<byte> Seal(long sequence)
-    {
-        var frame = _bytes.AsSpan(0, Length);
-        LogFrame.Seal(frame, sequence, Records);
-        return frame;
-    }
+    public ReadOnlySpan<byte> Seal(long sequence) => _frame.Seal(sequence);
 
     /// <summary>Tells everybody who waits, and is empty again.</summary>
     public void End(BatchEnd end)
     {
         var done = Done;
         Done = NewSource();
-        (Length, Records, LatestExpiry) = (LogFrame.HeaderSize, 0, 0);
-        if (_bytes.Length > LargestKept)
-        {
-            _bytes = new byte[InitialBytes];
-        }
-
+        LatestExpiry = 0;
+        _frame.Clear();
+        _frame = _frame.Capacity > LargestKept ? new(InitialBytes) : _frame;
         done.SetResult(end);
     }
 

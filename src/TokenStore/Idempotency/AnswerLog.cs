@@ -7,7 +7,8 @@ namespace FenceGateway.TokenStore.Idempotency;
 /// Makes records durable, on a thread of its own: while it flushes one batch the next one collects, so that a batch grows with
 /// the load (group commit). A failed write loses its batch, and whoever waited is told; a failed flush ends it.
 /// </summary>
-internal sealed class AnswerLog(AnswerSegments segments, int maxPendingBytes, TimeProvider clock, ILogger logger) : IAsyncDisposable
+internal sealed class AnswerLog(
+    AnswerSegments segments, AnswerCompaction compaction, int maxPendingBytes, TimeProvider clock, ILogger logger) : IAsyncDisposable
 {
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan TrimPeriod = TimeSpan.FromMinutes(1);
@@ -64,7 +65,7 @@ internal sealed class AnswerLog(AnswerSegments segments, int maxPendingBytes, Ti
         }
     }
 
-    /// <summary>Deletes the files in which everything has expired, soon.</summary>
+    /// <summary>Deletes the files of which nothing is needed any more, soon.</summary>
     public void Trim()
     {
         lock (_gate)
@@ -137,6 +138,12 @@ internal sealed class AnswerLog(AnswerSegments segments, int maxPendingBytes, Ti
         }
     }
 
+    private bool CommitOthers()
+    {
+        CommitAll();
+        return !_final && !_stop;
+    }
+
     private AnswerBatch? Take()
     {
         lock (_gate)
@@ -157,6 +164,11 @@ internal sealed class AnswerLog(AnswerSegments segments, int maxPendingBytes, Ti
         try
         {
             var end = segments.Write(batch);
+            if (end.Offset == AnswerSegmentHeader.Size)
+            {
+                _trim = true;
+            }
+
             if (_fault is not null)
             {
                 _fault = null;
@@ -200,7 +212,12 @@ internal sealed class AnswerLog(AnswerSegments segments, int maxPendingBytes, Ti
         _trim = false;
         try
         {
-            segments.Trim(clock.GetUtcNow().ToUnixTimeMilliseconds());
+            var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
+            segments.Trim(now);
+            if (compaction.Run(now, CommitOthers))
+            {
+                _trim = true;
+            }
         }
         catch (FlushFailedException e)
         {

@@ -83,7 +83,7 @@ internal sealed class AnswerRecovery(StoreFolder folder, KeyTable<AnswerPlace> t
 
             if (record.ExpiresAt > now)
             {
-                Apply(record, new AnswerPlace(segment, offset, size));
+                table.Recover(in record, new AnswerPlace(segment, offset, size));
             }
 
             latest = Math.Max(latest, record.ExpiresAt);
@@ -92,25 +92,6 @@ internal sealed class AnswerRecovery(StoreFolder folder, KeyTable<AnswerPlace> t
         }
 
         return latest;
-    }
-
-    private void Apply(in AnswerRecord record, AnswerPlace place)
-    {
-        switch (record.Kind)
-        {
-            case AnswerRecordKind.Completed:
-                table.RecoverCompleted(record.Key, record.Fingerprint, record.ExpiresAt, place);
-                break;
-            case AnswerRecordKind.Released:
-                table.RecoverReleased(record.Key);
-                break;
-            case AnswerRecordKind.Started:
-                table.RecoverUnknown(record.Key, record.Fingerprint, record.ExpiresAt, UnknownReason.Interrupted);
-                break;
-            default:
-                table.RecoverUnknown(record.Key, record.Fingerprint, record.ExpiresAt, record.Reason);
-                break;
-        }
     }
 
     /// <summary>

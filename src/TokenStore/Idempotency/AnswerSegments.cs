@@ -30,6 +30,12 @@ internal sealed class AnswerSegments : IDisposable
     /// <summary>What all files take.</summary>
     public long Bytes => Interlocked.Read(ref _bytes);
 
+    /// <summary>How many files are not written any more.</summary>
+    public int Older => _older.Count;
+
+    /// <summary>The first of them that is of use; null without one.</summary>
+    public AnswerSegment? Oldest => _older.Find(static segment => segment.LatestExpiry > 0) is { Length: > 0 } oldest ? oldest : null;
+
     /// <summary>Writes a batch as one frame and makes it durable.</summary>
     /// <exception cref="FlushFailedException">Nothing may be written any more.</exception>
     /// <exception cref="IOException">It was not written.</exception>
@@ -80,6 +86,13 @@ internal sealed class AnswerSegments : IDisposable
 
             return expired;
         });
+    }
+
+    /// <summary>What counts in the file stands elsewhere by now: it goes, now or the next time.</summary>
+    public void Forget(AnswerSegment segment, long now)
+    {
+        _older[_older.IndexOf(segment)] = segment with { LatestExpiry = 0 };
+        Trim(now);
     }
 
     public void Dispose() => _file.Dispose();

@@ -4,7 +4,8 @@ using Microsoft.Extensions.Logging;
 namespace FenceGateway.TokenStore.Idempotency;
 
 /// <summary>
-/// Keys in memory, answers in append-only files of a local folder. For one gateway. A file goes when everything in it has expired.
+/// Keys in memory, answers in append-only files of a local folder. For one gateway. A file goes when everything in it has expired,
+/// or when what has not was copied to the end of the log, since too much was of no use.
 /// </summary>
 public sealed class EmbeddedIdempotencyStore : IIdempotencyStore
 {
@@ -39,7 +40,7 @@ public sealed class EmbeddedIdempotencyStore : IIdempotencyStore
     {
         ArgumentNullException.ThrowIfNull(options);
         (_options, _clock, _logger) = (options, clock, logger);
-        _table = new KeyTable<AnswerPlace>(options.MaxEntries);
+        _table = new KeyTable<AnswerPlace>(options.MaxEntries, static place => place.Length);
         Location = Path.GetFullPath(options.Path);
         _folder = new StoreFolder(Location, create);
     }
@@ -64,7 +65,7 @@ public sealed class EmbeddedIdempotencyStore : IIdempotencyStore
     public ValueTask<ClaimReply> ClaimAsync(ClaimRequest request, CancellationToken cancellationToken)
     {
         var reply = _table.Claim(in request, Now, Refusal(), out var place);
-        return reply.Status == ClaimStatus.Completed ? ReadAsync(request.Key, place, cancellationToken) : ValueTask.FromResult(reply);
+        return reply.Status == ClaimStatus.Completed ? ReadAsync(request, place, cancellationToken) : ValueTask.FromResult(reply);
     }
 
     /// <inheritdoc/>
@@ -84,6 +85,7 @@ public sealed class EmbeddedIdempotencyStore : IIdempotencyStore
     {
         ArgumentNullException.ThrowIfNull(claim);
         var expiry = KeyTable.Expiry(claim, Now);
+        claim.IsEnding = true;
         try
         {
             // Not cancelled: whether it is durable must be known before the claim ends.
@@ -120,6 +122,8 @@ public sealed class EmbeddedIdempotencyStore : IIdempotencyStore
         ArgumentNullException.ThrowIfNull(claim);
         if (claim.IsStarted)
         {
+            claim.IsEnding = true;
+
             // Before the key is free, so that this record stands before those of the next claim.
             TryAppend(claim.Before is { } reason
                 ? Record(claim, AnswerRecordKind.Abandoned, claim.ExpiresAt, reason)
@@ -129,9 +133,6 @@ public sealed class EmbeddedIdempotencyStore : IIdempotencyStore
         _table.Release(claim);
         return ValueTask.CompletedTask;
     }
-
-    /// <inheritdoc/>
-    public ValueTask CloseAsync(CancellationToken cancellationToken) => DisposeAsync();
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
@@ -176,7 +177,8 @@ public sealed class EmbeddedIdempotencyStore : IIdempotencyStore
         }
 
         var unknown = _table.FinishRecovery();
-        _log = new AnswerLog(_segments, _options.MaxPendingBytes, _clock, _logger);
+        var compaction = new AnswerCompaction(_folder, _segments, _table, _options.MaxBytes);
+        _log = new AnswerLog(_segments, compaction, _options.MaxPendingBytes, _clock, _logger);
         _log.Start();
         _log.Trim();
         _notOpen = null;
@@ -215,7 +217,7 @@ public sealed class EmbeddedIdempotencyStore : IIdempotencyStore
         }
     }
 
-    private async ValueTask<ClaimReply> ReadAsync(KeyHash key, AnswerPlace place, CancellationToken cancellationToken)
+    private async ValueTask<ClaimReply> ReadAsync(ClaimRequest request, AnswerPlace place, CancellationToken cancellationToken)
     {
         var path = _folder.Segment(place.Segment);
         Exception? exception = null;
@@ -224,7 +226,7 @@ public sealed class EmbeddedIdempotencyStore : IIdempotencyStore
             using var file = File.OpenHandle(path, share: FileShare.ReadWrite | FileShare.Delete);
             var bytes = new byte[place.Length];
             var read = await RandomAccess.ReadAsync(file, bytes, place.Offset, cancellationToken);
-            if (read == bytes.Length && AnswerRecord.ReadAnswer(bytes, key) is { } answer)
+            if (read == bytes.Length && AnswerRecord.ReadAnswer(bytes, request.Key) is { } answer)
             {
                 return new ClaimReply(ClaimStatus.Completed) { Answer = answer };
             }
@@ -232,6 +234,13 @@ public sealed class EmbeddedIdempotencyStore : IIdempotencyStore
         catch (Exception e) when (StoreFolder.IsIo(e))
         {
             exception = e;
+        }
+
+        var again = _table.Claim(in request, Now, Refusal(), out var moved);
+        if (again.Status != ClaimStatus.Completed || moved != place)
+        {
+            // It has expired since, or stands elsewhere.
+            return again.Status != ClaimStatus.Completed ? again : await ReadAsync(request, moved, cancellationToken);
         }
 
         IdempotencyStoreLog.AnswerUnreadable(_logger, path, exception?.Message ?? "what is there is not the answer", exception);

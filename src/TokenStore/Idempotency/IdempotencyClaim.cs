@@ -83,6 +83,9 @@ public sealed class IdempotencyClaim
 
     /// <summary>Whether the store may have written that the request was started.</summary>
     internal bool IsStarted { get; set; }
+
+    /// <summary>Whether the store may have written how it ended, and the key does not say so yet.</summary>
+    internal bool IsEnding { get; set; }
 }
 
 /// <summary>An answer as it is kept.</summary>

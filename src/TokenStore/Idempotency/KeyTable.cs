@@ -5,8 +5,8 @@ namespace FenceGateway.TokenStore.Idempotency;
 /// </summary>
 /// <typeparam name="TAnswer">Where an answer is, or the answer itself.</typeparam>
 /// <param name="maxEntries">Keys that may be held.</param>
-/// <param name="dropped">Hears of each answer that is not held any more. Called under the lock.</param>
-internal sealed class KeyTable<TAnswer>(int maxEntries, Action<TAnswer>? dropped = null)
+/// <param name="sizeOf">How many bytes an answer takes. Called under the lock.</param>
+internal sealed class KeyTable<TAnswer>(int maxEntries, Func<TAnswer, int> sizeOf)
 {
     /// <summary>How many expired keys one claim takes away: more than it adds, and few enough not to be felt.</summary>
     private const int DropsPerClaim = 64;
@@ -19,6 +19,7 @@ internal sealed class KeyTable<TAnswer>(int maxEntries, Action<TAnswer>? dropped
     private readonly Lock _gate = new();
     private readonly Dictionary<KeyHash, Entry> _entries = [];
     private readonly PriorityQueue<KeyHash, long> _expiries = new();
+    private long _bytes;
 
     private enum State : byte
     {
@@ -37,6 +38,9 @@ internal sealed class KeyTable<TAnswer>(int maxEntries, Action<TAnswer>? dropped
             }
         }
     }
+
+    /// <summary>Bytes that all keys take, with one record each.</summary>
+    public long Bytes => Interlocked.Read(ref _bytes);
 
     /// <summary>Looks a key up and claims it if it is free.</summary>
     /// <param name="request">The key.</param>
@@ -76,24 +80,63 @@ internal sealed class KeyTable<TAnswer>(int maxEntries, Action<TAnswer>? dropped
 
         lock (_gate)
         {
-            _entries.Remove(claim.Key);
+            RemoveLocked(claim.Key);
         }
     }
 
-    /// <summary>A record of an earlier process says that the key has an answer. The last record of a key stands.</summary>
-    public void RecoverCompleted(KeyHash key, RequestFingerprint fingerprint, long expiresAt, TAnswer answer) =>
-        Recover(key, new Entry(State.Completed, fingerprint, expiresAt) { Answer = answer });
+    /// <summary>
+    /// Whether a record still counts, so that a copy has to be written before it goes. One record of a key does; where nobody knows which
+    /// it is, any may be the only one.
+    /// </summary>
+    /// <param name="key">The record's key.</param>
+    /// <param name="at">Where it is.</param>
+    /// <param name="copy">What to write; with an answer, that is to be added.</param>
+    /// <returns>Null when that cannot be told: the key is just about to end.</returns>
+    public bool? Counts(KeyHash key, TAnswer at, out AnswerRecord copy)
+    {
+        copy = default;
+        lock (_gate)
+        {
+            if (!_entries.TryGetValue(key, out var entry) || entry.Claim is { IsStarted: false, Before: null })
+            {
+                return false;
+            }
 
-    /// <summary>A record of an earlier process says that the key was started, or ended without an answer.</summary>
-    public void RecoverUnknown(KeyHash key, RequestFingerprint fingerprint, long expiresAt, UnknownReason reason) =>
-        Recover(key, new Entry(State.Unknown, fingerprint, expiresAt) { Reason = reason });
+            copy = new AnswerRecord
+            {
+                Kind = entry.State == State.Completed ? AnswerRecordKind.Completed : AnswerRecordKind.Abandoned,
+                Reason = entry.Claim is { IsStarted: true } ? UnknownReason.Interrupted : entry.Reason,
+                Key = key,
+                Fingerprint = entry.Fingerprint,
+                ExpiresAt = entry.ExpiresAt,
+            };
+            return entry.Claim is { IsEnding: true } ? null : IsAt(entry, at) || IsAt(entry, default);
+        }
+    }
 
-    /// <summary>A record of an earlier process says that the key is free.</summary>
-    public void RecoverReleased(KeyHash key)
+    /// <summary>From now on the copy is what counts, if the key is still what it says.</summary>
+    public void Move(KeyHash key, TAnswer from, TAnswer to, long expiresAt)
     {
         lock (_gate)
         {
-            _entries.Remove(key);
+            if (_entries.TryGetValue(key, out var entry) && entry.ExpiresAt == expiresAt && (IsAt(entry, from) || IsAt(entry, default)))
+            {
+                _entries[key] = entry with { Answer = to };
+            }
+        }
+    }
+
+    /// <summary>A record of an earlier process. The last one of a key stands.</summary>
+    public void Recover(in AnswerRecord record, TAnswer at)
+    {
+        var state = record.Kind == AnswerRecordKind.Completed ? State.Completed : State.Unknown;
+        lock (_gate)
+        {
+            RemoveLocked(record.Key);
+            if (record.Kind != AnswerRecordKind.Released)
+            {
+                PutLocked(record.Key, new Entry(state, record.Fingerprint, record.ExpiresAt) { Reason = record.Reason, Answer = at });
+            }
         }
     }
 
@@ -109,14 +152,6 @@ internal sealed class KeyTable<TAnswer>(int maxEntries, Action<TAnswer>? dropped
             }
 
             return _entries.Values.Count(e => e.State == State.Unknown);
-        }
-    }
-
-    private void Recover(KeyHash key, Entry entry)
-    {
-        lock (_gate)
-        {
-            _entries[key] = entry;
         }
     }
 
@@ -138,8 +173,7 @@ internal sealed class KeyTable<TAnswer>(int maxEntries, Action<TAnswer>? dropped
             case State.Unknown when !request.ResendUnknown:
                 return new ClaimReply(ClaimStatus.Unknown) { Reason = entry.Reason };
             default:
-                _entries[request.Key] = new Entry(State.Running, request.Fingerprint, entry.ExpiresAt);
-                return Granted(new IdempotencyClaim(in request, entry.ExpiresAt, entry.Reason));
+                return GrantLocked(new IdempotencyClaim(in request, entry.ExpiresAt, entry.Reason));
         }
     }
 
@@ -155,19 +189,24 @@ internal sealed class KeyTable<TAnswer>(int maxEntries, Action<TAnswer>? dropped
             return new ClaimReply(ClaimStatus.Refused) { Detail = refusal, RetryAfter = UntilNextExpiryLocked(now) };
         }
 
-        var expiresAt = now + (long)request.Ttl.TotalMilliseconds;
-        _entries.Add(request.Key, new Entry(State.Running, request.Fingerprint, expiresAt));
-        return Granted(new IdempotencyClaim(in request, expiresAt, before: null));
+        return GrantLocked(new IdempotencyClaim(in request, now + (long)request.Ttl.TotalMilliseconds, before: null));
     }
 
-    private static ClaimReply Granted(IdempotencyClaim claim) => new(ClaimStatus.Claimed) { Claim = claim };
+    private ClaimReply GrantLocked(IdempotencyClaim claim)
+    {
+        PutLocked(claim.Key, new Entry(State.Running, claim.Fingerprint, claim.ExpiresAt)
+        {
+            Claim = claim,
+            Reason = claim.Before ?? UnknownReason.Interrupted,
+        });
+        return new ClaimReply(ClaimStatus.Claimed) { Claim = claim };
+    }
 
     private void End(KeyHash key, Entry entry, bool isNewExpiry)
     {
         lock (_gate)
         {
-            DropAnswerLocked(key);
-            _entries[key] = entry;
+            PutLocked(key, in entry);
             if (isNewExpiry)
             {
                 _expiries.Enqueue(key, entry.ExpiresAt);
@@ -188,8 +227,7 @@ internal sealed class KeyTable<TAnswer>(int maxEntries, Action<TAnswer>? dropped
             return entry;
         }
 
-        DropAnswerLocked(key);
-        _entries.Remove(key);
+        RemoveLocked(key);
         return null;
     }
 
@@ -210,13 +248,18 @@ internal sealed class KeyTable<TAnswer>(int maxEntries, Action<TAnswer>? dropped
         }
     }
 
-    private void DropAnswerLocked(KeyHash key)
+    private void PutLocked(KeyHash key, in Entry entry)
     {
-        if (dropped is not null && _entries.TryGetValue(key, out var entry) && entry is { State: State.Completed, Answer: { } answer })
-        {
-            dropped(answer);
-        }
+        RemoveLocked(key);
+        _entries.Add(key, entry);
+        _bytes += SizeOf(entry);
     }
+
+    private void RemoveLocked(KeyHash key) => _bytes -= _entries.Remove(key, out var entry) ? SizeOf(entry) : 0;
+
+    private int SizeOf(in Entry entry) => entry.State == State.Completed ? sizeOf(entry.Answer!) : AnswerRecord.HeaderSize;
+
+    private static bool IsAt(in Entry entry, TAnswer? at) => EqualityComparer<TAnswer?>.Default.Equals(entry.Answer, at);
 
     private TimeSpan UntilNextExpiryLocked(long now)
     {
@@ -228,7 +271,11 @@ internal sealed class KeyTable<TAnswer>(int maxEntries, Action<TAnswer>? dropped
     {
         public UnknownReason Reason { get; init; }
 
+        /// <summary>The answer, or where the record that counts is; without a value: nobody knows.</summary>
         public TAnswer? Answer { get; init; }
+
+        /// <summary>While the request is in progress.</summary>
+        public IdempotencyClaim? Claim { get; init; }
     }
 }
 

@@ -6,7 +6,6 @@ public sealed class MemoryIdempotencyStore : IIdempotencyStore
     private readonly KeyTable<StoredAnswer> _table;
     private readonly long _maxBytes;
     private readonly TimeProvider _clock;
-    private long _bytes;
     private volatile string? _refusal = "The idempotency store is not open.";
 
     /// <summary>Makes an empty store.</summary>
@@ -16,7 +15,7 @@ public sealed class MemoryIdempotencyStore : IIdempotencyStore
     public MemoryIdempotencyStore(int maxEntries, long maxBytes, TimeProvider clock)
     {
         (_maxBytes, _clock) = (maxBytes, clock);
-        _table = new KeyTable<StoredAnswer>(maxEntries, answer => Interlocked.Add(ref _bytes, -AnswerRecord.SizeOf(answer)));
+        _table = new KeyTable<StoredAnswer>(maxEntries, AnswerRecord.SizeOf);
     }
 
     /// <inheritdoc/>
@@ -26,7 +25,7 @@ public sealed class MemoryIdempotencyStore : IIdempotencyStore
     public long Count => _table.Count;
 
     /// <inheritdoc/>
-    public long Bytes => Interlocked.Read(ref _bytes);
+    public long Bytes => _table.Bytes;
 
     private long Now => _clock.GetUtcNow().ToUnixTimeMilliseconds();
 
@@ -54,9 +53,7 @@ public sealed class MemoryIdempotencyStore : IIdempotencyStore
     public ValueTask CompleteAsync(IdempotencyClaim claim, StoredAnswer answer, CancellationToken cancellationToken)
     {
         // A copy, since the body may be part of a larger buffer.
-        answer = answer with { Body = answer.Body.ToArray() };
-        Interlocked.Add(ref _bytes, AnswerRecord.SizeOf(answer));
-        _table.Complete(claim, answer, KeyTable.Expiry(claim, Now));
+        _table.Complete(claim, answer with { Body = answer.Body.ToArray() }, KeyTable.Expiry(claim, Now));
         return ValueTask.CompletedTask;
     }
 
@@ -73,9 +70,6 @@ public sealed class MemoryIdempotencyStore : IIdempotencyStore
         _table.Release(claim);
         return ValueTask.CompletedTask;
     }
-
-    /// <inheritdoc/>
-    public ValueTask CloseAsync(CancellationToken cancellationToken) => DisposeAsync();
 
     /// <inheritdoc/>
     public ValueTask DisposeAsync()

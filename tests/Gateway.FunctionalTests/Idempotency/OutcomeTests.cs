@@ -174,7 +174,7 @@ public sealed class OutcomeTests
     }
 
     [Fact]
-    public async Task Admission_TurnsStaleAfterTheStart_KeyIsFree()
+    public async Task Admission_DrainsInVain_KeyIsFree()
     {
         await using var gateway = await KeyedGateway.StartAsync();
         gateway.Hold(33);

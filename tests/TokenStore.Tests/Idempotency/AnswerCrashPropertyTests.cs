@@ -8,7 +8,7 @@ namespace FenceGateway.TokenStore.Tests.Idempotency;
 
 /// <summary>
 /// Random lives of a store: keys that come to every end, full disks, stops, and power cuts in the middle of a flush that lose
-/// or keep arbitrary bytes. Segments are tiny, so that they begin all the time.
+/// or keep arbitrary bytes. Segments are tiny, so that they begin all the time, and the store is so small that they are emptied all the time.
 /// </summary>
 public sealed class AnswerCrashPropertyTests
 {
@@ -68,7 +68,7 @@ public sealed class AnswerCrashPropertyTests
 
         public async Task RunAsync(Step[] steps)
         {
-            _folder.Options.SegmentSize = 400;
+            (_folder.Options.SegmentSize, _folder.Options.MaxBytes) = (400, 8_000);
             await OpenAsync();
             foreach (var step in steps)
             {

@@ -224,7 +224,7 @@ public abstract class IdempotencyStoreConformance<TStore> : IAsyncLifetime
     [Fact]
     public async Task Close_Afterwards_NothingNewIsTaken()
     {
-        await Store.CloseAsync(default);
+        await Store.DisposeAsync();
 
         var reply = await Store.Ask("a");
 
