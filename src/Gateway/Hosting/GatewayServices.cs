@@ -31,7 +31,7 @@ internal static class GatewayServices
         services.AddMetrics();
         services.AddRouting();
         services.AddRequestTimeouts();
-        services.AddTokenStore(options.TokenStore);
+        services.AddTokenStore(options.TokenStore, options.InstanceName);
         services.AddFencing();
         services.AddRateLimits();
         services.AddReverseProxy()
@@ -53,6 +53,7 @@ internal static class GatewayServices
         services.AddSingleton<ShutdownSignal>();
         services.AddSingleton<HealthState>();
         services.AddSingleton<AdminStore>();
+        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<OperatorChanges>(provider, options.TokenStore.RegistrationIdle));
         services.AddSingleton<AdminResources>();
         services.AddSingleton<AdminClusters>();
         services.AddSingleton<AdminApi>();
@@ -68,12 +69,13 @@ internal static class GatewayServices
         services.Configure<HostOptions>(host => host.ShutdownTimeout = options.Shutdown.Delay + options.Shutdown.Timeout);
     }
 
-    private static void AddTokenStore(this IServiceCollection services, TokenStoreOptions options)
+    private static void AddTokenStore(this IServiceCollection services, TokenStoreOptions options, string? instanceName)
     {
         services.AddSingleton(provider => TokenStores.Create(options, provider));
         services.AddSingleton(provider => ActivatorUtilities.CreateInstance<StoreClient>(provider, new StoreClientOptions
         {
             TimeToLive = options.SessionTtl,
+            InstanceName = instanceName,
             RequireGrade = options.RequireGrade?.Grade(),
             WaitForStore = options.Provider.IsShared(),
         }));

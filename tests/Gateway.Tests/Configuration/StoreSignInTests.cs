@@ -118,6 +118,19 @@ public sealed class StoreSignInTests
         fault.Message.ShouldContain(folder.File("password"));
     }
 
+    [Theory]
+    [InlineData("a b")]
+    [InlineData("")]
+    [InlineData("ö")]
+    [InlineData("a_b")]
+    public async Task InstanceName_WithOtherCharacters_IsAProblem(string name)
+    {
+        var problem = (await ConfigurationFolder.ProblemsAsync(Json.Gateway($"\"InstanceName\": \"{name}\""))).ShouldHaveSingleItem();
+
+        problem.Path.ShouldBe("$.FenceGateway.InstanceName");
+        problem.Message.ShouldContain("1 to 64");
+    }
+
     private static Task<IReadOnlyList<ConfigProblem>> ProblemsAsync(string members) =>
         ConfigurationFolder.ProblemsAsync(Json.Gateway($"\"TokenStore\": {{ {members} }}"));
 }
