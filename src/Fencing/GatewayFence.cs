@@ -35,6 +35,9 @@ public record struct GatewayFence
     /// <summary>Whether a step is under way at the store: one at a time, per resource and gateway.</summary>
     public readonly bool IsBusy => _step != StoreStep.None;
 
+    /// <summary>Whether that step is an operator's change of the mark.</summary>
+    public readonly bool IsBeingSet => _step == StoreStep.SetMark;
+
     /// <summary>Whether this gateway may be registered in the store.</summary>
     public readonly bool IsRegistered => _promise.RegisteredIn != 0;
 

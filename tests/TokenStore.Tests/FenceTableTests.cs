@@ -88,7 +88,8 @@ public sealed class FenceTableTests : IAsyncDisposable
         await Admit(table, fence, 33);
         fence.EndInDoubt(new(33), TimeSpan.FromSeconds(10), _time);
         var newer = Admit(table, fence, 34);
-        (await table.ResolveAsync(fence.Resource, default)).ShouldBe(1);
+        var (here, inStore) = await table.ResolveAsync(fence.Resource, default);
+        (here, inStore).ShouldBe((1, 0));
         (await newer).Status.ShouldBe(AdmissionStatus.Admitted);
     }
 

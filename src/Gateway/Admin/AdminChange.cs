@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.Unicode;
 using FenceGateway.TokenStore;
 
 namespace FenceGateway.Gateway.Admin;
@@ -26,7 +27,9 @@ internal sealed record AdminChange(JsonObject Body, string Reason, string Actor,
 
         try
         {
-            return await JsonNode.ParseAsync(context.Request.Body, null, StrictJson, context.RequestAborted) is JsonObject body
+            var bytes = new byte[(int)context.Request.ContentLength];
+            await context.Request.Body.ReadExactlyAsync(bytes, context.RequestAborted);
+            return Utf8.IsValid(bytes) && JsonNode.Parse(bytes, null, StrictJson) is JsonObject body
                 && body["reason"] is JsonValue value
                 && value.TryGetValue<string>(out var reason)
                 && reason.Trim() is { Length: > 0 and <= SetMarkRequest.MaxTextLength } trimmed

@@ -60,12 +60,30 @@ internal static class RedisText
         {
             if (PartFault(parts[i]) is { } fault)
             {
-                return $"has {fault}, in its part {i + 1} (parts are separated by commas; a password with a comma cannot be given)";
+                return $"has {fault}, in its part {i + 1} (parts are separated by commas; a password with one in it is given as Password or PasswordFile)";
             }
+        }
+
+        if (parts.SkipWhile(part => !IsSecret(part)).Any(IsShown))
+        {
+            return "names a server or a serviceName behind a password, where it may be the rest of one with a comma in it: put it before, or give "
+                + "the password as Password or PasswordFile";
         }
 
         return Servers(text).Any() ? null : "names no server; begin with host:port, such as 127.0.0.1:6379";
     }
+
+    /// <summary>Whether it names a user, or has a password.</summary>
+    public static (bool HasUser, bool HasPassword) SignIn(string text) => (Value(text, "user") is not null, Value(text, "password") is not null);
+
+    /// <summary>The same for Sentinels.</summary>
+    public static (bool HasUser, bool HasPassword) SentinelSignIn(string text) =>
+        (Value(text, "sentinelUser") is not null, Value(text, "sentinelPassword") is not null);
+
+    private static bool IsSecret(string part) => SecretText.BeforeSecret(part).Length < part.Length && part.Contains('=', StringComparison.Ordinal);
+
+    private static bool IsShown(string part) =>
+        !part.Contains('=', StringComparison.Ordinal) || part.StartsWith("serviceName", StringComparison.OrdinalIgnoreCase);
 
     private static string? PartFault(string part)
     {

@@ -23,7 +23,7 @@ internal enum SecretForm
     ConnectionString,
 }
 
-/// <summary>Leaves the secrets of a text out. What it does not understand it leaves out as a whole.</summary>
+/// <summary>Says what is secret, and leaves it out of a text. What it does not understand it leaves out as a whole.</summary>
 internal static partial class SecretText
 {
     public const string Redacted = "***";
@@ -31,7 +31,7 @@ internal static partial class SecretText
 
     public static string Redact(SecretForm form, string text) => text.Length == 0 ? "" : form switch
     {
-        SecretForm.RedisConfiguration => string.Join(',', RedactRedis(text)),
+        SecretForm.RedisConfiguration => RedactRedis(text),
         SecretForm.ConnectionString => RedactPairs(text),
         _ => Redacted,
     };
@@ -45,35 +45,37 @@ internal static partial class SecretText
     /// <summary>The user part of an address.</summary>
     public static string RedactUser(string text) => UserInfo().Replace(text, Redacted);
 
-    private static IEnumerable<string> RedactRedis(string text)
-    {
-        var seen = false;
-        foreach (var part in text.Split(','))
-        {
-            var equals = part.IndexOf('=', StringComparison.Ordinal);
-            if (equals < 0)
-            {
-                // What follows a secret may be the rest of one with a comma in it.
-                yield return seen || part.Contains('@', StringComparison.Ordinal) ? Redacted : part;
-                continue;
-            }
+    /// <summary>The part of a connection string before its first secret. What follows may be the rest of one with a separator in it.</summary>
+    public static string BeforeSecret(string text) => SecretPart().Match(text) is { Success: true, Index: var at } ? text[..at] : text;
 
-            var isPlain = RedisText.PlainOptions.Contains(part[..equals].Trim(), StringComparer.OrdinalIgnoreCase);
-            seen |= !isPlain;
-            yield return isPlain ? part
-                : RedisText.Options.Contains(part[..equals].Trim(), StringComparer.OrdinalIgnoreCase) ? $"{part[..equals]}={Redacted}"
-                : Redacted;
+    /// <summary>Whether a setting of that name is a secret, or may well be one: of YARP, Kestrel or a transform.</summary>
+    public static bool IsSecretName(string name) => SecretName().IsMatch(name);
+
+    private static string RedactRedis(string text)
+    {
+        var parts = text.Split(',');
+        var shown = parts.TakeWhile(IsPlain).ToList();
+        if (shown.Count < parts.Length)
+        {
+            var name = parts[shown.Count].Split('=', 2)[0];
+            shown.Add(RedisText.Options.Contains(name.Trim(), StringComparer.OrdinalIgnoreCase) ? $"{name}={Redacted}" : Redacted);
         }
+
+        return string.Join(',', shown);
+
+        static bool IsPlain(string part) => part.IndexOf('=', StringComparison.Ordinal) is var equals and >= 0
+            ? RedisText.PlainOptions.Contains(part[..equals].Trim(), StringComparer.OrdinalIgnoreCase)
+            : !part.Contains('@', StringComparison.Ordinal);
     }
 
     private static string RedactPairs(string text)
     {
         try
         {
-            var pairs = new DbConnectionStringBuilder { ConnectionString = text };
-            foreach (var key in pairs.Keys.Cast<string>().Where(key => SecretKey().IsMatch(key)).ToList())
+            var pairs = new DbConnectionStringBuilder { ConnectionString = BeforeSecret(text) };
+            if (SecretPart().Match(text) is { Success: true, Value: var part })
             {
-                pairs[key] = Redacted;
+                pairs[part.Trim(' ', ';', ',', '=').ToLowerInvariant()] = Redacted;
             }
 
             return pairs.ConnectionString;
@@ -84,8 +86,16 @@ internal static partial class SecretText
         }
     }
 
-    [GeneratedRegex("pass|pwd|psw|secret|token|key$", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
-    private static partial Regex SecretKey();
+    [GeneratedRegex(
+        @"(?:^|[;,])[^;,=]*(?:(?:pass|pwd|psw|secret|token)[^;,=]*|key\s*)=", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant,
+        matchTimeoutMilliseconds: 1000)]
+    private static partial Regex SecretPart();
+
+    [GeneratedRegex(
+        "passw(or)?d|passphrase|secret|credential|connection-?_?string|(api|access|private|account|shared)[-_]?key|authorization|cookie"
+        + "|bearer|auth[-_]?token|access[-_]?token",
+        RegexOptions.IgnoreCase | RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex SecretName();
 
     [GeneratedRegex("(?<=://)[^/@\\s]+(?=@)", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
     private static partial Regex UserInfo();

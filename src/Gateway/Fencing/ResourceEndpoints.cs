@@ -6,9 +6,10 @@ using FenceGateway.TokenStore;
 
 namespace FenceGateway.Gateway.Fencing;
 
-/// <summary>Marks and what is on its way: <c>/admin/v1/resources</c>, to look at and to change.</summary>
+/// <summary>Marks and what is in flight: <c>/admin/v1/resources</c>, to look at and to change.</summary>
 internal sealed class ResourceEndpoints(
-    StoreClient store, FenceTable table, InDoubtHolds holds, TimeProvider time, ILogger<ResourceEndpoints> logger) : IAdminEndpoints
+    StoreClient store, FenceTable table, OperatorChanges changes, InDoubtHolds holds, TimeProvider time, ILogger<ResourceEndpoints> logger)
+    : IAdminEndpoints
 {
     private const int DefaultLimit = 50;
     private const int MaxLimit = 1000;
@@ -61,13 +62,7 @@ internal sealed class ResourceEndpoints(
             return;
         }
 
-        if (await store.FindAsync(resource, context.RequestAborted) is not { } record)
-        {
-            await UnknownAsync(context);
-            return;
-        }
-
-        await AdminJson.WriteAsync(context, 200, Describe(record));
+        await ShowAsync(context, resource);
     }
 
     /// <summary><c>POST …/{key}/mark</c> and <c>POST …/{key}/resolve</c>, with a reason; or the key as <c>?key=…</c>, or in the body.</summary>
@@ -101,7 +96,7 @@ internal sealed class ResourceEndpoints(
         try
         {
             // Not ended by a client that leaves: what was changed is audited. The session bounds it.
-            changed = await table.SetMarkAsync(resource, mark, LongestHold, change.Reason, change.Actor, CancellationToken.None);
+            changed = await changes.SetMarkAsync(resource, mark, LongestHold, change, CancellationToken.None);
         }
         catch (TokenStoreUnavailableException e) when (!e.NotTaken)
         {
@@ -110,10 +105,11 @@ internal sealed class ResourceEndpoints(
             return;
         }
 
-        if (changed == OperatorStatus.Busy)
+        if (changed != OperatorStatus.Done)
         {
-            await AdminJson.WriteProblemAsync(
-                context, 409, "Conflict", $"{resource} has writes in flight or in doubt; look at it with GET and try again later.");
+            await AdminJson.WriteProblemAsync(context, 409, "Conflict", changed == OperatorStatus.Changing
+                ? $"Another change of {resource} is under way, or was made meanwhile; look at it with GET before you try again."
+                : $"{resource} has writes in flight or in doubt; look at it with GET and try again later.");
             return;
         }
 
@@ -131,10 +127,10 @@ internal sealed class ResourceEndpoints(
             return;
         }
 
-        int count;
+        (int Here, int InStore) resolved;
         try
         {
-            count = await table.ResolveAsync(resource, CancellationToken.None);
+            resolved = await table.ResolveAsync(resource, CancellationToken.None);
         }
         catch (TokenStoreUnavailableException e) when (!e.NotTaken)
         {
@@ -143,18 +139,46 @@ internal sealed class ResourceEndpoints(
             return;
         }
 
-        logger.Resolved(change.Actor, resource.Value, count, change.Reason);
-        await ShowAsync(context, resource);
+        if (resolved is (0, 0))
+        {
+            await AnswerNothingResolvedAsync(context, resource);
+            return;
+        }
+
+        logger.Resolved(change.Actor, resource.Value, resolved.Here + resolved.InStore, change.Reason);
+        await ShowAsync(context, resource, resolved);
+    }
+
+    /// <summary>What another gateway that lives has in doubt is known to that one alone.</summary>
+    private async Task AnswerNothingResolvedAsync(HttpContext context, ResourceKey resource)
+    {
+        if (await store.FindAsync(resource, context.RequestAborted) is not { } record)
+        {
+            await UnknownAsync(context);
+            return;
+        }
+
+        var elsewhere = string.Join(", ", record.Writers.Where(w => w.EndedFor is null && w.Session != store.Current?.Id).Select(w => w.Session));
+        await AdminJson.WriteProblemAsync(
+            context, 409, "Conflict",
+            $"Nothing was resolved: {resource} has nothing in doubt at this gateway, and no gateway that is gone has left anything in "
+            + (elsewhere.Length == 0 ? "the store." : $"the store. Ask the gateways that may have something in doubt there: {elsewhere}."));
     }
 
     private static Task AnswerUnknownAsync(HttpContext context, TokenStoreUnavailableException e) => AdminJson.WriteProblemAsync(
         context, 503, "Token store unavailable", $"{e.Message} It is not known whether the change was made: look at it with GET.");
 
-    private async Task ShowAsync(HttpContext context, ResourceKey resource)
+    private async Task ShowAsync(HttpContext context, ResourceKey resource, (int Here, int InStore)? resolved = null)
     {
         if (await store.FindAsync(resource, context.RequestAborted) is { } record)
         {
-            await AdminJson.WriteAsync(context, 200, Describe(record));
+            var body = Describe(record);
+            if (resolved is var (here, inStore))
+            {
+                body["resolved"] = new JsonObject { ["here"] = here, ["inStore"] = inStore };
+            }
+
+            await AdminJson.WriteAsync(context, 200, body);
         }
         else
         {

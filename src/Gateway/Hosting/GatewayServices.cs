@@ -31,7 +31,7 @@ internal static class GatewayServices
         services.AddMetrics();
         services.AddRouting();
         services.AddRequestTimeouts();
-        services.AddTokenStore(options.TokenStore);
+        services.AddTokenStore(options.TokenStore, options.InstanceName);
         services.AddFencing();
         services.AddRateLimits();
         services.AddReverseProxy()
@@ -55,6 +55,7 @@ internal static class GatewayServices
         services.AddSingleton<IConfigChangeListener>(static provider => provider.GetRequiredService<RouterState>());
         services.AddSingleton<HealthState>();
         services.AddAdmin(options.Admin);
+        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<OperatorChanges>(provider, options.TokenStore.RegistrationIdle));
 
         // Started in this order, before the data listener; stopped in the reverse order, after it.
         services.AddHostedService(provider => ActivatorUtilities.CreateInstance<ShutdownSequence>(provider, options.Shutdown.Delay));
@@ -88,12 +89,13 @@ internal static class GatewayServices
         services.AddSingleton(provider => ActivatorUtilities.CreateInstance<AdminServer>(provider, options));
     }
 
-    private static void AddTokenStore(this IServiceCollection services, TokenStoreOptions options)
+    private static void AddTokenStore(this IServiceCollection services, TokenStoreOptions options, string? instanceName)
     {
         services.AddSingleton(provider => TokenStores.Create(options, provider));
         services.AddSingleton(provider => ActivatorUtilities.CreateInstance<StoreClient>(provider, new StoreClientOptions
         {
             TimeToLive = options.SessionTtl,
+            InstanceName = instanceName,
             RequireGrade = options.RequireGrade?.Grade(),
             WaitForStore = options.Provider.IsShared(),
         }));

@@ -29,7 +29,7 @@ internal static partial class EffectiveConfiguration
 
     private static JsonNode? RenderSection(IConfigurationSection section, bool secret)
     {
-        secret |= SecretName().IsMatch(section.Key);
+        secret |= SecretText.IsSecretName(section.Key);
         var children = section.GetChildren().ToArray();
         if (children.Length == 0)
         {
@@ -42,7 +42,7 @@ internal static partial class EffectiveConfiguration
         }
 
         // { "RequestHeader": "Authorization", "Set": "…" }: the name stands in one property, the secret in another.
-        var namesSecret = children.Any(c => c.Value is { } v && ValueOfNamed().IsMatch(c.Key) && SecretName().IsMatch(v));
+        var namesSecret = children.Any(c => c.Value is { } v && ValueOfNamed().IsMatch(c.Key) && SecretText.IsSecretName(v));
         var json = new JsonObject();
         foreach (var child in children)
         {
@@ -72,12 +72,6 @@ internal static partial class EffectiveConfiguration
         ({ } secret, List<string> texts) => new JsonArray([.. texts.Select(text => JsonValue.Create(SecretText.Redact(secret.Form, text)))]),
         _ => RenderOptions(value),
     };
-
-    [GeneratedRegex(
-        "passw(or)?d|passphrase|secret|credential|connection-?_?string|(api|access|private|account|shared)[-_]?key|authorization|cookie"
-        + "|bearer|auth[-_]?token|access[-_]?token",
-        RegexOptions.IgnoreCase | RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
-    private static partial Regex SecretName();
 
     [GeneratedRegex(
         "^(RequestHeader|ResponseHeader|ResponseTrailer|QueryValueParameter|Name)$",

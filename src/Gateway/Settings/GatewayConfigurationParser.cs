@@ -27,6 +27,7 @@ internal static class GatewayConfigurationParser
         var section = configuration.GetSection(SectionNames.Gateway);
         var options = new OptionsReader(problems).Read<GatewayOptions>(section);
         CheckRequests(options.Requests, problems);
+        CheckInstanceName(options.InstanceName, problems);
         CheckFolders(options, problems);
         TokenStoreRules.Check(options.TokenStore, problems);
         OtherStoreSections.Check(configuration, options.TokenStore, problems);
@@ -101,6 +102,16 @@ internal static class GatewayConfigurationParser
             {
                 problems.Add(new(path, "has a null character in it, which no path can have"));
             }
+        }
+    }
+
+    private static void CheckInstanceName(string? name, List<ConfigProblem> problems)
+    {
+        if (name is not null && !(name.Length is > 0 and <= 64 && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-')))
+        {
+            problems.Add(new(
+                ConfigPath.Of(SectionNames.Gateway, nameof(GatewayOptions.InstanceName)),
+                $"is '{SecretText.Shown(name)}' where 1 to 64 of a-z, A-Z, 0-9, '.' and '-' are expected"));
         }
     }
 

@@ -16,6 +16,10 @@ namespace FenceGateway.Gateway.Settings;
 [Description("Settings of the gateway itself. An unknown key is an error.")]
 internal sealed class GatewayOptions
 {
+    [Description("What this gateway is called where several are listed: the names of its sessions begin with it, in the store, at the admin "
+        + "listener and in logs. 1 to 64 of a-z, A-Z, 0-9, '.' and '-'. null: the machine's name. Needs a restart.")]
+    public string? InstanceName { get; set; }
+
     [Description("The listener of operators: health and administration. Never reachable on the data listener.")]
     public AdminOptions Admin { get; set; } = new();
 

@@ -6,8 +6,8 @@ internal static class RestartSettings
 {
     private static readonly string[] Keys =
     [
-        "Urls", "http_ports", "https_ports", "Kestrel", "Serilog", "FenceGateway:Admin", "FenceGateway:TokenStore",
-        "FenceGateway:Idempotency", "FenceGateway:Shutdown", "FenceGateway:Requests", "FenceGateway:Limits:MaxConnections",
+        "Urls", "http_ports", "https_ports", "Kestrel", "Serilog", "FenceGateway:InstanceName", "FenceGateway:Admin",
+        "FenceGateway:TokenStore", "FenceGateway:Idempotency", "FenceGateway:Shutdown", "FenceGateway:Requests", "FenceGateway:Limits:MaxConnections",
     ];
 
     public static Dictionary<string, string?> Of(IConfiguration configuration) => Keys

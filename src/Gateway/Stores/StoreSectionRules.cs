@@ -1,8 +1,5 @@
-using System.Data.Common;
 using FenceGateway.Gateway.Configuration;
 using FenceGateway.Gateway.Listeners;
-using MySqlConnector;
-using Npgsql;
 
 namespace FenceGateway.Gateway.Stores;
 
@@ -17,13 +14,8 @@ internal static class StoreSectionRules
     {
         CheckRedis(sections.Redis, provider == TokenStoreProvider.Redis, $"{path}.{nameof(sections.Redis)}", problems);
         CheckQuorum(sections.Quorum, provider == TokenStoreProvider.Quorum, $"{path}.{nameof(sections.Quorum)}", problems);
-        CheckText(sections.Postgres.ConnectionString, provider == TokenStoreProvider.Postgres,
-            $"{path}.{nameof(sections.Postgres)}.{nameof(sections.Postgres.ConnectionString)}", "Host=127.0.0.1;Database=fence;Username=fence",
-            text => PairsFault(text, new NpgsqlConnectionStringBuilder(), "Host", "Server"), problems);
-        CheckText(sections.MySql.ConnectionString, provider == TokenStoreProvider.MySql,
-            $"{path}.{nameof(sections.MySql)}.{nameof(sections.MySql.ConnectionString)}", "Server=127.0.0.1;Database=fence;User Id=fence",
-            text => PairsFault(text, new MySqlConnectionStringBuilder(), "Server", "Host", "Data Source", "DataSource") ?? SeveralHosts(text),
-            problems);
+        SqlSectionRules.Check(sections.Postgres, provider == TokenStoreProvider.Postgres, $"{path}.{nameof(sections.Postgres)}", problems);
+        SqlSectionRules.Check(sections.MySql, provider == TokenStoreProvider.MySql, $"{path}.{nameof(sections.MySql)}", problems);
         CheckZooKeeper(sections.ZooKeeper, provider == TokenStoreProvider.ZooKeeper, $"{path}.{nameof(sections.ZooKeeper)}", problems);
         CheckEtcd(sections.Etcd, provider == TokenStoreProvider.Etcd, $"{path}.{nameof(sections.Etcd)}", problems);
     }
@@ -31,6 +23,16 @@ internal static class StoreSectionRules
     private static void CheckRedis(RedisStoreOptions redis, bool isChosen, string path, List<ConfigProblem> problems)
     {
         CheckText(redis.Configuration, isChosen, $"{path}.{nameof(redis.Configuration)}", "127.0.0.1:6379", RedisText.Fault, problems);
+        var (hasUser, hasPassword) = RedisText.SignIn(redis.Configuration);
+        SignInRules.Check(redis, path, isChosen, problems, (nameof(redis.Configuration), hasUser, hasPassword));
+        if (redis.Sentinels is { } sentinels)
+        {
+            (hasUser, hasPassword) = RedisText.SentinelSignIn(redis.Configuration);
+            SignInRules.Check(
+                sentinels, $"{path}.{nameof(redis.Sentinels)}", isChosen, problems,
+                (nameof(redis.Configuration), hasUser, hasPassword));
+        }
+
         if (isChosen)
         {
             var plain = RedisText.IsEncrypted(redis.Configuration) ? null : RedisIsPlain(nameof(redis.Configuration));
@@ -41,6 +43,10 @@ internal static class StoreSectionRules
     private static void CheckQuorum(QuorumStoreOptions quorum, bool isChosen, string path, List<ConfigProblem> problems)
     {
         CheckNodes(quorum.Nodes, isChosen, $"{path}.{nameof(quorum.Nodes)}", problems);
+        var signIns = quorum.Nodes.ConvertAll(RedisText.SignIn);
+        SignInRules.Check(
+            quorum, path, isChosen, problems,
+            (nameof(quorum.Nodes), signIns.Exists(s => s.HasUser), signIns.Exists(s => s.HasPassword)));
         if (isChosen)
         {
             var plain = quorum.Nodes.FindIndex(node => !RedisText.IsEncrypted(node));
@@ -57,9 +63,10 @@ internal static class StoreSectionRules
         CheckText(
             zooKeeper.ConnectionString, isChosen, $"{path}.{nameof(zooKeeper.ConnectionString)}", "127.0.0.1:2181", ServersFault, problems);
         CheckRoot(zooKeeper.Root, $"{path}.{nameof(zooKeeper.Root)}", problems);
-        if (zooKeeper.Auth is { } auth && auth.IndexOf(':', StringComparison.Ordinal) is var colon && (colon <= 0 || colon == auth.Length - 1))
+        SignInRules.CheckPair(zooKeeper, path, isChosen, problems);
+        if (zooKeeper.User?.Contains(':', StringComparison.Ordinal) is true)
         {
-            problems.Add(new($"{path}.{nameof(zooKeeper.Auth)}", "is not of the form user:password"));
+            problems.Add(new($"{path}.{nameof(zooKeeper.User)}", "has a ':' in it, which stands between user and password"));
         }
 
         if (isChosen)
@@ -70,12 +77,7 @@ internal static class StoreSectionRules
         }
     }
 
-    private static string? SeveralHosts(string text) =>
-        new MySqlConnectionStringBuilder(text).Server.Contains(',', StringComparison.Ordinal)
-            ? "names several hosts, over which the driver would spread the connections; name the one that takes the writes"
-            : null;
-
-    private static void CheckText(
+    public static void CheckText(
         string text, bool isChosen, string path, string example, Func<string, string?> fault, List<ConfigProblem> problems)
     {
         if (text.Length == 0)
@@ -152,14 +154,7 @@ internal static class StoreSectionRules
                 isEncrypted ? null : $"is used with https:// only, which none of {nameof(etcd.Endpoints)} has", path, problems);
         }
 
-        if (etcd is { UserName: null, Password: not null })
-        {
-            problems.Add(new($"{path}.{nameof(etcd.UserName)}", "is required with a Password"));
-        }
-        else if (etcd is { UserName: not null, Password: null })
-        {
-            problems.Add(new($"{path}.{nameof(etcd.Password)}", "is required with a UserName"));
-        }
+        SignInRules.CheckPair(etcd, path, isChosen, problems);
     }
 
     private static bool IsHttp(string text) => !text.Contains('@', StringComparison.Ordinal)
@@ -188,44 +183,12 @@ internal static class StoreSectionRules
         if (text.Contains('@', StringComparison.Ordinal))
         {
             // What stands before it is a user's, commas and all.
-            return "has a user in it where host:port is expected; user and password are Auth's";
+            return "has a user in it where host:port is expected; give it as User, with Password or PasswordFile";
         }
 
         var wrong = text.Split(',', StringSplitOptions.TrimEntries).FirstOrDefault(server => !RedisText.IsServer(server));
         return wrong is null ? null
             : wrong.Contains('/', StringComparison.Ordinal) ? $"has '{SecretText.Shown(wrong)}' in it; the node to work below is Root's"
             : $"has '{SecretText.Shown(wrong)}' in it where host:port is expected";
-    }
-
-    /// <summary>What is wrong with a connection string, without its words: what looks like a keyword may be the rest of a password.</summary>
-    private static string? PairsFault(string text, DbConnectionStringBuilder driver, params string[] host)
-    {
-        try
-        {
-            var pairs = new DbConnectionStringBuilder { ConnectionString = text };
-            var keys = pairs.Keys.Cast<string>().ToList();
-            var wrong = keys.FindIndex(key => !Takes(driver, key, pairs[key]));
-            return wrong >= 0 ? $"has an option that {driver.GetType().Namespace} does not know, or a value that it does not take: the one at place {wrong + 1}"
-                : host.Any(pairs.ContainsKey) ? null
-                : $"names no {host[0]}";
-        }
-        catch (ArgumentException)
-        {
-            return "is no connection string: Key=value;Key=value, with quotes around a value that has a ';' in it";
-        }
-    }
-
-    private static bool Takes(DbConnectionStringBuilder driver, string key, object value)
-    {
-        try
-        {
-            driver[key] = value;
-            return true;
-        }
-        catch (Exception e) when (e is not OutOfMemoryException)
-        {
-            // The drivers throw whatever their parsers throw.
-            return false;
-        }
     }
 }

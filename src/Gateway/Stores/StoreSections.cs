@@ -25,10 +25,11 @@ internal abstract class StoreSections
     public EtcdStoreOptions Etcd { get; set; } = new();
 }
 
-internal sealed class RedisStoreOptions
+internal sealed class RedisStoreOptions : StoreSignIn
 {
     [Description("A StackExchange.Redis configuration string: host:port, several of them for a master with its replicas or for a cluster, "
-        + "Sentinels with serviceName=, and options such as user=, password=, ssl=true, defaultDatabase=. Required with this provider.")]
+        + "Sentinels with serviceName=, and options such as ssl=true, defaultDatabase=. User and password are settings of their own. Required "
+        + "with this provider.")]
     [Secret(SecretForm.RedisConfiguration)]
     public string Configuration { get; set; } = "";
 
@@ -37,12 +38,16 @@ internal sealed class RedisStoreOptions
 
     [Description("A PEM file with the certificate and the private key for a server that asks for one. null: none.")]
     public string? ClientCertificate { get; set; }
+
+    [Description("As whom Sentinels are asked. null: as whom the master is.")]
+    public StoreSignIn? Sentinels { get; set; }
 }
 
-internal sealed class QuorumStoreOptions
+internal sealed class QuorumStoreOptions : StoreSignIn
 {
     [Description("A StackExchange.Redis configuration string for each master; 3 to 9, none of which replicates another. Always all of "
-        + "them: a majority is one of those named here. Required with this provider.")]
+        + "them: a majority is one of those named here. User and password are settings of their own, for all of them. Required with "
+        + "this provider.")]
     [Secret(SecretForm.RedisConfiguration)]
     public List<string> Nodes { get; set; } = [];
 
@@ -53,21 +58,22 @@ internal sealed class QuorumStoreOptions
     public string? ClientCertificate { get; set; }
 }
 
-internal sealed class PostgresStoreOptions
+internal sealed class PostgresStoreOptions : StoreSignIn
 {
-    [Description("An Npgsql connection string: Host=…;Database=…;Username=…;Password=…. Required with this provider.")]
+    [Description("An Npgsql connection string: Host=…;Database=…. User and password are settings of their own. Required with this provider.")]
     [Secret(SecretForm.ConnectionString)]
     public string ConnectionString { get; set; } = "";
 }
 
-internal sealed class MySqlStoreOptions
+internal sealed class MySqlStoreOptions : StoreSignIn
 {
-    [Description("A connection string: Server=…;Database=…;User Id=…;Password=…. Required with this provider.")]
+    [Description("A connection string: Server=…;Database=…. User and password are settings of their own. Required with this provider.")]
     [Secret(SecretForm.ConnectionString)]
     public string ConnectionString { get; set; } = "";
 }
 
-internal sealed class ZooKeeperStoreOptions
+[Description("With a User, what is made in ZooKeeper is for this user alone (digest authentication); without one everybody may change it.")]
+internal sealed class ZooKeeperStoreOptions : StoreSignIn
 {
     [Description("host:port of each server, separated by commas. Required with this provider.")]
     public string ConnectionString { get; set; } = "";
@@ -83,14 +89,9 @@ internal sealed class ZooKeeperStoreOptions
 
     [Description("With Tls: a PEM file with the certificate and the private key for a server that asks for one. null: none.")]
     public string? ClientCertificate { get; set; }
-
-    [Description("user:password for ZooKeeper's digest authentication; what is made is then for this user alone. null: none, and nodes that "
-        + "everybody may change.")]
-    [Secret(SecretForm.Whole)]
-    public string? Auth { get; set; }
 }
 
-internal sealed class EtcdStoreOptions
+internal sealed class EtcdStoreOptions : StoreSignIn
 {
     [Description("Client addresses of the members: http://host:2379 or https://…. Required with this provider.")]
     public List<string> Endpoints { get; set; } = [];
@@ -100,11 +101,4 @@ internal sealed class EtcdStoreOptions
 
     [Description("With https://: a PEM file with the certificate and the private key for a member that asks for one. null: none.")]
     public string? ClientCertificate { get; set; }
-
-    [Description("The user, where etcd asks for one. null: none.")]
-    public string? UserName { get; set; }
-
-    [Description("The user's password. null: none.")]
-    [Secret(SecretForm.Whole)]
-    public string? Password { get; set; }
 }

@@ -7,6 +7,8 @@ using FenceGateway.TokenStore.Postgres;
 using FenceGateway.TokenStore.Quorum;
 using FenceGateway.TokenStore.Redis;
 using FenceGateway.TokenStore.ZooKeeper;
+using MySqlConnector;
+using Npgsql;
 
 namespace FenceGateway.Gateway.Stores;
 
@@ -33,10 +35,8 @@ internal static class TokenStores
         {
             TokenStoreProvider.Redis => Make<RedisTokenStore>(services, Redis(sections.Redis, prefix)),
             TokenStoreProvider.Quorum => Make<QuorumTokenStore>(services, Quorum(sections.Quorum, prefix)),
-            TokenStoreProvider.Postgres => Make<PostgresTokenStore>(
-                services, new PostgresTokenStoreOptions { ConnectionString = sections.Postgres.ConnectionString, KeyPrefix = prefix }),
-            TokenStoreProvider.MySql => Make<MySqlTokenStore>(
-                services, new MySqlTokenStoreOptions { ConnectionString = sections.MySql.ConnectionString, KeyPrefix = prefix }),
+            TokenStoreProvider.Postgres => Make<PostgresTokenStore>(services, Postgres(sections.Postgres, prefix)),
+            TokenStoreProvider.MySql => Make<MySqlTokenStore>(services, MySql(sections.MySql, prefix)),
             TokenStoreProvider.ZooKeeper => Make<ZooKeeperTokenStore>(services, ZooKeeper(sections.ZooKeeper, prefix)),
             TokenStoreProvider.Etcd => Make<EtcdTokenStore>(services, Etcd(sections.Etcd, prefix)),
             _ => throw new ArgumentOutOfRangeException(nameof(provider), provider, null),
@@ -54,6 +54,10 @@ internal static class TokenStores
         KeyPrefix = prefix,
         CertificateAuthority = options.CertificateAuthority,
         ClientCertificate = options.ClientCertificate,
+        User = options.User,
+        Password = options.PasswordSource(),
+        SentinelUser = options.Sentinels?.User,
+        SentinelPassword = options.Sentinels?.PasswordSource(),
     };
 
     private static QuorumTokenStoreOptions Quorum(QuorumStoreOptions options, string prefix) => new()
@@ -62,7 +66,23 @@ internal static class TokenStores
         KeyPrefix = prefix,
         CertificateAuthority = options.CertificateAuthority,
         ClientCertificate = options.ClientCertificate,
+        User = options.User,
+        Password = options.PasswordSource(),
     };
+
+    private static PostgresTokenStoreOptions Postgres(PostgresStoreOptions options, string prefix)
+    {
+        var text = new NpgsqlConnectionStringBuilder(options.ConnectionString);
+        text.Username = options.User ?? text.Username;
+        return new() { ConnectionString = text.ConnectionString, KeyPrefix = prefix, Password = options.PasswordSource() };
+    }
+
+    private static MySqlTokenStoreOptions MySql(MySqlStoreOptions options, string prefix)
+    {
+        var text = new MySqlConnectionStringBuilder(options.ConnectionString);
+        text.UserID = options.User ?? text.UserID;
+        return new() { ConnectionString = text.ConnectionString, KeyPrefix = prefix, Password = options.PasswordSource() };
+    }
 
     private static ZooKeeperTokenStoreOptions ZooKeeper(ZooKeeperStoreOptions options, string prefix) => new()
     {
@@ -71,7 +91,7 @@ internal static class TokenStores
         Tls = options.Tls,
         CertificateAuthority = options.CertificateAuthority,
         ClientCertificate = options.ClientCertificate,
-        Auth = options.Auth,
+        Auth = options.PasswordSource() is { } password ? $"{options.User}:{password()}" : null,
     };
 
     private static EtcdTokenStoreOptions Etcd(EtcdStoreOptions options, string prefix) => new()
@@ -80,7 +100,7 @@ internal static class TokenStores
         KeyPrefix = prefix,
         CertificateAuthority = options.CertificateAuthority,
         ClientCertificate = options.ClientCertificate,
-        UserName = options.UserName,
-        Password = options.Password,
+        UserName = options.User,
+        Password = options.PasswordSource(),
     };
 }

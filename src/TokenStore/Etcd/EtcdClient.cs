@@ -18,10 +18,13 @@ internal sealed class EtcdClient : IDisposable
     private const int LongestQuote = 160;
 
     private readonly EtcdMember[] _members;
-    private readonly AuthenticateRequest? _user;
+    private readonly Func<string>? _password;
     private int _current;
     private long _calls;
     private volatile string? _token;
+
+    /// <summary>With the password of the last log-in.</summary>
+    private volatile AuthenticateRequest? _user;
 
     public EtcdClient(EtcdTokenStoreOptions options, TimeProvider clock)
     {
@@ -29,9 +32,8 @@ internal sealed class EtcdClient : IDisposable
         var addresses = options.Endpoints.Select(e => new Uri(e)).ToArray();
         Location = string.Join(',', addresses.Select(a => a.GetLeftPart(UriPartial.Authority)));
         _members = Array.ConvertAll(addresses, a => new EtcdMember(a, tls, clock));
-        _user = options.UserName is { Length: > 0 } user
-            ? new AuthenticateRequest { Name = user, Password = options.Password ?? "" }
-            : null;
+        _user = options.UserName is { Length: > 0 } user ? new AuthenticateRequest { Name = user } : null;
+        _password = options.Password;
     }
 
     /// <summary>The endpoints, for people.</summary>
@@ -123,15 +125,16 @@ internal sealed class EtcdClient : IDisposable
     {
         try
         {
-            var reply = await SendOnceAsync(member, (m, options) => m.Auth.AuthenticateAsync(_user!, options), null, cancellationToken);
+            var user = _user = new AuthenticateRequest { Name = _user!.Name, Password = _password?.Invoke() ?? "" };
+            var reply = await SendOnceAsync(member, (m, options) => m.Auth.AuthenticateAsync(user, options), null, cancellationToken);
             return reply.Token.Length > 0 && reply.Token.All(c => c is > ' ' and <= '~')
                 ? _token = reply.Token
                 : throw new EtcdException($"{member.Name} gave no token.", notTaken: false);
         }
-        catch (EtcdException e)
+        catch (Exception e) when (e is EtcdException or TokenStoreUnavailableException)
         {
             // Whatever became of the log-in, the call itself was not sent.
-            throw new EtcdException($"The log-in of user {_user!.Name} failed: {e.Message}", notTaken: true, e.Code, e);
+            throw new EtcdException($"The log-in of user {_user!.Name} failed: {e.Message}", notTaken: true, (e as EtcdException)?.Code ?? default, e);
         }
     }
 

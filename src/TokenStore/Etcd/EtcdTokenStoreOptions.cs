@@ -28,6 +28,6 @@ public sealed class EtcdTokenStoreOptions
     /// <summary>The user, when etcd asks for one (<c>etcdctl auth enable</c>). It needs read and write access to the prefix.</summary>
     public string? UserName { get; set; }
 
-    /// <summary>The user's password.</summary>
-    public string? Password { get; set; }
+    /// <summary>Gives the user's password, for each log-in anew.</summary>
+    public Func<string>? Password { get; set; }
 }

@@ -57,4 +57,7 @@ public enum OperatorStatus
 
     /// <summary>Refused: something is in flight or in doubt.</summary>
     Busy,
+
+    /// <summary>Refused: another change of this resource is under way, or was made meanwhile.</summary>
+    Changing,
 }

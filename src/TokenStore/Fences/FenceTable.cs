@@ -125,55 +125,15 @@ public sealed class FenceTable
     }
 
     /// <summary>Writes in flight, and tokens with writes in doubt, over all resources; for gauges and for the end of the process.</summary>
-    public (int InFlight, int InDoubt) CountActive()
-    {
-        var (inFlight, inDoubt, now) = (0, 0, _time.GetTimestamp());
-        foreach (var fence in _fences.All)
-        {
-            lock (fence.Gate)
-            {
-                fence.Active.Sweep(now);
-                inFlight += fence.Active.InFlight;
-                inDoubt += fence.Active.InDoubt.Count;
-            }
-        }
-
-        return (inFlight, inDoubt);
-    }
+    public (int InFlight, int InDoubt) CountActive() => LookAtAll(static fence => (fence.Active.InFlight, fence.Active.InDoubt.Count))
+        .Aggregate((InFlight: 0, InDoubt: 0), static (all, one) => (all.InFlight + one.InFlight, all.InDoubt + one.Count));
 
     /// <summary>Resources with writes in flight or in doubt at this gateway.</summary>
-    public IReadOnlyList<ResourceKey> ListActive()
-    {
-        var (active, now) = (new List<ResourceKey>(), _time.GetTimestamp());
-        foreach (var fence in _fences.All)
-        {
-            lock (fence.Gate)
-            {
-                fence.Active.Sweep(now);
-                if (fence.Active.InFlight + fence.Active.InDoubt.Count > 0)
-                {
-                    active.Add(fence.Resource);
-                }
-            }
-        }
-
-        return active;
-    }
+    public IReadOnlyList<ResourceKey> ListActive() =>
+        [.. LookAtAll(static fence => fence.Active.IsEmpty ? null : fence).OfType<ResourceFence>().Select(static fence => fence.Resource)];
 
     /// <summary>Resources at which this gateway is registered in the store; for people.</summary>
-    public int CountRegistered()
-    {
-        var count = 0;
-        foreach (var fence in _fences.All)
-        {
-            lock (fence.Gate)
-            {
-                count += fence.StateLocked.IsRegistered ? 1 : 0;
-            }
-        }
-
-        return count;
-    }
+    public int CountRegistered() => LookAtAll(static fence => fence.StateLocked.IsRegistered).Count(static isRegistered => isRegistered);
 
     /// <summary>Stops to admit, for good: every admission is either counted by <see cref="CountActive"/> afterwards or refused.</summary>
     public void Close()
@@ -201,20 +161,22 @@ public sealed class FenceTable
         var fence = Get(resource.Value);
         lock (fence.Gate)
         {
+            if (fence.StateLocked.IsBeingSet)
+            {
+                return OperatorStatus.Changing;
+            }
+
             if (!fence.TryBeginSetMarkLocked(_time.GetTimestamp()))
             {
                 return OperatorStatus.Busy;
             }
         }
 
+        var request = new SetMarkRequest(_client.Current?.Id ?? "", resource, mark, inDoubtHold, reason, actor);
+        bool isSet;
         try
         {
-            var request = new SetMarkRequest(_client.Current?.Id ?? "", resource, mark, inDoubtHold, reason, actor);
-            if (!await _client.SetMarkAsync(request, cancellationToken))
-            {
-                fence.Change(() => fence.StateLocked.EndSetMark(null));
-                return OperatorStatus.Busy;
-            }
+            isSet = await _client.SetMarkAsync(request, cancellationToken);
         }
         catch
         {
@@ -225,7 +187,14 @@ public sealed class FenceTable
         }
 
         var before = fence.Mark;
-        fence.Change(() => fence.StateLocked.EndSetMark(mark));
+        fence.Change(() => fence.StateLocked.EndSetMark(isSet ? mark : null));
+        if (!isSet)
+        {
+            var found = await _client.FindAsync(resource, cancellationToken);
+            var isHeld = found?.Writers.Any(writer => writer.Session != request.Session && !(writer.EndedFor >= inDoubtHold)) is true;
+            return isHeld ? OperatorStatus.Busy : OperatorStatus.Changing;
+        }
+
         if (mark > before)
         {
             MarkRaised?.Invoke(fence);
@@ -235,16 +204,33 @@ public sealed class FenceTable
     }
 
     /// <summary>An operator's word that nothing in doubt can be applied any more, be it this gateway's or left behind by one that
-    /// is gone. How many holds that ended.</summary>
+    /// is gone. How many holds that ended at this gateway, and how many in the store.</summary>
     /// <exception cref="TokenStoreUnavailableException">The store cannot tell.</exception>
-    public async ValueTask<int> ResolveAsync(ResourceKey resource, CancellationToken cancellationToken)
+    public async ValueTask<(int Here, int InStore)> ResolveAsync(ResourceKey resource, CancellationToken cancellationToken)
     {
-        var resolved = await _client.ResolveAsync(resource, cancellationToken);
+        var inStore = await _client.ResolveAsync(resource, cancellationToken);
+        var here = 0;
         if (_fences.TryFind(resource, out var fence))
         {
-            fence.Change(() => resolved += fence.ResolveLocked());
+            fence.Change(() => here = fence.ResolveLocked());
         }
 
-        return resolved;
+        return (here, inStore);
+    }
+
+    private IEnumerable<T> LookAtAll<T>(Func<ResourceFence, T> lookLocked)
+    {
+        var now = _time.GetTimestamp();
+        foreach (var fence in _fences.All)
+        {
+            T seen;
+            lock (fence.Gate)
+            {
+                fence.Active.Sweep(now);
+                seen = lookLocked(fence);
+            }
+
+            yield return seen;
+        }
     }
 }

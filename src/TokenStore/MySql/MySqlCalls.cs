@@ -68,7 +68,7 @@ internal static class MySqlCalls
         }
     }
 
-    private static string Sentence(Exception e) => e is MySqlException { Number: > 0 and var number }
+    private static string Sentence(Exception e) => e is MySqlException { Number: > 0 and var number, InnerException: not TokenStoreUnavailableException }
         ? $"{e.Message} ({number})"
         : e.InnerException is { } inner ? $"{e.Message} ({inner.Message})" : e.Message;
 }

@@ -18,7 +18,7 @@ internal sealed class MySqlConnections : ISqlConnections
 
     /// <exception cref="ArgumentException">The connection string is none.</exception>
     /// <exception cref="TokenStoreUnavailableException">It names several hosts.</exception>
-    public MySqlConnections(string connectionString, TimeProvider time, ILogger logger)
+    public MySqlConnections(string connectionString, Func<string>? password, TimeProvider time, ILogger logger)
     {
         _logger = logger;
         var builder = new MySqlConnectionStringBuilder(connectionString)
@@ -42,8 +42,8 @@ internal sealed class MySqlConnections : ISqlConnections
         Location = $"{builder.Server}:{builder.Port}/{builder.Database}";
         var places = builder.MaximumPoolSize == DriversDefaultPlaces ? DefaultPlaces : (int)Math.Max(1, builder.MaximumPoolSize);
         var server = new MySqlServerIdentity(Location);
-        _steps = new MySqlPlaces(builder.ConnectionString, places, server, time);
-        _session = new MySqlPlaces(builder.ConnectionString, SessionPlaces, server, time);
+        _steps = new MySqlPlaces(builder.ConnectionString, password, places, server, time);
+        _session = new MySqlPlaces(builder.ConnectionString, password, SessionPlaces, server, time);
     }
 
     public string Location { get; }

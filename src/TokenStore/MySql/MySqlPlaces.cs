@@ -7,7 +7,8 @@ namespace FenceGateway.TokenStore.MySql;
 /// A bounded number of connections to the server, opened when they are needed and kept. Not the driver's pool: that keeps a connection
 /// whose preparation has failed as if it were prepared, and one that is in the middle of a transaction.
 /// </summary>
-internal sealed class MySqlPlaces(string connectionString, int count, MySqlServerIdentity server, TimeProvider time) : IAsyncDisposable
+internal sealed class MySqlPlaces(
+    string connectionString, Func<string>? password, int count, MySqlServerIdentity server, TimeProvider time) : IAsyncDisposable
 {
     // A lock that was not got is undone for certain; whoever called has gone by then.
     private const string Settings =
@@ -79,7 +80,7 @@ internal sealed class MySqlPlaces(string connectionString, int count, MySqlServe
             await idle.Connection.DisposeAsync();
         }
 
-        var connection = new MySqlConnection(connectionString);
+        var connection = Make();
         try
         {
             await connection.OpenAsync(CancellationToken.None);
@@ -94,6 +95,9 @@ internal sealed class MySqlPlaces(string connectionString, int count, MySqlServe
             throw;
         }
     }
+
+    private MySqlConnection Make() =>
+        new(connectionString) { ProvidePasswordCallback = password is null ? null : _ => password() };
 
     private async Task<T> UseAsync<T>(MySqlConnection connection, Func<MySqlConnection, Task<T>> use)
     {
@@ -148,7 +152,7 @@ internal sealed class MySqlPlaces(string connectionString, int count, MySqlServe
     {
         try
         {
-            await using var other = new MySqlConnection(connectionString);
+            await using var other = Make();
             await other.OpenAsync(CancellationToken.None);
             if (await server.IsSameAsync(other))
             {

@@ -62,7 +62,7 @@ public sealed class MySqlTokenStore : SqlTokenStore
 
     private protected override (ISqlConnections Connections, ISqlListener Listener) Connect()
     {
-        var connections = new MySqlConnections(_options.ConnectionString, _time, Logger);
+        var connections = new MySqlConnections(_options.ConnectionString, _options.Password, _time, Logger);
         return (connections, new MySqlPoll(connections, Sql, Tell, _time, Logger));
     }
 

@@ -29,7 +29,7 @@ internal sealed class PostgresConnections : ISqlConnections
     private readonly PostgresCallsUnderWay _underWay;
 
     /// <exception cref="ArgumentException">The connection string is none.</exception>
-    public PostgresConnections(string connectionString, TimeProvider time, ILogger logger)
+    public PostgresConnections(string connectionString, Func<string>? password, TimeProvider time, ILogger logger)
     {
         _logger = logger;
         _underWay = new PostgresCallsUnderWay(time);
@@ -61,9 +61,9 @@ internal sealed class PostgresConnections : ISqlConnections
 
         builder.MinPoolSize = 0;
         Location = $"{builder.Host}:{builder.Port}/{builder.Database ?? builder.Username}";
-        _steps = Build(builder);
+        _steps = Build(builder, password);
         builder.MaxPoolSize = SessionPoolSize;
-        _session = Build(builder);
+        _session = Build(builder, password);
     }
 
     public string Location { get; }
@@ -92,9 +92,14 @@ internal sealed class PostgresConnections : ISqlConnections
         await _session.DisposeAsync();
     }
 
-    private static NpgsqlDataSource Build(NpgsqlConnectionStringBuilder settings)
+    private static NpgsqlDataSource Build(NpgsqlConnectionStringBuilder settings, Func<string>? password)
     {
         var builder = new NpgsqlDataSourceBuilder(settings.ConnectionString);
+        if (password is not null)
+        {
+            builder.UsePasswordProvider(_ => password(), (_, _) => ValueTask.FromResult(password()));
+        }
+
         builder.UsePhysicalConnectionInitializer(
             connection =>
             {

@@ -58,7 +58,7 @@ public sealed class PostgresTokenStore : SqlTokenStore
 
     private protected override (ISqlConnections Connections, ISqlListener Listener) Connect()
     {
-        var connections = new PostgresConnections(_options.ConnectionString, _time, Logger);
+        var connections = new PostgresConnections(_options.ConnectionString, _options.Password, _time, Logger);
         return (connections, new PostgresListener(connections, _options.KeyPrefix, Tell, _time, Logger));
     }
 

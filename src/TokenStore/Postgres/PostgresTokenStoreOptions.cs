@@ -15,4 +15,7 @@ public sealed class PostgresTokenStoreOptions
     [Required]
     [RegularExpression("[a-z0-9_-]{1,32}")]
     public string KeyPrefix { get; set; } = "fg";
+
+    /// <summary>Gives the password, for each connection anew; the connection string has none then. Unset: the one of that string.</summary>
+    public Func<string>? Password { get; set; }
 }

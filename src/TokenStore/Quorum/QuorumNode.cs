@@ -1,4 +1,5 @@
 using FenceGateway.TokenStore.Redis;
+using FenceGateway.TokenStore.Tls;
 using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
 
@@ -70,8 +71,8 @@ internal sealed class QuorumNode(int index, RedisLinkSettings settings, ILogger 
                 + "are configured.");
         }
 
-        var settings = options.Nodes
-            .Select(node => RedisLinkSettings.Read(node, options.CertificateAuthority, options.ClientCertificate)).ToArray();
+        var tls = StoreTls.Of("TokenStore:Quorum", options.CertificateAuthority, options.ClientCertificate);
+        var settings = options.Nodes.Select(node => RedisLinkSettings.Read(node, tls, options.User, options.Password)).ToArray();
         if (Array.Find(settings, static s => s.IsBehindSentinels) is { } service)
         {
             throw TokenStoreUnavailableException.NothingTaken(

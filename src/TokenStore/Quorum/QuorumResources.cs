@@ -8,12 +8,6 @@ namespace FenceGateway.TokenStore.Quorum;
 /// <summary>What a majority of the nodes keeps of resources.</summary>
 internal sealed class QuorumResources(QuorumNodes nodes, SessionWatch watch, ChangeStamps stamps)
 {
-    /// <summary>The scores of a sorted set are exact up to here.</summary>
-    private const long Exact = 1L << 53;
-
-    /// <summary>So many names are read at once.</summary>
-    private const int Part = 1000;
-
     /// <summary>Puts a mark that is known somewhere at a majority (I9). With <paramref name="always"/> what was asked for before is not
     /// carried out any more where it is the mark already.</summary>
     /// <exception cref="TokenStoreUnavailableException">It could not be put there.</exception>
@@ -103,12 +97,12 @@ internal sealed class QuorumResources(QuorumNodes nodes, SessionWatch watch, Cha
     public async ValueTask<IReadOnlyList<MarkRecord>> ListAsync(MarkQuery query, CancellationToken cancellationToken)
     {
         Dictionary<string, long> found = new(StringComparer.Ordinal);
-        var (below, readTo) = ((RedisValue)(query.Before > Exact ? "+inf" : $"({query.Before}"), long.MaxValue);
+        var (below, readTo) = ((RedisValue)(query.Before > RedisListing.Exact ? "+inf" : $"({query.Before}"), long.MaxValue);
         do
         {
             var at = below;
             var replies = nodes.Require(await nodes.AskAsync(
-                (node, view) => NodeMarkScripts.NamesAsync(node, view, at, Part), null, cancellationToken));
+                (node, view) => NodeMarkScripts.NamesAsync(node, view, at, RedisListing.Part), null, cancellationToken));
             readTo = 0;
             foreach (var page in replies.Where(static r => r.IsDone).Select(static r => (string[])r.Parts[2]!))
             {
@@ -123,7 +117,7 @@ internal sealed class QuorumResources(QuorumNodes nodes, SessionWatch watch, Cha
                 }
 
                 // Below the end of a full page not all nodes have been read.
-                readTo = page.Length == 2 * Part ? Math.Max(readTo, last) : readTo;
+                readTo = page.Length == 2 * RedisListing.Part ? Math.Max(readTo, last) : readTo;
             }
 
             below = readTo;

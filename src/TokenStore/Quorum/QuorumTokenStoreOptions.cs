@@ -29,4 +29,10 @@ public sealed class QuorumTokenStoreOptions
 
     /// <summary>A PEM file with the certificate and the private key that the gateway shows to a server that asks for one. Unset: none.</summary>
     public string? ClientCertificate { get; set; }
+
+    /// <summary>The user who signs in, at every node. Unset: the one of each configuration string.</summary>
+    public string? User { get; set; }
+
+    /// <summary>Gives the password, for each connection anew. Unset: the one of each configuration string.</summary>
+    public Func<string>? Password { get; set; }
 }

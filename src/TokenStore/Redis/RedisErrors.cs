@@ -15,8 +15,8 @@ internal static class RedisErrors
         ("MISCONF", "cannot write its data to disk and refuses writes: look at its log"),
         ("LOADING", "is still reading its data from disk"),
         ("BUSY", "is busy with another script"),
-        ("NOAUTH", "wants a password: give one in the configuration string"),
-        ("WRONGPASS", "does not take the user or the password of the configuration string"),
+        ("NOAUTH", "wants a password: give one as Password or PasswordFile"),
+        ("WRONGPASS", "does not take the user or the password that it is given"),
         ("NOPERM", "does not give its user the rights that docs/stores.md lists"),
         ("CROSSSLOT", "takes the keys for those of several slots: a proxy in between ignores the hash tag"),
         ("CLUSTERDOWN", "belongs to a cluster that is down"),
@@ -41,7 +41,7 @@ internal static class RedisErrors
         string[] codes = ["NOAUTH", "WRONGPASS", nameof(ConnectionFailureType.AuthenticationFailure)];
         if (codes.Any(code => told.Contains(code, StringComparison.Ordinal)))
         {
-            return TokenStoreUnavailableException.NothingTaken($"Redis {location} wants a password: the configuration string has none, or a wrong one.");
+            return TokenStoreUnavailableException.NothingTaken($"Redis {location} wants a password: it is given none, or a wrong one.");
         }
 
         if (told.Contains("server-type: Sentinel", StringComparison.Ordinal))

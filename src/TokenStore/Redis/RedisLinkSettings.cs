@@ -1,8 +1,9 @@
 using System.Net;
-using System.Net.Security;
-using System.Security.Cryptography;
+using System.Security.Authentication;
 using System.Security.Cryptography.X509Certificates;
+using FenceGateway.TokenStore.Tls;
 using StackExchange.Redis;
+using StackExchange.Redis.Configuration;
 
 namespace FenceGateway.TokenStore.Redis;
 
@@ -41,45 +42,35 @@ internal sealed class RedisLinkSettings
     /// <summary>Whether somebody else signs in than <c>default</c>, for whom a password alone stands.</summary>
     public bool IsNamedUser => Options.User is not (null or "" or "default");
 
-    /// <exception cref="TokenStoreUnavailableException">The configuration string or a certificate cannot be read.</exception>
-    public static RedisLinkSettings Read(string configuration, string? certificateAuthority, string? clientCertificate)
+    /// <exception cref="TokenStoreUnavailableException">The configuration string, a certificate or the password cannot be read.</exception>
+    public static RedisLinkSettings Read(string configuration, StoreTls? tls = null, string? user = null, Func<string>? password = null)
     {
         try
         {
-            var parts = configuration.Split(',', StringSplitOptions.TrimEntries);
-            foreach (var (option, why) in Refused)
-            {
-                if (IsGiven(option))
-                {
-                    throw new FormatException(why);
-                }
-            }
-
-            var options = ConfigurationOptions.Parse(configuration);
-            if (options.EndPoints.Count == 0)
-            {
-                throw new FormatException("it names no server");
-            }
-
-            if (!IsGiven("connectTimeout="))
-            {
-                options.ConnectTimeout = (int)ConnectTimeout.TotalMilliseconds;
-            }
-
-            if (!IsGiven("connectRetry="))
-            {
-                options.ConnectRetry = 1;
-            }
-
+            var options = Parse(configuration);
             Govern(options);
-            UseCertificates(options, certificateAuthority, clientCertificate);
-            return new RedisLinkSettings(options, options.ServiceName is { Length: > 0 });
+            if (tls is not null)
+            {
+                UseCertificates(options, tls);
+            }
 
-            bool IsGiven(string option) => Array.Exists(parts, part => part.StartsWith(option, StringComparison.OrdinalIgnoreCase));
+            options.User = user ?? options.User;
+            if (password is not null)
+            {
+                _ = password();
+                options.Defaults = new PasswordOfNow(password);
+            }
+
+            return new RedisLinkSettings(options, options.ServiceName is { Length: > 0 });
         }
-        catch (Exception e) when (e is ArgumentException or FormatException || IsUnreadable(e))
+        catch (Exception e) when (e is FormatException or AuthenticationException)
         {
             throw TokenStoreUnavailableException.NothingTaken($"The Redis configuration cannot be used: {e.Message}", e);
+        }
+        catch (ArgumentException)
+        {
+            // The client's words repeat an option's name, which may be the rest of a password with a comma in it.
+            throw TokenStoreUnavailableException.NothingTaken("The Redis configuration has an option, or a value, that the client does not know.");
         }
     }
 
@@ -113,6 +104,35 @@ internal sealed class RedisLinkSettings
         return options;
     }
 
+    private static ConfigurationOptions Parse(string configuration)
+    {
+        var parts = configuration.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+        if (Array.Find(Refused, refused => IsGiven(refused.Option)) is { Why: { } why })
+        {
+            throw new FormatException(why);
+        }
+
+        if (parts.SkipWhile(static part => !IsPassword(part)).Any(static part => !part.Contains('=', StringComparison.Ordinal)
+            || part.StartsWith("serviceName", StringComparison.OrdinalIgnoreCase)))
+        {
+            // These two are shown.
+            throw new FormatException("what follows a password may be the rest of one with a comma in it: name servers and service before it");
+        }
+
+        var options = ConfigurationOptions.Parse(configuration);
+        if (options.EndPoints.Count == 0)
+        {
+            throw new FormatException("it names no server");
+        }
+
+        options.ConnectTimeout = IsGiven("connectTimeout=") ? options.ConnectTimeout : (int)ConnectTimeout.TotalMilliseconds;
+        options.ConnectRetry = IsGiven("connectRetry=") ? options.ConnectRetry : 1;
+        return options;
+
+        static bool IsPassword(string part) => part.Contains('=', StringComparison.Ordinal) && part.Contains("password", StringComparison.OrdinalIgnoreCase);
+        bool IsGiven(string option) => Array.Exists(parts, part => part.StartsWith(option, StringComparison.OrdinalIgnoreCase));
+    }
+
     /// <summary>When calls are sent, and for how long they are waited for, is decided here and by the session: the client neither keeps a call
     /// for later nor gives one up.</summary>
     private static void Govern(ConfigurationOptions options)
@@ -141,74 +161,24 @@ internal sealed class RedisLinkSettings
         options.ClientName ??= "fencegateway";
     }
 
-    /// <summary>The files are read for every connection, so that a certificate that was renewed is shown, and trusted, without a restart.</summary>
-    private static void UseCertificates(ConfigurationOptions options, string? authorities, string? certificate)
+    /// <summary>The client's own settings of certificates do not count any more: what it would read of them is read here.</summary>
+    private static void UseCertificates(ConfigurationOptions options, StoreTls tls)
     {
-        if (authorities is not null)
+        // What cannot be used at all is said at once.
+        _ = tls.Options("", null);
+        options.SslClientAuthenticationOptions = host =>
         {
-            _ = Authorities(authorities);
-            options.CertificateValidation += (_, shown, presented, errors) => Trusts(authorities, shown, presented, errors);
-        }
-
-        if (certificate is not null)
-        {
-            X509Certificate2.CreateFromPemFile(certificate).Dispose();
-            options.CertificateSelection += (_, _, _, _, _) => Shown(certificate)!;
-        }
+            var authentication = tls.Options(options.SslHost is { Length: > 0 } name ? name : host, null);
+            authentication.EnabledSslProtocols = options.SslProtocols ?? SslProtocols.None;
+            authentication.CertificateRevocationCheckMode =
+                options.CheckCertificateRevocation ? X509RevocationMode.Online : X509RevocationMode.NoCheck;
+            return authentication;
+        };
     }
 
-    /// <summary>null when the file cannot be read, perhaps because it is just being written: the next connection reads it again.</summary>
-    private static X509Certificate2? Shown(string file)
+    /// <summary>Asks for the password with each connection, so that one that was changed counts without a restart.</summary>
+    private sealed class PasswordOfNow(Func<string> password) : DefaultOptionsProvider
     {
-        try
-        {
-            return X509Certificate2.CreateFromPemFile(file);
-        }
-        catch (Exception e) when (IsUnreadable(e))
-        {
-            return null;
-        }
-    }
-
-    private static bool IsUnreadable(Exception e) => e is IOException or CryptographicException or UnauthorizedAccessException;
-
-    private static X509Certificate2Collection Authorities(string file)
-    {
-        X509Certificate2Collection authorities = [];
-        authorities.ImportFromPemFile(file);
-        return authorities;
-    }
-
-    private static bool Trusts(string authorities, X509Certificate? shown, X509Chain? presented, SslPolicyErrors errors)
-    {
-        if (shown is null || (errors & ~SslPolicyErrors.RemoteCertificateChainErrors) != SslPolicyErrors.None)
-        {
-            return false;
-        }
-
-        using var chain = new X509Chain();
-        chain.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
-        try
-        {
-            chain.ChainPolicy.CustomTrustStore.AddRange(Authorities(authorities));
-        }
-        catch (Exception e) when (IsUnreadable(e))
-        {
-            return false;
-        }
-
-        if (presented is not null)
-        {
-            // The intermediate authorities that the server has sent along.
-            chain.ChainPolicy.ExtraStore.AddRange(presented.ChainPolicy.ExtraStore);
-            foreach (var element in presented.ChainElements)
-            {
-                chain.ChainPolicy.ExtraStore.Add(element.Certificate);
-            }
-        }
-
-        chain.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
-        using var server = X509CertificateLoader.LoadCertificate(shown.GetRawCertData());
-        return chain.Build(server);
+        public override string? Password => password();
     }
 }

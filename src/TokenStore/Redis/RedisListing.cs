@@ -7,10 +7,10 @@ namespace FenceGateway.TokenStore.Redis;
 internal static class RedisListing
 {
     /// <summary>So many names are read at once; a prefix that few have costs as many round trips as the index has such parts.</summary>
-    private const int Part = 1000;
+    public const int Part = 1000;
 
     /// <summary>The scores of a sorted set are exact up to here.</summary>
-    private const long Exact = 1L << 53;
+    public const long Exact = 1L << 53;
 
     public static async ValueTask<IReadOnlyList<MarkRecord>> ListAsync(
         RedisLink link, RedisKeys keys, MarkQuery query, CancellationToken cancellationToken)

@@ -1,4 +1,5 @@
 using FenceGateway.Fencing;
+using FenceGateway.TokenStore.Tls;
 using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
 
@@ -161,7 +162,11 @@ public sealed class RedisTokenStore : ITokenStore
 
     private async Task OpenLockedAsync(CancellationToken cancellationToken)
     {
-        var settings = RedisLinkSettings.Read(_options.Configuration, _options.CertificateAuthority, _options.ClientCertificate);
+        var settings = RedisLinkSettings.Read(
+            _options.Configuration, StoreTls.Of("TokenStore:Redis", _options.CertificateAuthority, _options.ClientCertificate), _options.User,
+            _options.Password);
+        settings.Options.SentinelUser = _options.SentinelUser ?? settings.Options.SentinelUser;
+        settings.Options.SentinelPassword = _options.SentinelPassword?.Invoke() ?? settings.Options.SentinelPassword;
         _info = _info with { Location = settings.Location };
         var link = await RedisLink.ConnectAsync(settings, _logger, cancellationToken);
         try

@@ -24,4 +24,16 @@ public sealed class RedisTokenStoreOptions
 
     /// <summary>A PEM file with the certificate and the private key that the gateway shows to a server that asks for one. Unset: none.</summary>
     public string? ClientCertificate { get; set; }
+
+    /// <summary>The user who signs in. Unset: the one of the configuration string.</summary>
+    public string? User { get; set; }
+
+    /// <summary>Gives the password, for each connection anew. Unset: the one of the configuration string.</summary>
+    public Func<string>? Password { get; set; }
+
+    /// <summary>The user at Sentinels. Unset: the one of the configuration string.</summary>
+    public string? SentinelUser { get; set; }
+
+    /// <summary>Gives the password for Sentinels, with each opening anew. Unset: the one of the configuration string.</summary>
+    public Func<string>? SentinelPassword { get; set; }
 }

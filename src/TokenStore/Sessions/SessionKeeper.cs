@@ -264,7 +264,8 @@ internal sealed class SessionKeeper : IDisposable
             return named();
         }
 
-        var host = new string([.. Environment.MachineName.ToLowerInvariant().Where(c => char.IsAsciiLetterOrDigit(c) || c == '-').Take(32)]);
-        return $"{host}-{Environment.ProcessId}-{RandomNumberGenerator.GetHexString(16, lowercase: true)}";
+        var name = _options.InstanceName
+            ?? new string([.. Environment.MachineName.ToLowerInvariant().Where(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '.').Take(64)]);
+        return $"{name}-{Environment.ProcessId}-{RandomNumberGenerator.GetHexString(16, lowercase: true)}";
     }
 }

@@ -13,6 +13,9 @@ public sealed class StoreClientOptions
     /// <summary>Whether a store that cannot be reached when the gateway starts is waited for. Default: false, the start fails.</summary>
     public bool WaitForStore { get; init; }
 
+    /// <summary>What the names of this gateway's sessions begin with, for people: 1 to 64 of <c>A-Z a-z 0-9 . -</c>. Null for the machine's name.</summary>
+    public string? InstanceName { get; init; }
+
     /// <summary>Spreads attempts, so that a fleet does not make them in step.</summary>
     internal Random Random { get; init; } = Random.Shared;
 

@@ -214,9 +214,10 @@ public abstract partial class SqlTokenStore : ITokenStore
         {
             return Connect();
         }
-        catch (ArgumentException e)
+        catch (ArgumentException)
         {
-            throw TokenStoreUnavailableException.NothingTaken($"The connection string of {_product} is not valid: {e.Message}", e);
+            // The driver's words repeat an option's name, which may be the rest of a password with a ';' in it.
+            throw TokenStoreUnavailableException.NothingTaken($"The connection string of {_product} has an option, or a value, that its driver does not know.");
         }
     }
 

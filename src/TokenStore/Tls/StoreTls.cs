@@ -13,6 +13,10 @@ namespace FenceGateway.TokenStore.Tls;
 /// any, and the private key; null for none.</param>
 internal sealed class StoreTls(string section, string? certificateAuthority, string? clientCertificate)
 {
+    /// <summary>TLS with these files; null where there are none, and the client's own way will do.</summary>
+    public static StoreTls? Of(string section, string? certificateAuthority, string? clientCertificate) =>
+        certificateAuthority is null && clientCertificate is null ? null : new StoreTls(section, certificateAuthority, clientCertificate);
+
     /// <summary>Shakes hands over <paramref name="stream"/>, which is closed when that fails.</summary>
     /// <exception cref="AuthenticationException">A file cannot be used, or one of the two does not trust the other; the message says which.</exception>
     public async Task<SslStream> AuthenticateAsync(
@@ -46,7 +50,9 @@ internal sealed class StoreTls(string section, string? certificateAuthority, str
             ? $"no certificate where it asks for one; {section}:ClientCertificate is not set."
             : $"a certificate which it does not trust; the gateway's is in {section}:ClientCertificate.");
 
-    private SslClientAuthenticationOptions Options(string host, SslApplicationProtocol? protocol) => new()
+    /// <summary>What a connection is made with: the files as they are now.</summary>
+    /// <exception cref="AuthenticationException">One of them cannot be used; the message says which.</exception>
+    public SslClientAuthenticationOptions Options(string host, SslApplicationProtocol? protocol) => new()
     {
         TargetHost = host,
         ApplicationProtocols = protocol is { } spoken ? [spoken] : null,

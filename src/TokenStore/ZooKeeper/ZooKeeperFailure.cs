@@ -16,7 +16,7 @@ internal static class ZooKeeperFailure
         ZooKeeperError.NotSent => client.Fault ?? "The connection to ZooKeeper was lost.",
         ZooKeeperError.ConnectionLoss => $"The connection to ZooKeeper was lost before it answered. {client.Fault}".TrimEnd(),
         ZooKeeperError.SessionExpired => "The ZooKeeper session has expired.",
-        ZooKeeperError.NoAuth => "ZooKeeper refuses access to a node: set TokenStore:ZooKeeper:Auth to the user that made it.",
+        ZooKeeperError.NoAuth => "ZooKeeper refuses access to a node: set TokenStore:ZooKeeper:User to the user that made it.",
         ZooKeeperError.NoNode => "A node of the store is missing in ZooKeeper: its data was deleted or lost.",
         ZooKeeperError.BadArguments => "ZooKeeper does not take the request: too many gateways are registered at one resource, or a name is not valid.",
         _ => $"ZooKeeper answered {error} ({(int)error}).",

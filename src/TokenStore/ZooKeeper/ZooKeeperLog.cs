@@ -26,7 +26,7 @@ internal static partial class ZooKeeperLog
     public static partial void ListingCut(ILogger logger, int looked, int total);
 
     [LoggerMessage(2277, LogLevel.Warning,
-        "Everybody who reaches ZooKeeper may change or delete nodes under {root}: they were made before TokenStore:ZooKeeper:Auth was set. "
+        "Everybody who reaches ZooKeeper may change or delete nodes under {root}: they were made before TokenStore:ZooKeeper:User was set. "
         + "Close them: zkCli.sh, addauth digest user:password, setAcl -R {root} auth::cdrwa")]
     public static partial void NodesAreOpen(ILogger logger, string root);
 

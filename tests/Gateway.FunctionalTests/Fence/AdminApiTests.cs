@@ -170,7 +170,23 @@ public sealed class AdminApiTests
 
         resolved.ShouldBeServices(200);
         resolved.Json.GetProperty("inDoubt").GetArrayLength().ShouldBe(0);
+        resolved.Json.GetProperty("resolved").GetProperty("here").GetInt32().ShouldBe(1);
+        resolved.Json.GetProperty("resolved").GetProperty("inStore").GetInt32().ShouldBe(0);
         (await answering34).ShouldBeServices(200);
+    }
+
+    [Theory]
+    [InlineData("orders/1", 409)]
+    [InlineData("orders/never-seen", 404)]
+    public async Task Resolve_NothingInDoubt_SaysSo(string resource, int status)
+    {
+        await using var gateway = await FencedGateway.StartAsync();
+        (await gateway.PutAsync(33)).ShouldBeServices(200);
+
+        var answer = await gateway.AdminPostAsync($"/admin/v1/resources/{resource}/resolve", """{ "reason": "just in case" }""");
+
+        answer.Status.ShouldBe(status);
+        answer.Text.ShouldContain(status == 409 ? "Nothing was resolved" : "No token has been seen");
     }
 
     [Theory]
@@ -187,8 +203,12 @@ public sealed class AdminApiTests
     [InlineData("mark", """{ "mark": 33, "reason": "why" }""", "text/plain")]
     [InlineData("mark", """{ "mark": 33, "reason": "why", "mark": 34 }""", "application/json")]
     [InlineData("mark", """{ "mark": 33, "reason": "\ud800" }""", "application/json")]
+    [InlineData("mark", """{ "mark": 33, "reason": "why", "resource": "orders/\udc00" }""", "application/json")]
+    [InlineData("mark", """{ "mark": 33, "reason": "why", "\ud800": 1 }""", "application/json")]
+    [InlineData("mark", """{ "mark": "\ud800", "reason": "why" }""", "application/json")]
     [InlineData("mark", """{ "mark": 33, "reason": "why", "resource": "orders/2" }""", "application/json")]
     [InlineData("mark", """{ "mark": 33, "reason": "why", "resource": 1 }""", "application/json")]
+    [InlineData("resolve", """{ "reason": "\udfff" }""", "application/json")]
     [InlineData("resolve", "{}", "application/json")]
     [InlineData("resolve", """{ "reason": 5 }""", "application/json")]
     [InlineData("resolve", """{ "reason": "why" }""", "text/plain")]

@@ -29,8 +29,44 @@ public sealed class StoreAdminTests
         (await world.PutAsync(34)).ShouldBeProblem(503, "fence-draining");
 
         (await world.ChangeAsync($"{Resource}/mark", """{ "mark": 1, "reason": "test" }""")).Status.ShouldBe(409);
-        (await world.ChangeAsync($"{Resource}/resolve", """{ "reason": "its machine is off" }""")).ShouldBeServices(200);
+        var resolved = await world.ChangeAsync($"{Resource}/resolve", """{ "reason": "its machine is off" }""");
+        resolved.ShouldBeServices(200);
+        resolved.Json.GetProperty("resolved").GetProperty("inStore").GetInt32().ShouldBe(1);
         (await world.PutAsync(34)).ShouldBeServices(200);
+    }
+
+    /// <summary>Nothing is in flight anywhere; only the other gateway's registration stands for a while.</summary>
+    [RealTimeFact]
+    public async Task Mark_AnotherGatewayIsRegisteredAndIdle_IsSetOnceThatHasGone()
+    {
+        await using var world = await StoreWorld.StartAsync(store: store => store["RegistrationIdle"] = "00:00:02");
+        await world.StartGatewayAsync();
+        await world.StartGatewayAsync();
+        (await world.PutAsync(900, gateway: 1)).ShouldBeServices(200);
+
+        (await world.ChangeAsync($"{Resource}/mark", """{ "mark": 6, "reason": "a wrong token" }""")).ShouldBeServices(200);
+
+        (await world.PutAsync(7, gateway: 1)).ShouldBeServices(200);
+    }
+
+    [RealTimeFact]
+    public async Task Resolve_InDoubtAtAnotherGateway_NamesThatOne()
+    {
+        await using var world = await StoreWorld.StartAsync(
+            policy: policy => (policy["InDoubtHold"], policy["WriteTimeout"]) = ("00:01:00", "00:00:01"),
+            gateway: json => json["InstanceName"] = "Gate-7.example");
+        await world.StartGatewayAsync();
+        await world.StartGatewayAsync();
+        world.Service.Script = _ => ServiceAction.Hold;
+        (await world.PutAsync(33, gateway: 1)).Status.ShouldBe(504);
+
+        var refused = await world.ChangeAsync($"{Resource}/resolve", """{ "reason": "its machine is off" }""");
+
+        refused.Status.ShouldBe(409);
+        var session = (await world.AdminAsync("/admin/v1/store", gateway: 1)).Json.GetProperty("session").GetProperty("id").GetString()!;
+        session.ShouldStartWith("Gate-7.example-");
+        refused.Json.GetProperty("detail").GetString().ShouldEndWith($"{session}.");
+        (await world.AdminAsync(Resource)).Json.GetProperty("inDoubt").GetArrayLength().ShouldBe(0);
     }
 
     [RealTimeFact]

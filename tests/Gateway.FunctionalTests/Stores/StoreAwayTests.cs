@@ -126,6 +126,29 @@ public sealed class StoreAwayTests
     }
 
     [RealTimeFact]
+    public async Task PasswordFile_WithSeparatorsInThePassword_SignsInAndIsNowhereShown()
+    {
+        using var folder = new TempFolder();
+        await File.WriteAllTextAsync(folder.File("password"), "one,s3cret\n");
+        await using var world = await StoreWorld.StartAsync(
+            new RedisServerOptions { Users = ["user default off ~* &* +@all", "user fence on >one,s3cret ~* &* +@all"] },
+            store =>
+            {
+                store["Redis"]!["User"] = "fence";
+                store["Redis"]!["PasswordFile"] = folder.File("password");
+            });
+        await world.StartGatewayAsync();
+
+        (await world.PutAsync(1)).ShouldBeServices(200);
+
+        var config = (await world.AdminAsync("/admin/v1/config")).Text;
+        config.ShouldContain(folder.File("password"));
+        string.Concat(config, (await world.AdminAsync("/readyz")).Text, (await world.AdminAsync("/admin/v1/store")).Text,
+                string.Join('\n', world.Gateway.Output), string.Join('\n', world.Gateway.Errors))
+            .ShouldNotContain("s3cret");
+    }
+
+    [RealTimeFact]
     public async Task Password_Wrong_IsNowhereInWhatTheGatewaySays()
     {
         await using var world = await StoreWorld.StartAsync(

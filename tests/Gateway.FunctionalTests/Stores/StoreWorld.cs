@@ -24,7 +24,8 @@ internal sealed class StoreWorld : IAsyncDisposable
     public GatewayProcess Gateway => _gateways[0];
 
     public static async Task<StoreWorld> StartAsync(
-        RedisServerOptions? redis = null, Action<JsonObject>? store = null, Action<JsonObject>? policy = null)
+        RedisServerOptions? redis = null, Action<JsonObject>? store = null, Action<JsonObject>? policy = null,
+        Action<JsonObject>? gateway = null)
     {
         var world = new StoreWorld(await RedisServer.StartAsync(redis), await JournalService.StartAsync());
         world._files = new GatewayFiles(world.Service.Address, json =>
@@ -38,6 +39,7 @@ internal sealed class StoreWorld : IAsyncDisposable
             store?.Invoke(section);
             json["FenceGateway"]!["TokenStore"] = section;
             policy?.Invoke(GatewayFiles.PolicyOf(json));
+            gateway?.Invoke(json["FenceGateway"]!.AsObject());
         });
         return world;
     }

@@ -8,6 +8,9 @@ internal sealed class OperatorScript : ITokenStore
 {
     public long Mark { get; set; } = 100;
 
+    /// <summary>Who is registered.</summary>
+    public IReadOnlyList<WriterRecord> Writers { get; set; } = [];
+
     /// <summary>What a change comes to once it has been made; a task that a test may never complete.</summary>
     public Func<CancellationToken, Task<int>> Change { get; set; } = _ => Task.FromResult(1);
 
@@ -36,7 +39,7 @@ internal sealed class OperatorScript : ITokenStore
     public ValueTask WithdrawAsync(string session, IReadOnlyList<Registration> registrations, CancellationToken cancellationToken) => default;
 
     public ValueTask<MarkRecord?> FindAsync(ResourceKey resource, CancellationToken cancellationToken) =>
-        new(new MarkRecord(resource, Mark, default, 1, []));
+        new(new MarkRecord(resource, Mark, default, 1, Writers));
 
     public ValueTask<IReadOnlyList<MarkRecord>> ListAsync(MarkQuery query, CancellationToken cancellationToken) => throw NotAsked();
 

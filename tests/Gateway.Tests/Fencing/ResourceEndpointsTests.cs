@@ -25,7 +25,8 @@ public sealed class ResourceEndpointsTests : IAsyncDisposable
     {
         _session = TestSession.Open(_store, _time);
         var table = new FenceTable(_session, _time, capacity: 16);
-        _resources = new ResourceEndpoints(_session, table, new InDoubtHolds(), _time, _logger);
+        _resources = new ResourceEndpoints(
+            _session, table, new OperatorChanges(table, _session, _time, TimeSpan.FromSeconds(10)), new InDoubtHolds(), _time, _logger);
     }
 
     [Theory]
@@ -81,6 +82,76 @@ public sealed class ResourceEndpointsTests : IAsyncDisposable
         _store.Change = _ => throw new TokenStoreUnavailableException("away") { NotTaken = true };
         await Should.ThrowAsync<TokenStoreUnavailableException>(() => _resources.ChangeAsync(Request(change, body)));
         _logger.Entries.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task Mark_WhileAnotherChangeIsUnderWay_SaysThat()
+    {
+        var (asked, first) = (new TaskCompletionSource(), new TaskCompletionSource<int>());
+        _store.Change = _ =>
+        {
+            asked.TrySetResult();
+            return first.Task;
+        };
+        var (one, two) = (Request("mark", MarkBody), Request("mark", MarkBody));
+        var answering = _resources.ChangeAsync(one);
+        await asked.Task.WithinLimit("the store to be asked");
+
+        await _resources.ChangeAsync(two).WithinLimit("an answer");
+        first.SetResult(1);
+        await answering.WithinLimit("the first answer");
+
+        (one.Response.StatusCode, two.Response.StatusCode).ShouldBe((200, 409));
+        Text(two).ShouldContain("Another change of orders/1 is under way");
+        _logger.Entries.ShouldHaveSingleItem().Id.ShouldBe(1402);
+    }
+
+    /// <summary>At another gateway: the store refuses a change that was read before it, and nobody is registered.</summary>
+    [Fact]
+    public async Task Mark_ChangedMeanwhileElsewhere_SaysThat()
+    {
+        _store.Change = _ => Task.FromResult(0);
+        var context = Request("mark", MarkBody);
+
+        await _resources.ChangeAsync(context);
+
+        context.Response.StatusCode.ShouldBe(409);
+        Text(context).ShouldContain("Another change of orders/1 is under way, or was made meanwhile");
+    }
+
+    [Fact]
+    public async Task Mark_OnlyARegistrationElsewhere_IsTriedUntilThatHasGone()
+    {
+        var refusals = 0;
+        _store.Writers = [new WriterRecord("elsewhere", new(100), null)];
+        _store.Change = _ => Task.FromResult(++refusals < 5 ? 0 : 1);
+        var context = Request("mark", MarkBody);
+
+        var answering = _resources.ChangeAsync(context);
+        while (!answering.IsCompleted)
+        {
+            _time.Advance(TimeSpan.FromSeconds(1));
+            await Task.Yield();
+        }
+
+        await answering;
+        context.Response.StatusCode.ShouldBe(200);
+        refusals.ShouldBe(5);
+    }
+
+    [Theory]
+    [InlineData("{ \"mark\": 33, \"reason\": \"why\", \"note\": \"\u00ff\" }")]
+    [InlineData("{ \"mark\": 33, \"reason\": \"\u00c3\" }")]
+    [InlineData("{ \"mark\": 33, \"reason\": \"why\", \"resource\": \"\u00ed\u00a0\u0080\" }")]
+    public async Task Change_BodyThatIsNoUtf8_400(string latin)
+    {
+        var context = Request("mark", "");
+        var bytes = Encoding.Latin1.GetBytes(latin);
+        (context.Request.Body, context.Request.ContentLength) = (new MemoryStream(bytes), bytes.Length);
+
+        await _resources.ChangeAsync(context);
+
+        context.Response.StatusCode.ShouldBe(400);
     }
 
     public ValueTask DisposeAsync() => _session.DisposeAsync();

@@ -19,7 +19,12 @@ public sealed class TokenStoreRulesTests
         "\"Provider\": \"Postgres\", \"Postgres\": { \"ConnectionString\": \"Host=127.0.0.1;Database=fence;Username=fence\" }",
         "\"Provider\": \"MySql\", \"MySql\": { \"ConnectionString\": \"Server=127.0.0.1;Database=fence;User Id=fence;Password='a;b'\" }",
         "\"Provider\": \"ZooKeeper\", \"ZooKeeper\": { \"ConnectionString\": \"127.0.0.1:2181,zk2:2181\", \"Root\": \"/fence/gateway\" }",
-        "\"Provider\": \"Etcd\", \"Etcd\": { \"Endpoints\": [ \"http://127.0.0.1:2379\", \"https://e2:2379/\" ], \"UserName\": \"u\", \"Password\": \"p\" }",
+        "\"Provider\": \"Etcd\", \"Etcd\": { \"Endpoints\": [ \"http://127.0.0.1:2379\", \"https://e2:2379/\" ], \"User\": \"u\", \"Password\": \"p\" }",
+        "\"Provider\": \"Redis\", \"Redis\": { \"Configuration\": \"a\", \"User\": \"u\", \"Password\": \"p,a;s=s 'word\", \"Sentinels\": { \"Password\": \"x,y\" } }",
+        "\"Provider\": \"Quorum\", \"Quorum\": { \"Nodes\": [ \"a:1\", \"b:1\", \"c:1\" ], \"Password\": \"p,q\" }",
+        "\"Provider\": \"Postgres\", \"Postgres\": { \"ConnectionString\": \"Host=a;Password=x;Database=fence\" }",
+        "\"Provider\": \"MySql\", \"MySql\": { \"ConnectionString\": \"Server=a;Database=fence\", \"User\": \"u\", \"Password\": \"p;q\" }",
+        "\"Provider\": \"Embedded\", \"Redis\": { \"Configuration\": \"a\", \"PasswordFile\": \"of another machine\" }",
         "\"Provider\": \"Redis\", \"Redis\": { \"Configuration\": \"a\" }, \"SessionTtl\": \"00:00:00.500\", \"RequireGrade\": null, \"Replicate\": null",
         "\"Provider\": \"Redis\", \"Redis\": { \"Configuration\": \"a\" }, \"RequireGrade\": \"Strict\", \"KeyPrefix\": \"a-b_9\", "
             + "\"Replicate\": { \"Regions\": { \"eu\": { \"Provider\": \"Redis\", \"Redis\": { \"Configuration\": \"b\" } } } }",
@@ -80,7 +85,8 @@ public sealed class TokenStoreRulesTests
     [InlineData("\"Provider\": \"ZooKeeper\", \"ZooKeeper\": { \"ConnectionString\": \"a\", \"ClientCertificate\": \"x\" }", ".ZooKeeper.ClientCertificate", "is used with Tls only")]
     [InlineData("\"Provider\": \"ZooKeeper\", \"ZooKeeper\": { \"ConnectionString\": \"a\", \"Tls\": true, \"ClientCertificate\": \"/no\" }",
         ".ZooKeeper.ClientCertificate", "is no file")]
-    [InlineData("\"ZooKeeper\": { \"Auth\": \"x:\" }", ".ZooKeeper.Auth", "user:password")]
+    [InlineData("\"ZooKeeper\": { \"User\": \"x\" }", ".ZooKeeper.Password", "is required with a User, or a PasswordFile")]
+    [InlineData("\"ZooKeeper\": { \"User\": \"x:y\", \"Password\": \"z\" }", ".ZooKeeper.User", "has a ':' in it")]
     [InlineData("\"ZooKeeper\": { \"ConnectionString\": \"a:2181/root\" }", ".ZooKeeper.ConnectionString", "Root's")]
     [InlineData("\"ZooKeeper\": { \"ConnectionString\": \"a:2181,\" }", ".ZooKeeper.ConnectionString", "host:port is expected")]
     [InlineData("\"Etcd\": { \"Endpoints\": [ \"127.0.0.1:2379\" ] }", ".Etcd.Endpoints[0]", "http://host:2379 or https://host:2379")]
@@ -89,8 +95,8 @@ public sealed class TokenStoreRulesTests
     [InlineData("\"Provider\": \"Etcd\", \"Etcd\": { \"ClientCertificate\": \"/no\", \"Endpoints\": [ \"http://a:1\", \"https://b:1\" ] }", ".Etcd.ClientCertificate", "is no file")]
     [InlineData("\"Provider\": \"Etcd\", \"Etcd\": { \"CertificateAuthority\": \"x\", \"Endpoints\": [ \"http://a:1\" ] }", ".Etcd.CertificateAuthority", "is used with https:// only")]
     [InlineData("\"Provider\": \"Etcd\", \"Etcd\": { \"CertificateAuthority\": \"/no\", \"Endpoints\": [ \"http://a:1\", \"https://b:1\" ] }", ".Etcd.CertificateAuthority", "is no file")]
-    [InlineData("\"Etcd\": { \"Password\": \"x\" }", ".Etcd.UserName", "is required with a Password")]
-    [InlineData("\"Etcd\": { \"UserName\": \"x\" }", ".Etcd.Password", "is required with a UserName")]
+    [InlineData("\"Etcd\": { \"Password\": \"x\" }", ".Etcd.User", "is required with a password")]
+    [InlineData("\"Etcd\": { \"User\": \"x\" }", ".Etcd.Password", "is required with a User, or a PasswordFile")]
     [InlineData("\"Redis\": { \"Configuration\": \"a,protocol=2\" }", ".Redis.Configuration", "a protocol, which is not chosen")]
     [InlineData("\"Redis\": { \"Configuration\": \"a,asyncTimeout=1\" }", ".Redis.Configuration", "an asyncTimeout, which nothing waits for")]
     [InlineData("\"Quorum\": { \"Nodes\": [ \"a:1\", \"b:1,serviceName=x\", \"c:1\" ] }", ".Quorum.Nodes[1]", "names a serviceName; a node is one master")]
@@ -195,7 +201,7 @@ public sealed class TokenStoreRulesTests
     [InlineData("\"ZooKeeper\": { \"Root\": \"fence:s3cret@zk/root\" }")]
     [InlineData("\"KeyPrefix\": \"fence:s3cret@zk\"")]
     [InlineData("\"Etcd\": { \"Password\": \"s3cret\" }")]
-    [InlineData("\"ZooKeeper\": { \"Auth\": \"s3cret\" }")]
+    [InlineData("\"ZooKeeper\": { \"Password\": \"s3cret\" }")]
     public async Task Problem_SettingsWithSecrets_DoesNotRepeatThem(string members)
     {
         var problems = await ProblemsAsync(members);
@@ -213,8 +219,8 @@ public sealed class TokenStoreRulesTests
               "Quorum": { "Nodes": [ "a:1,password=s3cret", "b:1,name=gw", "c:1" ] },
               "Postgres": { "ConnectionString": "Host=db;Database=fence;Username=fence;Password='s3;cret'" },
               "MySql": { "ConnectionString": "Server=db;Uid=fence;Pwd=s3cret;CertificatePassword=s3cret" },
-              "ZooKeeper": { "Auth": "fence:s3cret" },
-              "Etcd": { "Endpoints": [ "http://e:2379" ], "UserName": "fence", "Password": "s3cret" }
+              "ZooKeeper": { "User": "fence", "Password": "s3cret" },
+              "Etcd": { "Endpoints": [ "http://e:2379" ], "User": "fence", "Password": "s3cret" }
             }
             """)));
         var configuration = new ConfigurationBuilder().AddJsonStream(file).Build();
@@ -227,14 +233,15 @@ public sealed class TokenStoreRulesTests
         store["Quorum"]!["Nodes"]![0]!.ToString().ShouldBe("a:1,password=***");
         store["Quorum"]!["Nodes"]![1]!.ToString().ShouldBe("b:1,name=gw");
         store["Postgres"]!["ConnectionString"]!.ToString().ShouldBe("host=db;database=fence;username=fence;password=***");
-        store["MySql"]!["ConnectionString"]!.ToString().ShouldBe("server=db;uid=fence;pwd=***;certificatepassword=***");
+        store["MySql"]!["ConnectionString"]!.ToString().ShouldBe("server=db;uid=fence;pwd=***");
         store["Etcd"]!["Password"]!.ToString().ShouldBe("***");
         store["Replicate"].ShouldBeNull();
     }
 
     [Theory]
-    [InlineData("a:1,password=s3cret,more", "a:1,password=***,***")]
-    [InlineData("a:1,password=s3cret,more=x", "a:1,password=***,***")]
+    [InlineData("a:1,password=s3cret,more", "a:1,password=***")]
+    [InlineData("a:1,password=s3cret,more=x", "a:1,password=***")]
+    [InlineData("a:1,password=s3cret,name=more,user=s3cret,serviceName=s3cret", "a:1,password=***")]
     [InlineData("a:1,ssl=true,b:1", "a:1,ssl=true,b:1")]
     [InlineData("s3cret@a:1", "***")]
     [InlineData("a:1,serviceName=m,sentinelUser=u,sentinelPassword=s3cret", "a:1,serviceName=m,sentinelUser=u,sentinelPassword=***")]

@@ -19,12 +19,12 @@ public sealed class TokenStoresTests
         {
             Provider = Enum.Parse<TokenStoreProvider>(name),
             Embedded = { Path = folder.File("tokens") },
-            Redis = { Configuration = "127.0.0.1:1" },
-            Quorum = { Nodes = ["127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"] },
+            Redis = { Configuration = "127.0.0.1:1", User = "user", Password = "a,s3cret", Sentinels = new() { Password = "a,s3cret" } },
+            Quorum = { Nodes = ["127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"], Password = "a,s3cret" },
             Postgres = { ConnectionString = "Host=127.0.0.1;Port=1;Password=s3cret" },
-            MySql = { ConnectionString = "Server=127.0.0.1;Port=1;Password=s3cret" },
-            ZooKeeper = { ConnectionString = "127.0.0.1:1", Auth = "user:s3cret" },
-            Etcd = { Endpoints = ["http://127.0.0.1:1"], UserName = "user", Password = "s3cret" },
+            MySql = { ConnectionString = "Server=127.0.0.1;Port=1", User = "user", Password = "a;Server=s3cret" },
+            ZooKeeper = { ConnectionString = "127.0.0.1:1", User = "user", Password = "s3cret" },
+            Etcd = { Endpoints = ["http://127.0.0.1:1"], User = "user", Password = "s3cret" },
         };
         var services = new ServiceCollection().AddLogging().AddMetrics().AddSingleton(TimeProvider.System);
         await using var provider = services.BuildServiceProvider();

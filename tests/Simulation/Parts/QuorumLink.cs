@@ -12,7 +12,7 @@ namespace FenceGateway.Simulation.Parts;
 internal sealed class QuorumLink : SimulatedClient
 {
     private static readonly TimeSpan LooksEvery = TimeSpan.FromMilliseconds(100);
-    private static readonly RedisLinkSettings Settings = RedisLinkSettings.Read("node:6379", null, null);
+    private static readonly RedisLinkSettings Settings = RedisLinkSettings.Read("node:6379");
     private static readonly QuorumView View = new(new QuorumKeys("fg"), "simulated", 1);
 
     private readonly List<(SimulatedNode Node, Action<ResourceChange> Told)> _subscriptions = [];

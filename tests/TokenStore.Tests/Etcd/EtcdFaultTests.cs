@@ -224,7 +224,7 @@ public sealed class EtcdFaultTests : IAsyncDisposable
         heard.TryTake(out var change, TimeLimit.Default) ? change : throw new TimeoutException("Nothing was told.");
 
     private EtcdTokenStore NewStore(EtcdServer server, string? user, string? password) => new(
-        new EtcdTokenStoreOptions { Endpoints = [server.Address], KeyPrefix = _prefix, UserName = user, Password = password },
+        new EtcdTokenStoreOptions { Endpoints = [server.Address], KeyPrefix = _prefix, UserName = user, Password = password is null ? null : () => password },
         TimeProvider.System,
         new TestLogger<EtcdTokenStore>());
 

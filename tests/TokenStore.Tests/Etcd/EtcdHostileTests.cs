@@ -170,7 +170,7 @@ public sealed class EtcdHostileTests : IAsyncLifetime
     public async Task OpenAsync_PasswordEchoed_IsNotRepeated()
     {
         await using var store = new EtcdTokenStore(
-            new EtcdTokenStoreOptions { Endpoints = [_peer!.Address], UserName = "root", Password = "sesame" },
+            new EtcdTokenStoreOptions { Endpoints = [_peer!.Address], UserName = "root", Password = () => "sesame" },
             TimeProvider.System, new TestLogger<EtcdTokenStore>());
         _answer = context => EtcdPeer.AnswerAsync(context, [], "3", "etcdserver: cannot log in root with sesame");
         var refused = await Should.ThrowAsync<TokenStoreUnavailableException>(async () => await store.OpenAsync(default));

@@ -47,7 +47,7 @@ public sealed class EtcdTlsTests : IAsyncLifetime
     {
         await Server.EnableAuthAsync("sesame");
         var options = Options(_certificates.AuthorityFile, _certificates.ClientFile);
-        (options.UserName, options.Password) = ("root", "sesame");
+        (options.UserName, options.Password) = ("root", () => "sesame");
         await using var store = Make(options);
         await using var nobody = Make(Options(_certificates.AuthorityFile, _certificates.ClientFile));
 
@@ -62,7 +62,7 @@ public sealed class EtcdTlsTests : IAsyncLifetime
     {
         await Server.EnableAuthAsync("sesame");
         var options = Options(_certificates.AuthorityFile, _certificates.ServerFile);
-        (options.UserName, options.Password) = ("root", "sesame");
+        (options.UserName, options.Password) = ("root", () => "sesame");
         await using var store = Make(options);
 
         await store.OpenAsync(default);
@@ -73,7 +73,7 @@ public sealed class EtcdTlsTests : IAsyncLifetime
     {
         await Server.EnableAuthAsync("sesame");
         var options = Options(_certificates.AuthorityFile, _certificates.ClientFile);
-        (options.UserName, options.Password) = ("root", "abracadabra");
+        (options.UserName, options.Password) = ("root", () => "abracadabra");
         await using var store = Make(options);
 
         var refused = await Should.ThrowAsync<TokenStoreUnavailableException>(async () => await store.OpenAsync(default));

@@ -53,7 +53,7 @@ public sealed class RedisAccessTests
             Certificates = encrypted ? certificates : null,
         });
         await using var store = Make($"{server.Configuration},user=fence,password=secret", certificates.AuthorityFile, null);
-        await using var other = Make($"user=fence,password=secret,{server.Configuration}", certificates.AuthorityFile, null);
+        await using var other = Make($"user=fence,{server.Configuration},password=secret", certificates.AuthorityFile, null);
         await using var wrong = Make($"{server.Configuration},user=fence,password=wrong", certificates.AuthorityFile, null);
         await using var nobody = Make($"{server.Configuration},password=secret", certificates.AuthorityFile, null);
         var told = new TaskCompletionSource();

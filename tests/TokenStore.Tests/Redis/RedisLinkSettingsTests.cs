@@ -17,7 +17,7 @@ public sealed class RedisLinkSettingsTests
     [InlineData("redis-1.c1.eu-1.cloud.redislabs.com:1")]
     public void Read_AnyConfiguration_KeepsNoCallAndGivesNoneUp(string configuration)
     {
-        var options = RedisLinkSettings.Read(configuration, null, null).Options;
+        var options = RedisLinkSettings.Read(configuration).Options;
 
         options.BacklogPolicy.QueueWhileDisconnected.ShouldBeFalse();
         options.BacklogPolicy.AbortPendingOnConnectionFailure.ShouldBeTrue();
@@ -38,7 +38,7 @@ public sealed class RedisLinkSettingsTests
     [Fact]
     public void Read_WhatTheConfigurationMayChoose_IsKept()
     {
-        var settings = RedisLinkSettings.Read(Everything, null, null);
+        var settings = RedisLinkSettings.Read(Everything);
 
         var options = settings.Options;
         (options.User, options.Password, options.Ssl, options.SslHost).ShouldBe(("fence", "secret", true, "h"));
@@ -52,7 +52,7 @@ public sealed class RedisLinkSettingsTests
     [InlineData("a:1,user=default,password=secret")]
     public void Read_ThePasswordOfDefault_IsNoNamedUser(string configuration)
     {
-        var settings = RedisLinkSettings.Read(configuration, null, null);
+        var settings = RedisLinkSettings.Read(configuration);
 
         settings.IsNamedUser.ShouldBeFalse();
         (settings.Options.ConnectTimeout, settings.Options.ConnectRetry, settings.Options.ClientName).ShouldBe((2000, 1, "fencegateway"));

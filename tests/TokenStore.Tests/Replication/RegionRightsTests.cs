@@ -51,7 +51,7 @@ public sealed class RegionRightsTests
     }
 
     private static EtcdTokenStore Etcd(EtcdServer server, string? user) => new(
-        new EtcdTokenStoreOptions { Endpoints = [server.Address], UserName = user, Password = user is null ? null : "sesame" },
+        new EtcdTokenStoreOptions { Endpoints = [server.Address], UserName = user, Password = user is null ? null : () => "sesame" },
         TimeProvider.System, new TestLogger<EtcdTokenStore>());
 
     /// <summary>A gateway of the region has been there.</summary>

@@ -183,7 +183,7 @@ public sealed class ZooKeeperAccessTests(SecureZooKeeperFixture secure) : IClass
 
         var refused = await Should.ThrowAsync<TokenStoreUnavailableException>(async () => await Make(Plain(auth)).OpenAsync(default));
 
-        refused.Message.ShouldContain("TokenStore:ZooKeeper:Auth");
+        refused.Message.ShouldContain("TokenStore:ZooKeeper:User");
         refused.Message.ShouldNotContain("wrong");
     }
 
@@ -199,7 +199,7 @@ public sealed class ZooKeeperAccessTests(SecureZooKeeperFixture secure) : IClass
         (await after.EnterAsync("s", 6)).Status.ShouldBe(EnterStatus.Admitted);
         _logger.Entries.ShouldContain(e => e.Id == 2277);
         var refused = await Should.ThrowAsync<TokenStoreUnavailableException>(() => before.EnterAsync("s", 7));
-        refused.Message.ShouldContain("TokenStore:ZooKeeper:Auth");
+        refused.Message.ShouldContain("TokenStore:ZooKeeper:User");
     }
 
     private ZooKeeperTokenStoreOptions Plain(string? auth = null) =>

@@ -17,7 +17,7 @@ public sealed class NodeModelTests(QuorumFixture servers) : IClassFixture<Quorum
     [Fact]
     public async Task Scripts_RandomSteps_AnswerAsTheModel() => await new RandomSeed().RunAsync(async random =>
     {
-        var settings = RedisLinkSettings.Read(servers.Servers[0].Configuration, null, null);
+        var settings = RedisLinkSettings.Read(servers.Servers[0].Configuration);
         await using var link = await RedisLink.ConnectAsync(settings, NullLogger.Instance, default);
         await using var node = new QuorumNode(0, settings, NullLogger.Instance, new Twins(link));
         var view = await ServeAsync(link, $"t{Guid.NewGuid():N}"[..32]);
@@ -93,7 +93,7 @@ public sealed class NodeModelTests(QuorumFixture servers) : IClassFixture<Quorum
     public async Task Scripts_AtANodeThatServesNothingOrAnother_Abstain()
     {
         await using var node = new QuorumNode(
-            0, RedisLinkSettings.Read(servers.Servers[0].Configuration, null, null), NullLogger.Instance);
+            0, RedisLinkSettings.Read(servers.Servers[0].Configuration), NullLogger.Instance);
         await node.ConnectAsync();
         var keys = new QuorumKeys($"t{Guid.NewGuid():N}"[..32]);
         var view = new QuorumView(keys, "a.b.c", 1);
@@ -106,7 +106,7 @@ public sealed class NodeModelTests(QuorumFixture servers) : IClassFixture<Quorum
     [Fact]
     public async Task SetMark_CarriedOutAfterALaterStepOfItsSession_ChangesNothing()
     {
-        var settings = RedisLinkSettings.Read(servers.Servers[0].Configuration, null, null);
+        var settings = RedisLinkSettings.Read(servers.Servers[0].Configuration);
         await using var node = new QuorumNode(0, settings, NullLogger.Instance);
         await node.ConnectAsync();
         var view = await ServeAsync(node.Link!, $"t{Guid.NewGuid():N}"[..32]);
@@ -141,7 +141,7 @@ public sealed class NodeModelTests(QuorumFixture servers) : IClassFixture<Quorum
     [Fact]
     public async Task Sequence_OfChangesFromClocksThatDiffer_GrowsAtAResource()
     {
-        var settings = RedisLinkSettings.Read(servers.Servers[0].Configuration, null, null);
+        var settings = RedisLinkSettings.Read(servers.Servers[0].Configuration);
         await using var node = new QuorumNode(0, settings, NullLogger.Instance);
         await node.ConnectAsync();
         var view = await ServeAsync(node.Link!, $"t{Guid.NewGuid():N}"[..32]);
