@@ -133,6 +133,10 @@ public sealed class StoreSignInTests
         problem.Message.ShouldContain("1 to 64");
     }
 
-    private static Task<IReadOnlyList<ConfigProblem>> ProblemsAsync(string members) =>
-        ConfigurationFolder.ProblemsAsync(Json.Gateway($"\"TokenStore\": {{ {members} }}"));
+    /// <summary>Of the provider whose section comes first, unless one is named.</summary>
+    private static Task<IReadOnlyList<ConfigProblem>> ProblemsAsync(string members)
+    {
+        var provider = members.StartsWith("\"Provider\"", StringComparison.Ordinal) ? "" : $"\"Provider\": {members[..members.IndexOf(':', StringComparison.Ordinal)]}, ";
+        return ConfigurationFolder.ProblemsAsync(Json.Gateway($"\"TokenStore\": {{ {provider}{members} }}"));
+    }
 }

@@ -24,7 +24,6 @@ public sealed class TokenStoreRulesTests
         "\"Provider\": \"Quorum\", \"Quorum\": { \"Nodes\": [ \"a:1\", \"b:1\", \"c:1\" ], \"Password\": \"p,q\" }",
         "\"Provider\": \"Postgres\", \"Postgres\": { \"ConnectionString\": \"Host=a;Password=x;Database=fence\" }",
         "\"Provider\": \"MySql\", \"MySql\": { \"ConnectionString\": \"Server=a;Database=fence\", \"User\": \"u\", \"Password\": \"p;q\" }",
-        "\"Provider\": \"Embedded\", \"Redis\": { \"Configuration\": \"a\", \"PasswordFile\": \"of another machine\" }",
         "\"Provider\": \"Redis\", \"Redis\": { \"Configuration\": \"a\" }, \"SessionTtl\": \"00:00:00.500\", \"RequireGrade\": null, \"Replicate\": null",
         "\"Provider\": \"Redis\", \"Redis\": { \"Configuration\": \"a\" }, \"RequireGrade\": \"Strict\", \"KeyPrefix\": \"a-b_9\", "
             + "\"Replicate\": { \"Regions\": { \"eu\": { \"Provider\": \"Redis\", \"Redis\": { \"Configuration\": \"b\" } } } }",

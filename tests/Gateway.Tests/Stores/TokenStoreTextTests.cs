@@ -39,7 +39,8 @@ public sealed class TokenStoreTextTests
     /// <summary>The section in which the option counts; the rest of it is as it should be.</summary>
     private static JsonObject Store(string option, string text)
     {
-        var provider = option.Split('.') is [var section, _] ? section : "Postgres";
+        var path = option.Split('.');
+        var provider = path is [var section, _, ..] ? section : "Postgres";
         var store = JsonNode.Parse("""
             {
               "Redis": { "Configuration": "a:1,ssl=true" }, "Quorum": { "Nodes": [ "a:1", "b:1", "c:1" ] },
@@ -48,13 +49,19 @@ public sealed class TokenStoreTextTests
             }
             """)!.AsObject();
         store["Provider"] = provider;
-        var (at, key) = option.Split('.') is [var parent, var name] ? (store[parent]!.AsObject(), name) : (store, option);
+        var at = store;
+        foreach (var parent in path[..^1])
+        {
+            at = (at[parent] ??= new JsonObject()).AsObject();
+        }
+
+        var key = path[^1];
         at[key] = at[key] is JsonArray list ? new JsonArray([text, .. list.Skip(1).Select(n => n!.DeepClone())]) : text;
         return store;
     }
 
     private static IEnumerable<string> OptionsOf(Type type, string prefix) => type.GetProperties().SelectMany(property =>
         property.PropertyType == typeof(string) || property.PropertyType == typeof(List<string>) ? [prefix + property.Name]
-        : property.PropertyType.IsClass && property.PropertyType != typeof(ReplicateOptions) ? OptionsOf(property.PropertyType, $"{property.Name}.")
+        : property.PropertyType.IsClass && property.PropertyType != typeof(ReplicateOptions) ? OptionsOf(property.PropertyType, $"{prefix}{property.Name}.")
         : Enumerable.Empty<string>());
 }
