@@ -1,3 +1,4 @@
+using FenceGateway.Gateway.Forwarding;
 using FenceGateway.Gateway.Overload;
 using FenceGateway.Gateway.Requests;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
@@ -31,7 +32,7 @@ internal static class GatewayConfigurationParser
         var proxy = await ReverseProxyInspector.InspectAsync(
             configuration,
             [new FencedRouteRules(options, policies), resilient, new RateLimitedRouteRules(options, limits)],
-            [resilient, new DestinationRules()],
+            [resilient, new DestinationRules(), new ConnectionLifetime()],
             problems);
         resilient.CheckPerResource(proxy.Routes, proxy.Clusters, problems);
         ChaosRouteRules.Check(options.Chaos, proxy.Routes, problems);
