@@ -118,6 +118,11 @@ internal static class FencedTransformRules
             return $"touches '{header}', which gives the request a second method that the fence does not see; take it out";
         }
 
+        if (HeaderRules.LookAlike(header, SecondTarget.Header))
+        {
+            return $"touches '{header}', which names the second resource of a MOVE or COPY, as the fence has judged it; take it out";
+        }
+
         return Named(policy, ResourceValueKind.Header).Any(name => HeaderRules.LookAlike(header, name))
             ? $"touches '{header}', {WhichNames(policy)}"
             : null;

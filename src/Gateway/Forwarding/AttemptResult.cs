@@ -1,4 +1,6 @@
+using System.Net.Sockets;
 using FenceGateway.Gateway.Requests;
+using FenceGateway.Gateway.Resilience;
 using Yarp.ReverseProxy.Forwarder;
 
 namespace FenceGateway.Gateway.Forwarding;
@@ -10,6 +12,17 @@ namespace FenceGateway.Gateway.Forwarding;
 /// <param name="Duration">From the start of the attempt to its end.</param>
 internal readonly record struct AttemptResult(ForwardEnd End, AttemptFault Fault, int Status, TimeSpan Duration)
 {
+    /// <summary>How much of <see cref="Duration"/> the gateway has waited for the client: to send its body, to take the
+    /// answer.</summary>
+    public TimeSpan ClientTime { get; init; }
+
+    /// <summary>How long it took without its client.</summary>
+    public TimeSpan ServiceTime => Duration > ClientTime ? Duration - ClientTime : TimeSpan.Zero;
+
+    /// <summary>Whether it says nothing about the service: it ended by the client, or by the gateway itself.</summary>
+    public bool IsNeutral => Fault is AttemptFault.Client or AttemptFault.SlowClient or AttemptFault.SessionEnded
+        or AttemptFault.Shortage or AttemptFault.Gateway;
+
     /// <summary>Whether the service may have done what was asked, as far as anybody can tell.</summary>
     public bool MayBeApplied => End == ForwardEnd.InDoubt || (End == ForwardEnd.Answered && !SaysAgain(Status));
 
@@ -44,10 +57,12 @@ internal readonly record struct AttemptResult(ForwardEnd End, AttemptFault Fault
     private static (ForwardEnd End, AttemptFault Fault) Classify(ForwarderError error, Exception? exception, AttemptFault cut) => error switch
     {
         ForwarderError.NoAvailableDestinations or ForwarderError.RequestCreation => (ForwardEnd.NotSent, AttemptFault.Gateway),
-        ForwarderError.Request or ForwarderError.RequestTimedOut when IsConnectFailure(exception, out var slow) =>
-            (ForwardEnd.NotSent, slow ? AttemptFault.TimedOut : AttemptFault.Unreachable),
-        ForwarderError.RequestTimedOut => (ForwardEnd.InDoubt, AttemptFault.TimedOut),
+        ForwarderError.Request or ForwarderError.RequestTimedOut when ConnectFault(exception) is { } fault => (ForwardEnd.NotSent, fault),
         _ when cut != AttemptFault.None => (ForwardEnd.InDoubt, cut),
+        ForwarderError.RequestTimedOut => (ForwardEnd.InDoubt, AttemptFault.TimedOut),
+
+        // A tunnel through which nothing has come from either end.
+        ForwarderError.UpgradeActivityTimeout => (ForwardEnd.InDoubt, AttemptFault.SlowClient),
         ForwarderError.RequestCanceled or ForwarderError.RequestBodyCanceled or ForwarderError.RequestBodyClient
             or ForwarderError.ResponseBodyCanceled or ForwarderError.ResponseBodyClient
             or ForwarderError.UpgradeRequestCanceled or ForwarderError.UpgradeRequestClient
@@ -56,18 +71,33 @@ internal readonly record struct AttemptResult(ForwardEnd End, AttemptFault Fault
         _ => (ForwardEnd.InDoubt, AttemptFault.Broken),
     };
 
-    /// <summary>Whether no connection came about. HttpClient tells a connect time-out only by its inner exception.</summary>
-    private static bool IsConnectFailure(Exception? exception, out bool timedOut)
+    /// <summary>Why no connection came about; null when one did. HttpClient tells a connect time-out only by its inner
+    /// exception.</summary>
+    private static AttemptFault? ConnectFault(Exception? exception) => exception switch
     {
-        timedOut = exception is OperationCanceledException { InnerException: TimeoutException }
-            or HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError, InnerException: TimeoutException };
-        return timedOut || exception is HttpRequestException
+        OperationCanceledException { InnerException: TimeoutException }
+            or HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError, InnerException: TimeoutException } =>
+            AttemptFault.TimedOut,
+        HttpRequestException
+        {
+            HttpRequestError: HttpRequestError.NameResolutionError or HttpRequestError.ConnectionError,
+            InnerException: SocketException failure,
+        } when IsShortage(failure.SocketErrorCode) => AttemptFault.Shortage,
+        HttpRequestException
         {
             HttpRequestError: HttpRequestError.NameResolutionError
                 or HttpRequestError.ConnectionError
                 or HttpRequestError.SecureConnectionError,
-        };
-    }
+        } => AttemptFault.Unreachable,
+        _ => null,
+    };
+
+    /// <summary>Whether a connection failed for want of something here: a descriptor, a local port or address, the
+    /// kernel's memory.</summary>
+    public static bool IsShortage(SocketError error) => error is SocketError.TooManyOpenSockets
+        or SocketError.AddressNotAvailable
+        or SocketError.NoBufferSpaceAvailable
+        or SocketError.ProcessLimit;
 }
 
 /// <summary>What is known of a forwarded request at the service.</summary>
@@ -100,8 +130,15 @@ internal enum AttemptFault
     /// <summary>The client went away, or its body could not be read.</summary>
     Client,
 
+    /// <summary>A time-out has passed while the gateway waited for the client: for its body, or for it to take the
+    /// answer.</summary>
+    SlowClient,
+
     /// <summary>The session in which it was admitted has ended, and the gateway has cut it off.</summary>
     SessionEnded,
+
+    /// <summary>The gateway had nothing left to open a connection with: no descriptor, or no local port.</summary>
+    Shortage,
 
     /// <summary>The gateway could not make the request, or has no destination for it.</summary>
     Gateway,

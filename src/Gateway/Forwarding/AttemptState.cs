@@ -17,8 +17,12 @@ internal struct AttemptState
     /// <summary>What ends the open one; null when nothing but the client does.</summary>
     public ForwardDeadline? Deadline;
 
-    /// <summary>The body of the open one, where each piece of it is looked at; null where none is.</summary>
+    /// <summary>The body of the open one, where each piece of it is looked at; null where it has none.</summary>
     public GuardedBody? Body;
+
+    /// <summary>The body of the answer to the open one, where it matters how long the client takes for it; else
+    /// null.</summary>
+    public ClientAnswer? Answer;
 
     /// <summary>Whether anything of the open one may have left, as far as anybody can tell.</summary>
     public bool HasLeft;
@@ -43,6 +47,9 @@ internal struct AttemptState
 
     /// <summary>Whether any that has ended may have been applied, be it that its answer was dropped for another attempt.</summary>
     public bool MayBeApplied;
+
+    /// <summary>Whether the open one waits for its client: for more of the body, or to be rid of the answer.</summary>
+    public readonly bool WaitsForClient => Body?.Wait.IsOpen == true || Answer?.Wait.IsOpen == true;
 
     /// <summary>What decides about further attempts; null when there are none.</summary>
     public RetryDecision? Retry;

@@ -1,6 +1,8 @@
 using FenceGateway.Gateway.Requests;
 using FenceGateway.Gateway.Resilience;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Http.Timeouts;
+using Microsoft.Extensions.ObjectPool;
 using Yarp.ReverseProxy.Forwarder;
 using Yarp.ReverseProxy.Model;
 
@@ -13,6 +15,10 @@ internal sealed class Attempts(ForwardDeadline.Pool deadlines, TimeProvider time
 {
     /// <summary>How long a request that outlives its client may take at most when nothing else bounds it.</summary>
     private static readonly TimeSpan LongestWithoutClient = TimeSpan.FromMinutes(5);
+
+    private const int MaxIdle = 1024;
+    private readonly DefaultObjectPool<GuardedBody> _bodies = new(new DefaultPooledObjectPolicy<GuardedBody>(), MaxIdle);
+    private readonly DefaultObjectPool<ClientAnswer> _answers = new(new DefaultPooledObjectPolicy<ClientAnswer>(), MaxIdle);
 
     public void Begin(HttpContext context, GatewayRequest request)
     {
@@ -33,10 +39,11 @@ internal sealed class Attempts(ForwardDeadline.Pool deadlines, TimeProvider time
 
         var session = request.Ticket.SessionEnded;
         state.HasLeft = true;
-        // In a session that never ends every piece may go: there is nothing to look at.
-        if (session.CanBeCanceled && RequestSemantics.CanHaveBody(context))
+        if (RequestSemantics.CanHaveBody(context))
         {
-            context.Request.Body = state.Body = new GuardedBody(context.Request.Body, request);
+            state.Body = _bodies.Get();
+            state.Body.Begin(context.Request.Body, request, time);
+            context.Request.Body = state.Body;
         }
 
         var outlives = request.Ticket.IsBounded || request.OutlivesClient;
@@ -55,6 +62,21 @@ internal sealed class Attempts(ForwardDeadline.Pool deadlines, TimeProvider time
         context.RequestAborted = state.Deadline.Token;
     }
 
+    /// <summary>The head of an answer with a body is there: where attempts are judged, it is noted how long the client
+    /// takes for it.</summary>
+    public void WatchAnswer(HttpContext context, GatewayRequest request)
+    {
+        if (request.Mechanisms(context) is { Circuits: null, Bulkheads: null })
+        {
+            return;
+        }
+
+        var answer = _answers.Get();
+        answer.Begin(context.Features.GetRequiredFeature<IHttpResponseBodyFeature>(), time);
+        request.Attempts.Answer = answer;
+        context.Features.Set<IHttpResponseBodyFeature>(answer);
+    }
+
     /// <summary>How long the request as a whole may still take; infinite when nothing bounds it.</summary>
     public TimeSpan Remaining(GatewayRequest request, TimeoutPolicy? times) => Remaining(request, times, time.GetTimestamp());
 
@@ -71,7 +93,7 @@ internal sealed class Attempts(ForwardDeadline.Pool deadlines, TimeProvider time
         Conclude(context, request, failure is null
             ? AttemptResult.OfAnswer(context.Response.StatusCode, request.InDoubtStatuses, duration)
             : AttemptResult.OfFailure(
-                failure.Error, failure.Exception, Cut(context, request, failure.Error), request.Attempts.HasLeft, request.Attempts.Status, duration));
+                failure.Error, failure.Exception, Cut(context, request, failure), request.Attempts.HasLeft, request.Attempts.Status, duration));
     }
 
     /// <summary>Concludes the open attempt, if there is one, of which nobody knows what was sent.</summary>
@@ -88,14 +110,8 @@ internal sealed class Attempts(ForwardDeadline.Pool deadlines, TimeProvider time
     {
         ref var state = ref request.Attempts;
         state.OpenedAt = 0;
+        result = result with { ClientTime = GiveClientBack(context, ref state) };
         state.Last = result;
-        if (state.Body is { } body)
-        {
-            body.End();
-            context.Request.Body = body.Inner;
-            state.Body = null;
-        }
-
         state.LeftInDoubt |= result.End == ForwardEnd.InDoubt;
         state.WasSent |= result.End != ForwardEnd.NotSent;
         state.MayBeApplied |= result.MayBeApplied;
@@ -108,6 +124,37 @@ internal sealed class Attempts(ForwardDeadline.Pool deadlines, TimeProvider time
             state.Deadline = null;
             deadlines.Return(deadline);
         }
+    }
+
+    /// <summary>Gives the request the client's own body and answer back. How long the attempt has waited for the
+    /// client.</summary>
+    private TimeSpan GiveClientBack(HttpContext context, ref AttemptState state)
+    {
+        var now = time.GetTimestamp();
+        var waited = 0L;
+        if (state.Body is { } body)
+        {
+            waited += body.Wait.Until(now);
+            context.Request.Body = body.Inner;
+            state.Body = null;
+            if (body.End())
+            {
+                _bodies.Return(body);
+            }
+        }
+
+        if (state.Answer is { } answer)
+        {
+            waited += answer.Wait.Until(now);
+            context.Features.Set(answer.Inner);
+            state.Answer = null;
+            if (!answer.Wait.IsOpen)
+            {
+                _answers.Return(answer);
+            }
+        }
+
+        return time.GetElapsedTime(0, waited);
     }
 
     private TimeSpan Remaining(GatewayRequest request, TimeoutPolicy? times, long now)
@@ -129,24 +176,35 @@ internal sealed class Attempts(ForwardDeadline.Pool deadlines, TimeProvider time
             : TimeSpan.Zero;
     }
 
-    private static AttemptFault Cut(HttpContext context, GatewayRequest request, ForwarderError error) =>
+    private static AttemptFault Cut(HttpContext context, GatewayRequest request, IForwarderErrorFeature failure) =>
         request.Attempts.Deadline is { IsSessionOver: true } ? AttemptFault.SessionEnded
-        : HasTimedOut(context, request, error) ? AttemptFault.TimedOut
-        : AttemptFault.None;
+        : !HasTimedOut(context, request, failure) ? AttemptFault.None
+        : request.Attempts.WaitsForClient ? AttemptFault.SlowClient
+        : AttemptFault.TimedOut;
 
     /// <summary>Whether time ran out. YARP reports its own idle time-out as it reports a client that left, once the answer has begun.</summary>
-    private static bool HasTimedOut(HttpContext context, GatewayRequest request, ForwarderError error)
+    private static bool HasTimedOut(HttpContext context, GatewayRequest request, IForwarderErrorFeature failure)
     {
+        if (failure.Error == ForwarderError.RequestTimedOut || HasBodyStoodStill(failure))
+        {
+            return true;
+        }
+
         var isRoutesOver = context.Features.Get<IHttpRequestTimeoutFeature>()?.RequestTimeoutToken.IsCancellationRequested == true;
         if (request.Attempts.Deadline is { } deadline)
         {
             // The route's own time-out comes by the way of the client's abort.
-            return deadline.IsClientGone ? isRoutesOver : deadline.HasPassed || IsCanceled(error);
+            return deadline.IsClientGone ? isRoutesOver : deadline.HasPassed || IsCanceled(failure.Error);
         }
 
         return isRoutesOver
-            || (IsCanceled(error) && !context.RequestAborted.IsCancellationRequested);
+            || (IsCanceled(failure.Error) && !context.RequestAborted.IsCancellationRequested);
     }
+
+    /// <summary>YARP's idle time-out has ended the reading of the client's body: a body that is bad, or a client that
+    /// left, ends it otherwise.</summary>
+    private static bool HasBodyStoodStill(IForwarderErrorFeature failure) =>
+        failure is { Error: ForwarderError.RequestBodyClient, Exception: AggregateException { InnerException: OperationCanceledException } };
 
     private static bool IsCanceled(ForwarderError error) => error is
         ForwarderError.RequestCanceled or ForwarderError.RequestBodyCanceled or ForwarderError.ResponseBodyCanceled;

@@ -1,14 +1,22 @@
+using System.Net;
 using System.Net.Sockets;
 
 namespace FenceGateway.Gateway.Forwarding;
 
 /// <summary>
-/// Bounds how long a connection to a service may take to come about. A connection belongs to a cluster and the time-out may be a
-/// route's: the request that a connection is opened for brings it along.
+/// Opens connections to services, and bounds how long one may take to come about, whichever of the service's addresses
+/// it is to. A connection belongs to a cluster and the time-out may be a route's: the request that a connection is
+/// opened for brings it along.
 /// </summary>
-internal sealed class ConnectTimeout(TimeProvider time)
+internal sealed class ConnectTimeout(TimeProvider time, ILogger<ConnectTimeout> logger)
 {
     private static readonly HttpRequestOptionsKey<TimeSpan> Key = new("FenceGateway.ConnectTimeout");
+    private static readonly TimeSpan Quiet = TimeSpan.FromSeconds(10);
+    private long _saidAt;
+
+    /// <summary>Looks up the addresses of a name, anew for each connection: the system's resolver, unless a test has
+    /// one of its own.</summary>
+    public Func<string, CancellationToken, Task<IPAddress[]>> Resolve { get; set; } = Dns.GetHostAddressesAsync;
 
     public static void Set(HttpRequestMessage request, TimeSpan timeout) => request.Options.Set(Key, timeout);
 
@@ -19,23 +27,16 @@ internal sealed class ConnectTimeout(TimeProvider time)
     public async ValueTask<Stream> ConnectAsync(
         SocketsHttpConnectionContext context, TimeSpan? undelivered, CancellationToken cancellationToken)
     {
-        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        var socket = context.InitialRequestMessage.Options.TryGetValue(Key, out var timeout)
+            ? await ConnectAsync(context.DnsEndPoint, timeout, cancellationToken)
+            : await ConnectAsync(context.DnsEndPoint, cancellationToken);
+        if (undelivered is not { } limit)
+        {
+            return new NetworkStream(socket, ownsSocket: true);
+        }
+
         try
         {
-            if (context.InitialRequestMessage.Options.TryGetValue(Key, out var timeout))
-            {
-                await ConnectAsync(socket, context.DnsEndPoint, timeout, cancellationToken);
-            }
-            else
-            {
-                await socket.ConnectAsync(context.DnsEndPoint, cancellationToken);
-            }
-
-            if (undelivered is not { } limit)
-            {
-                return new NetworkStream(socket, ownsSocket: true);
-            }
-
             // Not before: it would end the attempt to connect too.
             ServiceStream.Bound(socket, limit);
             return new ServiceStream(socket);
@@ -47,18 +48,45 @@ internal sealed class ConnectTimeout(TimeProvider time)
         }
     }
 
-    private async Task ConnectAsync(Socket socket, System.Net.DnsEndPoint address, TimeSpan timeout, CancellationToken cancellationToken)
+    private async Task<Socket> ConnectAsync(DnsEndPoint address, TimeSpan timeout, CancellationToken cancellationToken)
     {
         using var expired = new CancellationTokenSource(timeout, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(expired.Token, cancellationToken);
         try
         {
-            await socket.ConnectAsync(address, either.Token);
+            return await ConnectAsync(address, either.Token);
         }
         catch (Exception e) when (e is OperationCanceledException or SocketException && expired.IsCancellationRequested)
         {
             // A socket may also say that its attempt was broken off.
             throw new TimeoutException($"No connection to {address.Host}:{address.Port} within {timeout}.", e);
+        }
+    }
+
+    private async Task<Socket> ConnectAsync(DnsEndPoint address, CancellationToken cancellationToken)
+    {
+        try
+        {
+            // The resolver of the system does not break off by itself.
+            var addresses = IPAddress.TryParse(address.Host, out var literal)
+                ? [literal]
+                : await Resolve(address.Host, cancellationToken).WaitAsync(cancellationToken);
+            return await new AddressRace(addresses, address.Port, time).ConnectAsync(cancellationToken);
+        }
+        catch (SocketException e) when (AttemptResult.IsShortage(e.SocketErrorCode))
+        {
+            Report(address.Host, e.SocketErrorCode);
+            throw;
+        }
+    }
+
+    /// <summary>A flood of them must not flood the log.</summary>
+    private void Report(string host, SocketError error)
+    {
+        var (before, now) = (Volatile.Read(ref _saidAt), time.GetTimestamp());
+        if ((before == 0 || time.GetElapsedTime(before, now) >= Quiet) && Interlocked.CompareExchange(ref _saidAt, now, before) == before)
+        {
+            logger.Shortage(host, error, Quiet);
         }
     }
 }

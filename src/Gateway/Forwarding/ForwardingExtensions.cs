@@ -39,25 +39,37 @@ internal static class ForwardingExtensions
 
     /// <summary>Takes note of the head of the service's answer, which goes on at once.</summary>
     public static IReverseProxyBuilder AddAnswerHeads(this IReverseProxyBuilder builder) =>
-        builder.AddTransforms(static context => context.AddResponseTransform(static transform =>
+        builder.AddTransforms(static context =>
         {
-            if (transform.ProxyResponse is { } answer)
+            var attempts = context.Services.GetRequiredService<Attempts>();
+            context.AddResponseTransform(transform =>
             {
-                transform.SuppressResponseBody |=
-                    transform.HttpContext.Features.GetRequiredFeature<GatewayRequest>().Attempts.HeadArrived(answer);
-                var response = transform.HttpContext.Response;
-                if (answer.StatusCode is HttpStatusCode.NoContent or HttpStatusCode.ResetContent)
+                if (transform.ProxyResponse is { } answer)
                 {
-                    // Some services say that nothing is 0 bytes long, which the listener takes for a mistake.
-                    response.ContentLength = null;
+                    TakeHead(transform, answer, attempts);
                 }
-                else if (!transform.SuppressResponseBody && answer.Content.Headers.ContentLength is null
-                    && !RequestContentHandler.IsTunnel(answer.RequestMessage!))
-                {
-                    answer.Content = new PromptAnswer(answer.Content, response);
-                }
-            }
 
-            return ValueTask.CompletedTask;
-        }));
+                return ValueTask.CompletedTask;
+            });
+        });
+
+    private static void TakeHead(ResponseTransformContext transform, HttpResponseMessage answer, Attempts attempts)
+    {
+        var request = transform.HttpContext.Features.GetRequiredFeature<GatewayRequest>();
+        transform.SuppressResponseBody |= request.Attempts.HeadArrived(answer);
+        var response = transform.HttpContext.Response;
+        if (answer.StatusCode is HttpStatusCode.NoContent or HttpStatusCode.ResetContent)
+        {
+            // Some services say that nothing is 0 bytes long, which the listener takes for a mistake.
+            response.ContentLength = null;
+        }
+        else if (!transform.SuppressResponseBody && !request.Attempts.IsWhole && !RequestContentHandler.IsTunnel(answer.RequestMessage!))
+        {
+            attempts.WatchAnswer(transform.HttpContext, request);
+            if (answer.Content.Headers.ContentLength is null)
+            {
+                answer.Content = new PromptAnswer(answer.Content, response);
+            }
+        }
+    }
 }

@@ -92,6 +92,19 @@ internal sealed class ForwardingMiddleware(
                 context, ProblemType.UpstreamUnreachable, "The gateway lost its session in the token store and cut the write off." + doubt);
         }
 
+        if (failed.Fault == AttemptFault.SlowClient)
+        {
+            return ProblemResponse.WriteAsync(context, ProblemType.RequestTimeout, "The body of the request did not come in time." + doubt);
+        }
+
+        if (failed.Fault == AttemptFault.Shortage && !wasSent)
+        {
+            return ProblemResponse.WriteAsync(
+                context, ProblemType.Overloaded,
+                "The gateway has no file descriptor or local port left for a connection to the service. Nothing was sent; try again.",
+                ProblemResponse.Soon);
+        }
+
         if (failure.Error is ForwarderError.RequestBodyClient)
         {
             return ProblemResponse.WriteBadBodyAsync(context, failure.Exception, doubt);
@@ -111,6 +124,7 @@ internal sealed class ForwardingMiddleware(
         AttemptFault.TimedOut => "its time ran out",
         AttemptFault.Broken => "the connection to the service broke",
         AttemptFault.SessionEnded => "this gateway's session in the token store ended",
+        AttemptFault.SlowClient => "its time ran out while its client was waited for",
         AttemptFault.Client => "its client left, or its body could not be read",
         AttemptFault.Unreachable => "an earlier attempt had no answer",
         _ => "the gateway failed",

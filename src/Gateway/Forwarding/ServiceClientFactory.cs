@@ -21,6 +21,7 @@ internal sealed class ServiceClientFactory(ConnectTimeout connects, InForce<Fenc
         lock (_undelivered)
         {
             return base.CanReuseOldClient(context)
+                && ConnectionLifetime.Of(context.OldMetadata) == ConnectionLifetime.Of(context.NewMetadata)
                 && _undelivered.TryGetValue(context.ClusterId, out var before) && before == Undelivered(context.ClusterId);
         }
     }
@@ -34,6 +35,7 @@ internal sealed class ServiceClientFactory(ConnectTimeout connects, InForce<Fenc
             _undelivered[context.ClusterId] = undelivered;
         }
 
+        handler.PooledConnectionLifetime = ConnectionLifetime.Of(context.NewMetadata);
         handler.ConnectCallback = (connection, cancellationToken) => connects.ConnectAsync(connection, undelivered, cancellationToken);
 
         // What the handler asks for each header: the one moment between a connection, or a stream, and the head on it.

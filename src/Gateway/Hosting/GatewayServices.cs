@@ -34,7 +34,7 @@ internal static class GatewayServices
         services.AddTokenStore(options.TokenStore, options.InstanceName);
         services.AddFencing();
         services.AddRateLimits();
-        services.AddReverseProxy()
+        SecondTargetTransform.AddTo(services.AddReverseProxy())
             .AddResourceHash()
             .AddOwnDestinations()
             .AddAttemptRequests()

@@ -1,6 +1,7 @@
 using FenceGateway.Gateway.Chaos;
 using FenceGateway.Gateway.Configuration;
 using FenceGateway.Gateway.Fencing;
+using FenceGateway.Gateway.Forwarding;
 using FenceGateway.Gateway.Listeners;
 using FenceGateway.Gateway.Overload;
 using FenceGateway.Gateway.RateLimiting;
@@ -46,7 +47,7 @@ internal static class GatewayConfigurationParser
                 new FencedRouteRules(options.FencingPolicies.Keys, policies), resilient,
                 new RateLimitedRouteRules(options.RateLimiterPolicies.Keys, limits),
             ],
-            [resilient, new DestinationRules()],
+            [resilient, new DestinationRules(), new ConnectionLifetime()],
             problems);
         resilient.CheckPerResource(proxy.Routes, proxy.Clusters, problems);
         ChaosRouteRules.Check(options.Chaos, proxy.Routes, problems);

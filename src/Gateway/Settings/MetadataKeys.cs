@@ -1,5 +1,6 @@
 using FenceGateway.Gateway.Configuration;
 using FenceGateway.Gateway.Fencing;
+using FenceGateway.Gateway.Forwarding;
 using FenceGateway.Gateway.Resilience;
 using Yarp.ReverseProxy.Configuration;
 
@@ -25,12 +26,15 @@ internal static class MetadataKeys
     private static string? OnRoute(string key) =>
         key.Equals(nameof(RouteConfig.RateLimiterPolicy), StringComparison.OrdinalIgnoreCase)
             ? "belongs beside Metadata, as a key of the route itself"
+        : key.Equals(ConnectionLifetime.MetadataKey, StringComparison.OrdinalIgnoreCase)
+            ? "belongs into the Metadata of a cluster: connections are shared by all routes to it"
         : IsNear(key, FencedRouteRules.MetadataKey, "fenc") ? $"is an unknown key; did you mean '{FencedRouteRules.MetadataKey}'?"
         : NearResilience(key);
 
     private static string? OnCluster(string key) =>
         key.Equals(FencedRouteRules.MetadataKey, StringComparison.OrdinalIgnoreCase)
             ? "belongs into the Metadata of a route; a cluster is not fenced"
+        : IsNear(key, ConnectionLifetime.MetadataKey, "connectionlife") ? $"is an unknown key; did you mean '{ConnectionLifetime.MetadataKey}'?"
         : NearResilience(key);
 
     private static string? NearResilience(string key) =>

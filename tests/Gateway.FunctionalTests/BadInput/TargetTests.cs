@@ -167,6 +167,8 @@ public sealed class TargetTests() : BadInputTests(
             "/orders/2", "/files/1", "/x", "http://gateway.test/orders/2", "http://other.test/orders/1", "//other.test/orders/1",
             "/orders/1/../2", "/orders/2%2F..%2F1", "http://gateway.test/orders/1#", "http://gateway.test#/orders/1",
             "http://gateway.test?/orders/1", "http://gateway.test\\/orders/1", "ftp://gateway.test/orders/1", "x/orders/1",
+            "http://gateway.test:81/orders/1", "http://gateway.test:443/orders/1", "https://gateway.test:80/orders/1",
+            "http://gateway.test:x/orders/1", "http://gateway.test:80:80/orders/1", "http://x@gateway.test/orders/1", "http:///orders/1",
             "orders/1", "x:/orders/1", "/x?http://gateway.test/orders/1", "x/http://gateway.test/orders/1", "",
         })
         {
@@ -183,6 +185,9 @@ public sealed class TargetTests() : BadInputTests(
     [InlineData("/orders/%31/copy")]
     [InlineData("http://gateway.test/orders/1/copy")]
     [InlineData("HTTP://GATEWAY.TEST/orders/1")]
+    [InlineData("http://gateway.test:80/orders/1/copy")]
+    [InlineData("http://gateway.test:/orders/1/copy")]
+    [InlineData("https://gateway.test:443/orders/1/copy")]
     public async Task SecondTarget_IsTheSameResource_Passes(string destination) =>
         await PassesAsync(Request("MOVE", "/orders/1", Token, $"Destination: {destination}"));
 

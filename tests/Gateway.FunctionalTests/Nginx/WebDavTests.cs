@@ -113,6 +113,27 @@ public sealed class WebDavTests : IAsyncLifetime
         ContentOf("files/a/3").ShouldBe("one");
     }
 
+    [Theory]
+    [InlineData("")]
+    [InlineData("http://gateway.test")]
+    [InlineData("http://gateway.test:80")]
+    [InlineData("https://gateway.test")]
+    public async Task MoveOrCopy_RouteRemovesAPrefixAndHasAnotherHost_WorksWhereTheFenceHasLooked(string host)
+    {
+        string[] headers = ["Host: gateway.test", "Fencing-Token: 34", "Content-Length: 0"];
+        (await SendAsync(RawHttpClient.Head("PUT /api/shared/a/1 HTTP/1.1", headers))).Status.ShouldBe(Created);
+
+        (await SendAsync(RawHttpClient.Head("COPY /api/shared/a/1 HTTP/1.1", [.. headers, $"Destination: {host}/api/shared/a/2"])))
+            .Status.ShouldBe(NoContent);
+        (await SendAsync(RawHttpClient.Head("MOVE /api/shared/a/2 HTTP/1.1", [.. headers, $"Destination: {host}/api/shared/a/3"])))
+            .Status.ShouldBe(NoContent);
+        ProblemOf(await SendAsync(RawHttpClient.Head("MOVE /api/shared/a/3 HTTP/1.1", [.. headers, $"Destination: {host}/shared/a/4"])))
+            .ShouldBe((400, "cross-resource"));
+
+        Directory.GetFiles(Path.Combine(_nginx.Root, "shared", "a")).Select(Path.GetFileName).Order().ShouldBe(["1", "3"]);
+        Directory.Exists(Path.Combine(_nginx.Root, "api")).ShouldBeFalse();
+    }
+
     [Fact]
     public async Task Mkcol_IsAWrite()
     {
@@ -147,6 +168,10 @@ public sealed class WebDavTests : IAsyncLifetime
         // nginx compares a full Destination with the Host that it sees.
         route["Transforms"] = new JsonArray(new JsonObject { ["RequestHeaderOriginalHost"] = "true" });
         json["ReverseProxy"]!["Routes"]!["files"] = route;
+        route = route.DeepClone().AsObject();
+        route["Match"]!["Path"] = "/api/shared/{folder}/{**rest}";
+        route["Transforms"] = new JsonArray(new JsonObject { ["PathRemovePrefix"] = "/api" });
+        json["ReverseProxy"]!["Routes"]!["shared"] = route;
         json["FenceGateway"]!["FencingPolicies"]!["per-folder"] = new JsonObject { ["Resource"] = "files/{folder}" };
     }
 

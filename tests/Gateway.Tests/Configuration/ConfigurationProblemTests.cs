@@ -82,6 +82,8 @@ public sealed class ConfigurationProblemTests
         ".Metadata.FencePolicy", "did you mean 'FencingPolicy'?")]
     [InlineData("\"Match\": { \"Path\": \"/o\" }, \"Metadata\": { \"ResiliencePolicy\": \"x\" }",
         ".Metadata.ResiliencePolicy", "names no resilience policy")]
+    [InlineData("\"Match\": { \"Path\": \"/o\" }, \"Metadata\": { \"ConnectionLifetime\": \"00:01:00\" }",
+        ".Metadata.ConnectionLifetime", "Metadata of a cluster")]
     [InlineData("\"Match\": { \"Path\": \"/o\" }, \"AuthorizationPolicy\": \"x\"", ".AuthorizationPolicy", "not supported yet")]
     [InlineData("\"Match\": { \"Path\": \"/o\" }, \"CorsPolicy\": \"x\"", ".CorsPolicy", "not supported yet")]
     [InlineData("\"Match\": { \"Path\": \"/o\" }, \"RateLimiterPolicy\": \"x\"", ".RateLimiterPolicy", "there are no rate limiter policies")]
@@ -102,6 +104,16 @@ public sealed class ConfigurationProblemTests
     [InlineData("\"Clusters\": { \"c\": { \"HttpRequest\": { \"Versio\": \"2\" } } }", "Clusters.c.HttpRequest.Versio", "'Version'")]
     [InlineData("\"Clusters\": { \"c\": { \"Metadata\": { \"FencingPolicy\": \"p\" } } }",
         "Clusters.c.Metadata.FencingPolicy", "Metadata of a route")]
+    [InlineData("\"Clusters\": { \"c\": { \"Metadata\": { \"ConnectionLifetime\": \"5m\" } } }",
+        "Clusters.c.Metadata.ConnectionLifetime", "is '5m' where a duration from 00:00:01 to 1.00:00:00 is expected")]
+    [InlineData("\"Clusters\": { \"c\": { \"Metadata\": { \"ConnectionLifetime\": \"00:00:00.5\" } } }",
+        "Clusters.c.Metadata.ConnectionLifetime", "is '00:00:00.5' where")]
+    [InlineData("\"Clusters\": { \"c\": { \"Metadata\": { \"ConnectionLifetime\": \"2.00:00:00\" } } }",
+        "Clusters.c.Metadata.ConnectionLifetime", "is '2.00:00:00' where")]
+    [InlineData("\"Clusters\": { \"c\": { \"Metadata\": { \"ConnectionLifetime\": \"-00:01:00\" } } }",
+        "Clusters.c.Metadata.ConnectionLifetime", "is '-00:01:00' where")]
+    [InlineData("\"Clusters\": { \"c\": { \"Metadata\": { \"ConnectionLifeTimes\": \"00:01:00\" } } }",
+        "Clusters.c.Metadata.ConnectionLifeTimes", "did you mean 'ConnectionLifetime'?")]
     [InlineData("\"Clusters\": { \"c\": { \"HttpRequest\": { \"ActivityTimeout\": \"abc\" } } }", "Clusters.c", "'abc'")]
     [InlineData("\"Clusters\": { \"c\": { \"Destinations\": { \"a\": { \"Address\": \"127.0.0.1:9001\" } } } }",
         "Clusters.c.Destinations.a.Address", "http://127.0.0.1:9001/")]

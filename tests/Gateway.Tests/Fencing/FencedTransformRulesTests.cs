@@ -17,6 +17,8 @@ public sealed class FencedTransformRulesTests
     [InlineData("""{ "RequestHeaderRouteValue": "Fencing-Token", "Set": "id" }""", "touches 'Fencing-Token'")]
     [InlineData("""{ "ClientCert": "Fencing_Token" }""", "touches 'Fencing_Token'")]
     [InlineData("""{ "RequestHeader": "X-HTTP-Method-Override", "Set": "PUT" }""", "a second method that the fence does not see")]
+    [InlineData("""{ "RequestHeader": "Destination", "Set": "/api/o/2" }""", "names the second resource of a MOVE or COPY")]
+    [InlineData("""{ "RequestHeaderRouteValue": "destination", "Set": "id" }""", "names the second resource of a MOVE or COPY")]
     [InlineData("""{ "RequestHeader": "X-Shop", "Set": "1" }""", "touches 'X-Shop', which names the resource")]
     [InlineData("""{ "RequestHeaderRemove": "X_Shop" }""", "touches 'X_Shop', which names the resource")]
     [InlineData("""{ "X-Forwarded": "Off", "For": "Set", "HeaderPrefix": "X-Shop-" }""", null)]

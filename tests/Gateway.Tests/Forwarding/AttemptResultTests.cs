@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using FenceGateway.Gateway.Fencing;
 using FenceGateway.Gateway.Forwarding;
 using Yarp.ReverseProxy.Forwarder;
@@ -102,6 +103,52 @@ public sealed class AttemptResultTests
     {
         var result = Classify(ForwarderError.RequestCanceled, new TaskCanceledException(), AttemptFault.SessionEnded);
         (result.End, result.Fault).ShouldBe((ForwardEnd.InDoubt, AttemptFault.SessionEnded));
+    }
+
+    [Theory]
+    [InlineData(ForwarderError.RequestCanceled)]
+    [InlineData(ForwarderError.RequestTimedOut)]
+    [InlineData(ForwarderError.RequestBodyClient)]
+    [InlineData(ForwarderError.RequestBodyCanceled)]
+    [InlineData(ForwarderError.ResponseBodyCanceled)]
+    public void Classify_TimeRanOutOnTheClient_IsInDoubtAndSaysNothingOfTheService(ForwarderError error)
+    {
+        var result = Classify(error, new TaskCanceledException(), AttemptFault.SlowClient);
+        (result.End, result.Fault, result.IsNeutral).ShouldBe((ForwardEnd.InDoubt, AttemptFault.SlowClient, true));
+    }
+
+    [Fact]
+    public void Classify_QuietTunnel_SaysNothingOfTheService()
+    {
+        var result = Classify(ForwarderError.UpgradeActivityTimeout, new TaskCanceledException());
+        (result.End, result.IsNeutral).ShouldBe((ForwardEnd.InDoubt, true));
+    }
+
+    [Theory]
+    [InlineData(SocketError.TooManyOpenSockets, true)]
+    [InlineData(SocketError.AddressNotAvailable, true)]
+    [InlineData(SocketError.NoBufferSpaceAvailable, true)]
+    [InlineData(SocketError.ProcessLimit, true)]
+    [InlineData(SocketError.ConnectionRefused, false)]
+    [InlineData(SocketError.HostUnreachable, false)]
+    [InlineData(SocketError.HostNotFound, false)]
+    public void Classify_NoConnection_TellsAShortageOfTheGatewaysFromTheServicesState(SocketError error, bool isShortage)
+    {
+        foreach (var kind in new[] { HttpRequestError.ConnectionError, HttpRequestError.NameResolutionError })
+        {
+            var result = Classify(ForwarderError.Request, new HttpRequestException(kind, "connect", new SocketException((int)error)));
+            (result.End, result.Fault).ShouldBe((ForwardEnd.NotSent, isShortage ? AttemptFault.Shortage : AttemptFault.Unreachable));
+            result.IsNeutral.ShouldBe(isShortage);
+        }
+    }
+
+    [Fact]
+    public void ServiceTime_IsWhatTheClientDidNotTake()
+    {
+        var result = AttemptResult.OfAnswer(200, FencingPolicy.UsualInDoubtStatuses, TimeSpan.FromSeconds(9));
+        result.ServiceTime.ShouldBe(TimeSpan.FromSeconds(9));
+        (result with { ClientTime = TimeSpan.FromSeconds(7) }).ServiceTime.ShouldBe(TimeSpan.FromSeconds(2));
+        (result with { ClientTime = TimeSpan.FromSeconds(14) }).ServiceTime.ShouldBe(TimeSpan.Zero);
     }
 
     private static AttemptResult Classify(ForwarderError error, Exception? exception = null, AttemptFault cut = AttemptFault.None) =>

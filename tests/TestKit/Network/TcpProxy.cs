@@ -21,10 +21,11 @@ public sealed class TcpProxy : IAsyncDisposable
 
     /// <summary>Starts to forward.</summary>
     /// <param name="target">The port of 127.0.0.1 to forward to; nobody need listen there yet.</param>
-    public TcpProxy(int target)
+    /// <param name="listen">Where to listen; default: a free port of 127.0.0.1.</param>
+    public TcpProxy(int target, IPEndPoint? listen = null)
     {
         Target = target;
-        _listener = new TcpListener(IPAddress.Loopback, 0);
+        _listener = new TcpListener(listen ?? new IPEndPoint(IPAddress.Loopback, 0));
         _listener.Start();
         Port = ((IPEndPoint)_listener.LocalEndpoint).Port;
         _accepting = AcceptAsync();

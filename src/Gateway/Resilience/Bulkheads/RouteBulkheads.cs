@@ -64,8 +64,8 @@ internal sealed class RouteBulkheads(ResourceBulkheads? resources, Bulkhead? rou
             // A service that says itself that it has too much does not do it faster.
             var dropped = attempt.Fault == AttemptFault.TimedOut
                 || attempt.Status is StatusCodes.Status429TooManyRequests or StatusCodes.Status503ServiceUnavailable;
-            Route?.Sample(attempt.Duration, dropped);
-            Cluster?.Sample(attempt.Duration, dropped);
+            Route?.Sample(attempt.ServiceTime, dropped);
+            Cluster?.Sample(attempt.ServiceTime, dropped);
         }
     }
 

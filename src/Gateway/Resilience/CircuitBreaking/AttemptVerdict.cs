@@ -5,7 +5,7 @@ namespace FenceGateway.Gateway.Resilience.CircuitBreaking;
 /// <summary>What an attempt says about the destination that it went to.</summary>
 internal enum AttemptVerdict
 {
-    /// <summary>Nothing: the client went away, or the gateway itself was at fault (R14).</summary>
+    /// <summary>Nothing: the client went away or was waited for, or the gateway itself was at fault (R14).</summary>
     Neutral,
 
     Succeeded,
@@ -20,11 +20,11 @@ internal static class AttemptVerdicts
 {
     public static AttemptVerdict Judge(this CircuitBreakerPolicy policy, in AttemptResult result) => result.Fault switch
     {
-        AttemptFault.Client or AttemptFault.Gateway or AttemptFault.SessionEnded => AttemptVerdict.Neutral,
+        _ when result.IsNeutral => AttemptVerdict.Neutral,
         not AttemptFault.None => AttemptVerdict.Failed,
         _ when policy.FailureStatuses.Contains(result.Status) => AttemptVerdict.Failed,
         // An upgraded connection lasts as long as its two ends want it to.
-        _ when result.Duration > policy.SlowCallThreshold && result.Status != StatusCodes.Status101SwitchingProtocols => AttemptVerdict.Slow,
+        _ when result.ServiceTime > policy.SlowCallThreshold && result.Status != StatusCodes.Status101SwitchingProtocols => AttemptVerdict.Slow,
         _ => AttemptVerdict.Succeeded,
     };
 
@@ -35,7 +35,7 @@ internal static class AttemptVerdicts
         AttemptFault.TimedOut => "upstream-timeout",
         AttemptFault.Broken => "connection broken",
         _ when policy.FailureStatuses.Contains(result.Status) => $"status {result.Status}",
-        _ => $"an answer after {CircuitText.Of(result.Duration)}",
+        _ => $"an answer after {CircuitText.Of(result.ServiceTime)}",
     };
 
     public static string Name(this AttemptVerdict verdict) => verdict switch

@@ -68,6 +68,8 @@ public sealed class HeldPlacesTests
     [InlineData(AttemptFault.None, 101, false)]
     [InlineData(AttemptFault.TimedOut, 0, false)]
     [InlineData(AttemptFault.Client, 0, false)]
+    [InlineData(AttemptFault.SlowClient, 0, false)]
+    [InlineData(AttemptFault.Shortage, 0, false)]
     [InlineData(AttemptFault.Gateway, 0, false)]
     [InlineData(AttemptFault.Unreachable, 0, false)]
     internal void Sample_OnlyWhatTheServiceDid_LetsAdaptiveLimitsGrow(AttemptFault fault, int status, bool grows)
@@ -80,6 +82,30 @@ public sealed class HeldPlacesTests
         }
 
         (_route.Limit > 1).ShouldBe(grows);
+    }
+
+    [Theory]
+    [InlineData(AttemptFault.None, 9)]
+    [InlineData(AttemptFault.SlowClient, 0)]
+    [InlineData(AttemptFault.Shortage, 0)]
+    internal void Sample_SlowClientsAndAShortageHere_LeaveAdaptiveLimitsAlone(AttemptFault fault, int clientSeconds)
+    {
+        _route.TryEnter();
+        var bulkheads = new RouteBulkheads(null, _route, _cluster);
+        var quick = new AttemptResult(ForwardEnd.Answered, AttemptFault.None, 200, TimeSpan.FromMilliseconds(1));
+        var waited = TimeSpan.FromSeconds(clientSeconds);
+        for (var i = 0; i < 1_000; i++)
+        {
+            bulkheads.Sample(quick);
+        }
+
+        var before = _route.Limit;
+        for (var i = 0; i < 1_000; i++)
+        {
+            bulkheads.Sample(quick with { Fault = fault, Duration = quick.Duration + waited, ClientTime = waited });
+        }
+
+        _route.Limit.ShouldBeGreaterThanOrEqualTo(before);
     }
 
     private HeldPlaces Take()

@@ -107,9 +107,10 @@ public sealed class CircuitModelTests
         {
             var (probe, startedAt) = _open[index];
             _open.RemoveAt(index);
-            var fault = (AttemptFault)_random.Next((int)AttemptFault.Gateway + 1);
+            var fault = (AttemptFault)_random.Next(Enum.GetValues<AttemptFault>().Length);
             var result = new AttemptResult(ForwardEnd.Answered, fault, 200, TimeSpan.FromSeconds(_now - startedAt));
-            bool? failed = fault is AttemptFault.Client or AttemptFault.Gateway or AttemptFault.SessionEnded ? null : fault != AttemptFault.None;
+            bool? failed = fault is AttemptFault.Unreachable or AttemptFault.TimedOut or AttemptFault.Broken ? true
+                : fault == AttemptFault.None ? false : null;
             _circuit.Report(result);
             if (failed is not null && _state == CircuitState.Closed && startedAt >= _since)
             {
