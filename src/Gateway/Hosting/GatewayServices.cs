@@ -9,6 +9,7 @@ using FenceGateway.Gateway.LoadBalancing;
 using FenceGateway.Gateway.Overload;
 using FenceGateway.Gateway.RateLimiting;
 using FenceGateway.Gateway.Replication;
+using FenceGateway.Gateway.Requests;
 using FenceGateway.Gateway.Resilience;
 using FenceGateway.Gateway.Resilience.Bulkheads;
 using FenceGateway.Gateway.Resilience.CircuitBreaking;
@@ -39,6 +40,8 @@ internal static class GatewayServices
             .AddOwnDestinations()
             .AddAttemptRequests()
             .AddAnswerHeads();
+            .AddForwardedChain()
+            .AddPathAsItCame()
 
         // Affinity's keys are made when affinity asks for them, not at each start.
         services.Remove(services.Single(static service =>
