@@ -1,3 +1,4 @@
+using FenceGateway.Gateway.Cors;
 using FenceGateway.Gateway.Overload;
 using FenceGateway.Gateway.Requests;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
@@ -27,6 +28,7 @@ internal static class GatewayConfigurationParser
         var policies = FencingPolicyReader.Read(options, problems);
         var resilience = ResiliencePolicyReader.Read(options, problems);
         var limits = RateLimitPolicyReader.Read(options, problems);
+        var cors = CorsPolicyReader.Read(options, problems);
         var resilient = new ResilientRouteRules(resilience);
         var proxy = await ReverseProxyInspector.InspectAsync(
             configuration,
@@ -35,9 +37,10 @@ internal static class GatewayConfigurationParser
             problems);
         resilient.CheckPerResource(proxy.Routes, proxy.Clusters, problems);
         ChaosRouteRules.Check(options.Chaos, proxy.Routes, problems);
+        RouteCors.Check(proxy.Routes, options, problems);
         return problems.Count > before
             ? null
-            : new GatewayConfiguration(options, policies, resilience, limits, proxy.Routes, proxy.Clusters);
+            : new GatewayConfiguration(options, policies, resilience, limits, cors, proxy.Routes, proxy.Clusters);
     }
 
     /// <summary>

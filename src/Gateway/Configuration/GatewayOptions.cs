@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
+using FenceGateway.Gateway.Cors;
 
 namespace FenceGateway.Gateway.Configuration;
 
@@ -24,6 +25,9 @@ internal sealed class GatewayOptions
 
     [Description("Named rate limits. A route picks one through its RateLimiterPolicy.")]
     public Dictionary<string, RateLimiterPolicyOptions> RateLimiterPolicies { get; set; } = new(StringComparer.OrdinalIgnoreCase);
+
+    [Description("Named sets of rules for pages of other origins (CORS). A route picks one through its CorsPolicy.")]
+    public Dictionary<string, CorsPolicyOptions> CorsPolicies { get; set; } = new(StringComparer.OrdinalIgnoreCase);
 
     [Description("Where the answers to requests with an Idempotency-Key are kept.")]
     public IdempotencyStoreOptions Idempotency { get; set; } = new();

@@ -33,6 +33,7 @@ internal static class GatewayServices
         services.AddRouting();
         services.AddRequestTimeouts();
         services.AddTokenStore(options.TokenStore);
+        services.AddCors();
         services.AddFencing();
         services.AddRateLimits();
         services.AddReverseProxy()
