@@ -6,6 +6,7 @@ using FenceGateway.Gateway.Configuration;
 using FenceGateway.Gateway.Fencing;
 using FenceGateway.Gateway.Overload;
 using FenceGateway.Gateway.Telemetry;
+using FenceGateway.Gateway.Tls;
 using FenceGateway.TokenStore;
 using Microsoft.AspNetCore.Connections;
 
@@ -87,6 +88,7 @@ internal static class GatewayHost
             kestrel.ResponseHeaderEncodingSelector = static _ => Encoding.Latin1;
             var section = context.Configuration.GetSection("Kestrel");
             KestrelLimits.Apply(kestrel, DescriptorLimit.Of(limits, descriptors).Connections, section);
+            kestrel.ApplicationServices.GetRequiredService<ServerCertificates>().Follow(kestrel);
             kestrel.Configure(section);
         });
 

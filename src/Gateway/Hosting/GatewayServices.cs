@@ -15,6 +15,7 @@ using FenceGateway.Gateway.Resilience.Bulkheads;
 using FenceGateway.Gateway.Resilience.CircuitBreaking;
 using FenceGateway.Gateway.Resilience.Retries;
 using FenceGateway.Gateway.Shutdown;
+using FenceGateway.Gateway.Tls;
 using FenceGateway.TokenStore;
 using Microsoft.AspNetCore.DataProtection.KeyManagement;
 using Yarp.ReverseProxy.Forwarder;
@@ -32,17 +33,17 @@ internal static class GatewayServices
         services.AddMetrics();
         services.AddRouting();
         services.AddRequestTimeouts();
-        services.AddTokenStore(options.TokenStore);
         services.AddCors();
+        services.AddTokenStore(options.TokenStore);
         services.AddFencing();
         services.AddRateLimits();
         services.AddReverseProxy()
             .AddResourceHash()
             .AddOwnDestinations()
-            .AddAttemptRequests()
-            .AddAnswerHeads();
             .AddForwardedChain()
             .AddPathAsItCame()
+            .AddAttemptRequests()
+            .AddAnswerHeads();
 
         // Affinity's keys are made when affinity asks for them, not at each start.
         services.Remove(services.Single(static service =>
@@ -68,6 +69,7 @@ internal static class GatewayServices
         services.AddReplication(options.TokenStore);
         services.AddIdempotency(options);
         services.AddHostedService(provider => provider.GetRequiredService<AdminServer>());
+        services.AddSingleton<ServerCertificates>();
         services.AddHostedService<ConfigurationWatcher>();
         services.Configure<HostOptions>(host => host.ShutdownTimeout = options.Shutdown.Delay + options.Shutdown.Timeout);
     }
