@@ -10,6 +10,11 @@ internal static class ValidateVerb
     {
         using var configuration = await LastGoodConfiguration.LoadAsync(arguments, time, cancellationToken);
         var current = configuration.Current;
+        foreach (var warning in ConfigurationWarnings.Of(current))
+        {
+            await output.WriteLineAsync($"warning: {warning}");
+        }
+
         await output.WriteLineAsync(
             $"{arguments.ConfigFile ?? configuration.File} is valid: {Count(current.Routes.Count, "route", "routes")}, "
             + $"{Count(current.Clusters.Count, "cluster", "clusters")}, "

@@ -32,6 +32,7 @@ internal sealed partial class ConfigurationWatcher(
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        configuration.Warn(logger);
         using var watcher = Watch();
         using var hangup = OperatingSystem.IsWindows() ? null : PosixSignalRegistration.Create(PosixSignal.SIGHUP, OnHangup);
         using var poll = time.CreateTimer(_ => _changes.Writer.TryWrite(true), null, Poll, Poll);
@@ -43,8 +44,8 @@ internal sealed partial class ConfigurationWatcher(
             {
                 await SettleAsync(stoppingToken);
                 await ReloadAsync(forced: Interlocked.Exchange(ref _forced, 0) == 1, stoppingToken);
-            }
                 certificates.Look();
+            }
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {

@@ -165,9 +165,19 @@ internal sealed partial class LastGoodConfiguration : IDisposable
         }
 
         Log.Reloaded(logger, File, _current.Routes.Count, _current.Clusters.Count, _current.FencingPolicies.Count);
+        Warn(logger);
         if (outcome.NeedsRestart.Count > 0)
         {
             Log.NeedsRestart(logger, string.Join(", ", outcome.NeedsRestart));
+        }
+    }
+
+    /// <summary>Tells what is in force and may not be meant.</summary>
+    public void Warn(ILogger logger)
+    {
+        foreach (var warning in ConfigurationWarnings.Of(_current))
+        {
+            Log.Warned(logger, File, warning.Path, warning.Message);
         }
     }
 
@@ -185,5 +195,8 @@ internal sealed partial class LastGoodConfiguration : IDisposable
 
         [LoggerMessage(1103, LogLevel.Warning, "Changed settings that need a restart to be in force: {settings}.")]
         public static partial void NeedsRestart(ILogger logger, string settings);
+
+        [LoggerMessage(1106, LogLevel.Warning, "Configuration {file}: {path} {warning}")]
+        public static partial void Warned(ILogger logger, string file, string path, string warning);
     }
 }
