@@ -1,5 +1,4 @@
 using FenceGateway.Gateway.FunctionalTests.Fence;
-using FenceGateway.Gateway.FunctionalTests.RateLimiting;
 using FenceGateway.TestKit;
 
 namespace FenceGateway.Gateway.FunctionalTests.Cors;
