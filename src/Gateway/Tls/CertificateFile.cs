@@ -40,23 +40,25 @@ internal sealed class CertificateFile(IConfigurationSection section)
     }
 
     /// <summary>The certificate with its key and those between it and its authority.</summary>
+    /// <param name="offline">Asks no authority for what a server shows beside its certificate.</param>
     /// <exception cref="CryptographicException">The files hold no certificate with its key, or a part of it.</exception>
     /// <exception cref="IOException">They cannot be read.</exception>
-    public SslStreamCertificateContext Load()
+    public SslStreamCertificateContext Load(bool offline)
     {
         var bytes = System.IO.File.ReadAllBytes(_path);
-        return _keyPath is null ? FromPkcs12(bytes) : FromPem(bytes, System.IO.File.ReadAllText(_keyPath));
+        var (own, chain) = _keyPath is null ? FromPkcs12(bytes) : FromPem(bytes, System.IO.File.ReadAllText(_keyPath));
+        return SslStreamCertificateContext.Create(own, chain, offline);
     }
 
-    private SslStreamCertificateContext FromPkcs12(byte[] bytes)
+    private (X509Certificate2 Own, X509Certificate2Collection Chain) FromPkcs12(byte[] bytes)
     {
         var all = X509CertificateLoader.LoadPkcs12Collection(bytes, section["Password"]);
         return all.FirstOrDefault(certificate => certificate.HasPrivateKey) is { } own
-            ? SslStreamCertificateContext.Create(own, all)
+            ? (own, all)
             : throw new CryptographicException("It has no certificate with a private key.");
     }
 
-    private SslStreamCertificateContext FromPem(byte[] bytes, string key)
+    private (X509Certificate2 Own, X509Certificate2Collection Chain) FromPem(byte[] bytes, string key)
     {
         var text = Encoding.UTF8.GetString(bytes);
         var chain = new X509Certificate2Collection();
@@ -71,7 +73,7 @@ internal sealed class CertificateFile(IConfigurationSection section)
         var own = section["Password"] is { } password
             ? X509Certificate2.CreateFromEncryptedPem(certificate, key, password)
             : X509Certificate2.CreateFromPem(certificate, key);
-        return SslStreamCertificateContext.Create(own, chain);
+        return (own, chain);
     }
 
     private static byte[] Bytes(string file)

@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Net.Security;
-using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
@@ -35,7 +34,7 @@ internal sealed partial class ServerCertificates
         foreach (var file in _files)
         {
             _ = file.HasChanged();
-            if (TryLoad(file, out _) is { } first)
+            if (TryLoad(file, offline: true, out _) is { } first)
             {
                 Claim(file, first);
             }
@@ -59,7 +58,7 @@ internal sealed partial class ServerCertificates
     {
         foreach (var file in _files.Where(file => file.HasChanged()))
         {
-            if (TryLoad(file, out var fault) is not { } context)
+            if (TryLoad(file, offline: false, out var fault) is not { } context)
             {
                 Log.Unusable(_logger, file.Section, file.File, fault);
                 continue;
@@ -89,16 +88,16 @@ internal sealed partial class ServerCertificates
         }
     }
 
-    private static SslStreamCertificateContext? TryLoad(CertificateFile file, out string fault)
+    private static SslStreamCertificateContext? TryLoad(CertificateFile file, bool offline, out string fault)
     {
         try
         {
             fault = "";
-            return file.Load();
+            return file.Load(offline);
         }
-        catch (Exception e)
-            when (e is CryptographicException or IOException or UnauthorizedAccessException or ArgumentException)
+        catch (Exception e) when (e is not OutOfMemoryException)
         {
+            // Whatever is in a file, it must not end the watch.
             fault = e.Message.ReplaceLineEndings(" ");
             return null;
         }

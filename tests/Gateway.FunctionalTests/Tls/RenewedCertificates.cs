@@ -11,10 +11,11 @@ internal static class RenewedCertificates
 {
     public const string Password = "pass word";
 
+    private static readonly DateTimeOffset From = TimeProvider.System.GetUtcNow().AddDays(-1);
+
     /// <summary>A certificate with its key for a server, signed by itself or by <paramref name="authority"/>.</summary>
     public static X509Certificate2 Create(string name, X509Certificate2? authority = null, bool isAuthority = false)
     {
-        var from = TimeProvider.System.GetUtcNow().AddDays(-1);
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var request = new CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256);
         request.CertificateExtensions.Add(new X509BasicConstraintsExtension(isAuthority, false, 0, true));
@@ -28,10 +29,10 @@ internal static class RenewedCertificates
 
         if (authority is null)
         {
-            return request.CreateSelfSigned(from, from.AddDays(300));
+            return request.CreateSelfSigned(From, From.AddDays(300));
         }
 
-        using var signed = request.Create(authority, from, from.AddDays(200), RandomNumberGenerator.GetBytes(8));
+        using var signed = request.Create(authority, From, authority.NotAfter, RandomNumberGenerator.GetBytes(8));
         return signed.CopyWithPrivateKey(key);
     }
 
