@@ -1,7 +1,7 @@
 # syntax=docker/dockerfile:1
 #
 # docker build -t fencegateway .
-# docker run -p 8080:8080 -v ./gateway.json:/etc/fencegateway/gateway.json:ro -v fencegateway:/var/lib/fencegateway fencegateway
+# docker run -p 8080:8080 -p 127.0.0.1:8081:8081 -v ./gateway.json:/etc/fencegateway/gateway.json:ro -v fencegateway:/var/lib/fencegateway fencegateway
 #
 # The bases are pinned by version tag. Whoever has a registry at hand pins the digests as well: tag@sha256:…
 
@@ -30,10 +30,11 @@ COPY --from=build /source/LICENSE ./
 COPY --from=build /source/config/gateway.json /etc/fencegateway/gateway.json
 COPY --from=build --chown=$APP_UID:$APP_UID /layout/var/lib/fencegateway /var/lib/fencegateway
 
-# The admin listener stays on the container's loopback: it has no authentication, see SECURITY.md. To reach it from
-# a private network, set FenceGateway__Admin__Url=http://0.0.0.0:8081 and publish the port there only.
+# The admin listener is on every address of the container, for probes come from outside of it. It has no authentication: do not
+# publish 8081 beyond who may administer, and in a cluster let a network policy keep other pods away (docs/operations.md, "In a
+# container"). FenceGateway__Admin__Url=http://127.0.0.1:8081 takes it back to the container's loopback; HEALTHCHECK still works.
 ENV Urls=http://0.0.0.0:8080 \
-    FenceGateway__Admin__Url=http://127.0.0.1:8081 \
+    FenceGateway__Admin__Url=http://0.0.0.0:8081 \
     FenceGateway__TokenStore__Embedded__Path=/var/lib/fencegateway/tokens \
     FenceGateway__Idempotency__Path=/var/lib/fencegateway/idempotency
 

@@ -18,6 +18,8 @@ internal static class SectionNames
 
     public const string RateLimiterPolicies = "RateLimiterPolicies";
 
+    public const string CorsPolicies = "CorsPolicies";
+
     public const string Chaos = "Chaos";
 
     public const string Requests = "Requests";

@@ -1,5 +1,6 @@
 using FenceGateway.Fencing;
 using FenceGateway.Gateway.Configuration;
+using FenceGateway.Gateway.Requests;
 using Microsoft.AspNetCore.Routing.Patterns;
 using Yarp.ReverseProxy.Configuration;
 
@@ -84,7 +85,7 @@ internal static class FencedTransformRules
         }
     }
 
-    /// <summary>Unless told otherwise, YARP writes <c>X-Forwarded-…</c> itself: no value of a client's gets to the service.</summary>
+    /// <summary>Unless told otherwise, the gateway writes what proxies say of a request itself: no value of a client's gets to the service.</summary>
     private static void CheckForwarded(
         RouteConfig route, IReadOnlyList<IReadOnlyDictionary<string, string>> transforms, FencingPolicy policy, IList<Exception> errors)
     {
@@ -95,7 +96,7 @@ internal static class FencedTransformRules
 
         foreach (var header in Named(policy, ResourceValueKind.Header))
         {
-            if (Array.Exists(XForwardedHeaders, suffix => HeaderRules.LookAlike(header, XForwardedPrefix + suffix)))
+            if (Array.Exists(ForwardedChain.Headers, written => HeaderRules.LookAlike(header, written)))
             {
                 errors.Add(
                     ReverseProxyRules.PathIn(route, nameof(route.Metadata), FencedRouteRules.MetadataKey),

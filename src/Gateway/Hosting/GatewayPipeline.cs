@@ -1,4 +1,6 @@
 using FenceGateway.Gateway.Chaos;
+using FenceGateway.Gateway.Configuration;
+using FenceGateway.Gateway.Cors;
 using FenceGateway.Gateway.Fencing;
 using FenceGateway.Gateway.Forwarding;
 using FenceGateway.Gateway.Idempotency;
@@ -16,13 +18,16 @@ internal static class GatewayPipeline
 {
     public static void UseGateway(this WebApplication app, RequestOptions requests)
     {
-        // Whoever it is, and whether there is room for it.
+        // Whoever it is.
         app.UseTrustedProxies(requests);
         app.UseMiddleware<RequestMiddleware>(requests.CorrelationHeader, requests.TenantHeader);
-        app.UseMiddleware<OverloadMiddleware>();
 
-        // Where it goes, and the policies that it runs under to its end.
+        // Where it goes, and the policies that it runs under to its end. A page may read whatever is answered from here on.
         app.UseRouting();
+        app.UseCorsPolicies();
+
+        // Whether there is room for it.
+        app.UseMiddleware<OverloadMiddleware>();
         app.UseRequestTimeouts();
 
         // What memory alone can answer or refuse.

@@ -4,9 +4,11 @@ using FenceGateway.Gateway.Fencing;
 using FenceGateway.Gateway.Forwarding;
 using FenceGateway.Gateway.Idempotency;
 using FenceGateway.Gateway.Lifecycle;
+using FenceGateway.Gateway.Listeners;
 using FenceGateway.Gateway.LoadBalancing;
 using FenceGateway.Gateway.Overload;
 using FenceGateway.Gateway.RateLimiting;
+using FenceGateway.Gateway.Requests;
 using FenceGateway.Gateway.Resilience;
 using FenceGateway.Gateway.Resilience.Bulkheads;
 using FenceGateway.Gateway.Resilience.CircuitBreaking;
@@ -31,12 +33,15 @@ internal static class GatewayServices
         services.AddMetrics();
         services.AddRouting();
         services.AddRequestTimeouts();
+        services.AddCors();
         services.AddTokenStore(options.TokenStore, options.InstanceName);
         services.AddFencing();
         services.AddRateLimits();
         SecondTargetTransform.AddTo(services.AddReverseProxy())
             .AddResourceHash()
             .AddOwnDestinations()
+            .AddForwardedChain()
+            .AddPathAsItCame()
             .AddAttemptRequests()
             .AddAnswerHeads();
 
@@ -62,6 +67,7 @@ internal static class GatewayServices
         services.AddReplication(options.TokenStore);
         services.AddIdempotency(options.Idempotency, inMemory: options.TokenStore.Provider == TokenStoreProvider.Memory);
         services.AddHostedService(provider => provider.GetRequiredService<AdminServer>());
+        services.AddSingleton<ServerCertificates>();
         services.AddHostedService<ConfigurationWatcher>();
         services.Configure<HostOptions>(host => host.ShutdownTimeout = options.Shutdown.Delay + options.Shutdown.Timeout);
     }

@@ -1,10 +1,13 @@
 using System.Collections.Frozen;
 using System.Globalization;
 using System.Runtime.CompilerServices;
+using FenceGateway.Gateway.Configuration;
+using FenceGateway.Gateway.Cors;
 using FenceGateway.Gateway.Fencing;
 using FenceGateway.Gateway.RateLimiting;
 using FenceGateway.Gateway.Resilience;
 using FenceGateway.Gateway.Settings;
+using Microsoft.AspNetCore.Cors;
 using Yarp.ReverseProxy.Configuration;
 
 namespace FenceGateway.Gateway.Hosting;
@@ -57,6 +60,11 @@ internal sealed class RouteGenerations
         {
             endpoint.WithMetadata(limit);
         }
+
+        if (policies.Cors is { } cors)
+        {
+            endpoint.WithMetadata(new CorsPolicyMetadata(cors));
+        }
     }
 
     private void Apply(GatewayConfiguration configuration)
@@ -76,13 +84,14 @@ internal sealed class RouteGenerations
         IReadOnlyDictionary<string, RouteMechanisms> mechanisms,
         string generation)
     {
-        var route = RouteRateLimit.ForYarp(configured);
+        var route = RouteRateLimit.ForYarp(configured) with { CorsPolicy = null };
         var metadata = route.Metadata ?? FrozenDictionary<string, string>.Empty;
         route = route with { Metadata = new Dictionary<string, string>(metadata, StringComparer.OrdinalIgnoreCase) { [Stamp] = generation } };
         _policies.Add(route, new RoutePolicies(
             FencedRouteRules.PolicyOf(route, configuration.FencingPolicies),
             mechanisms[route.RouteId],
-            RouteRateLimit.PolicyOf(route) is { } limit ? limits[limit] : null));
+            RouteRateLimit.PolicyOf(route) is { } limit ? limits[limit] : null,
+            RouteCors.PolicyOf(configured, configuration.CorsPolicies)));
         return route;
     }
 }

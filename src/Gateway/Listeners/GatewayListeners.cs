@@ -16,6 +16,7 @@ internal static class GatewayListeners
         kestrel.ResponseHeaderEncodingSelector = static _ => Encoding.Latin1;
         var section = context.Configuration.GetSection("Kestrel");
         KestrelLimits.Apply(kestrel, connections, section);
+        kestrel.ApplicationServices.GetService<ServerCertificates>()?.Follow(kestrel);
         kestrel.Configure(section);
     });
 }

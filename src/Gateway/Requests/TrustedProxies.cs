@@ -5,11 +5,14 @@ using Microsoft.AspNetCore.HttpOverrides;
 namespace FenceGateway.Gateway.Requests;
 
 /// <summary>
-/// Whose word about a client's address counts. Without trusted proxies the address is that of the connection, whatever
+/// Whose word about a client and its request counts. Without trusted proxies the address is that of the connection, whatever
 /// <c>X-Forwarded-For</c> says.
 /// </summary>
 internal static class TrustedProxies
 {
+    /// <summary>Where ASP.NET's middleware notes the address of the connection.</summary>
+    public const string OriginalFor = "X-Original-For";
+
     /// <summary>More proxies than anybody has one behind the other.</summary>
     private const int MaxHops = 16;
 
@@ -27,7 +30,10 @@ internal static class TrustedProxies
         }
     }
 
-    /// <summary>Takes the client's address from <c>X-Forwarded-For</c>, right to left, as far as proxies are trusted.</summary>
+    /// <summary>
+    /// Takes the client's address from <c>X-Forwarded-For</c>, right to left, as far as proxies are trusted. Neither host nor scheme of the
+    /// request change: a proxy that hands on what its client wrote there must not steer routes or the fence.
+    /// </summary>
     public static void UseTrustedProxies(this IApplicationBuilder app, RequestOptions options)
     {
         if (options.TrustedProxies.Count == 0)
@@ -39,13 +45,28 @@ internal static class TrustedProxies
         var forwarded = new ForwardedHeadersOptions { ForwardedHeaders = ForwardedHeaders.XForwardedFor, ForwardLimit = MaxHops };
         forwarded.KnownProxies.Clear();
         forwarded.KnownIPNetworks.Clear();
-        foreach (var text in options.TrustedProxies)
-        {
-            forwarded.KnownIPNetworks.Add(Parse(text)!.Value);
-        }
+        var networks = options.TrustedProxies.Select(text => Parse(text)!.Value).ToArray();
+        Array.ForEach(networks, forwarded.KnownIPNetworks.Add);
 
+        app.Use((context, next) =>
+        {
+            if (Peer(context) is { } peer && Array.Exists(networks, network => network.Contains(peer)))
+            {
+                context.Features.Set(new TrustedProxy(peer, context.Request.Headers["X-Forwarded-For"]));
+            }
+
+            return next(context);
+        });
         app.UseForwardedHeaders(forwarded);
     }
+
+    /// <summary>Who connects, without what only this machine understands of its address: IPv4 in IPv6 form, and the zone.</summary>
+    private static IPAddress? Peer(HttpContext context) => context.Connection.RemoteIpAddress switch
+    {
+        { IsIPv4MappedToIPv6: true } mapped => mapped.MapToIPv4(),
+        { IsIPv6LinkLocal: true } local => new IPAddress(local.GetAddressBytes()),
+        var peer => peer,
+    };
 
     private static System.Net.IPNetwork? Parse(string text)
     {

@@ -78,7 +78,8 @@ internal static class ConfigurationSchema
                 ["type"] = "object",
                 ["additionalProperties"] = OfObject(Activator.CreateInstance(type.GetGenericArguments()[1])!),
             },
-            _ when type == typeof(List<string>) => OfList(new JsonObject { ["type"] = "string" }, []),
+            _ when type == typeof(List<string>) => OfList(
+                new JsonObject { ["type"] = "string" }, [.. ((List<string>)value!).Select(text => JsonValue.Create(text))]),
             _ when type == typeof(List<int>) => OfList(
                 OfNumber("integer", property), [.. ((List<int>)value!).Select(number => JsonValue.Create(number))]),
             _ when type.IsClass && type != typeof(string) => OfObject(value ?? Activator.CreateInstance(type)!),

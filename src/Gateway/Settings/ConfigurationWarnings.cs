@@ -11,6 +11,8 @@ internal static class ConfigurationWarnings
     public static IReadOnlyList<ConfigProblem> Of(GatewayConfiguration configuration) =>
     [
         .. UnfencedWays.Of(configuration),
+        .. LossyPaths.Of(configuration),
+        .. UnsharedAffinity.Of(configuration),
         .. Unused(
             SectionNames.FencingPolicies, configuration.FencingPolicies.Keys, "no route", $"a route's Metadata.{FencedRouteRules.MetadataKey}",
             configuration.Routes.Select(static route => route.Metadata?.GetValueOrDefault(FencedRouteRules.MetadataKey))),

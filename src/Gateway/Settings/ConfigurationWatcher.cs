@@ -1,14 +1,16 @@
 using System.Runtime.InteropServices;
 using System.Threading.Channels;
+using FenceGateway.Gateway.Listeners;
 
 namespace FenceGateway.Gateway.Settings;
 
 /// <summary>
 /// Reloads the configuration when its file changes or SIGHUP arrives. Watches the folder, not the file: editors and
 /// deployments replace a file by renaming another one over it or by turning a symbolic link. A slow poll lies underneath,
-/// since notifications are lost on network and bind mounts.
+/// since notifications are lost on network and bind mounts. Certificates, which may lie in any folder, are looked at as often.
 /// </summary>
-internal sealed partial class ConfigurationWatcher(LastGoodConfiguration configuration, TimeProvider time, ILogger<ConfigurationWatcher> logger)
+internal sealed partial class ConfigurationWatcher(
+    LastGoodConfiguration configuration, ServerCertificates certificates, TimeProvider time, ILogger<ConfigurationWatcher> logger)
     : BackgroundService
 {
     /// <summary>Changes come in bursts; a reload waits until they have been quiet for so long.</summary>
@@ -42,6 +44,7 @@ internal sealed partial class ConfigurationWatcher(LastGoodConfiguration configu
             {
                 await SettleAsync(stoppingToken);
                 await ReloadAsync(forced: Interlocked.Exchange(ref _forced, 0) == 1, stoppingToken);
+                certificates.Look();
             }
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)

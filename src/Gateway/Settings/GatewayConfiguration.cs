@@ -2,6 +2,7 @@ using System.Collections.Frozen;
 using FenceGateway.Gateway.Fencing;
 using FenceGateway.Gateway.RateLimiting;
 using FenceGateway.Gateway.Resilience;
+using Microsoft.AspNetCore.Cors.Infrastructure;
 using Yarp.ReverseProxy.Configuration;
 
 namespace FenceGateway.Gateway.Settings;
@@ -11,6 +12,7 @@ namespace FenceGateway.Gateway.Settings;
 /// <param name="FencingPolicies">The fencing policies by name, case aside.</param>
 /// <param name="ResiliencePolicies">The resilience policies by name, case aside.</param>
 /// <param name="RateLimitPolicies">The rate limiter policies by name, case aside.</param>
+/// <param name="CorsPolicies">The CORS policies by name, case aside.</param>
 /// <param name="Routes">YARP's routes.</param>
 /// <param name="Clusters">YARP's clusters.</param>
 internal sealed record GatewayConfiguration(
@@ -18,6 +20,7 @@ internal sealed record GatewayConfiguration(
     FrozenDictionary<string, FencingPolicy> FencingPolicies,
     FrozenDictionary<string, ResiliencePolicy> ResiliencePolicies,
     FrozenDictionary<string, RateLimitPolicy> RateLimitPolicies,
+    FrozenDictionary<string, CorsPolicy> CorsPolicies,
     IReadOnlyList<RouteConfig> Routes,
     IReadOnlyList<ClusterConfig> Clusters)
 {

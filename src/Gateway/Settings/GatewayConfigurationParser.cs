@@ -1,5 +1,6 @@
 using FenceGateway.Gateway.Chaos;
 using FenceGateway.Gateway.Configuration;
+using FenceGateway.Gateway.Cors;
 using FenceGateway.Gateway.Fencing;
 using FenceGateway.Gateway.Forwarding;
 using FenceGateway.Gateway.Listeners;
@@ -40,6 +41,7 @@ internal static class GatewayConfigurationParser
             options.FencingPolicies, options.Requests, options.TokenStore.Provider.IsShared(), problems);
         var resilience = ResiliencePolicyReader.Read(options.ResiliencePolicies, problems);
         var limits = RateLimitPolicyReader.Read(options.RateLimiterPolicies, problems);
+        var cors = CorsPolicyReader.Read(options.CorsPolicies, problems);
         var resilient = new ResilientRouteRules(resilience);
         var proxy = await ReverseProxyInspector.InspectAsync(
             configuration,
@@ -51,9 +53,10 @@ internal static class GatewayConfigurationParser
             problems);
         resilient.CheckPerResource(proxy.Routes, proxy.Clusters, problems);
         ChaosRouteRules.Check(options.Chaos, proxy.Routes, problems);
+        RouteCors.Check(proxy.Routes, options.CorsPolicies.Keys, problems);
         return problems.Count > before
             ? null
-            : new GatewayConfiguration(options, policies, resilience, limits, proxy.Routes, proxy.Clusters);
+            : new GatewayConfiguration(options, policies, resilience, limits, cors, proxy.Routes, proxy.Clusters);
     }
 
     /// <summary>

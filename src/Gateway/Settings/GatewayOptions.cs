@@ -1,6 +1,7 @@
 using System.ComponentModel;
 using FenceGateway.Gateway.Admin;
 using FenceGateway.Gateway.Chaos;
+using FenceGateway.Gateway.Cors;
 using FenceGateway.Gateway.Fencing;
 using FenceGateway.Gateway.Idempotency;
 using FenceGateway.Gateway.Lifecycle;
@@ -35,6 +36,9 @@ internal sealed class GatewayOptions
 
     [Description("Named rate limits. A route picks one through its RateLimiterPolicy.")]
     public Dictionary<string, RateLimiterPolicyOptions> RateLimiterPolicies { get; set; } = new(StringComparer.OrdinalIgnoreCase);
+
+    [Description("Named sets of rules for pages of other origins (CORS). A route picks one through its CorsPolicy.")]
+    public Dictionary<string, CorsPolicyOptions> CorsPolicies { get; set; } = new(StringComparer.OrdinalIgnoreCase);
 
     [Description("Where the answers to requests with an Idempotency-Key are kept.")]
     public IdempotencyStoreOptions Idempotency { get; set; } = new();

@@ -10,9 +10,9 @@ namespace FenceGateway.Gateway.Settings;
 internal static class ReverseProxyKeys
 {
     /// <summary>The gateway has none of the middleware behind these; YARP would fail the requests of such a route.</summary>
-    private static readonly string[] Unsupported = ["AuthorizationPolicy", "CorsPolicy", "OutputCachePolicy", "TimeoutPolicy"];
+    private static readonly string[] Unsupported = ["AuthorizationPolicy", "OutputCachePolicy", "TimeoutPolicy"];
 
-    /// <summary>The route without what is unsupported, which is reported here.</summary>
+    /// <summary>The route without what is unsupported, which is reported here, and without the policy of which YARP knows nothing.</summary>
     public static RouteConfig WithoutUnsupported(RouteConfig route) => route with
     {
         AuthorizationPolicy = null,

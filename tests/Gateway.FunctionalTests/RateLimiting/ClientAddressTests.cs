@@ -57,13 +57,13 @@ public sealed class ClientAddressTests
     }
 
     [Fact]
-    public async Task TrustedProxy_ServiceLearnsTheClientsAddress()
+    public async Task TrustedProxy_ServiceLearnsTheClientsAddressAndTheProxys()
     {
         await using var gateway = await StartBehindAsync("127.0.0.1");
 
         await ForwardedAsync(gateway, "10.0.0.1, 203.0.113.1");
 
-        gateway.Service.Entries.ShouldHaveSingleItem().Headers["X-Forwarded-For"].ShouldBe(["203.0.113.1"]);
+        gateway.Service.Entries.ShouldHaveSingleItem().Headers["X-Forwarded-For"].ShouldBe(["10.0.0.1, 203.0.113.1, 127.0.0.1"]);
     }
 
     private static Task<Fence.FencedGateway> StartBehindAsync(params string[] proxies) => LimitedGateway.StartAsync(

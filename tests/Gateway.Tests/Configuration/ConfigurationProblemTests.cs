@@ -85,7 +85,7 @@ public sealed class ConfigurationProblemTests
     [InlineData("\"Match\": { \"Path\": \"/o\" }, \"Metadata\": { \"ConnectionLifetime\": \"00:01:00\" }",
         ".Metadata.ConnectionLifetime", "Metadata of a cluster")]
     [InlineData("\"Match\": { \"Path\": \"/o\" }, \"AuthorizationPolicy\": \"x\"", ".AuthorizationPolicy", "not supported yet")]
-    [InlineData("\"Match\": { \"Path\": \"/o\" }, \"CorsPolicy\": \"x\"", ".CorsPolicy", "not supported yet")]
+    [InlineData("\"Match\": { \"Path\": \"/o\" }, \"CorsPolicy\": \"x\"", ".CorsPolicy", "names no CORS policy 'x'")]
     [InlineData("\"Match\": { \"Path\": \"/o\" }, \"RateLimiterPolicy\": \"x\"", ".RateLimiterPolicy", "there are no rate limiter policies")]
     [InlineData("\"Match\": { \"Path\": \"/o\" }, \"OutputCachePolicy\": \"x\"", ".OutputCachePolicy", "not supported yet")]
     [InlineData("\"Match\": { \"Path\": \"/o\" }, \"TimeoutPolicy\": \"slow\"", ".TimeoutPolicy", "not supported yet")]

@@ -82,6 +82,10 @@ public sealed class FencedTransformRulesTests
     [InlineData("X-Forwarded-Host", """{ "Forwarded": "for" }""", 0)]
     [InlineData("Forwarded", """{ "Forwarded": "for" }""", 1)]
     [InlineData("X-Forwarded-Client", "", 0)]
+    [InlineData("Forwarded", "", 1)]
+    [InlineData("X-Forwarded-Port", "", 1)]
+    [InlineData("X-Real-IP", "", 1)]
+    [InlineData("X-Real-IP", """{ "X-Forwarded": "Off" }""", 0)]
     public async Task Forwarded_NamesTheResource_IsRefusedIfTheGatewayWritesIt(string header, string transform, int problems) =>
         (await ConfigurationFolder.ProblemsAsync(Fenced(transform, template: $"o/{{header:{header}}}"))).Count.ShouldBe(problems);
 

@@ -102,7 +102,7 @@ public sealed class ConfigurationSchemaTests
         List<int> numbers => $"[{string.Join(", ", numbers)}]",
         TimeSpan duration => Durations.Write(duration),
         bool truth => truth ? "true" : "false",
-        List<string> => "[]",
+        List<string> texts => $"[{string.Join(", ", texts.Select(text => $"\"{text}\""))}]",
         _ => value.ToString()!,
     };
 

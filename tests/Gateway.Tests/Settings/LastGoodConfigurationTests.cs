@@ -1,9 +1,11 @@
 using System.Collections.Concurrent;
 using FenceGateway.Gateway.Configuration;
+using FenceGateway.Gateway.Listeners;
 using FenceGateway.Gateway.Settings;
 using FenceGateway.Gateway.Tests.Configuration;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Primitives;
 
 namespace FenceGateway.Gateway.Tests.Settings;
@@ -140,7 +142,7 @@ public sealed class LastGoodConfigurationTests : IDisposable
     public async Task Watcher_Forced_ReloadsAnUnchangedFile()
     {
         using var configuration = await _folder.LoadAsync();
-        using var watcher = new ConfigurationWatcher(configuration, TimeProvider.System, _log);
+        using var watcher = new ConfigurationWatcher(configuration, NoCertificates, TimeProvider.System, _log);
         await watcher.StartAsync(Cancellation);
 
         watcher.Force();
@@ -154,7 +156,7 @@ public sealed class LastGoodConfigurationTests : IDisposable
     public async Task Watcher_FileBroken_IsLoggedAndLastGoodStays()
     {
         using var configuration = await _folder.LoadAsync();
-        using var watcher = new ConfigurationWatcher(configuration, TimeProvider.System, _log);
+        using var watcher = new ConfigurationWatcher(configuration, NoCertificates, TimeProvider.System, _log);
         await watcher.StartAsync(Cancellation);
 
         _folder.Write("{ broken");
@@ -165,6 +167,9 @@ public sealed class LastGoodConfigurationTests : IDisposable
         configuration.Current.FencingPolicies.ShouldContainKey("per-order");
     }
 
+    private static ServerCertificates NoCertificates =>
+        new(new ConfigurationBuilder().Build(), NullLogger<ServerCertificates>.Instance);
+
     private async Task WatchAsync(Action change)
     {
         using var configuration = await _folder.LoadAsync();
@@ -172,7 +177,7 @@ public sealed class LastGoodConfigurationTests : IDisposable
         configuration.AddTo(host);
         var reloaded = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         using var registration = ((IConfiguration)host).GetReloadToken().RegisterChangeCallback(_ => reloaded.TrySetResult(), null);
-        using var watcher = new ConfigurationWatcher(configuration, TimeProvider.System, _log);
+        using var watcher = new ConfigurationWatcher(configuration, NoCertificates, TimeProvider.System, _log);
         await watcher.StartAsync(Cancellation);
 
         change();
