@@ -4,6 +4,7 @@ using System.Text;
 using FenceGateway.Gateway.Configuration;
 using FenceGateway.Gateway.FunctionalTests.Fence;
 using FenceGateway.Gateway.Listeners;
+using FenceGateway.Gateway.Settings;
 using FenceGateway.TestKit;
 using Microsoft.Extensions.DependencyInjection;
 
