@@ -84,7 +84,8 @@ internal sealed class ConnectTimeout(TimeProvider time, ILogger<ConnectTimeout> 
     private void Report(string host, SocketError error)
     {
         var (before, now) = (Volatile.Read(ref _saidAt), time.GetTimestamp());
-        if ((before == 0 || time.GetElapsedTime(before, now) >= Quiet) && Interlocked.CompareExchange(ref _saidAt, now, before) == before)
+        if ((before == 0 || time.GetElapsedTime(before, now) >= Quiet)
+            && Interlocked.CompareExchange(ref _saidAt, now, before) == before)
         {
             logger.Shortage(host, error, Quiet);
         }
