@@ -67,16 +67,29 @@ internal sealed class ConnectTimeout(TimeProvider time, ILogger<ConnectTimeout> 
     {
         try
         {
-            // The resolver of the system does not break off by itself.
             var addresses = IPAddress.TryParse(address.Host, out var literal)
                 ? [literal]
-                : await Resolve(address.Host, cancellationToken).WaitAsync(cancellationToken);
+                : await LookUpAsync(address.Host, cancellationToken);
             return await new AddressRace(addresses, address.Port, time).ConnectAsync(cancellationToken);
         }
         catch (SocketException e) when (AttemptResult.IsShortage(e.SocketErrorCode))
         {
             Report(address.Host, e.SocketErrorCode);
             throw;
+        }
+    }
+
+    private async Task<IPAddress[]> LookUpAsync(string host, CancellationToken cancellationToken)
+    {
+        try
+        {
+            // The resolver of the system does not break off by itself.
+            return await Resolve(host, cancellationToken).WaitAsync(cancellationToken);
+        }
+        catch (SocketException e) when (e.SocketErrorCode == SocketError.SocketError)
+        {
+            // EAI_SYSTEM: it could not even ask, for it has no descriptor. That is no word about the name.
+            throw new SocketException((int)SocketError.TooManyOpenSockets);
         }
     }
 

@@ -19,6 +19,7 @@ public sealed class ShortageTests
     [InlineData(SocketError.AddressNotAvailable)]
     [InlineData(SocketError.NoBufferSpaceAvailable)]
     [InlineData(SocketError.ProcessLimit)]
+    [InlineData(SocketError.SocketError)]
     public async Task NothingToConnectWith_503OfTheGatewaysOwn_AndNobodyIsBlamed(SocketError shortage)
     {
         var setup = ResilientSetup.With(
