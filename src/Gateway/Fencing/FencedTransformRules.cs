@@ -121,7 +121,8 @@ internal static class FencedTransformRules
 
         if (HeaderRules.LookAlike(header, SecondTarget.Header))
         {
-            return $"touches '{header}', which names the second resource of a MOVE or COPY, as the fence has judged it; take it out";
+            return $"touches '{header}', which names the second resource of a MOVE or COPY, as the fence has judged "
+                + "it; take it out";
         }
 
         return Named(policy, ResourceValueKind.Header).Any(name => HeaderRules.LookAlike(header, name))

@@ -73,19 +73,22 @@ internal static class SecondTarget
 
     /// <summary>The scheme's own port, an empty one and none are the same (RFC 9110, section 4.2).</summary>
     private static bool IsSame(HostString one, HostString other, int own) =>
-        one.Host.Equals(other.Host, StringComparison.OrdinalIgnoreCase) && PortOf(one, own) is { } port && port == PortOf(other, own);
+        one.Host.Equals(other.Host, StringComparison.OrdinalIgnoreCase)
+        && PortOf(one, own) is { } port && port == PortOf(other, own);
 
     /// <summary>Null where what stands for the port is none.</summary>
     private static int? PortOf(HostString host, int own) =>
         host.Port ?? (host.Value is { } text && (text.Length == host.Host.Length || text.EndsWith(':')) ? own : null);
 
     /// <summary>Whether the pattern of the request's route matches a target as well.</summary>
-    public static bool TryMatch(HttpContext context, string target, out PathString path, out RouteValueDictionary values)
+    public static bool TryMatch(
+        HttpContext context, string target, out PathString path, out RouteValueDictionary values)
     {
         path = new PathString(Uri.UnescapeDataString(TargetGuard.PathOf(target).ToString()));
         values = [];
         return context.GetEndpoint() is RouteEndpoint { RoutePattern: var pattern }
-            && new TemplateMatcher(new RouteTemplate(pattern), new RouteValueDictionary(pattern.Defaults)).TryMatch(path, values);
+            && new TemplateMatcher(new RouteTemplate(pattern), new RouteValueDictionary(pattern.Defaults))
+                .TryMatch(path, values);
     }
 
     private static bool TryGetKey(HttpContext context, FencingPolicy policy, string destination, out ReadOnlySpan<char> key)

@@ -37,7 +37,10 @@ internal sealed class AddressRace(IReadOnlyList<IPAddress> addresses, int port, 
                     running.Add(TryAsync(next, over.Token));
                 }
 
-                if ((waiting.Count == 0 ? await Task.WhenAny(running) : await FirstInTurnAsync(running, over.Token)) is { } ended)
+                var first = waiting.Count == 0
+                    ? await Task.WhenAny(running)
+                    : await FirstInTurnAsync(running, over.Token);
+                if (first is { } ended)
                 {
                     running.Remove(ended);
                     try
@@ -109,8 +112,10 @@ internal sealed class AddressRace(IReadOnlyList<IPAddress> addresses, int port, 
 
     private IEnumerable<IPAddress> InTurns()
     {
-        var families = addresses.GroupBy(static address => address.AddressFamily).Select(static family => family.ToArray()).ToArray();
+        var families = addresses.GroupBy(static address => address.AddressFamily)
+            .Select(static family => family.ToArray()).ToArray();
         var longest = families.Length == 0 ? 0 : families.Max(static family => family.Length);
-        return Enumerable.Range(0, longest).SelectMany(i => families.Where(family => i < family.Length).Select(family => family[i]));
+        return Enumerable.Range(0, longest)
+            .SelectMany(i => families.Where(family => i < family.Length).Select(family => family[i]));
     }
 }

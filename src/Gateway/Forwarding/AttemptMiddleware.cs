@@ -23,7 +23,8 @@ internal sealed class AttemptMiddleware(RequestDelegate next, Attempts attempts)
         await next(context);
         attempts.End(context, request);
         if (request.Attempts.Last is { IsNeutral: true }
-            && context.Features.Get<IForwarderErrorFeature>() is { Error: ForwarderError.Request or ForwarderError.RequestTimedOut } failure)
+            && context.Features.Get<IForwarderErrorFeature>() is { } failure
+            && failure.Error is ForwarderError.Request or ForwarderError.RequestTimedOut)
         {
             context.Features.Set<IForwarderErrorFeature>(new NotTheService(failure.Exception));
         }

@@ -57,7 +57,8 @@ internal readonly record struct AttemptResult(ForwardEnd End, AttemptFault Fault
     private static (ForwardEnd End, AttemptFault Fault) Classify(ForwarderError error, Exception? exception, AttemptFault cut) => error switch
     {
         ForwarderError.NoAvailableDestinations or ForwarderError.RequestCreation => (ForwardEnd.NotSent, AttemptFault.Gateway),
-        ForwarderError.Request or ForwarderError.RequestTimedOut when ConnectFault(exception) is { } fault => (ForwardEnd.NotSent, fault),
+        ForwarderError.Request or ForwarderError.RequestTimedOut when ConnectFault(exception) is { } fault =>
+            (ForwardEnd.NotSent, fault),
         _ when cut != AttemptFault.None => (ForwardEnd.InDoubt, cut),
         ForwarderError.RequestTimedOut => (ForwardEnd.InDoubt, AttemptFault.TimedOut),
 
@@ -76,8 +77,11 @@ internal readonly record struct AttemptResult(ForwardEnd End, AttemptFault Fault
     private static AttemptFault? ConnectFault(Exception? exception) => exception switch
     {
         OperationCanceledException { InnerException: TimeoutException }
-            or HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError, InnerException: TimeoutException } =>
-            AttemptFault.TimedOut,
+            or HttpRequestException
+        {
+            HttpRequestError: HttpRequestError.ConnectionError,
+            InnerException: TimeoutException,
+        } => AttemptFault.TimedOut,
         HttpRequestException
         {
             HttpRequestError: HttpRequestError.NameResolutionError or HttpRequestError.ConnectionError,

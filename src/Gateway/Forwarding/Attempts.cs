@@ -17,8 +17,11 @@ internal sealed class Attempts(ForwardDeadline.Pool deadlines, TimeProvider time
     private static readonly TimeSpan LongestWithoutClient = TimeSpan.FromMinutes(5);
 
     private const int MaxIdle = 1024;
-    private readonly DefaultObjectPool<GuardedBody> _bodies = new(new DefaultPooledObjectPolicy<GuardedBody>(), MaxIdle);
-    private readonly DefaultObjectPool<ClientAnswer> _answers = new(new DefaultPooledObjectPolicy<ClientAnswer>(), MaxIdle);
+    private readonly DefaultObjectPool<GuardedBody> _bodies =
+        new(new DefaultPooledObjectPolicy<GuardedBody>(), MaxIdle);
+
+    private readonly DefaultObjectPool<ClientAnswer> _answers =
+        new(new DefaultPooledObjectPolicy<ClientAnswer>(), MaxIdle);
 
     public void Begin(HttpContext context, GatewayRequest request)
     {
@@ -93,7 +96,8 @@ internal sealed class Attempts(ForwardDeadline.Pool deadlines, TimeProvider time
         Conclude(context, request, failure is null
             ? AttemptResult.OfAnswer(context.Response.StatusCode, request.InDoubtStatuses, duration)
             : AttemptResult.OfFailure(
-                failure.Error, failure.Exception, Cut(context, request, failure), request.Attempts.HasLeft, request.Attempts.Status, duration));
+                failure.Error, failure.Exception, Cut(context, request, failure),
+                request.Attempts.HasLeft, request.Attempts.Status, duration));
     }
 
     /// <summary>Concludes the open attempt, if there is one, of which nobody knows what was sent.</summary>
@@ -204,7 +208,8 @@ internal sealed class Attempts(ForwardDeadline.Pool deadlines, TimeProvider time
     /// <summary>YARP's idle time-out has ended the reading of the client's body: a body that is bad, or a client that
     /// left, ends it otherwise.</summary>
     private static bool HasBodyStoodStill(IForwarderErrorFeature failure) =>
-        failure is { Error: ForwarderError.RequestBodyClient, Exception: AggregateException { InnerException: OperationCanceledException } };
+        failure.Error == ForwarderError.RequestBodyClient
+        && failure.Exception is AggregateException { InnerException: OperationCanceledException };
 
     private static bool IsCanceled(ForwarderError error) => error is
         ForwarderError.RequestCanceled or ForwarderError.RequestBodyCanceled or ForwarderError.ResponseBodyCanceled;

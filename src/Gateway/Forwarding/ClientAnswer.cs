@@ -35,7 +35,8 @@ internal sealed class ClientAnswer : Stream, IHttpResponseBodyFeature
         set => throw new NotSupportedException();
     }
 
-    public void Begin(IHttpResponseBodyFeature body, TimeProvider time) => (Inner, _time, _wait) = (body, time, default);
+    public void Begin(IHttpResponseBodyFeature body, TimeProvider time) =>
+        (Inner, _time, _wait) = (body, time, default);
 
     public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
     {

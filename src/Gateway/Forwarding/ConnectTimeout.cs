@@ -67,10 +67,9 @@ internal sealed class ConnectTimeout(TimeProvider time, ILogger<ConnectTimeout> 
     {
         try
         {
-            // The resolver of the system does not break off by itself.
             var addresses = IPAddress.TryParse(address.Host, out var literal)
                 ? [literal]
-                : await Resolve(address.Host, cancellationToken).WaitAsync(cancellationToken);
+                : await LookUpAsync(address.Host, cancellationToken);
             return await new AddressRace(addresses, address.Port, time).ConnectAsync(cancellationToken);
         }
         catch (SocketException e) when (AttemptResult.IsShortage(e.SocketErrorCode))
@@ -80,11 +79,26 @@ internal sealed class ConnectTimeout(TimeProvider time, ILogger<ConnectTimeout> 
         }
     }
 
+    private async Task<IPAddress[]> LookUpAsync(string host, CancellationToken cancellationToken)
+    {
+        try
+        {
+            // The resolver of the system does not break off by itself.
+            return await Resolve(host, cancellationToken).WaitAsync(cancellationToken);
+        }
+        catch (SocketException e) when (e.SocketErrorCode == SocketError.SocketError)
+        {
+            // EAI_SYSTEM: it could not even ask, for it has no descriptor. That is no word about the name.
+            throw new SocketException((int)SocketError.TooManyOpenSockets);
+        }
+    }
+
     /// <summary>A flood of them must not flood the log.</summary>
     private void Report(string host, SocketError error)
     {
         var (before, now) = (Volatile.Read(ref _saidAt), time.GetTimestamp());
-        if ((before == 0 || time.GetElapsedTime(before, now) >= Quiet) && Interlocked.CompareExchange(ref _saidAt, now, before) == before)
+        if ((before == 0 || time.GetElapsedTime(before, now) >= Quiet)
+            && Interlocked.CompareExchange(ref _saidAt, now, before) == before)
         {
             logger.Shortage(host, error, Quiet);
         }

@@ -19,11 +19,14 @@ internal sealed class ConnectionLifetime : IClusterValidator
     private static readonly TimeSpan Longest = TimeSpan.FromDays(1);
 
     public static TimeSpan Of(IReadOnlyDictionary<string, string>? metadata) =>
-        metadata is not null && metadata.TryGetValue(MetadataKey, out var text) && TryRead(text, out var lifetime) ? lifetime : Default;
+        metadata is not null && metadata.TryGetValue(MetadataKey, out var text) && TryRead(text, out var lifetime)
+            ? lifetime
+            : Default;
 
     public ValueTask ValidateAsync(ClusterConfig cluster, IList<Exception> errors)
     {
-        if (cluster.Metadata is { } metadata && metadata.TryGetValue(MetadataKey, out var text) && !TryRead(text, out _))
+        if (cluster.Metadata is { } metadata && metadata.TryGetValue(MetadataKey, out var text)
+            && !TryRead(text, out _))
         {
             errors.Add(
                 ReverseProxyRules.PathIn(cluster, nameof(cluster.Metadata), MetadataKey),
@@ -34,5 +37,6 @@ internal sealed class ConnectionLifetime : IClusterValidator
     }
 
     private static bool TryRead(string text, out TimeSpan lifetime) =>
-        TimeSpan.TryParseExact(text, "c", CultureInfo.InvariantCulture, out lifetime) && lifetime >= Shortest && lifetime <= Longest;
+        TimeSpan.TryParseExact(text, "c", CultureInfo.InvariantCulture, out lifetime)
+        && lifetime >= Shortest && lifetime <= Longest;
 }

@@ -63,7 +63,8 @@ internal static class ForwardingExtensions
             // Some services say that nothing is 0 bytes long, which the listener takes for a mistake.
             response.ContentLength = null;
         }
-        else if (!transform.SuppressResponseBody && !request.Attempts.IsWhole && !RequestContentHandler.IsTunnel(answer.RequestMessage!))
+        else if (!transform.SuppressResponseBody && !request.Attempts.IsWhole
+            && !RequestContentHandler.IsTunnel(answer.RequestMessage!))
         {
             attempts.WatchAnswer(transform.HttpContext, request);
             if (answer.Content.Headers.ContentLength is null)

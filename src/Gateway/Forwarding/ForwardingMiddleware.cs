@@ -94,14 +94,16 @@ internal sealed class ForwardingMiddleware(
 
         if (failed.Fault == AttemptFault.SlowClient)
         {
-            return ProblemResponse.WriteAsync(context, ProblemType.RequestTimeout, "The body of the request did not come in time." + doubt);
+            return ProblemResponse.WriteAsync(
+                context, ProblemType.RequestTimeout, "The body of the request did not come in time." + doubt);
         }
 
         if (failed.Fault == AttemptFault.Shortage && !wasSent)
         {
             return ProblemResponse.WriteAsync(
                 context, ProblemType.Overloaded,
-                "The gateway has no file descriptor or local port left for a connection to the service. Nothing was sent; try again.",
+                "The gateway has no file descriptor or local port left for a connection to the service. "
+                + "Nothing was sent; try again.",
                 ProblemResponse.Soon);
         }
 

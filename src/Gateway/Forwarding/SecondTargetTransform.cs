@@ -19,12 +19,14 @@ internal sealed class SecondTargetTransform(RequestTransform[] paths) : RequestT
 
     public static IReverseProxyBuilder AddTo(IReverseProxyBuilder builder) => builder.AddTransforms(static context =>
         context.RequestTransforms.Add(new SecondTargetTransform(
-            [.. context.RequestTransforms.Where(static transform => transform is PathStringTransform or PathRouteValuesTransform)])));
+            [.. context.RequestTransforms.Where(static t => t is PathStringTransform or PathRouteValuesTransform)])));
 
     public override ValueTask ApplyAsync(RequestTransformContext context)
     {
         var request = context.HttpContext.Request;
-        return SecondTarget.IsMoveOrCopy(request.Method) || request.Headers.ContainsKey(If) ? RewriteAsync(context) : ValueTask.CompletedTask;
+        return SecondTarget.IsMoveOrCopy(request.Method) || request.Headers.ContainsKey(If)
+            ? RewriteAsync(context)
+            : ValueTask.CompletedTask;
     }
 
     private async ValueTask RewriteAsync(RequestTransformContext context)
@@ -69,7 +71,8 @@ internal sealed class SecondTargetTransform(RequestTransform[] paths) : RequestT
 
             if (condition[i] == '<' && !isInList)
             {
-                mapped.Append(condition, copied, i + 1 - copied).Append(await MapAsync(context, condition[(i + 1)..end]));
+                mapped.Append(condition, copied, i + 1 - copied);
+                mapped.Append(await MapAsync(context, condition[(i + 1)..end]));
                 copied = end;
             }
 
@@ -104,9 +107,9 @@ internal sealed class SecondTargetTransform(RequestTransform[] paths) : RequestT
         }
 
         request.RouteValues = own;
-        var query = target.IndexOf('?');
-        var mapped = RequestUtilities.MakeDestinationAddress(
-            context.DestinationPrefix, second.Path, query < 0 ? QueryString.Empty : new QueryString(target[query..])).PathAndQuery;
+        var query = target.IndexOf('?') is >= 0 and var at ? new QueryString(target[at..]) : QueryString.Empty;
+        var address = RequestUtilities.MakeDestinationAddress(context.DestinationPrefix, second.Path, query);
+        var mapped = address.PathAndQuery;
         return IsUnchanged(target, context.ProxyRequest.Headers.Host, mapped) ? target : mapped;
     }
 

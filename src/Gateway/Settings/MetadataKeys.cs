@@ -34,7 +34,8 @@ internal static class MetadataKeys
     private static string? OnCluster(string key) =>
         key.Equals(FencedRouteRules.MetadataKey, StringComparison.OrdinalIgnoreCase)
             ? "belongs into the Metadata of a route; a cluster is not fenced"
-        : IsNear(key, ConnectionLifetime.MetadataKey, "connectionlife") ? $"is an unknown key; did you mean '{ConnectionLifetime.MetadataKey}'?"
+        : IsNear(key, ConnectionLifetime.MetadataKey, "connectionlife")
+            ? $"is an unknown key; did you mean '{ConnectionLifetime.MetadataKey}'?"
         : NearResilience(key);
 
     private static string? NearResilience(string key) =>

@@ -168,7 +168,8 @@ public sealed class TargetTests() : BadInputTests(
             "/orders/1/../2", "/orders/2%2F..%2F1", "http://gateway.test/orders/1#", "http://gateway.test#/orders/1",
             "http://gateway.test?/orders/1", "http://gateway.test\\/orders/1", "ftp://gateway.test/orders/1", "x/orders/1",
             "http://gateway.test:81/orders/1", "http://gateway.test:443/orders/1", "https://gateway.test:80/orders/1",
-            "http://gateway.test:x/orders/1", "http://gateway.test:80:80/orders/1", "http://x@gateway.test/orders/1", "http:///orders/1",
+            "http://gateway.test:x/orders/1", "http://gateway.test:80:80/orders/1",
+            "http://x@gateway.test/orders/1", "http:///orders/1",
             "orders/1", "x:/orders/1", "/x?http://gateway.test/orders/1", "x/http://gateway.test/orders/1", "",
         })
         {

@@ -46,7 +46,8 @@ public sealed class AddressTests
     public async Task ResolverIsSilent_504WithinTheTimeToConnect()
     {
         await using var gateway = await StartAsync(80);
-        gateway.Services.GetRequiredService<ConnectTimeout>().Resolve = (_, _) => new TaskCompletionSource<IPAddress[]>().Task;
+        gateway.Services.GetRequiredService<ConnectTimeout>().Resolve =
+            (_, _) => new TaskCompletionSource<IPAddress[]>().Task;
         var answering = gateway.PutAsync(33);
         await gateway.Clock.WaitForTimerAsync(Connect);
 
@@ -68,7 +69,8 @@ public sealed class AddressTests
                 """,
         };
         int Port(JournalService service) => http2 ? service.Http2Port : service.Port;
-        await using var gateway = await FencedGateway.StartAsync(setup, service => new Uri($"http://service.test:{Port(service)}/"));
+        await using var gateway = await FencedGateway.StartAsync(
+            setup, service => new Uri($"http://service.test:{Port(service)}/"));
         await using var moved = new TcpProxy(Port(gateway.Service), new IPEndPoint(Second, Port(gateway.Service)));
         var connects = gateway.Services.GetRequiredService<ConnectTimeout>();
         connects.Resolve = (_, _) => Task.FromResult<IPAddress[]>([IPAddress.Loopback]);
@@ -93,7 +95,8 @@ public sealed class AddressTests
     private static async Task<FencedGateway> StartAsync(int port, params IPAddress[] addresses)
     {
         var gateway = await FencedGateway.StartAsync(
-            ResilientSetup.With($$""" "Timeouts": { "Connect": "{{Connect}}" } """), _ => new Uri($"http://service.test:{port}/"));
+            ResilientSetup.With($$""" "Timeouts": { "Connect": "{{Connect}}" } """),
+            _ => new Uri($"http://service.test:{port}/"));
         gateway.Services.GetRequiredService<ConnectTimeout>().Resolve = (_, _) => Task.FromResult(addresses);
         return gateway;
     }

@@ -15,12 +15,14 @@ public sealed class SecondTargetTests
     [InlineData(""" { "PathPattern": "/of/{folder}/all/{**rest}" } """, "/of/a/all/1", "/of/a/all/2")]
     [InlineData(""" { "PathRemovePrefix": "/api" }, { "PathPrefix": "/v1" } """, "/v1/files/a/1", "/v1/files/a/2")]
     [InlineData(""" { "RequestHeaderOriginalHost": "false" } """, "/api/files/a/1", "/api/files/a/2")]
-    public async Task MoveOrCopy_OnATransformedRoute_TheDestinationIsTransformedToo(string transforms, string target, string destination)
+    public async Task MoveOrCopy_OnATransformedRoute_TheDestinationIsTransformedToo(
+        string transforms, string target, string destination)
     {
         await using var gateway = await StartAsync(transforms);
         foreach (var method in new[] { "MOVE", "COPY" })
         {
-            foreach (var host in new[] { "", "http://gateway.test", "http://gateway.test:80", "https://GATEWAY.test:443" })
+            string[] hosts = ["", "http://gateway.test", "http://gateway.test:80", "https://GATEWAY.test:443"];
+            foreach (var host in hosts)
             {
                 var entry = await SendAsync(gateway, method, $"Destination: {host}/api/files/a/2");
                 (entry.Target, entry.Headers["Destination"].Single()).ShouldBe((target, destination), host);
@@ -31,9 +33,10 @@ public sealed class SecondTargetTests
     [Fact]
     public async Task Move_ServiceHasABasePath_ItStandsBeforeTheDestinationToo()
     {
-        await using var gateway = await StartAsync(""" { "PathRemovePrefix": "/api" } """, service => new Uri(service.Address, "base/"));
+        await using var gateway = await StartAsync(""" { "PathRemovePrefix": "/api" } """, s => new Uri(s.Address, "base/"));
         var entry = await SendAsync(gateway, "MOVE", "Destination: http://gateway.test/api/files/a/b%20c?x=%20");
-        (entry.Target, entry.Headers["Destination"].Single()).ShouldBe(("/base/files/a/1", "/base/files/a/b%20c?x=%20"));
+        entry.Target.ShouldBe("/base/files/a/1");
+        entry.Headers["Destination"].ShouldBe(["/base/files/a/b%20c?x=%20"]);
     }
 
     [Fact]
@@ -66,7 +69,8 @@ public sealed class SecondTargetTests
     public async Task Move_ToAnotherResource_IsRefusedWhateverTheRouteMakesOfIt(string destination)
     {
         await using var gateway = await StartAsync(""" { "PathRemovePrefix": "/api" } """);
-        var answer = await RawHttpClient.ExchangeAsync(gateway.Address.Port, Request("MOVE", $"Destination: {destination}"));
+        var request = Request("MOVE", $"Destination: {destination}");
+        var answer = await RawHttpClient.ExchangeAsync(gateway.Address.Port, request);
         answer.Status.ShouldBe(400);
         answer.Text.ShouldContain("cross-resource");
         gateway.Service.Entries.ShouldBeEmpty();
@@ -78,16 +82,21 @@ public sealed class SecondTargetTests
         await using var gateway = await FencedGateway.StartAsync(new GatewaySetup
         {
             Routes = """
-                "dav": { "ClusterId": "service", "Match": { "Path": "/dav/{**rest}" }, "Transforms": [ { "PathRemovePrefix": "/dav" } ] }
+                "dav": {
+                  "ClusterId": "service", "Match": { "Path": "/dav/{**rest}" },
+                  "Transforms": [ { "PathRemovePrefix": "/dav" } ]
+                }
                 """,
         });
         foreach (var (destination, expected) in new[]
         {
-            ("http://gateway.test/dav/2", "/2"), ("http://other.test/dav/2", "http://other.test/dav/2"), ("/open/2", "/open/2"),
+            ("http://gateway.test/dav/2", "/2"), ("http://other.test/dav/2", "http://other.test/dav/2"),
+            ("/open/2", "/open/2"),
             ("/dav/a/../2", "/dav/a/../2"),
         })
         {
-            var request = RawHttpClient.Head("MOVE /dav/1 HTTP/1.1", "Host: gateway.test", $"Destination: {destination}");
+            var request = RawHttpClient.Head(
+                "MOVE /dav/1 HTTP/1.1", "Host: gateway.test", $"Destination: {destination}");
             (await RawHttpClient.ExchangeAsync(gateway.Address.Port, request)).Status.ShouldBe(200);
             gateway.Service.Entries[^1].Headers["Destination"].ShouldBe([expected]);
         }
@@ -104,7 +113,9 @@ public sealed class SecondTargetTests
                     }
                     """,
                 Gateway = """
-                    "FencingPolicies": { "per-order": { "Resource": "orders/{id}" }, "per-folder": { "Resource": "files/{folder}" } }
+                    "FencingPolicies": {
+                      "per-order": { "Resource": "orders/{id}" }, "per-folder": { "Resource": "files/{folder}" }
+                    }
                     """,
             },
             destination);
@@ -117,5 +128,6 @@ public sealed class SecondTargetTests
     }
 
     private static string Request(string method, string header) =>
-        RawHttpClient.Head($"{method} /api/files/a/1 HTTP/1.1", "Host: gateway.test", Token, "Content-Length: 0", header);
+        RawHttpClient.Head(
+            $"{method} /api/files/a/1 HTTP/1.1", "Host: gateway.test", Token, "Content-Length: 0", header);
 }

@@ -132,12 +132,14 @@ public sealed class AttemptResultTests
     [InlineData(SocketError.ConnectionRefused, false)]
     [InlineData(SocketError.HostUnreachable, false)]
     [InlineData(SocketError.HostNotFound, false)]
-    public void Classify_NoConnection_TellsAShortageOfTheGatewaysFromTheServicesState(SocketError error, bool isShortage)
+    public void Classify_NoConnection_TellsAShortageHereFromTheService(SocketError error, bool isShortage)
     {
         foreach (var kind in new[] { HttpRequestError.ConnectionError, HttpRequestError.NameResolutionError })
         {
-            var result = Classify(ForwarderError.Request, new HttpRequestException(kind, "connect", new SocketException((int)error)));
-            (result.End, result.Fault).ShouldBe((ForwardEnd.NotSent, isShortage ? AttemptFault.Shortage : AttemptFault.Unreachable));
+            var exception = new HttpRequestException(kind, "connect", new SocketException((int)error));
+            var result = Classify(ForwarderError.Request, exception);
+            result.End.ShouldBe(ForwardEnd.NotSent);
+            result.Fault.ShouldBe(isShortage ? AttemptFault.Shortage : AttemptFault.Unreachable);
             result.IsNeutral.ShouldBe(isShortage);
         }
     }

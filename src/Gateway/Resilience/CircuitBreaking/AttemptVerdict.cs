@@ -24,7 +24,8 @@ internal static class AttemptVerdicts
         not AttemptFault.None => AttemptVerdict.Failed,
         _ when policy.FailureStatuses.Contains(result.Status) => AttemptVerdict.Failed,
         // An upgraded connection lasts as long as its two ends want it to.
-        _ when result.ServiceTime > policy.SlowCallThreshold && result.Status != StatusCodes.Status101SwitchingProtocols => AttemptVerdict.Slow,
+        _ when result.ServiceTime > policy.SlowCallThreshold
+            && result.Status != StatusCodes.Status101SwitchingProtocols => AttemptVerdict.Slow,
         _ => AttemptVerdict.Succeeded,
     };
 

@@ -19,11 +19,14 @@ public sealed class ShortageTests
     [InlineData(SocketError.AddressNotAvailable)]
     [InlineData(SocketError.NoBufferSpaceAvailable)]
     [InlineData(SocketError.ProcessLimit)]
+    [InlineData(SocketError.SocketError)]
     public async Task NothingToConnectWith_503OfTheGatewaysOwn_AndNobodyIsBlamed(SocketError shortage)
     {
-        var setup = ResilientSetup.With(""" "CircuitBreaker": { "MinimumThroughput": 4 }, "Retry": { "MaxAttempts": 3 } """);
+        var setup = ResilientSetup.With(
+            """ "CircuitBreaker": { "MinimumThroughput": 4 }, "Retry": { "MaxAttempts": 3 } """);
         await using var gateway = await FencedGateway.StartAsync(
-            setup with { Cluster = setup.Cluster + Passive }, service => new Uri($"http://service.test:{service.Port}/"));
+            setup with { Cluster = setup.Cluster + Passive },
+            service => new Uri($"http://service.test:{service.Port}/"));
         using var meters = new MeterRecorder(gateway);
         var connects = gateway.Services.GetRequiredService<ConnectTimeout>();
         connects.Resolve = (_, _) => Task.FromException<IPAddress[]>(new SocketException((int)shortage));
@@ -36,9 +39,11 @@ public sealed class ShortageTests
             answer.Text.ShouldContain("Nothing was sent");
         }
 
-        meters.Of("fencegateway.circuit.attempts").Select(m => m.Tags["fencegateway.verdict"]).ShouldBe(Enumerable.Repeat("neutral", 11));
+        meters.Of("fencegateway.circuit.attempts").Select(m => m.Tags["fencegateway.verdict"])
+            .ShouldBe(Enumerable.Repeat("neutral", 11));
         gateway.Service.Entries.ShouldBeEmpty();
-        (await gateway.AdminGetAsync("/admin/v1/resources/orders/1")).Json.GetProperty("inDoubt").GetArrayLength().ShouldBe(0);
+        (await gateway.AdminGetAsync("/admin/v1/resources/orders/1")).Json.GetProperty("inDoubt")
+            .GetArrayLength().ShouldBe(0);
 
         // Neither a circuit nor YARP's health check keeps requests away.
         connects.Resolve = (_, _) => Task.FromResult<IPAddress[]>([IPAddress.Loopback]);

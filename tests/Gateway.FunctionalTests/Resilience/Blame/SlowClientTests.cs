@@ -45,7 +45,8 @@ public sealed class SlowClientTests
     [InlineData("/orders/1")]
     public async Task Upload_TheServiceDoesNotAnswer_504AndTheCircuitIsTold(string path)
     {
-        await using var gateway = await FencedGateway.StartAsync(ResilientSetup.With(""" "Timeouts": { "FirstByte": "00:00:03" }, """ + Breaker));
+        await using var gateway = await FencedGateway.StartAsync(
+            ResilientSetup.With(""" "Timeouts": { "FirstByte": "00:00:03" }, """ + Breaker));
         using var meters = new MeterRecorder(gateway);
         gateway.HoldAll();
         await using var client = await UploadAsync(gateway, path);
@@ -117,7 +118,8 @@ public sealed class SlowClientTests
     [Fact]
     public async Task Download_TheServiceDoesNotGoOn_TheCircuitIsTold()
     {
-        await using var gateway = await FencedGateway.StartAsync(ResilientSetup.With(""" "Timeouts": { "Total": "00:00:03" }, """ + Breaker));
+        await using var gateway = await FencedGateway.StartAsync(
+            ResilientSetup.With(""" "Timeouts": { "Total": "00:00:03" }, """ + Breaker));
         using var meters = new MeterRecorder(gateway);
         gateway.HoldAll();
         await using var client = await RawHttpClient.ConnectAsync(gateway.Address.Port);
@@ -160,7 +162,8 @@ public sealed class SlowClientTests
     private static async Task<RawHttpClient> UploadAsync(FencedGateway gateway, string path)
     {
         var client = await RawHttpClient.ConnectAsync(gateway.Address.Port);
-        await client.SendAsync(RawHttpClient.Head($"PUT {path} HTTP/1.1", "Host: test", "Fencing-Token: 33", "Content-Length: 10") + "x");
+        await client.SendAsync(RawHttpClient.Head(
+            $"PUT {path} HTTP/1.1", "Host: test", "Fencing-Token: 33", "Content-Length: 10") + "x");
         return client;
     }
 
@@ -169,7 +172,8 @@ public sealed class SlowClientTests
 
     private static async Task<long[]> InDoubtAsync(FencedGateway gateway) =>
         (await gateway.AdminGetAsync("/admin/v1/resources/orders/1")) is { Status: 200 } answer
-            ? [.. answer.Json.GetProperty("inDoubt").EnumerateArray().Select(write => write.GetProperty("token").GetInt64())]
+            ? [.. answer.Json.GetProperty("inDoubt").EnumerateArray()
+                .Select(write => write.GetProperty("token").GetInt64())]
             : [];
 
     /// <summary>The last request of the gateway, to see whether it waits for its client.</summary>
@@ -181,11 +185,15 @@ public sealed class SlowClientTests
         public RequestsOf(FencedGateway gateway) =>
             _subscription = gateway.Services.GetRequiredService<DiagnosticListener>().Subscribe(this);
 
-        public Task WaitForClientWaitAsync() => Eventually.IsSoAsync(() => Waits == true, "the gateway to wait for the client");
+        public Task WaitForClientWaitAsync() =>
+            Eventually.IsSoAsync(() => Waits == true, "the gateway to wait for the client");
 
-        public Task WaitForNoClientWaitAsync() => Eventually.IsSoAsync(() => Waits == false, "the gateway not to wait for the client");
+        public Task WaitForNoClientWaitAsync() =>
+            Eventually.IsSoAsync(() => Waits == false, "the gateway not to wait for the client");
 
-        private bool? Waits => _last?.Features.Get<GatewayRequest>() is { Attempts.Count: > 0 } request ? request.Attempts.WaitsForClient : null;
+        private bool? Waits => _last?.Features.Get<GatewayRequest>() is { Attempts.Count: > 0 } request
+            ? request.Attempts.WaitsForClient
+            : null;
 
         public void OnNext(KeyValuePair<string, object?> value)
         {
