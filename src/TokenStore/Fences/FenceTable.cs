@@ -191,8 +191,8 @@ public sealed class FenceTable
         if (!isSet)
         {
             var found = await _client.FindAsync(resource, cancellationToken);
-            var isHeld = found?.Writers.Any(writer => writer.Session != request.Session && !(writer.EndedFor >= inDoubtHold)) is true;
-            return isHeld ? OperatorStatus.Busy : OperatorStatus.Changing;
+            var isFree = found?.Writers.All(writer => writer.Session == request.Session || writer.EndedFor >= inDoubtHold) is true;
+            return isFree ? OperatorStatus.Changing : OperatorStatus.Busy;
         }
 
         if (mark > before)

@@ -67,10 +67,12 @@ internal sealed class RedisLinkSettings
         {
             throw TokenStoreUnavailableException.NothingTaken($"The Redis configuration cannot be used: {e.Message}", e);
         }
-        catch (ArgumentException)
+        catch (ArgumentException e)
         {
             // The client's words repeat an option's name, which may be the rest of a password with a comma in it.
-            throw TokenStoreUnavailableException.NothingTaken("The Redis configuration has an option, or a value, that the client does not know.");
+            var isSecret = configuration.Contains("password", StringComparison.OrdinalIgnoreCase);
+            throw TokenStoreUnavailableException.NothingTaken(
+                $"The Redis configuration cannot be used: {(isSecret ? "it has an option, or a value, that the client does not know." : e.Message)}");
         }
     }
 

@@ -257,15 +257,9 @@ internal sealed class SessionKeeper : IDisposable
     }
 
     /// <summary>Says to people which gateway it is, and was never used before.</summary>
-    private string NewId()
-    {
-        if (_options.NewName is { } named)
-        {
-            return named();
-        }
+    private string NewId() => _options.NewName?.Invoke()
+        ?? $"{_options.InstanceName ?? MachineName()}-{Environment.ProcessId}-{RandomNumberGenerator.GetHexString(16, lowercase: true)}";
 
-        var name = _options.InstanceName
-            ?? new string([.. Environment.MachineName.ToLowerInvariant().Where(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '.').Take(64)]);
-        return $"{name}-{Environment.ProcessId}-{RandomNumberGenerator.GetHexString(16, lowercase: true)}";
-    }
+    private static string MachineName() =>
+        new([.. Environment.MachineName.ToLowerInvariant().Where(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '.').Take(64)]);
 }

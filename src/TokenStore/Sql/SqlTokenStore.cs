@@ -217,7 +217,8 @@ public abstract partial class SqlTokenStore : ITokenStore
         catch (ArgumentException)
         {
             // The driver's words repeat an option's name, which may be the rest of a password with a ';' in it.
-            throw TokenStoreUnavailableException.NothingTaken($"The connection string of {_product} has an option, or a value, that its driver does not know.");
+            throw TokenStoreUnavailableException.NothingTaken(
+                $"The connection string of {_product} is not valid: it has an option, or a value, that its driver does not know.");
         }
     }
 
