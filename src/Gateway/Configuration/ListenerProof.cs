@@ -26,7 +26,14 @@ internal static class ListenerProof
         var endpoints = configuration.GetSection(Endpoints.TrimEnd(':')).GetChildren().ToArray();
         var sound = Array.FindAll(endpoints, endpoint => !reported.Contains(ConfigPath.Of($"{endpoint.Path}:Url")));
         var urls = endpoints.Length > 0 ? [] : ListenerRules.DataUrls(configuration).Where(url => !reported.Contains(url.Path)).ToArray();
+        var path = ConfigPath.Of(GatewayOptions.Section, nameof(options.Admin), nameof(AdminOptions.Url));
+        string[] admin = options.Admin.Url.Length > 0 && !reported.Contains(path) ? [options.Admin.Url] : [];
         var all = Settings(configuration, key => !Under(key, Endpoints) || Array.Exists(sound, endpoint => Under(key, $"{endpoint.Path}:")));
+        if (endpoints.Length == 0 && await FaultAsync(all, [.. urls.Select(static url => url.Url), .. admin]) is null)
+        {
+            return;
+        }
+
         if (await FaultAsync(all, [.. urls.Select(static url => url.Url)]) is { } whole)
         {
             var before = problems.Count;
@@ -37,10 +44,9 @@ internal static class ListenerProof
             }
         }
 
-        var path = ConfigPath.Of(GatewayOptions.Section, nameof(options.Admin), nameof(AdminOptions.Url));
-        if (options.Admin.Url.Length > 0 && !reported.Contains(path) && await FaultAsync([], [options.Admin.Url]) is { } admin)
+        if (admin.Length > 0 && await FaultAsync([], admin) is { } fault)
         {
-            problems.Add(Problem(path, admin));
+            problems.Add(Problem(path, fault));
         }
     }
 

@@ -1,6 +1,5 @@
 using Microsoft.AspNetCore.Routing.Patterns;
 using Microsoft.AspNetCore.Routing.Template;
-using Yarp.ReverseProxy.Configuration;
 
 namespace FenceGateway.Gateway.Configuration;
 

@@ -103,7 +103,7 @@ public sealed class GatewayConfigurationTests
         using var folder = new ConfigurationFolder();
         folder.Write("""
             {
-              "Kestrel": { "Certificates": { "Default": { "Path": "a.pfx", "Password": "s3cret" } } },
+              "Kestrel": { "Certificates": { "Default": { "Password": "s3cret" } } },
               "ReverseProxy": {
                 "Routes": {
                   "r": {

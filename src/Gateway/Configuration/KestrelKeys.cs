@@ -1,0 +1,64 @@
+using System.Security.Authentication;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
+
+namespace FenceGateway.Gateway.Configuration;
+
+/// <summary>Finds what Kestrel would leave out of its section without a word: keys, and names of values, that it does not know.</summary>
+internal static class KestrelKeys
+{
+    private static readonly string[] OfCertificate = ["Path", "KeyPath", "Password", "Subject", "Store", "Location", "AllowInvalid"];
+    private static readonly string[] OfEncryption = ["Protocols", "SslProtocols", "Certificate", "ClientCertificateMode"];
+    private static readonly string[] OfEndpoint = ["Url", "Sni", .. OfEncryption];
+    private static readonly string[] OfKestrel =
+    [
+        "Endpoints", "EndpointDefaults", "Certificates", "Limits",
+        .. typeof(KestrelServerOptions).GetProperties().Where(static property => property.PropertyType == typeof(bool)).Select(static p => p.Name),
+    ];
+
+    public static void Check(IConfigurationSection kestrel, List<ConfigProblem> problems)
+    {
+        Names(kestrel, OfKestrel, problems);
+        Names(kestrel.GetSection("Limits"), [.. typeof(KestrelServerLimits).GetProperties().Select(static p => p.Name)], problems);
+        Encryption(kestrel.GetSection("EndpointDefaults"), OfEncryption, problems);
+        Names(kestrel.GetSection("Certificates"), ["Default", "Development"], problems);
+        foreach (var certificate in kestrel.GetSection("Certificates").GetChildren())
+        {
+            Names(certificate, OfCertificate, problems);
+        }
+
+        foreach (var endpoint in kestrel.GetSection("Endpoints").GetChildren())
+        {
+            Encryption(endpoint, OfEndpoint, problems);
+            foreach (var host in endpoint.GetSection("Sni").GetChildren())
+            {
+                Encryption(host, OfEncryption, problems);
+            }
+        }
+    }
+
+    private static void Encryption(IConfigurationSection section, string[] names, List<ConfigProblem> problems)
+    {
+        Names(section, names, problems);
+        Names(section.GetSection("Certificate"), OfCertificate, problems);
+        Value<HttpProtocols>(section.GetSection("Protocols"), problems);
+        Value<ClientCertificateMode>(section.GetSection("ClientCertificateMode"), problems);
+        foreach (var protocol in section.GetSection("SslProtocols").GetChildren())
+        {
+            Value<SslProtocols>(protocol, problems);
+        }
+    }
+
+    private static void Names(IConfigurationSection section, string[] known, List<ConfigProblem> problems) =>
+        problems.AddRange(section.GetChildren().Where(child => !known.Contains(child.Key, StringComparer.OrdinalIgnoreCase))
+            .Select(child => new ConfigProblem(ConfigPath.Of(child.Path), $"is an unknown key; {NearestName.Hint(child.Key, known, "known keys")}")));
+
+    private static void Value<T>(IConfigurationSection section, List<ConfigProblem> problems)
+        where T : struct, Enum
+    {
+        if (section.Value is { } value && !Enum.TryParse<T>(value, ignoreCase: true, out _))
+        {
+            problems.Add(new(ConfigPath.Of(section.Path), $"is '{value}'; {NearestName.Hint(value, Enum.GetNames<T>(), "values")}"));
+        }
+    }
+}
