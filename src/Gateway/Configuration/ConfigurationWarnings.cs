@@ -2,22 +2,30 @@ using Yarp.ReverseProxy.Configuration;
 
 namespace FenceGateway.Gateway.Configuration;
 
-/// <summary>What a configuration may say, and probably does not mean: warned about by <c>validate</c>, at start and by a reload, never refused.</summary>
+/// <summary>
+/// What a configuration may say, and probably does not mean: warned about by <c>validate</c>, at start and by a reload,
+/// never refused.
+/// </summary>
 internal static class ConfigurationWarnings
 {
     public static IReadOnlyList<ConfigProblem> Of(GatewayConfiguration configuration) =>
     [
         .. UnfencedWays.Of(configuration),
         .. Unused(
-            nameof(GatewayOptions.FencingPolicies), configuration.FencingPolicies.Keys, "no route", $"a route's Metadata.{FencedRouteRules.MetadataKey}",
-            configuration.Routes.Select(static route => route.Metadata?.GetValueOrDefault(FencedRouteRules.MetadataKey))),
+            nameof(GatewayOptions.FencingPolicies), configuration.FencingPolicies.Keys, "no route",
+            $"a route's Metadata.{FencedRouteRules.MetadataKey}",
+            configuration.Routes.Select(
+                static route => route.Metadata?.GetValueOrDefault(FencedRouteRules.MetadataKey))),
         .. Unused(
-            nameof(GatewayOptions.ResiliencePolicies), configuration.ResiliencePolicies.Keys, "no route and no cluster",
+            nameof(GatewayOptions.ResiliencePolicies), configuration.ResiliencePolicies.Keys,
+            "no route and no cluster",
             $"the Metadata.{ResilientRouteRules.MetadataKey} of a route or a cluster",
-            configuration.Routes.Select(static route => route.Metadata).Concat(configuration.Clusters.Select(static cluster => cluster.Metadata))
+            configuration.Routes.Select(static route => route.Metadata)
+                .Concat(configuration.Clusters.Select(static cluster => cluster.Metadata))
                 .Select(static metadata => metadata?.GetValueOrDefault(ResilientRouteRules.MetadataKey))),
         .. Unused(
-            nameof(GatewayOptions.RateLimiterPolicies), configuration.RateLimitPolicies.Keys, "no route", $"a route's {nameof(RouteConfig.RateLimiterPolicy)}",
+            nameof(GatewayOptions.RateLimiterPolicies), configuration.RateLimitPolicies.Keys, "no route",
+            $"a route's {nameof(RouteConfig.RateLimiterPolicy)}",
             configuration.Routes.Select(static route => route.RateLimiterPolicy)),
     ];
 
@@ -25,7 +33,10 @@ internal static class ConfigurationWarnings
         string section, IEnumerable<string> policies, string nobody, string where, IEnumerable<string?> named)
     {
         var used = named.OfType<string>().ToHashSet(StringComparer.OrdinalIgnoreCase);
-        return policies.Where(policy => !used.Contains(policy)).Order(StringComparer.Ordinal).Select(policy => new ConfigProblem(
-            ConfigPath.Of(GatewayOptions.Section, section, policy), $"does nothing: {nobody} names it; name it in {where}, or remove it"));
+        return
+            from policy in policies.Order(StringComparer.Ordinal)
+            where !used.Contains(policy)
+            let path = ConfigPath.Of(GatewayOptions.Section, section, policy)
+            select new ConfigProblem(path, $"does nothing: {nobody} names it; name it in {where}, or remove it");
     }
 }

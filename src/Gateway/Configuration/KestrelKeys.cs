@@ -4,22 +4,33 @@ using Microsoft.AspNetCore.Server.Kestrel.Https;
 
 namespace FenceGateway.Gateway.Configuration;
 
-/// <summary>Finds what Kestrel would leave out of its section without a word: keys, and names of values, that it does not know.</summary>
+/// <summary>
+/// Finds what Kestrel would leave out of its section without a word: keys, and names of values, that it does not know.
+/// </summary>
 internal static class KestrelKeys
 {
-    private static readonly string[] OfCertificate = ["Path", "KeyPath", "Password", "Subject", "Store", "Location", "AllowInvalid"];
-    private static readonly string[] OfEncryption = ["Protocols", "SslProtocols", "Certificate", "ClientCertificateMode"];
+    private static readonly string[] OfCertificate =
+        ["Path", "KeyPath", "Password", "Subject", "Store", "Location", "AllowInvalid"];
+
+    private static readonly string[] OfEncryption =
+        ["Protocols", "SslProtocols", "Certificate", "ClientCertificateMode"];
+
     private static readonly string[] OfEndpoint = ["Url", "Sni", .. OfEncryption];
     private static readonly string[] OfKestrel =
     [
         "Endpoints", "EndpointDefaults", "Certificates", "Limits",
-        .. typeof(KestrelServerOptions).GetProperties().Where(static property => property.PropertyType == typeof(bool)).Select(static p => p.Name),
+        .. from property in typeof(KestrelServerOptions).GetProperties()
+           where property.PropertyType == typeof(bool)
+           select property.Name,
     ];
+
+    private static readonly string[] OfLimits =
+        [.. typeof(KestrelServerLimits).GetProperties().Select(static p => p.Name)];
 
     public static void Check(IConfigurationSection kestrel, List<ConfigProblem> problems)
     {
         Names(kestrel, OfKestrel, problems);
-        Names(kestrel.GetSection("Limits"), [.. typeof(KestrelServerLimits).GetProperties().Select(static p => p.Name)], problems);
+        Names(kestrel.GetSection("Limits"), OfLimits, problems);
         Encryption(kestrel.GetSection("EndpointDefaults"), OfEncryption, problems);
         Names(kestrel.GetSection("Certificates"), ["Default", "Development"], problems);
         foreach (var certificate in kestrel.GetSection("Certificates").GetChildren())
@@ -49,16 +60,25 @@ internal static class KestrelKeys
         }
     }
 
-    private static void Names(IConfigurationSection section, string[] known, List<ConfigProblem> problems) =>
-        problems.AddRange(section.GetChildren().Where(child => !known.Contains(child.Key, StringComparer.OrdinalIgnoreCase))
-            .Select(child => new ConfigProblem(ConfigPath.Of(child.Path), $"is an unknown key; {NearestName.Hint(child.Key, known, "known keys")}")));
+    private static void Names(IConfigurationSection section, string[] known, List<ConfigProblem> problems)
+    {
+        foreach (var child in section.GetChildren())
+        {
+            if (!known.Contains(child.Key, StringComparer.OrdinalIgnoreCase))
+            {
+                var hint = NearestName.Hint(child.Key, known, "known keys");
+                problems.Add(new(ConfigPath.Of(child.Path), $"is an unknown key; {hint}"));
+            }
+        }
+    }
 
     private static void Value<T>(IConfigurationSection section, List<ConfigProblem> problems)
         where T : struct, Enum
     {
         if (section.Value is { } value && !Enum.TryParse<T>(value, ignoreCase: true, out _))
         {
-            problems.Add(new(ConfigPath.Of(section.Path), $"is '{value}'; {NearestName.Hint(value, Enum.GetNames<T>(), "values")}"));
+            var hint = NearestName.Hint(value, Enum.GetNames<T>(), "values");
+            problems.Add(new(ConfigPath.Of(section.Path), $"is '{value}'; {hint}"));
         }
     }
 }

@@ -3,8 +3,8 @@ using FenceGateway.TestKit;
 namespace FenceGateway.Gateway.FunctionalTests.Cli;
 
 /// <summary>
-/// What <c>validate</c> accepts also starts, and what it refuses does not: with real processes, and with the files of the repository. Mutations of
-/// them are tried in one process, in Gateway.Tests.
+/// What <c>validate</c> accepts also starts, and what it refuses does not: with real processes, and with the files of the
+/// repository. Mutations of them are tried in one process, in Gateway.Tests.
 /// </summary>
 public sealed class ConfigurationProcessTests
 {

@@ -4,7 +4,10 @@ using System.Text.Json.Nodes;
 
 namespace FenceGateway.Gateway.Tests.Configuration;
 
-/// <summary>Makes one or two mistakes in a configuration, such as people and generators make. The same random numbers make the same mistakes.</summary>
+/// <summary>
+/// Makes one or two mistakes in a configuration, such as people and generators make. The same random numbers make the same
+/// mistakes.
+/// </summary>
 internal sealed class ConfigurationMutation(Random random, IReadOnlyList<JsonObject> files)
 {
     private static readonly string[] Paths =

@@ -10,7 +10,9 @@ using Microsoft.Extensions.Hosting;
 
 namespace FenceGateway.Gateway.Tests.Configuration;
 
-/// <summary>What <c>validate</c> accepts also starts, what it refuses does not: for the files of the repository with mistakes in them.</summary>
+/// <summary>
+/// What <c>validate</c> accepts also starts, what it refuses does not: for the files of the repository with mistakes in them.
+/// </summary>
 public sealed class MutatedConfigurationTests(ITestOutputHelper output) : IDisposable
 {
     private const int Mutations = 1_000;
@@ -19,6 +21,8 @@ public sealed class MutatedConfigurationTests(ITestOutputHelper output) : IDispo
     private const string Quiet = """
         { "MinimumLevel": { "Default": "Fatal", "Override": { "Microsoft": "Fatal", "Microsoft.Hosting.Lifetime": "Fatal", "Yarp": "Fatal" } } }
         """;
+
+    private static readonly JsonSerializerOptions Readable = new() { WriteIndented = true };
 
     private readonly TempFolder _folder = new();
     private readonly HttpClient _client = new(new SocketsHttpHandler { UseProxy = false });
@@ -34,7 +38,7 @@ public sealed class MutatedConfigurationTests(ITestOutputHelper output) : IDispo
         {
             var file = new ConfigurationMutation(new Random(i), files).Next();
             KeepOutOfTheWay(file);
-            var json = file.ToJsonString(new JsonSerializerOptions { WriteIndented = true });
+            var json = file.ToJsonString(Readable);
             await File.WriteAllTextAsync(_folder.File("gateway.json"), json, Cancellation);
             try
             {
@@ -84,7 +88,10 @@ public sealed class MutatedConfigurationTests(ITestOutputHelper output) : IDispo
         }
     }
 
-    /// <summary>All of it where the store is in the process. A shared one is not there, and its gateway starts without it after some seconds.</summary>
+    /// <summary>
+    /// All of it where the store is in the process. A shared one is not there, and its gateway starts without it after
+    /// some seconds.
+    /// </summary>
     private async Task StartAsync(BuiltGateway gateway)
     {
         if (!gateway.App.Services.GetRequiredService<LastGoodConfiguration>().Current.Options.TokenStore.Provider.IsShared())
@@ -93,7 +100,8 @@ public sealed class MutatedConfigurationTests(ITestOutputHelper output) : IDispo
         }
         else
         {
-            foreach (var service in gateway.App.Services.GetServices<IHostedService>().Where(static s => s is not (ShutdownSequence or ReplicationService)))
+            var services = gateway.App.Services.GetServices<IHostedService>();
+            foreach (var service in services.Where(static s => s is not (ShutdownSequence or ReplicationService)))
             {
                 await service.StartAsync(Cancellation);
             }
@@ -128,10 +136,10 @@ public sealed class MutatedConfigurationTests(ITestOutputHelper output) : IDispo
 
         Default(gateway, "Admin", "Url", AnyAddress);
         Default(gateway, "Idempotency", "Path", _folder.File("answers"));
-        if (gateway["TokenStore"] is null or JsonObject { Count: 0 } || gateway["TokenStore"] is JsonObject { } store && (store["Provider"]?.ToString() ?? "Embedded") == "Embedded")
+        gateway["TokenStore"] ??= new JsonObject();
+        if (gateway["TokenStore"] is JsonObject store && (store["Provider"]?.ToString() ?? "Embedded") == "Embedded")
         {
-            gateway["TokenStore"] ??= new JsonObject();
-            Default(gateway["TokenStore"]!.AsObject(), "Embedded", "Path", _folder.File("tokens"));
+            Default(store, "Embedded", "Path", _folder.File("tokens"));
         }
     }
 
@@ -152,9 +160,11 @@ public sealed class MutatedConfigurationTests(ITestOutputHelper output) : IDispo
             folder = folder.Parent;
         }
 
-        var files = Directory.GetFiles(Path.Combine(folder.FullName, "config"), "*.json").Where(static file => !file.EndsWith(".schema.json", StringComparison.Ordinal))
+        var comments = new JsonDocumentOptions { CommentHandling = JsonCommentHandling.Skip };
+        var files = Directory.GetFiles(Path.Combine(folder.FullName, "config"), "*.json")
+            .Where(static file => !file.EndsWith(".schema.json", StringComparison.Ordinal))
             .Order(StringComparer.Ordinal)
-            .Select(static file => JsonNode.Parse(File.ReadAllText(file), documentOptions: new() { CommentHandling = JsonCommentHandling.Skip })!.AsObject())
+            .Select(file => JsonNode.Parse(File.ReadAllText(file), documentOptions: comments)!.AsObject())
             .ToArray();
         foreach (var file in files)
         {
