@@ -17,7 +17,7 @@ internal sealed class FencedRouteRules(IReadOnlyCollection<string> names, IReadO
 
     /// <summary>The fencing policy of a route; null where it has none.</summary>
     public static FencingPolicy? PolicyOf(RouteConfig route, IReadOnlyDictionary<string, FencingPolicy> policies) =>
-        route.Metadata is { } metadata && metadata.TryGetValue(MetadataKey, out var name) ? policies.GetValueOrDefault(name) : null;
+        route.Metadata is { } metadata && metadata.TryGetValue(MetadataKey, out var name) ? policies.GetValueOrDefault(name ?? "") : null;
 
     public ValueTask ValidateAsync(RouteConfig routeConfig, IList<Exception> errors)
     {

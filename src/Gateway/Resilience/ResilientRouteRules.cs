@@ -15,7 +15,7 @@ internal sealed class ResilientRouteRules(IReadOnlyDictionary<string, Resilience
     /// <summary>The policy that a route's or a cluster's metadata names; null when it names none.</summary>
     public static ResiliencePolicy? PolicyOf(
         IReadOnlyDictionary<string, string>? metadata, IReadOnlyDictionary<string, ResiliencePolicy> policies) =>
-        metadata is not null && metadata.TryGetValue(MetadataKey, out var name) ? policies.GetValueOrDefault(name) : null;
+        metadata is not null && metadata.TryGetValue(MetadataKey, out var name) ? policies.GetValueOrDefault(name ?? "") : null;
 
     public ValueTask ValidateAsync(RouteConfig routeConfig, IList<Exception> errors)
     {

@@ -5,7 +5,10 @@ using Yarp.ReverseProxy.Configuration;
 
 namespace FenceGateway.Gateway.Settings;
 
-/// <summary>What a configuration may say, and probably does not mean: warned about by <c>validate</c>, at start and by a reload, never refused.</summary>
+/// <summary>
+/// What a configuration may say, and probably does not mean: warned about by <c>validate</c>, at start and by a reload,
+/// never refused.
+/// </summary>
 internal static class ConfigurationWarnings
 {
     public static IReadOnlyList<ConfigProblem> Of(GatewayConfiguration configuration) =>
@@ -14,15 +17,20 @@ internal static class ConfigurationWarnings
         .. LossyPaths.Of(configuration),
         .. UnsharedAffinity.Of(configuration),
         .. Unused(
-            SectionNames.FencingPolicies, configuration.FencingPolicies.Keys, "no route", $"a route's Metadata.{FencedRouteRules.MetadataKey}",
-            configuration.Routes.Select(static route => route.Metadata?.GetValueOrDefault(FencedRouteRules.MetadataKey))),
+            SectionNames.FencingPolicies, configuration.FencingPolicies.Keys, "no route",
+            $"a route's Metadata.{FencedRouteRules.MetadataKey}",
+            configuration.Routes.Select(
+                static route => route.Metadata?.GetValueOrDefault(FencedRouteRules.MetadataKey))),
         .. Unused(
-            SectionNames.ResiliencePolicies, configuration.ResiliencePolicies.Keys, "no route and no cluster",
+            SectionNames.ResiliencePolicies, configuration.ResiliencePolicies.Keys,
+            "no route and no cluster",
             $"the Metadata.{ResilientRouteRules.MetadataKey} of a route or a cluster",
-            configuration.Routes.Select(static route => route.Metadata).Concat(configuration.Clusters.Select(static cluster => cluster.Metadata))
+            configuration.Routes.Select(static route => route.Metadata)
+                .Concat(configuration.Clusters.Select(static cluster => cluster.Metadata))
                 .Select(static metadata => metadata?.GetValueOrDefault(ResilientRouteRules.MetadataKey))),
         .. Unused(
-            SectionNames.RateLimiterPolicies, configuration.RateLimitPolicies.Keys, "no route", $"a route's {nameof(RouteConfig.RateLimiterPolicy)}",
+            SectionNames.RateLimiterPolicies, configuration.RateLimitPolicies.Keys, "no route",
+            $"a route's {nameof(RouteConfig.RateLimiterPolicy)}",
             configuration.Routes.Select(static route => route.RateLimiterPolicy)),
     ];
 
@@ -30,7 +38,10 @@ internal static class ConfigurationWarnings
         string section, IEnumerable<string> policies, string nobody, string where, IEnumerable<string?> named)
     {
         var used = named.OfType<string>().ToHashSet(StringComparer.OrdinalIgnoreCase);
-        return policies.Where(policy => !used.Contains(policy)).Order(StringComparer.Ordinal).Select(policy => new ConfigProblem(
-            ConfigPath.Of(SectionNames.Gateway, section, policy), $"does nothing: {nobody} names it; name it in {where}, or remove it"));
+        return
+            from policy in policies.Order(StringComparer.Ordinal)
+            where !used.Contains(policy)
+            let path = ConfigPath.Of(SectionNames.Gateway, section, policy)
+            select new ConfigProblem(path, $"does nothing: {nobody} names it; name it in {where}, or remove it");
     }
 }

@@ -35,6 +35,7 @@ internal static class GatewayConfigurationParser
         OtherStoreSections.Check(configuration, options.TokenStore, problems);
         TrustedProxies.Check(options.Requests, problems);
         ListenerRules.Check(configuration, options.Admin, problems);
+        KestrelKeys.Check(configuration.GetSection("Kestrel"), problems);
         await ListenerProof.CheckAsync(configuration, options.Admin, problems);
         LoggingProof.Check(configuration, problems);
         var policies = FencingPolicyReader.Read(

@@ -1,26 +1,32 @@
 using FenceGateway.Gateway.Configuration;
 using Microsoft.AspNetCore.Routing.Patterns;
 using Microsoft.AspNetCore.Routing.Template;
-using Yarp.ReverseProxy.Configuration;
 
 namespace FenceGateway.Gateway.Settings;
 
 /// <summary>
-/// Finds routes that match the same request equally well, which ASP.NET notices when the request comes, and answers with 500. The matcher
-/// itself is asked, with requests made up for each route; and routes that are written alike are found without one.
+/// Finds routes that match the same request equally well, which ASP.NET notices when the request comes, and answers
+/// with 500. The matcher itself is asked, with requests made up for each route; routes that are written alike need
+/// none.
 /// </summary>
 internal sealed class RouteAmbiguity(IServiceProvider services, RequestDelegate matcher, RouteEndpoint[] endpoints)
 {
-    /// <summary>Two routes that ask for headers or parameters meet in a request that has those of both; so many are tried for each.</summary>
+    /// <summary>
+    /// Two routes that ask for headers or parameters meet in a request that has those of both; so many are tried for
+    /// each.
+    /// </summary>
     private const int MostOthers = 64;
 
-    private const string Remedy = "tell them apart in Match, or give one of them another Order (the lower one is taken)";
+    private const string Remedy = "each such request would be answered with 500; tell them apart in Match, or give one "
+        + "of them another Order (the lower one is taken)";
+
+    private const string AmbiguousMatch = "Microsoft.AspNetCore.Routing.Matching.AmbiguousMatchException";
 
     private readonly RouteWitnesses _witnesses = new(services.GetRequiredService<ParameterPolicyFactory>());
     private readonly HashSet<string> _reported = new(StringComparer.OrdinalIgnoreCase);
 
     /// <summary>ASP.NET's type for it is its own.</summary>
-    public static bool IsAmbiguous(Exception e) => e.GetType().FullName == "Microsoft.AspNetCore.Routing.Matching.AmbiguousMatchException";
+    public static bool IsAmbiguous(Exception e) => e.GetType().FullName == AmbiguousMatch;
 
     public async ValueTask CheckAsync(List<ConfigProblem> problems)
     {
@@ -30,7 +36,8 @@ internal sealed class RouteAmbiguity(IServiceProvider services, RequestDelegate 
         {
             try
             {
-                foreach (var request in Others(endpoint, equals).Prepend(null).SelectMany(other => _witnesses.Of(endpoint, other)))
+                var others = Others(endpoint, equals).Prepend(null);
+                foreach (var request in others.SelectMany(other => _witnesses.Of(endpoint, other)))
                 {
                     await AskAsync(request, problems);
                 }
@@ -42,7 +49,7 @@ internal sealed class RouteAmbiguity(IServiceProvider services, RequestDelegate 
             }
         }
 
-        foreach (var alike in ordered.GroupBy(Text, StringComparer.OrdinalIgnoreCase).Where(static group => group.Count() > 1))
+        foreach (var alike in ordered.GroupBy(Text, StringComparer.OrdinalIgnoreCase))
         {
             Report([.. alike.Select(static e => RouterProof.RouteOf(e).RouteId)], "the same requests", problems);
         }
@@ -60,8 +67,10 @@ internal sealed class RouteAmbiguity(IServiceProvider services, RequestDelegate 
         {
             // The message is all that there is: each of its last lines is the name of an endpoint.
             var lines = e.Message.Split(Environment.NewLine).ToHashSet(StringComparer.Ordinal);
-            var names = endpoints.Select(static endpoint => endpoint.DisplayName!).Where(lines.Contains).Order(StringComparer.Ordinal).ToArray();
-            Report(names, $"{request.Request.Method} {request.Request.Host}{request.Request.Path}{request.Request.QueryString}", problems);
+            var names = endpoints.Select(static endpoint => endpoint.DisplayName!).Where(lines.Contains);
+            var asked = request.Request;
+            var text = $"{asked.Method} {asked.Host}{asked.Path}{asked.QueryString}";
+            Report([.. names.Order(StringComparer.Ordinal)], text, problems);
         }
     }
 
@@ -73,7 +82,7 @@ internal sealed class RouteAmbiguity(IServiceProvider services, RequestDelegate 
             {
                 problems.Add(new(
                     ConfigPath.Of(SectionNames.ReverseProxy, "Routes", route),
-                    $"matches {request} exactly as well as the route '{routes[0]}' does, and each such request would be answered with 500; {Remedy}"));
+                    $"matches {request} exactly as well as the route '{routes[0]}' does, and {Remedy}"));
             }
         }
     }
@@ -82,20 +91,24 @@ internal sealed class RouteAmbiguity(IServiceProvider services, RequestDelegate 
     private static IEnumerable<RouteEndpoint?> Others(RouteEndpoint endpoint, ILookup<RouteRank, RouteEndpoint> equals)
     {
         var rank = RouteRank.Of(endpoint);
-        return rank is { Headers: 0, Parameters: 0 } ? [] : equals[rank].Where(other => other != endpoint).Take(MostOthers);
+        return rank is { Headers: 0, Parameters: 0 }
+            ? []
+            : equals[rank].Where(other => other != endpoint).Take(MostOthers);
     }
 
-    /// <summary>Order and match of a route in one text; names of parameters say nothing about what it matches.</summary>
+    /// <summary>Order and match of a route in one text; names of parameters say nothing of what it matches.</summary>
     private static string Text(RouteEndpoint endpoint)
     {
         var match = RouterProof.RouteOf(endpoint).Match;
+        var segments = endpoint.RoutePattern.PathSegments.Select(static s => string.Concat(s.Parts.Select(Text)));
+        var headers = match.Headers?.Select(static h => $"{h.Name} {h.Mode} {h.IsCaseSensitive} {Text(h.Values)}");
+        var parameters = match.QueryParameters?.Select(
+            static q => $"{q.Name} {q.Mode} {q.IsCaseSensitive} {Text(q.Values)}");
         return string.Join(
             '\n',
             [
-                $"{endpoint.Order} {string.Join('/', endpoint.RoutePattern.PathSegments.Select(s => string.Concat(s.Parts.Select(Text))))}",
-                .. Sorted(match.Hosts), .. Sorted(match.Methods),
-                .. Sorted(match.Headers?.Select(static h => $"{h.Name} {h.Mode} {h.IsCaseSensitive} {string.Join(',', h.Values ?? [])}")),
-                .. Sorted(match.QueryParameters?.Select(static q => $"{q.Name} {q.Mode} {q.IsCaseSensitive} {string.Join(',', q.Values ?? [])}")),
+                $"{endpoint.Order} {string.Join('/', segments)}",
+                .. Sorted(match.Hosts), .. Sorted(match.Methods), .. Sorted(headers), .. Sorted(parameters),
             ]);
     }
 
@@ -104,11 +117,14 @@ internal sealed class RouteAmbiguity(IServiceProvider services, RequestDelegate 
         RoutePatternLiteralPart literal => literal.Content,
         RoutePatternSeparatorPart separator => separator.Content,
         RoutePatternParameterPart parameter =>
-            $"{{{parameter.ParameterKind}{string.Concat(parameter.ParameterPolicies.Select(static policy => $":{policy.Content}"))}}}",
+            $"{{{parameter.ParameterKind}{Text([.. parameter.ParameterPolicies.Select(static p => p.Content ?? "")])}}}",
         _ => "",
     };
 
-    private static IEnumerable<string> Sorted(IEnumerable<string>? texts) => [.. (texts ?? []).Order(StringComparer.OrdinalIgnoreCase), ""];
+    private static string Text(IReadOnlyList<string>? values) => string.Join(',', values ?? []);
+
+    private static IEnumerable<string> Sorted(IEnumerable<string>? texts) =>
+        [.. (texts ?? []).Order(StringComparer.OrdinalIgnoreCase), ""];
 
     /// <summary>What decides which of two routes goes first; equal where neither does.</summary>
     private readonly record struct RouteRank(int Order, decimal Precedence, int Headers, int Parameters)

@@ -6,7 +6,10 @@ using Yarp.ReverseProxy.Configuration;
 
 namespace FenceGateway.Gateway.Settings;
 
-/// <summary>Makes up requests that a route matches: one for each of its hosts and methods, and for several values of what is constrained.</summary>
+/// <summary>
+/// Makes up requests that a route matches: one for each of its hosts and methods, and for several values of what is
+/// constrained.
+/// </summary>
 internal sealed partial class RouteWitnesses(ParameterPolicyFactory constraints)
 {
     private const int MostValues = 16;
@@ -15,9 +18,14 @@ internal sealed partial class RouteWitnesses(ParameterPolicyFactory constraints)
 
     /// <summary>One at least for each of ASP.NET's own constraints that takes no argument.</summary>
     private static readonly string[] Values =
-        ["x", "1", "true", "2026-01-01", "00000000-0000-0000-0000-000000000001", "x.x", "x-x_x.x~x", "xxxxxxxx", "0", "-1", "1000", "X"];
+    [
+        "x", "1", "true", "2026-01-01", "00000000-0000-0000-0000-000000000001", "x.x", "x-x_x.x~x", "xxxxxxxx", "0",
+        "-1", "1000", "X",
+    ];
 
-    /// <summary>Requests that <paramref name="endpoint"/> matches, with what <paramref name="other"/> asks for besides.</summary>
+    /// <summary>
+    /// Requests that <paramref name="endpoint"/> matches, with what <paramref name="other"/> asks for besides.
+    /// </summary>
     public IEnumerable<HttpContext> Of(RouteEndpoint endpoint, RouteEndpoint? other)
     {
         var match = RouterProof.RouteOf(endpoint).Match;
@@ -30,7 +38,8 @@ internal sealed partial class RouteWitnesses(ParameterPolicyFactory constraints)
         return requests.Take(MostRequests);
     }
 
-    private static DefaultHttpContext Request(string method, string host, string path, RouteMatch match, RouteMatch asked)
+    private static DefaultHttpContext Request(
+        string method, string host, string path, RouteMatch match, RouteMatch asked)
     {
         var context = new DefaultHttpContext();
         var request = context.Request;
@@ -58,25 +67,31 @@ internal sealed partial class RouteWitnesses(ParameterPolicyFactory constraints)
         return context;
     }
 
-    /// <summary>A value of a header or parameter; null where it may not be there. The modes of both have the same names.</summary>
+    /// <summary>
+    /// A value of a header or parameter; null where it may not be there. The modes of both have the same names.
+    /// </summary>
     private static string? Value(string mode, IReadOnlyList<string>? values) =>
         mode == nameof(HeaderMatchMode.NotExists) ? null
-        : mode is nameof(HeaderMatchMode.Exists) or nameof(HeaderMatchMode.NotContains) || values is not [var first, ..] ? "~"
-        : first;
+        : mode is nameof(HeaderMatchMode.Exists) or nameof(HeaderMatchMode.NotContains) ? "~"
+        : values is [var first, ..] ? first
+        : "~";
 
     private IEnumerable<string> Paths(RoutePattern pattern)
     {
-        var values = pattern.Parameters.ToDictionary(static p => p.Name, p => ValuesOf(p, pattern), StringComparer.OrdinalIgnoreCase);
+        var values = pattern.Parameters.ToDictionary(
+            static p => p.Name, p => ValuesOf(p, pattern), StringComparer.OrdinalIgnoreCase);
         var count = values.Count == 0 ? 1 : values.Values.Max(static v => v.Length);
         for (var i = 0; i < count; i++)
         {
-            yield return "/" + string.Join('/', pattern.PathSegments.Select(s => string.Concat(s.Parts.Select(part => part switch
+            yield return "/" + string.Join('/', pattern.PathSegments.Select(s => string.Concat(s.Parts.Select(Text))));
+
+            string Text(RoutePatternPart part) => part switch
             {
                 RoutePatternLiteralPart literal => literal.Content,
                 RoutePatternSeparatorPart separator => separator.Content,
                 RoutePatternParameterPart parameter => values[parameter.Name][i % values[parameter.Name].Length],
                 _ => "",
-            }))));
+            };
         }
     }
 
@@ -88,8 +103,11 @@ internal sealed partial class RouteWitnesses(ParameterPolicyFactory constraints)
             return [Values[0]];
         }
 
-        var checks = parameter.ParameterPolicies.Select(policy => constraints.Create(parameter, policy)).OfType<IRouteConstraint>().ToArray();
-        var values = Values.Concat(parameter.ParameterPolicies.SelectMany(static policy => Guesses(policy.Content ?? "")))
+        var policies = parameter.ParameterPolicies;
+        var checks = policies.Select(policy => constraints.Create(parameter, policy))
+            .OfType<IRouteConstraint>()
+            .ToArray();
+        var values = Values.Concat(policies.SelectMany(static policy => Guesses(policy.Content ?? "")))
             .Where(value => Array.TrueForAll(checks, check => IsLetThrough(check, parameter.Name, value)))
             .Take(MostValues)
             .ToArray();

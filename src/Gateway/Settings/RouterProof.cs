@@ -6,14 +6,15 @@ using Yarp.ReverseProxy.Model;
 namespace FenceGateway.Gateway.Settings;
 
 /// <summary>
-/// Builds what will route requests, YARP's endpoints and ASP.NET's matcher for them, in a container that is thrown away, and asks the matcher
-/// for requests that two routes may claim. YARP's own checks look at one route at a time and resolve no constraint; and ASP.NET's matcher,
-/// when it cannot be rebuilt after a reload, serves the old routes for ever.
+/// Builds what will route requests, YARP's endpoints and ASP.NET's matcher for them, in a container that is thrown
+/// away, and asks the matcher for requests that two routes may claim. YARP's own checks look at one route at a time and
+/// resolve no constraint; and ASP.NET's matcher, when it cannot be rebuilt after a reload, serves the old routes for
+/// ever.
 /// </summary>
 internal static class RouterProof
 {
-    /// <param name="routes">Routes without a problem of their own, as YARP gets them; their clusters are among <paramref name="clusters"/>.</param>
-    /// <param name="clusters">Clusters without a problem of their own.</param>
+    /// <param name="routes">Those without a problem of their own, as YARP gets them.</param>
+    /// <param name="clusters">Those without a problem of their own; all that the routes name are among them.</param>
     /// <param name="problems">Gets what is wrong.</param>
     public static async ValueTask CheckAsync(
         IReadOnlyList<RouteConfig> routes, IReadOnlyList<ClusterConfig> clusters, List<ConfigProblem> problems)
@@ -48,7 +49,8 @@ internal static class RouterProof
 
         if (problems.Count == before)
         {
-            problems.Add(new(ConfigPath.Of(SectionNames.ReverseProxy, "Routes"), $"cannot be matched together: {Message(whole)}"));
+            var path = ConfigPath.Of(SectionNames.ReverseProxy, "Routes");
+            problems.Add(new(path, $"cannot be matched together: {Message(whole)}"));
         }
     }
 
@@ -57,7 +59,8 @@ internal static class RouterProof
         try
         {
             app.MapReverseProxy();
-            return [.. ((IEndpointRouteBuilder)app).DataSources.SelectMany(static source => source.Endpoints).Cast<RouteEndpoint>()];
+            var sources = ((IEndpointRouteBuilder)app).DataSources;
+            return [.. sources.SelectMany(static source => source.Endpoints).Cast<RouteEndpoint>()];
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
@@ -67,7 +70,8 @@ internal static class RouterProof
         }
     }
 
-    private static async ValueTask<Exception?> BuildFaultAsync(IServiceProvider services, params RouteEndpoint[] endpoints)
+    private static async ValueTask<Exception?> BuildFaultAsync(
+        IServiceProvider services, params RouteEndpoint[] endpoints)
     {
         try
         {

@@ -6,8 +6,8 @@ using Serilog.Events;
 namespace FenceGateway.Gateway.Telemetry;
 
 /// <summary>
-/// Builds a logger from the section <c>Serilog</c>. What Serilog cannot find, such as a sink with a wrong name, it leaves out and tells nobody
-/// but those who listen to its own log.
+/// Builds a logger from the section <c>Serilog</c>. What Serilog cannot find, such as a sink with a wrong name, it
+/// leaves out, and tells nobody but those who listen to its own log.
 /// </summary>
 internal static class LoggingProof
 {
@@ -39,13 +39,15 @@ internal static class LoggingProof
     {
         var minimum = section.GetSection("MinimumLevel");
         var hasSwitches = section.GetSection("LevelSwitches").Exists();
-        foreach (var level in minimum.GetSection("Override").GetChildren().Prepend(minimum.GetSection("Default")).Prepend(minimum))
+        IConfigurationSection[] levels =
+            [minimum, minimum.GetSection("Default"), .. minimum.GetSection("Override").GetChildren()];
+        foreach (var level in levels)
         {
-            if (level.Value is { Length: > 0 } value && !hasSwitches && !Enum.TryParse<LogEventLevel>(value, ignoreCase: true, out _))
+            if (level.Value is { Length: > 0 } value && !hasSwitches
+                && !Enum.TryParse<LogEventLevel>(value, ignoreCase: true, out _))
             {
-                problems.Add(new(
-                    ConfigPath.Of(level.Path),
-                    $"is '{value}', which is no level; {NearestName.Hint(value, Enum.GetNames<LogEventLevel>(), "levels")}"));
+                var hint = NearestName.Hint(value, Enum.GetNames<LogEventLevel>(), "levels");
+                problems.Add(new(ConfigPath.Of(level.Path), $"is '{value}', which is no level; {hint}"));
             }
         }
     }
@@ -57,8 +59,13 @@ internal static class LoggingProof
         try
         {
             using var logger = new LoggerConfiguration().ReadFrom.Configuration(configuration).CreateLogger();
-            problems.AddRange(Heard.Value.Where(static line => line.Contains(NotFound, StringComparison.Ordinal))
-                .Select(line => new ConfigProblem(path, $"is not understood by Serilog: {line[line.IndexOf(NotFound, StringComparison.Ordinal)..].ReplaceLineEndings(" ")}")));
+            foreach (var line in Heard.Value)
+            {
+                if (line.IndexOf(NotFound, StringComparison.Ordinal) is >= 0 and var at)
+                {
+                    problems.Add(new(path, $"is not understood by Serilog: {line[at..].ReplaceLineEndings(" ")}"));
+                }
+            }
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {

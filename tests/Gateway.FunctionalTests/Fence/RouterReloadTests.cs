@@ -4,7 +4,10 @@ using Yarp.ReverseProxy.Configuration;
 
 namespace FenceGateway.Gateway.FunctionalTests.Fence;
 
-/// <summary>Routes that ASP.NET cannot route to are refused before anything is changed: once it has failed, its matcher serves the old routes for ever.</summary>
+/// <summary>
+/// Routes that ASP.NET cannot route to are refused before anything is changed: once it has failed, its matcher serves the
+/// old routes for ever.
+/// </summary>
 public sealed class RouterReloadTests
 {
     private static readonly GatewaySetup WithARoute = new() { Routes = Route("old", "/old/{id}") };

@@ -21,6 +21,14 @@ public sealed class ListenerProofTests : IDisposable
     [InlineData("""{ "Kestrel": { "Endpoints": { "good": { "Url": "http://127.0.0.1:0" }, "a": { "Url": "http://localhost:0" } } } }""",
         "$.Kestrel.Endpoints.a", "localhost")]
     [InlineData("""{ "Kestrel": { "Limits": { "MaxRequestLineSize": 0 } } }""", "$.Kestrel", "is refused by Kestrel")]
+    [InlineData("""{ "Kestrel": { "Limts": { "MaxRequestLineSize": 100 } } }""", "$.Kestrel.Limts", "did you mean 'Limits'?")]
+    [InlineData("""{ "Kestrel": { "Limits": { "MaxRequestLine": 100 } } }""", "$.Kestrel.Limits.MaxRequestLine", "MaxRequestLineSize")]
+    [InlineData("""{ "Kestrel": { "Endpoints": { "a": { "Url": "http://127.0.0.1:0", "Protocol": "Http1" } } } }""",
+        "$.Kestrel.Endpoints.a.Protocol", "did you mean 'Protocols'?")]
+    [InlineData("""{ "Kestrel": { "Endpoints": { "a": { "Url": "http://127.0.0.1:0", "Protocols": "Http7" } } } }""",
+        "$.Kestrel.Endpoints.a.Protocols", "is 'Http7'")]
+    [InlineData("""{ "Kestrel": { "EndpointDefaults": { "SslProtocols": [ "Tls13", "Tls14" ] } } }""",
+        "$.Kestrel.EndpointDefaults.SslProtocols[1]", "is 'Tls14'")]
     public async Task Listener_CannotBeBuilt_NamesItsPlace(string json, string path, string message) =>
         await ShouldBeOnlyProblemAsync(json, path, message);
 
@@ -56,7 +64,13 @@ public sealed class ListenerProofTests : IDisposable
         var given = Files(certificate);
 
         (await ConfigurationFolder.ProblemsAsync(
-            $$"""{ "Kestrel": { "Endpoints": { "a": { "Url": "https://127.0.0.1:0", "Certificate": { {{given}} } } } } }""")).ShouldBeEmpty();
+            $$"""
+            { "Kestrel": {
+              "AddServerHeader": false, "Limits": { "Http2": { "MaxStreamsPerConnection": 50 } },
+              "Endpoints": { "a": {
+                "Url": "https://127.0.0.1:0", "Protocols": "Http1AndHttp2", "SslProtocols": [ "tls12", "Tls13" ], "ClientCertificateMode": "AllowCertificate",
+                "Certificate": { {{given}} } } } } }
+            """)).ShouldBeEmpty();
         (await ConfigurationFolder.ProblemsAsync(
             $$"""{ "Urls": "https://*:0", "Kestrel": { "Certificates": { "Default": { {{given}} } } } }""")).ShouldBeEmpty();
     }

@@ -62,7 +62,7 @@ public sealed class ConfigurationWarningsTests
         [
             "$.FenceGateway.FencingPolicies.unused", "$.FenceGateway.ResiliencePolicies.unused", "$.FenceGateway.RateLimiterPolicies.unused",
         ]);
-        warnings.ShouldAllBe(static warning => warning.Message.StartsWith("does nothing: no route"));
+        warnings.ShouldAllBe(static warning => warning.Message.StartsWith("does nothing: no route", StringComparison.Ordinal));
     }
 
     /// <summary>Beside a fenced route to the cluster "c".</summary>
@@ -90,6 +90,7 @@ public sealed class ConfigurationWarningsTests
             }
             """);
         using var configuration = await folder.LoadAsync();
-        return [.. ConfigurationWarnings.Of(configuration.Current).Where(static warning => warning.Path.StartsWith("$.ReverseProxy", StringComparison.Ordinal))];
+        var warnings = ConfigurationWarnings.Of(configuration.Current);
+        return [.. warnings.Where(static warning => warning.Path.StartsWith("$.ReverseProxy", StringComparison.Ordinal))];
     }
 }

@@ -106,7 +106,7 @@ public sealed class GatewayConfigurationTests
         using var folder = new ConfigurationFolder();
         folder.Write("""
             {
-              "Kestrel": { "Certificates": { "Spare": { "Path": "a.pfx", "Password": "s3cret" } } },
+              "Kestrel": { "Certificates": { "Default": { "Password": "s3cret" } } },
               "ReverseProxy": {
                 "Routes": {
                   "r": {
