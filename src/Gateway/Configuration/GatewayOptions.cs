@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
+using FenceGateway.Gateway.Requests;
 
 namespace FenceGateway.Gateway.Configuration;
 
@@ -39,6 +40,9 @@ internal sealed class GatewayOptions
 
     [Description("Which headers of a request its log lines repeat.")]
     public RequestOptions Requests { get; set; } = new();
+
+    [Description("The line that is logged for each request.")]
+    public AccessLogOptions AccessLog { get; set; } = new();
 }
 
 internal sealed class AdminOptions

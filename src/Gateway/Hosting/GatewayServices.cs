@@ -9,6 +9,7 @@ using FenceGateway.Gateway.LoadBalancing;
 using FenceGateway.Gateway.Overload;
 using FenceGateway.Gateway.RateLimiting;
 using FenceGateway.Gateway.Replication;
+using FenceGateway.Gateway.Requests;
 using FenceGateway.Gateway.Resilience;
 using FenceGateway.Gateway.Resilience.Bulkheads;
 using FenceGateway.Gateway.Resilience.CircuitBreaking;
@@ -29,6 +30,7 @@ internal static class GatewayServices
         services.AddSingleton(time);
         services.AddSingleton(configuration);
         services.AddMetrics();
+        services.AddSingleton<AccessLog>();
         services.AddRouting();
         services.AddRequestTimeouts();
         services.AddTokenStore(options.TokenStore);
