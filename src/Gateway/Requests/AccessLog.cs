@@ -24,7 +24,7 @@ internal sealed class AccessLog
         (_output, _time, _logger) = (output, time, logger);
         configuration.Follow(current => Volatile.Write(ref _ratio, current.Options.AccessLog.SamplingRatio));
         meters.Create("FenceGateway").CreateObservableCounter(
-            "fencegateway.log.dropped", () => output.Dropped, "{line}", "Lines of the log that were dropped because nobody read them.");
+            "fencegateway.log.dropped", () => output.Dropped, "{line}", "Lines of the log that were dropped.");
     }
 
     /// <summary>The request has ended.</summary>

@@ -73,23 +73,30 @@ internal sealed class LogOutput : ILogEventSink, IDisposable
         var said = 0L;
         foreach (var first in _lines.GetConsumingEnumerable())
         {
-            buffer.ResetWrittenCount();
             Append(first, buffer);
-            while (buffer.WrittenCount < BytesAtOnce && _lines.TryTake(out var line))
+            var count = 1;
+            for (; buffer.WrittenCount < BytesAtOnce && _lines.TryTake(out var line); count++)
             {
                 Append(line, buffer);
             }
 
-            if (Dropped is var dropped && dropped > said)
+            var dropped = Dropped;
+            if (dropped > said)
             {
                 Append(new EventLine(Tell(dropped - said)), buffer);
-                said = dropped;
             }
 
-            if (!TryWrite(buffer.WrittenSpan))
+            var isWritten = TryWrite(buffer.WrittenSpan);
+            buffer.ResetWrittenCount();
+            if (isWritten)
             {
-                return;
+                said = dropped;
+                continue;
             }
+
+            // What was written of them may end within a line.
+            Interlocked.Add(ref _dropped, count);
+            buffer.Write("\n"u8);
         }
     }
 
@@ -99,7 +106,7 @@ internal sealed class LogOutput : ILogEventSink, IDisposable
         buffer.Write("\n"u8);
     }
 
-    /// <summary>False: nobody will ever read it. From then on everything is dropped.</summary>
+    /// <summary>False: there is no reader any more, or a disk is full. It may be another time.</summary>
     private bool TryWrite(ReadOnlySpan<byte> bytes)
     {
         try
@@ -108,9 +115,8 @@ internal sealed class LogOutput : ILogEventSink, IDisposable
             _output.Flush();
             return true;
         }
-        catch (Exception e) when (e is IOException or ObjectDisposedException or UnauthorizedAccessException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            _lines.CompleteAdding();
             return false;
         }
     }

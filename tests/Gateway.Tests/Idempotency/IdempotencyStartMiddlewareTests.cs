@@ -85,7 +85,7 @@ public sealed class IdempotencyStartMiddlewareTests
         _sent.ShouldBe(0);
     }
 
-    private Task InvokeAsync(HttpContext context)
+    private async Task InvokeAsync(HttpContext context)
     {
         using var services = new ServiceCollection().AddMetrics().BuildServiceProvider();
         var store = new WaitingStore(_disk.Task);
@@ -99,14 +99,17 @@ public sealed class IdempotencyStartMiddlewareTests
             new Attempts(new ForwardDeadline.Pool(_time), _time),
             new IdempotencyMetrics(services.GetRequiredService<System.Diagnostics.Metrics.IMeterFactory>(), store),
             _time);
-        return middleware.InvokeAsync(context);
+        await middleware.InvokeAsync(context);
     }
 
     /// <summary>A fenced write, just admitted, that may take 30 s, with its key claimed.</summary>
     private async Task<DefaultHttpContext> RequestAsync()
     {
         var table = new FenceTable(TestSession.Open(new MemoryTokenStore(_time, NullLogger<MemoryTokenStore>.Instance), _time), _time, 10);
-        var options = new GatewayOptions { FencingPolicies = { ["test"] = new() { Resource = "orders/{id}", WriteTimeout = TimeSpan.FromSeconds(30) } } };
+        var options = new GatewayOptions
+        {
+            FencingPolicies = { ["test"] = new() { Resource = "orders/{id}", WriteTimeout = TimeSpan.FromSeconds(30) } },
+        };
         FencingToken.TryParse("1", out var token).ShouldBeTrue();
         var request = new GatewayRequest { CorrelationId = "1", CorrelationHeader = "X-Correlation-Id" };
         request.Present(FencingPolicyReader.Read(options, [])["test"], table.Get("orders/1"), token, isWrite: true);

@@ -9,9 +9,11 @@ using Serilog.Parsing;
 namespace FenceGateway.Gateway.Tests.Telemetry;
 
 /// <summary>Standard output that is read, read late, never read, and gone.</summary>
-public sealed class LogOutputTests
+public sealed class LogOutputTests : IDisposable
 {
     private readonly Pipe _pipe = new();
+
+    public void Dispose() => _pipe.Dispose();
 
     [Fact]
     public void Dispose_IsRead_EveryLineIsThereInItsOrder()
@@ -49,7 +51,7 @@ public sealed class LogOutputTests
         told.GetProperty("level").GetString().ShouldBe("Warning");
         told.GetProperty("eventId").GetProperty("Id").GetInt32().ShouldBe(1505);
         told.GetProperty("message").GetString().ShouldNotBeNull().ShouldStartWith("123 lines of this log were dropped");
-        _pipe.Lines.Count.ShouldBe(LogOutput.MaxLines + 2);
+        _pipe.Lines.Length.ShouldBe(LogOutput.MaxLines + 2);
     }
 
     [Fact]
@@ -79,7 +81,24 @@ public sealed class LogOutputTests
 
         output.Write(new Line(1));
 
-        output.Dropped.ShouldBe(1);
+        output.Dropped.ShouldBe(2);
+    }
+
+    [Fact]
+    public async Task Write_DiskIsFullForAWhile_GoesOnAndSaysHowManyAreMissing()
+    {
+        _pipe.IsBroken = true;
+        _pipe.Open.Set();
+        var output = new LogOutput(_pipe, TimeProvider.System);
+        output.Write(new Line(0));
+        await Task.Run(() => SpinWait.SpinUntil(() => output.Dropped == 1)).WithinLimit("the line to be dropped");
+
+        _pipe.IsBroken = false;
+        output.Write(new Line(1));
+        output.Dispose();
+
+        _pipe.Lines[0].ShouldBe("""{"n":1}""");
+        JsonDocument.Parse(_pipe.Lines[1]).RootElement.GetProperty("count").GetInt64().ShouldBe(1);
     }
 
     [Fact]
@@ -111,9 +130,9 @@ public sealed class LogOutputTests
         /// <summary>Somebody waits to write.</summary>
         public ManualResetEventSlim Blocked { get; } = new();
 
-        public bool IsBroken { get; set; }
+        public volatile bool IsBroken;
 
-        public IReadOnlyList<string> Lines => Encoding.UTF8.GetString(ToArray()).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        public string[] Lines => Encoding.UTF8.GetString(ToArray()).Split('\n', StringSplitOptions.RemoveEmptyEntries);
 
         public override void Write(ReadOnlySpan<byte> buffer)
         {
