@@ -8,17 +8,18 @@ using FenceGateway.Gateway.Telemetry;
 namespace FenceGateway.Gateway.Requests;
 
 /// <summary>
-/// What is logged of one request: the values as they were at its end. Made into text by the log's thread, with the fields that an event of
-/// Serilog's would have (docs/operations.md).
+/// What is logged of one request: the values as they were at its end. Made into text by the log's thread, with the
+/// fields that an event of Serilog's would have (docs/operations.md).
 /// </summary>
 internal sealed class AccessLine : ILogLine
 {
     private const string Template =
-        "{method} {path} on route {route} answered {status} in {latencyMs} ms; correlation {correlationId}, tenant {tenantId}";
+        "{method} {path} on route {route} answered {status} in {latencyMs} ms; "
+        + "correlation {correlationId}, tenant {tenantId}";
 
     private const string FencedTemplate =
-        "{method} {path} on route {route} answered {status} in {latencyMs} ms, {outcome} at {resource} with token {token}; "
-        + "correlation {correlationId}, tenant {tenantId}";
+        "{method} {path} on route {route} answered {status} in {latencyMs} ms, "
+        + "{outcome} at {resource} with token {token}; correlation {correlationId}, tenant {tenantId}";
 
     private static readonly JsonWriterOptions WriterOptions = new()
     {
@@ -48,7 +49,8 @@ internal sealed class AccessLine : ILogLine
 
     public required ActivitySpanId? SpanId { get; init; }
 
-    /// <summary>What the fence said, or the gateway's own answer; null when the service's answer simply went through.</summary>
+    /// <summary>What the fence said, or the gateway's own answer; null when the service's answer simply went
+    /// through.</summary>
     public required string? Outcome { get; init; }
 
     public required string? Resource { get; init; }
@@ -107,8 +109,8 @@ internal sealed class AccessLine : ILogLine
     private string Message()
     {
         const string None = "null";
-        var fence = Outcome is null ? "" : string.Create(
-            CultureInfo.InvariantCulture, $", {Outcome} at {Resource ?? None} with token {Token?.ToString(CultureInfo.InvariantCulture) ?? None}");
+        var token = Token?.ToString(CultureInfo.InvariantCulture) ?? None;
+        var fence = Outcome is null ? "" : $", {Outcome} at {Resource ?? None} with token {token}";
         return string.Create(
             CultureInfo.InvariantCulture,
             $"{Method} {Path ?? None} on route {Route ?? None} answered {Status} in {LatencyMs} ms{fence}; "

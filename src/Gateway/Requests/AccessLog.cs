@@ -8,8 +8,8 @@ using Yarp.ReverseProxy.Model;
 namespace FenceGateway.Gateway.Requests;
 
 /// <summary>
-/// One line for each request, or for a share of them. It takes the values only, and leaves the text to the log's thread: an event of
-/// Serilog's for each request would cost a third of what the request itself does.
+/// One line for each request, or for a share of them. It takes the values only, and leaves the text to the log's
+/// thread: an event of Serilog's for each request would cost a third of what the request itself does.
 /// </summary>
 internal sealed class AccessLog
 {
@@ -19,7 +19,8 @@ internal sealed class AccessLog
     private double _ratio = 1;
 
     public AccessLog(
-        LogOutput output, LastGoodConfiguration configuration, IMeterFactory meters, TimeProvider time, ILogger<RequestMiddleware> logger)
+        LogOutput output, LastGoodConfiguration configuration, IMeterFactory meters, TimeProvider time,
+        ILogger<RequestMiddleware> logger)
     {
         (_output, _time, _logger) = (output, time, logger);
         configuration.Follow(current => Volatile.Write(ref _ratio, current.Options.AccessLog.SamplingRatio));
@@ -41,9 +42,11 @@ internal sealed class AccessLog
     private static bool MustSay(HttpContext context, GatewayRequest request) =>
         request.Problem is not null
         || context.Response.StatusCode >= StatusCodes.Status499ClientClosedRequest
-        || request.Outcome is not (null or FenceOutcome.Admitted or FenceOutcome.Read or FenceOutcome.Unfenced or FenceOutcome.Replayed);
+        || request.Outcome is not (null or FenceOutcome.Admitted or FenceOutcome.Read or FenceOutcome.Unfenced
+            or FenceOutcome.Replayed);
 
-    private bool IsSampled() => Volatile.Read(ref _ratio) is var ratio && (ratio >= 1 || Random.Shared.NextDouble() < ratio);
+    private bool IsSampled() =>
+        Volatile.Read(ref _ratio) is var ratio && (ratio >= 1 || Random.Shared.NextDouble() < ratio);
 
     private AccessLine Line(LogLevel level, HttpContext context, GatewayRequest request, TimeSpan latency)
     {

@@ -7,8 +7,9 @@ using Serilog.Parsing;
 namespace FenceGateway.Gateway.Telemetry;
 
 /// <summary>
-/// Standard output, written by one thread, as many lines at a time as wait. At the bound further lines are dropped, and the next that gets
-/// through says how many: whoever does not read slows no request down, and does not keep the process from ending either.
+/// Standard output, written by one thread, as many lines at a time as wait. At the bound further lines are dropped, and
+/// the next that gets through says how many: whoever does not read slows no request down, and does not keep the process
+/// from ending either.
 /// </summary>
 internal sealed class LogOutput : ILogEventSink, IDisposable
 {
@@ -60,7 +61,8 @@ internal sealed class LogOutput : ILogEventSink, IDisposable
 
     public void Emit(LogEvent logEvent) => Write(new EventLine(logEvent));
 
-    /// <summary>Writes what waits, unless nobody reads it. The thread of a process that ends is left behind in its write.</summary>
+    /// <summary>Writes what waits, unless nobody reads it. The thread of a process that ends is left behind in its
+    /// write.</summary>
     public void Dispose()
     {
         _lines.CompleteAdding();
@@ -126,7 +128,10 @@ internal sealed class LogOutput : ILogEventSink, IDisposable
     [
         new LogEventProperty("count", new ScalarValue(count)),
         new LogEventProperty("EventId", new StructureValue(
-            [new LogEventProperty("Id", new ScalarValue(1505)), new LogEventProperty("Name", new ScalarValue("Dropped"))])),
+        [
+            new LogEventProperty("Id", new ScalarValue(1505)),
+            new LogEventProperty("Name", new ScalarValue("Dropped")),
+        ])),
         new LogEventProperty("SourceContext", new ScalarValue(typeof(LogOutput).FullName)),
     ]);
 }

@@ -26,7 +26,8 @@ public sealed class AccessLogTests
         await SendAsync(gateway, "/open/failing", "service-failed");
         await gateway.WaitForLineAsync(l => l.Contains("service-failed", StringComparison.Ordinal));
 
-        gateway.Log.Where(l => l.TryGetProperty("correlationId", out _)).Select(l => l.GetProperty("correlationId").GetString())
+        gateway.Log.Where(l => l.TryGetProperty("correlationId", out _))
+            .Select(l => l.GetProperty("correlationId").GetString())
             .ShouldBe(["stale", "no-token", "no-route", "service-failed"]);
     }
 
@@ -53,7 +54,8 @@ public sealed class AccessLogTests
     {
         using var folder = new TempFolder();
         await using var service = await JournalService.StartAsync();
-        var options = await OptionsAsync(folder, service, """, "Shutdown": { "Timeout": "01:00:00" } """, [.. Unread, folder.File("unread")]);
+        var options = await OptionsAsync(
+            folder, service, """, "Shutdown": { "Timeout": "01:00:00" } """, [.. Unread, folder.File("unread")]);
         await using var gateway = await GatewayProcess.StartAsync(options);
 
         // Many times what a pipe holds.
@@ -81,7 +83,8 @@ public sealed class AccessLogTests
         return new GatewayProcessOptions { ConfigFile = folder.File("gateway.json"), Through = through ?? [] };
     }
 
-    private static async Task<int> SendAsync(GatewayProcess gateway, string path, string correlation, long? token = null)
+    private static async Task<int> SendAsync(
+        GatewayProcess gateway, string path, string correlation, long? token = null)
     {
         using var client = FencedGateway.NewClient(gateway.Address);
         return await SendAsync(client, path, correlation, token);

@@ -16,11 +16,12 @@ public sealed class AccessLineTests
 
         line.EnumerateObject().Select(p => p.Name).ShouldBe(
         [
-            "timestamp", "level", "message", "messageTemplate", "traceId", "spanId", "method", "path", "route", "status", "latencyMs",
-            "correlationId", "tenantId", "eventId", "logger",
+            "timestamp", "level", "message", "messageTemplate", "traceId", "spanId", "method", "path", "route",
+            "status", "latencyMs", "correlationId", "tenantId", "eventId", "logger",
         ]);
         line.GetProperty("timestamp").GetString().ShouldBe("2026-01-02T03:04:05.0000000Z");
-        line.GetProperty("message").GetString().ShouldBe("PUT /orders/1 on route orders answered 200 in 1.25 ms; correlation c-1, tenant t-1");
+        line.GetProperty("message").GetString().ShouldBe(
+            "PUT /orders/1 on route orders answered 200 in 1.25 ms; correlation c-1, tenant t-1");
         line.GetProperty("latencyMs").GetDouble().ShouldBe(1.25);
         line.GetProperty("status").GetInt32().ShouldBe(200);
         line.GetProperty("eventId").GetProperty("Id").GetInt32().ShouldBe(1501);
@@ -32,10 +33,12 @@ public sealed class AccessLineTests
     {
         var line = Write(Line(outcome: "stale", resource: "orders/1", token: 33));
 
-        (line.GetProperty("outcome").GetString(), line.GetProperty("resource").GetString(), line.GetProperty("token").GetInt64())
-            .ShouldBe(("stale", "orders/1", 33));
+        line.GetProperty("outcome").GetString().ShouldBe("stale");
+        line.GetProperty("resource").GetString().ShouldBe("orders/1");
+        line.GetProperty("token").GetInt64().ShouldBe(33);
         line.GetProperty("message").GetString().ShouldBe(
-            "PUT /orders/1 on route orders answered 200 in 1.25 ms, stale at orders/1 with token 33; correlation c-1, tenant t-1");
+            "PUT /orders/1 on route orders answered 200 in 1.25 ms, stale at orders/1 with token 33; "
+            + "correlation c-1, tenant t-1");
         line.GetProperty("eventId").GetProperty("Id").GetInt32().ShouldBe(1502);
     }
 
@@ -51,7 +54,8 @@ public sealed class AccessLineTests
 
         line.TryGetProperty("traceId", out _).ShouldBeFalse();
         line.GetProperty("message").GetString().ShouldBe(
-            "PUT null on route null answered 200 in 1.25 ms, not_found at null with token null; correlation c-1, tenant null");
+            "PUT null on route null answered 200 in 1.25 ms, not_found at null with token null; "
+            + "correlation c-1, tenant null");
     }
 
     [Theory]
@@ -76,8 +80,8 @@ public sealed class AccessLineTests
     }
 
     private static AccessLine Line(
-        string? path = "/orders/1", string? route = "orders", string? tenant = "t-1", string? outcome = null, string? resource = null,
-        long? token = null, bool isTraced = true) => new()
+        string? path = "/orders/1", string? route = "orders", string? tenant = "t-1", string? outcome = null,
+        string? resource = null, long? token = null, bool isTraced = true) => new()
         {
             Timestamp = new DateTime(2026, 1, 2, 3, 4, 5, DateTimeKind.Utc),
             Level = "Information",

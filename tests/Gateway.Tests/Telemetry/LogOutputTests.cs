@@ -46,7 +46,8 @@ public sealed class LogOutputTests : IDisposable
         _pipe.Open.Set();
         output.Dispose();
 
-        var told = JsonDocument.Parse(_pipe.Lines.Single(l => l.Contains("messageTemplate", StringComparison.Ordinal))).RootElement;
+        var line = _pipe.Lines.Single(l => l.Contains("messageTemplate", StringComparison.Ordinal));
+        var told = JsonDocument.Parse(line).RootElement;
         told.GetProperty("count").GetInt64().ShouldBe(123);
         told.GetProperty("level").GetString().ShouldBe("Warning");
         told.GetProperty("eventId").GetProperty("Id").GetInt32().ShouldBe(1505);
@@ -108,7 +109,8 @@ public sealed class LogOutputTests : IDisposable
         var output = new LogOutput(_pipe, TimeProvider.System);
         output.Emit(new LogEvent(
             DateTimeOffset.UnixEpoch, LogEventLevel.Error, new InvalidOperationException("on\ntwo lines"),
-            new MessageTemplateParser().Parse("about {what}"), [new LogEventProperty("what", new ScalarValue("ü \"\n"))]));
+            new MessageTemplateParser().Parse("about {what}"),
+            [new LogEventProperty("what", new ScalarValue("ü \"\n"))]));
         output.Dispose();
 
         var line = JsonDocument.Parse(_pipe.Lines.ShouldHaveSingleItem()).RootElement;
