@@ -77,7 +77,7 @@ internal static class GatewayHost
         var (limits, descriptors) = (configuration.Current.Options.Limits, DescriptorLimit.Descriptors());
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ContentRootPath = Environment.CurrentDirectory });
         configuration.AddTo(builder.Configuration);
-        builder.Services.AddGatewayLogging(builder.Configuration);
+        builder.Services.AddGatewayLogging(builder.Configuration, time);
         builder.Services.AddSingleton(ChaosSwitch.Of(arguments));
         builder.Services.AddGateway(configuration, time);
         builder.WebHost.UseGatewayListeners(DescriptorLimit.Of(limits, descriptors).Connections);

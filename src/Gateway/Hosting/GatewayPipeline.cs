@@ -41,7 +41,8 @@ internal static class GatewayPipeline
             proxy.UseMiddleware<BulkheadMiddleware>();
             proxy.UseMiddleware<IdempotencyEndMiddleware>();
 
-            // For each attempt: a destination, the admission as the last look, a key's durable start, and YARP's forwarder behind all of it.
+            // For each attempt: a destination, the admission as the last look, a key's durable start, and YARP's
+            // forwarder behind all of it.
             proxy.UseMiddleware<RetryMiddleware>();
             proxy.UseMiddleware<CircuitBreakerMiddleware>();
             proxy.UseSessionAffinity();

@@ -31,6 +31,7 @@ internal static class GatewayServices
         services.AddSingleton(time);
         services.AddConfiguration(configuration);
         services.AddMetrics();
+        services.AddSingleton<AccessLog>();
         services.AddRouting();
         services.AddRequestTimeouts();
         services.AddCors();

@@ -7,8 +7,8 @@ using Microsoft.AspNetCore.Http.Features;
 namespace FenceGateway.Gateway.Idempotency;
 
 /// <summary>
-/// Stands around all attempts of a request whose key is claimed. Behind them the answer is stored, which is held back until then. A
-/// request that was refused before any attempt was started ends without a write.
+/// Stands around all attempts of a request whose key is claimed. Behind them the answer is stored, which is held back
+/// until then. A request that was refused before any attempt was started ends without a write.
 /// </summary>
 internal sealed class IdempotencyEndMiddleware(
     RequestDelegate next,
@@ -71,7 +71,8 @@ internal sealed class IdempotencyEndMiddleware(
     {
         keyed.HasEnded = true;
         var response = context.Response;
-        var answer = new StoredAnswer(response.StatusCode, AnswerHeaders.Keep(response.Headers, own), keyed.Answer.Body);
+        var headers = AnswerHeaders.Keep(response.Headers, own);
+        var answer = new StoredAnswer(response.StatusCode, headers, keyed.Answer.Body);
         var began = time.GetTimestamp();
         try
         {

@@ -8,8 +8,9 @@ using Microsoft.AspNetCore.Http.Features;
 namespace FenceGateway.Gateway.Idempotency;
 
 /// <summary>
-/// The last before the first attempt of a request whose key is claimed: when nothing can refuse it any more, the key is durably started, so
-/// that a crash leaves it unknown and not free. What is refused before costs no write, with a key as without one.
+/// The last before the first attempt of a request whose key is claimed: when nothing can refuse it any more, the key is
+/// durably started, so that a crash leaves it unknown and not free. What is refused before costs no write, with a key
+/// as without one.
 /// </summary>
 internal sealed class IdempotencyStartMiddleware(
     RequestDelegate next, IIdempotencyStore store, Attempts attempts, IdempotencyMetrics metrics, TimeProvider time)
@@ -19,7 +20,8 @@ internal sealed class IdempotencyStartMiddleware(
         var request = context.Features.GetRequiredFeature<GatewayRequest>();
 
         // Without a destination the forwarder sends nothing.
-        return request.Keyed is { IsStarted: false } keyed && context.GetReverseProxyFeature().AvailableDestinations.Count > 0
+        var destinations = context.GetReverseProxyFeature().AvailableDestinations;
+        return request.Keyed is { IsStarted: false } keyed && destinations.Count > 0
             ? StartAsync(context, request, keyed)
             : next(context);
     }
@@ -35,10 +37,11 @@ internal sealed class IdempotencyStartMiddleware(
         }
         catch (Exception e) when (e is TokenStoreUnavailableException or TimeoutException)
         {
-            var why = e is TimeoutException ? "The disk did not take the Idempotency-Key within the write's time." : e.Message;
+            var why = e is TimeoutException ? "The disk did not take the key within the write's time." : e.Message;
             metrics.Request(keyed.Route, KeyedOutcome.Full);
             await ProblemResponse.WriteAsync(
-                context, ProblemType.IdempotencyStoreFull, $"{why} This request was not forwarded.", ProblemResponse.Soon);
+                context, ProblemType.IdempotencyStoreFull, $"{why} This request was not forwarded.",
+                ProblemResponse.Soon);
             return;
         }
         catch (OperationCanceledException)

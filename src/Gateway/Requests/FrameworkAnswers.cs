@@ -5,12 +5,14 @@ using Yarp.ReverseProxy.Model;
 namespace FenceGateway.Gateway.Requests;
 
 /// <summary>
-/// What routing, YARP's session affinity and their like refuse is a bare status, which a client would take for the service's answer. It
-/// becomes an answer of the gateway's own. What the service has answered stays as it is, be it bare as well.
+/// What routing, YARP's session affinity and their like refuse is a bare status, which a client would take for the
+/// service's answer. It becomes an answer of the gateway's own. What the service has answered stays as it is, be it
+/// bare as well.
 /// </summary>
 internal static class FrameworkAnswers
 {
-    /// <summary>Whether the response is neither the service's answer nor one that the gateway has given already.</summary>
+    /// <summary>Whether the response is neither the service's answer nor one that the gateway has given
+    /// already.</summary>
     public static bool IsBare(HttpContext context, GatewayRequest request) =>
         context.Response is { HasStarted: false, StatusCode: >= 400 and not StatusCodes.Status499ClientClosedRequest }
         && request is { Problem: null, IsReplayed: false, Attempts: not { Last: not null, Status: > 0 } };
@@ -46,10 +48,12 @@ internal static class FrameworkAnswers
         const string NotForwarded = "This request was not forwarded.";
         return status switch
         {
-            StatusCodes.Status405MethodNotAllowed => $"No route of this gateway takes {context.Request.Method} here. {NotForwarded}",
+            StatusCodes.Status405MethodNotAllowed =>
+                $"No route of this gateway takes {context.Request.Method} here. {NotForwarded}",
             StatusCodes.Status503ServiceUnavailable when IsSticky(context) =>
                 $"The destination that the session of this request belongs to is not available. {NotForwarded}",
-            StatusCodes.Status503ServiceUnavailable => $"The route has no cluster that could take the request. {NotForwarded}",
+            StatusCodes.Status503ServiceUnavailable =>
+                $"The route has no cluster that could take the request. {NotForwarded}",
             _ => $"The gateway does not take the request as it is. {NotForwarded}",
         };
     }

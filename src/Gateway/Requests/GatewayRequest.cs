@@ -36,7 +36,8 @@ internal sealed class GatewayRequest
     /// <summary>The answer that the gateway has given itself; null when the service's went to the client.</summary>
     public Problem? Problem { get; set; }
 
-    /// <summary>The client gets the stored answer to an earlier request: the service's, though this request was not forwarded.</summary>
+    /// <summary>The client gets the stored answer to an earlier request: the service's, though this request was not
+    /// forwarded.</summary>
     public bool IsReplayed { get; set; }
 
     /// <summary>The policy that the request began with; a reload does not change it.</summary>

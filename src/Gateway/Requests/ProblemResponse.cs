@@ -37,8 +37,10 @@ internal static class ProblemResponse
     public static Task WriteAsync(HttpContext context, ProblemType type, string detail, TimeSpan? retryAfter = null) =>
         WriteAsync(context, Problem.Of(type), detail, retryAfter, allow: default);
 
-    /// <summary>Answers any problem; <paramref name="allow"/> has the methods that are allowed instead, if it is about that.</summary>
-    public static async Task WriteAsync(HttpContext context, Problem problem, string detail, TimeSpan? retryAfter, StringValues allow)
+    /// <summary>Answers any problem; <paramref name="allow"/> has the methods that are allowed instead, if it is about
+    /// that.</summary>
+    public static async Task WriteAsync(
+        HttpContext context, Problem problem, string detail, TimeSpan? retryAfter, StringValues allow)
     {
         var response = context.Response;
         response.Clear();

@@ -4,7 +4,6 @@ using FenceGateway.Gateway.Lifecycle;
 using FenceGateway.Gateway.Problems;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.Extensions.Primitives;
-using Yarp.ReverseProxy.Model;
 
 namespace FenceGateway.Gateway.Requests;
 
@@ -13,8 +12,8 @@ namespace FenceGateway.Gateway.Requests;
 /// and writes one line about it.
 /// </summary>
 internal sealed class RequestMiddleware(
-    RequestDelegate next, string correlationHeader, string tenantHeader, ShutdownSignal shutdown, TimeProvider time,
-    ILogger<RequestMiddleware> logger)
+    RequestDelegate next, string correlationHeader, string tenantHeader, ShutdownSignal shutdown, AccessLog log,
+    TimeProvider time, ILogger<RequestMiddleware> logger)
 {
     private const int MaxIdLength = 128;
 
@@ -59,30 +58,7 @@ internal sealed class RequestMiddleware(
         }
         finally
         {
-            var level = request.IsShed ? LogLevel.Debug : LogLevel.Information;
-            if (logger.IsEnabled(level))
-            {
-                Log(level, context, request, time.GetElapsedTime(started).TotalMilliseconds);
-            }
-        }
-    }
-
-    private void Log(LogLevel level, HttpContext context, GatewayRequest request, double latencyMs)
-    {
-        latencyMs = Math.Round(latencyMs, 3);
-        var (method, path, status) = (context.Request.Method, context.Request.Path.Value, context.Response.StatusCode);
-        var route = context.GetEndpoint()?.Metadata.GetMetadata<RouteModel>()?.Config.RouteId;
-        var outcome = request.Outcome?.Name() ?? request.Problem?.Outcome;
-        if (outcome is not null)
-        {
-            var token = request.Token.Value == 0 ? null : (long?)request.Token.Value;
-            logger.AnsweredFenced(
-                level, method, path, route, status, latencyMs, outcome, request.Fence?.Resource.Value, token,
-                request.CorrelationId, request.TenantId);
-        }
-        else
-        {
-            logger.Answered(level, method, path, route, status, latencyMs, request.CorrelationId, request.TenantId);
+            log.Ended(context, request, time.GetElapsedTime(started));
         }
     }
 

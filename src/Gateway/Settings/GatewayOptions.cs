@@ -54,4 +54,7 @@ internal sealed class GatewayOptions
 
     [Description("Which headers of a request its log lines repeat.")]
     public RequestOptions Requests { get; set; } = new();
+
+    [Description("The line that is logged for each request.")]
+    public AccessLogOptions AccessLog { get; set; } = new();
 }

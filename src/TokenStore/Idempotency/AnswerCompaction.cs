@@ -3,11 +3,14 @@ using FenceGateway.TokenStore.Embedded;
 namespace FenceGateway.TokenStore.Idempotency;
 
 /// <summary>
-/// Moves what still counts out of the oldest file to the end of the log, so that the file can go before all in it has expired: a key that
-/// was released takes no room. Used by the log's thread alone: nothing is written between a look at a key and its copy.
+/// Moves what still counts out of the oldest file to the end of the log, so that the file can go before all in it has
+/// expired: a key that was released takes no room. Used by the log's thread alone: nothing is written between a look at
+/// a key and its copy.
 /// </summary>
-/// <remarks>After the cleaner of Rosenblum and Ousterhout, The Design and Implementation of a Log-Structured File System, 1992.</remarks>
-internal sealed class AnswerCompaction(StoreFolder folder, AnswerSegments segments, KeyTable<AnswerPlace> table, long maxBytes)
+/// <remarks>After the cleaner of Rosenblum and Ousterhout, The Design and Implementation of a Log-Structured File
+/// System, 1992.</remarks>
+internal sealed class AnswerCompaction(
+    StoreFolder folder, AnswerSegments segments, KeyTable<AnswerPlace> table, long maxBytes)
 {
     /// <summary>Of the bytes that the files may take, how much may be of no use any more.</summary>
     private const int ShareOfWaste = 4;
@@ -18,7 +21,8 @@ internal sealed class AnswerCompaction(StoreFolder folder, AnswerSegments segmen
     private readonly AnswerBatch _copies = new();
     private readonly List<(KeyHash Key, AnswerPlace From, AnswerPlace To, long ExpiresAt)> _moves = [];
 
-    /// <summary>Keys of the file that are done with: what comes after the look at one stands behind it in the log.</summary>
+    /// <summary>Keys of the file that are done with: what comes after the look at one stands behind it in the
+    /// log.</summary>
     private readonly HashSet<KeyHash> _done = [];
 
     private bool _hasEnding;
@@ -32,7 +36,7 @@ internal sealed class AnswerCompaction(StoreFolder folder, AnswerSegments segmen
     public bool Run(long now, Func<bool> commit)
     {
         _hasEnding = false;
-        for (var left = segments.Older; left > 0 && IsDue && segments.Oldest is { } oldest && TryEmpty(oldest, commit); left--)
+        for (var n = segments.Older; n > 0 && IsDue && segments.Oldest is { } oldest && TryEmpty(oldest, commit); n--)
         {
             segments.Forget(oldest, now);
         }
@@ -40,7 +44,8 @@ internal sealed class AnswerCompaction(StoreFolder folder, AnswerSegments segmen
         return _hasEnding;
     }
 
-    /// <summary>False: the file has to stay for now, because one of its keys is just about to end, or because it is damaged.</summary>
+    /// <summary>False: the file has to stay for now, because one of its keys is just about to end, or because it is
+    /// damaged.</summary>
     private bool TryEmpty(AnswerSegment segment, Func<bool> commit)
     {
         var data = File.ReadAllBytes(folder.Segment(segment.Index));
@@ -88,7 +93,8 @@ internal sealed class AnswerCompaction(StoreFolder folder, AnswerSegments segmen
 
         if (counts == true)
         {
-            copy = isAnswer ? copy with { Answer = AnswerRecord.ReadAnswer(data.AsMemory(place.Offset, place.Length), key) } : copy;
+            var bytes = data.AsMemory(place.Offset, place.Length);
+            copy = isAnswer ? copy with { Answer = AnswerRecord.ReadAnswer(bytes, key) } : copy;
             _moves.Add((key, place, place with { Offset = _copies.Add(in copy), Length = copy.Size }, copy.ExpiresAt));
         }
 

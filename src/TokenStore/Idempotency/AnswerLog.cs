@@ -8,7 +8,8 @@ namespace FenceGateway.TokenStore.Idempotency;
 /// the load (group commit). A failed write loses its batch, and whoever waited is told; a failed flush ends it.
 /// </summary>
 internal sealed class AnswerLog(
-    AnswerSegments segments, AnswerCompaction compaction, int maxPendingBytes, TimeProvider clock, ILogger logger) : IAsyncDisposable
+    AnswerSegments segments, AnswerCompaction compaction, int maxPendingBytes, TimeProvider clock, ILogger logger)
+    : IAsyncDisposable
 {
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan TrimPeriod = TimeSpan.FromMinutes(1);

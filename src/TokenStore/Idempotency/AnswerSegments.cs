@@ -34,7 +34,7 @@ internal sealed class AnswerSegments : IDisposable
     public int Older => _older.Count;
 
     /// <summary>The first of them that is of use; null without one.</summary>
-    public AnswerSegment? Oldest => _older.Find(static segment => segment.LatestExpiry > 0) is { Length: > 0 } oldest ? oldest : null;
+    public AnswerSegment? Oldest => _older.Find(static s => s.LatestExpiry > 0) is { Length: > 0 } file ? file : null;
 
     /// <summary>Writes a batch as one frame and makes it durable.</summary>
     /// <exception cref="FlushFailedException">Nothing may be written any more.</exception>

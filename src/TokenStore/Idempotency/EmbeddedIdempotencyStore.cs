@@ -4,8 +4,8 @@ using Microsoft.Extensions.Logging;
 namespace FenceGateway.TokenStore.Idempotency;
 
 /// <summary>
-/// Keys in memory, answers in append-only files of a local folder. For one gateway. A file goes when everything in it has expired,
-/// or when what has not was copied to the end of the log, since too much was of no use.
+/// Keys in memory, answers in append-only files of a local folder. For one gateway. A file goes when everything in it
+/// has expired, or when what has not was copied to the end of the log, since too much was of no use.
 /// </summary>
 public sealed class EmbeddedIdempotencyStore : IIdempotencyStore
 {
@@ -65,7 +65,7 @@ public sealed class EmbeddedIdempotencyStore : IIdempotencyStore
     public ValueTask<ClaimReply> ClaimAsync(ClaimRequest request, CancellationToken cancellationToken)
     {
         var reply = _table.Claim(in request, Now, Refusal(), out var place);
-        return reply.Status == ClaimStatus.Completed ? ReadAsync(request, place, cancellationToken) : ValueTask.FromResult(reply);
+        return reply.Status != ClaimStatus.Completed ? new(reply) : ReadAsync(request, place, cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -217,7 +217,8 @@ public sealed class EmbeddedIdempotencyStore : IIdempotencyStore
         }
     }
 
-    private async ValueTask<ClaimReply> ReadAsync(ClaimRequest request, AnswerPlace place, CancellationToken cancellationToken)
+    private async ValueTask<ClaimReply> ReadAsync(
+        ClaimRequest request, AnswerPlace place, CancellationToken cancellationToken)
     {
         var path = _folder.Segment(place.Segment);
         Exception? exception = null;

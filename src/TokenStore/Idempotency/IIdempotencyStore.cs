@@ -5,8 +5,9 @@ namespace FenceGateway.TokenStore.Idempotency;
 /// the request is sent, and ends with an answer, with an unknown outcome, or as if it had never been there.
 /// </summary>
 /// <remarks>
-/// Disposing it writes what waits and lets go of the folder; claims are refused from then on. Of many claims of one key at once exactly one is granted. A key that was started and did not end is unknown after a restart.
-/// Keys expire by the wall clock: one that steps forward lets them expire early by that step, one that steps back late.
+/// Disposing it writes what waits and lets go of the folder; claims are refused from then on. Of many claims of one key
+/// at once exactly one is granted. A key that was started and did not end is unknown after a restart. Keys expire by
+/// the wall clock: one that steps forward lets them expire early by that step, one that steps back late.
 /// </remarks>
 public interface IIdempotencyStore : IAsyncDisposable
 {

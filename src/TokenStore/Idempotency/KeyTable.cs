@@ -85,8 +85,8 @@ internal sealed class KeyTable<TAnswer>(int maxEntries, Func<TAnswer, int> sizeO
     }
 
     /// <summary>
-    /// Whether a record still counts, so that a copy has to be written before it goes. One record of a key does; where nobody knows which
-    /// it is, any may be the only one.
+    /// Whether a record still counts, so that a copy has to be written before it goes. One record of a key does; where
+    /// nobody knows which it is, any may be the only one.
     /// </summary>
     /// <param name="key">The record's key.</param>
     /// <param name="at">Where it is.</param>
@@ -119,7 +119,8 @@ internal sealed class KeyTable<TAnswer>(int maxEntries, Func<TAnswer, int> sizeO
     {
         lock (_gate)
         {
-            if (_entries.TryGetValue(key, out var entry) && entry.ExpiresAt == expiresAt && (IsAt(entry, from) || IsAt(entry, default)))
+            if (_entries.TryGetValue(key, out var entry) && entry.ExpiresAt == expiresAt
+                && (IsAt(entry, from) || IsAt(entry, default)))
             {
                 _entries[key] = entry with { Answer = to };
             }
@@ -135,7 +136,8 @@ internal sealed class KeyTable<TAnswer>(int maxEntries, Func<TAnswer, int> sizeO
             RemoveLocked(record.Key);
             if (record.Kind != AnswerRecordKind.Released)
             {
-                PutLocked(record.Key, new Entry(state, record.Fingerprint, record.ExpiresAt) { Reason = record.Reason, Answer = at });
+                var e = new Entry(state, record.Fingerprint, record.ExpiresAt) { Reason = record.Reason, Answer = at };
+                PutLocked(record.Key, in e);
             }
         }
     }
@@ -257,9 +259,9 @@ internal sealed class KeyTable<TAnswer>(int maxEntries, Func<TAnswer, int> sizeO
 
     private void RemoveLocked(KeyHash key) => _bytes -= _entries.Remove(key, out var entry) ? SizeOf(entry) : 0;
 
-    private int SizeOf(in Entry entry) => entry.State == State.Completed ? sizeOf(entry.Answer!) : AnswerRecord.HeaderSize;
+    private int SizeOf(in Entry of) => of.State == State.Completed ? sizeOf(of.Answer!) : AnswerRecord.HeaderSize;
 
-    private static bool IsAt(in Entry entry, TAnswer? at) => EqualityComparer<TAnswer?>.Default.Equals(entry.Answer, at);
+    private static bool IsAt(in Entry of, TAnswer? at) => EqualityComparer<TAnswer?>.Default.Equals(of.Answer, at);
 
     private TimeSpan UntilNextExpiryLocked(long now)
     {

@@ -12,11 +12,8 @@ public sealed class MemoryIdempotencyStore : IIdempotencyStore
     /// <param name="maxEntries">Keys that may be held.</param>
     /// <param name="maxBytes">Bytes of answers at which no new key is taken; answers on their way may go beyond it.</param>
     /// <param name="clock">Tells the time.</param>
-    public MemoryIdempotencyStore(int maxEntries, long maxBytes, TimeProvider clock)
-    {
-        (_maxBytes, _clock) = (maxBytes, clock);
-        _table = new KeyTable<StoredAnswer>(maxEntries, AnswerRecord.SizeOf);
-    }
+    public MemoryIdempotencyStore(int maxEntries, long maxBytes, TimeProvider clock) =>
+        (_maxBytes, _clock, _table) = (maxBytes, clock, new KeyTable<StoredAnswer>(maxEntries, AnswerRecord.SizeOf));
 
     /// <inheritdoc/>
     public string Location => "this process";

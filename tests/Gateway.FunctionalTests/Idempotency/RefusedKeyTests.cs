@@ -2,7 +2,8 @@ using FenceGateway.Gateway.FunctionalTests.Fence;
 
 namespace FenceGateway.Gateway.FunctionalTests.Idempotency;
 
-/// <summary>A keyed request that is refused before anything was sent costs what one without a key does: nothing is written for it.</summary>
+/// <summary>A keyed request that is refused before anything was sent costs what one without a key does: nothing is
+/// written for it.</summary>
 public sealed class RefusedKeyTests
 {
     private const string Reason = """{ "reason": "a test" }""";
@@ -21,7 +22,8 @@ public sealed class RefusedKeyTests
     {
         await using var gateway = await KeyedGateway.StartAsync();
 
-        await ShouldWriteNothingAsync(gateway, () => gateway.PostAsync("k", path: "/orders/1"), 428, "fencing-token-required");
+        await ShouldWriteNothingAsync(
+            gateway, () => gateway.PostAsync("k", path: "/orders/1"), 428, "fencing-token-required");
     }
 
     [Fact]
@@ -73,7 +75,8 @@ public sealed class RefusedKeyTests
     public async Task CircuitOpen_WritesNothing()
     {
         await using var gateway = await KeyedGateway.StartAsync(mechanisms: """, "CircuitBreaker": { } """);
-        (await gateway.AdminPostAsync("/admin/v1/clusters/service/destinations/a/isolate", Reason)).ShouldBeServices(200);
+        const string Isolate = "/admin/v1/clusters/service/destinations/a/isolate";
+        (await gateway.AdminPostAsync(Isolate, Reason)).ShouldBeServices(200);
 
         await ShouldWriteNothingAsync(gateway, () => gateway.PostAsync("k"), 503, "circuit-open");
         await ShouldWriteNothingAsync(gateway, () => gateway.PostFencedAsync(33, "f"), 503, "circuit-open");
@@ -82,7 +85,8 @@ public sealed class RefusedKeyTests
     [Fact]
     public async Task BulkheadFull_WritesNothing()
     {
-        await using var gateway = await KeyedGateway.StartAsync(mechanisms: """, "Bulkhead": { "PermitLimit": 1, "QueueLimit": 0 } """);
+        await using var gateway = await KeyedGateway.StartAsync(
+            mechanisms: """, "Bulkhead": { "PermitLimit": 1, "QueueLimit": 0 } """);
         gateway.HoldAll();
         var (answering, held) = await gateway.PutHeldAsync(33);
 
@@ -95,9 +99,10 @@ public sealed class RefusedKeyTests
     [Fact]
     public async Task RateLimited_WritesNothing()
     {
-        var setup = KeyedGateway.Setup(
-            gateway: """, "RateLimiterPolicies": { "few": { "Type": "FixedWindow", "PermitLimit": 1, "Window": "00:01:00" } } """);
-        await using var gateway = await FencedGateway.StartAsync(setup with { Route = setup.Route + """, "RateLimiterPolicy": "few" """ });
+        const string Few = """ "few": { "Type": "FixedWindow", "PermitLimit": 1, "Window": "00:01:00" } """;
+        var setup = KeyedGateway.Setup(gateway: $$""", "RateLimiterPolicies": { {{Few}} } """);
+        await using var gateway = await FencedGateway.StartAsync(
+            setup with { Route = setup.Route + """, "RateLimiterPolicy": "few" """ });
         (await gateway.PutAsync(33)).ShouldBeServices(200);
 
         await ShouldWriteNothingAsync(gateway, () => gateway.PostFencedAsync(33, "k"), 429, "rate-limited");
@@ -106,7 +111,8 @@ public sealed class RefusedKeyTests
     [Fact]
     public async Task NoDestination_WritesNothing()
     {
-        await using var gateway = await FencedGateway.StartAsync(KeyedGateway.Setup() with { Cluster = """ "Destinations": { } """ });
+        await using var gateway = await FencedGateway.StartAsync(
+            KeyedGateway.Setup() with { Cluster = """ "Destinations": { } """ });
 
         await ShouldWriteNothingAsync(gateway, () => gateway.PostAsync("k"), 502, "upstream-unreachable");
         await ShouldWriteNothingAsync(gateway, () => gateway.PostFencedAsync(33, "f"), 502, "upstream-unreachable");
@@ -119,7 +125,7 @@ public sealed class RefusedKeyTests
             """ "HonouredByService": true """, """, "Retry": { "MaxAttempts": 3 } """);
         using var recorder = new MeterRecorder(gateway);
         var requests = 0;
-        gateway.Service.Script = _ => ++requests < 3 ? TestKit.ServiceAction.Apply(503) : TestKit.ServiceAction.Apply(201);
+        gateway.Service.Script = _ => TestKit.ServiceAction.Apply(++requests < 3 ? 503 : 201);
 
         (await Resilience.ResilientSetup.MoveOnUntilAsync(gateway, gateway.PostAsync("k"))).ShouldBeServices(201);
 
@@ -128,7 +134,8 @@ public sealed class RefusedKeyTests
     }
 
     /// <summary>Refused, nothing started, and the key is as free as before.</summary>
-    private static async Task ShouldWriteNothingAsync(FencedGateway gateway, Func<Task<Answer>> send, int status, string problem)
+    private static async Task ShouldWriteNothingAsync(
+        FencedGateway gateway, Func<Task<Answer>> send, int status, string problem)
     {
         using var recorder = new MeterRecorder(gateway);
 

@@ -18,7 +18,8 @@ using Yarp.ReverseProxy.Model;
 
 namespace FenceGateway.Gateway.Tests.Idempotency;
 
-/// <summary>Nothing is sent before "started" is durable, and a disk that does not answer holds nobody longer than a write may take.</summary>
+/// <summary>Nothing is sent before "started" is durable, and a disk that does not answer holds nobody longer than a
+/// write may take.</summary>
 public sealed class IdempotencyStartMiddlewareTests
 {
     private readonly ManualTimeProvider _time = new();
@@ -87,7 +88,7 @@ public sealed class IdempotencyStartMiddlewareTests
         _sent.ShouldBe(0);
     }
 
-    private Task InvokeAsync(HttpContext context)
+    private async Task InvokeAsync(HttpContext context)
     {
         using var services = new ServiceCollection().AddMetrics().BuildServiceProvider();
         var store = new WaitingStore(_disk.Task);
@@ -101,13 +102,14 @@ public sealed class IdempotencyStartMiddlewareTests
             new Attempts(new ForwardDeadline.Pool(_time), _time),
             new IdempotencyMetrics(services.GetRequiredService<System.Diagnostics.Metrics.IMeterFactory>(), store),
             _time);
-        return middleware.InvokeAsync(context);
+        await middleware.InvokeAsync(context);
     }
 
     /// <summary>A fenced write, just admitted, that may take 30 s, with its key claimed.</summary>
     private async Task<DefaultHttpContext> RequestAsync()
     {
-        var table = new FenceTable(TestSession.Open(new MemoryTokenStore(_time, NullLogger<MemoryTokenStore>.Instance), _time), _time, 10);
+        var tokens = new MemoryTokenStore(_time, NullLogger<MemoryTokenStore>.Instance);
+        var table = new FenceTable(TestSession.Open(tokens, _time), _time, 10);
         var policy = FencingPolicies.Of(new FencingPolicyOptions { Resource = "orders/{id}", WriteTimeout = TimeSpan.FromSeconds(30) });
         FencingToken.TryParse("1", out var token).ShouldBeTrue();
         var request = new GatewayRequest { CorrelationId = "1", CorrelationHeader = "X-Correlation-Id" };
@@ -115,9 +117,11 @@ public sealed class IdempotencyStartMiddlewareTests
         request.Ticket.Begin(session: null, _time.GetTimestamp(), FencingMode.Enforce);
         await using var store = new MemoryIdempotencyStore(10, 1 << 20, _time);
         await store.OpenAsync(CancellationToken.None);
+        var (key, print) = (KeyHash.Of("r", null, "k"), RequestFingerprint.Of(["POST"], []));
         var claim = await store.ClaimAsync(
-            new ClaimRequest(KeyHash.Of("r", null, "k"), RequestFingerprint.Of(["POST"], []), TimeSpan.FromHours(1), false), CancellationToken.None);
-        request.Keyed = new KeyedRequest("r", null!, claim.Claim!, new HeldAnswer(new StreamResponseBodyFeature(Stream.Null), 100));
+            new ClaimRequest(key, print, TimeSpan.FromHours(1), ResendUnknown: false), CancellationToken.None);
+        var answer = new HeldAnswer(new StreamResponseBodyFeature(Stream.Null), 100);
+        request.Keyed = new KeyedRequest("r", null!, claim.Claim!, answer);
         var context = new DefaultHttpContext();
         context.Features.Set(request);
         context.Features.Set<IReverseProxyFeature>(new OneDestination());
@@ -146,19 +150,24 @@ public sealed class IdempotencyStartMiddlewareTests
 
         public long Bytes => 0;
 
-        public ValueTask OpenAsync(CancellationToken cancellationToken) => ValueTask.CompletedTask;
+        public ValueTask StartAsync(IdempotencyClaim claim, CancellationToken cancellationToken) =>
+            new(disk.WaitAsync(cancellationToken));
 
-        public ValueTask<ClaimReply> ClaimAsync(ClaimRequest request, CancellationToken cancellationToken) => throw new NotSupportedException();
+        public ValueTask OpenAsync(CancellationToken cancellationToken) => throw new NotSupportedException();
 
-        public ValueTask StartAsync(IdempotencyClaim claim, CancellationToken cancellationToken) => new(disk.WaitAsync(cancellationToken));
-
-        public ValueTask CompleteAsync(IdempotencyClaim claim, StoredAnswer answer, CancellationToken cancellationToken) =>
+        public ValueTask<ClaimReply> ClaimAsync(ClaimRequest request, CancellationToken cancellationToken) =>
             throw new NotSupportedException();
 
-        public ValueTask AbandonAsync(IdempotencyClaim claim, UnknownReason reason, CancellationToken cancellationToken) =>
+        public ValueTask CompleteAsync(
+            IdempotencyClaim claim, StoredAnswer answer, CancellationToken cancellationToken) =>
             throw new NotSupportedException();
 
-        public ValueTask ReleaseAsync(IdempotencyClaim claim, CancellationToken cancellationToken) => throw new NotSupportedException();
+        public ValueTask AbandonAsync(
+            IdempotencyClaim claim, UnknownReason reason, CancellationToken cancellationToken) =>
+            throw new NotSupportedException();
+
+        public ValueTask ReleaseAsync(IdempotencyClaim claim, CancellationToken cancellationToken) =>
+            throw new NotSupportedException();
 
         public ValueTask DisposeAsync() => ValueTask.CompletedTask;
     }

@@ -8,7 +8,8 @@ namespace FenceGateway.TokenStore.Tests.Idempotency;
 
 /// <summary>
 /// Random lives of a store: keys that come to every end, full disks, stops, and power cuts in the middle of a flush that lose
-/// or keep arbitrary bytes. Segments are tiny, so that they begin all the time, and the store is so small that they are emptied all the time.
+/// or keep arbitrary bytes. Segments are tiny, so that they begin all the time, and the store is so small that they are
+/// emptied all the time.
 /// </summary>
 public sealed class AnswerCrashPropertyTests
 {
