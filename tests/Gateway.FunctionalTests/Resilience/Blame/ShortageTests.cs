@@ -2,7 +2,6 @@ using System.Net;
 using System.Net.Sockets;
 using FenceGateway.Gateway.Forwarding;
 using FenceGateway.Gateway.FunctionalTests.Fence;
-using FenceGateway.TestKit;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace FenceGateway.Gateway.FunctionalTests.Resilience.Blame;
