@@ -9,10 +9,6 @@ internal sealed class GatewayOptions
 {
     public const string Section = "FenceGateway";
 
-    [Description("What this gateway is called where several are listed: the names of its sessions begin with it, in the store, at the admin "
-        + "listener and in logs. 1 to 64 of a-z, A-Z, 0-9, '.' and '-'. null: the machine's name. Needs a restart.")]
-    public string? InstanceName { get; set; }
-
     [Description("The listener of operators: health and administration. Never reachable on the data listener.")]
     public AdminOptions Admin { get; set; } = new();
 
@@ -43,6 +39,10 @@ internal sealed class GatewayOptions
 
     [Description("Which headers of a request its log lines repeat.")]
     public RequestOptions Requests { get; set; } = new();
+
+    [Description("What this gateway is called where several are listed: the names of its sessions begin with it, in the store, at the admin "
+        + "listener and in logs. 1 to 64 of a-z, A-Z, 0-9, '.' and '-'. null: the machine's name. Needs a restart.")]
+    public string? InstanceName { get; set; }
 }
 
 internal sealed class AdminOptions

@@ -45,7 +45,7 @@ internal static class SecretFile
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
         {
-            return $"cannot be read: {e.Message.ReplaceLineEndings(" ")}";
+            return $"cannot be read: {SecretText.Shown(e.Message.ReplaceLineEndings(" "))}";
         }
     }
 }

@@ -37,22 +37,27 @@ public sealed class TokenStoreTextTests
     /// <summary>The section in which the option counts; the rest of it is as it should be.</summary>
     private static JsonObject Store(string option, string text)
     {
-        var provider = option.Split('.') is [var section, _] ? section : "Postgres";
+        var provider = option.Split('.') is [var section, _, ..] ? section : "Postgres";
         var store = JsonNode.Parse("""
             {
-              "Redis": { "Configuration": "a:1,ssl=true" }, "Quorum": { "Nodes": [ "a:1", "b:1", "c:1" ] },
+              "Redis": { "Configuration": "a:1,ssl=true", "Sentinels": { } }, "Quorum": { "Nodes": [ "a:1", "b:1", "c:1" ] },
               "Postgres": { "ConnectionString": "Host=a" }, "MySql": { "ConnectionString": "Server=a" },
               "ZooKeeper": { "ConnectionString": "a:1" }, "Etcd": { "Endpoints": [ "http://a:1" ] }, "Embedded": { }
             }
             """)!.AsObject();
         store["Provider"] = provider;
-        var (at, key) = option.Split('.') is [var parent, var name] ? (store[parent]!.AsObject(), name) : (store, option);
+        var (at, key) = (store, option.Split('.')[^1]);
+        foreach (var parent in option.Split('.')[..^1])
+        {
+            at = at[parent]!.AsObject();
+        }
+
         at[key] = at[key] is JsonArray list ? new JsonArray([text, .. list.Skip(1).Select(n => n!.DeepClone())]) : text;
         return store;
     }
 
     private static IEnumerable<string> OptionsOf(Type type, string prefix) => type.GetProperties().SelectMany(property =>
         property.PropertyType == typeof(string) || property.PropertyType == typeof(List<string>) ? [prefix + property.Name]
-        : property.PropertyType.IsClass && property.PropertyType != typeof(ReplicateOptions) ? OptionsOf(property.PropertyType, $"{property.Name}.")
+        : property.PropertyType.IsClass && property.PropertyType != typeof(ReplicateOptions) ? OptionsOf(property.PropertyType, $"{prefix}{property.Name}.")
         : Enumerable.Empty<string>());
 }
