@@ -79,6 +79,7 @@ internal static class GatewayServices
         services.AddSingleton(configuration);
         services.AddSingleton(configuration.Part(static current => current.Fenced));
         services.AddSingleton(configuration.Part(static current => current.Options.Limits));
+        services.AddSingleton(configuration.Part(static current => current.Options.AccessLog));
         services.AddSingleton(configuration.Part(static current => new ChaosSettings(current.Options.Chaos, current.Routes)));
         services.AddSingleton(configuration.Part(
             static current => new IdempotencyNeed(current.ResiliencePolicies.Values.Any(policy => policy.Idempotency is not null))));

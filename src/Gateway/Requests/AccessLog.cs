@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using FenceGateway.Gateway.Configuration;
 using FenceGateway.Gateway.Fencing;
-using FenceGateway.Gateway.Settings;
 using FenceGateway.Gateway.Telemetry;
 using Yarp.ReverseProxy.Model;
 
@@ -20,11 +19,11 @@ internal sealed class AccessLog
     private double _ratio = 1;
 
     public AccessLog(
-        LogOutput output, LastGoodConfiguration configuration, IMeterFactory meters, TimeProvider time,
+        LogOutput output, InForce<AccessLogOptions> options, IMeterFactory meters, TimeProvider time,
         ILogger<RequestMiddleware> logger)
     {
         (_output, _time, _logger) = (output, time, logger);
-        configuration.Follow(current => Volatile.Write(ref _ratio, current.Options.AccessLog.SamplingRatio));
+        options.Follow(current => Volatile.Write(ref _ratio, current.SamplingRatio));
         meters.Create("FenceGateway").CreateObservableCounter(
             "fencegateway.log.dropped", () => output.Dropped, "{line}", "Lines of the log that were dropped.");
     }

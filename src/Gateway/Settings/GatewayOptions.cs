@@ -17,13 +17,6 @@ namespace FenceGateway.Gateway.Settings;
 [Description("Settings of the gateway itself. An unknown key is an error.")]
 internal sealed class GatewayOptions
 {
-<<<<<<< HEAD:src/Gateway/Settings/GatewayOptions.cs
-    [Description("What this gateway is called where several are listed: the names of its sessions begin with it, in the store, at the admin "
-        + "listener and in logs. 1 to 64 of a-z, A-Z, 0-9, '.' and '-'. null: the machine's name. Needs a restart.")]
-    public string? InstanceName { get; set; }
-=======
-    public const string Section = "FenceGateway";
->>>>>>> h4:src/Gateway/Configuration/GatewayOptions.cs
 
     [Description("The listener of operators: health and administration. Never reachable on the data listener.")]
     public AdminOptions Admin { get; set; } = new();
@@ -59,49 +52,10 @@ internal sealed class GatewayOptions
     [Description("Which headers of a request its log lines repeat.")]
     public RequestOptions Requests { get; set; } = new();
 
-<<<<<<< HEAD:src/Gateway/Settings/GatewayOptions.cs
     [Description("The line that is logged for each request.")]
     public AccessLogOptions AccessLog { get; set; } = new();
-=======
+
     [Description("What this gateway is called where several are listed: the names of its sessions begin with it, in the store, at the admin "
         + "listener and in logs. 1 to 64 of a-z, A-Z, 0-9, '.' and '-'. null: the machine's name. Needs a restart.")]
     public string? InstanceName { get; set; }
-}
-
-internal sealed class AdminOptions
-{
-    [Description("Address of the admin listener. It has no authentication: keep it on a loopback or private address. "
-        + "Needs a restart.")]
-    [Required]
-    public string Url { get; set; } = "http://127.0.0.1:8081";
-
-    [Description("Names by which the admin listener may be asked for, besides localhost and IP addresses: so that no web page can lead a "
-        + "browser here by a name of its own. Needs a restart.")]
-    public List<string> Hosts { get; set; } = [];
-}
-
-internal sealed class ShutdownOptions
-{
-    [Description("How long requests are still served after SIGTERM while readyz already answers 503.")]
-    [Range(typeof(TimeSpan), "00:00:00", "00:10:00")]
-    public TimeSpan Delay { get; set; } = TimeSpan.Zero;
-
-    [Description("How long requests that are in flight may take to end after the listeners were closed.")]
-    [Range(typeof(TimeSpan), "00:00:00", "01:00:00")]
-    public TimeSpan Timeout { get; set; } = TimeSpan.FromSeconds(30);
-}
-
-internal sealed class RequestOptions
-{
-    [Description("Header with an id of the request; made up where a request has none, and sent on to the service.")]
-    [Required]
-    public string CorrelationHeader { get; set; } = "X-Correlation-Id";
-
-    [Description("Header that names the tenant in logs.")]
-    [Required]
-    public string TenantHeader { get; set; } = "X-Tenant-Id";
-
-    [Description("Addresses and networks (10.0.0.0/8) of proxies whose X-Forwarded-For is believed. None: the client is who connects.")]
-    public List<string> TrustedProxies { get; set; } = [];
->>>>>>> h4:src/Gateway/Configuration/GatewayOptions.cs
 }

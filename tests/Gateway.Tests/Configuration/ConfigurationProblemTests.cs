@@ -8,7 +8,7 @@ public sealed class ConfigurationProblemTests
 
     [Theory]
     [InlineData("\"Shutdwn\": {}", "$.FenceGateway.Shutdwn", "did you mean 'Shutdown'?")]
-    [InlineData("\"Zzzz\": 1", "$.FenceGateway.Zzzz", "known keys: InstanceName, Admin, TokenStore, FencingPolicies, ResiliencePolicies")]
+    [InlineData("\"Zzzz\": 1", "$.FenceGateway.Zzzz", "known keys: Admin, TokenStore, FencingPolicies, ResiliencePolicies, RateLimiterPolicies")]
     [InlineData("\"Idempotency\": { \"Path\": \"data/tokens/\" }", "$.FenceGateway.Idempotency.Path", "the folder of the token store")]
     [InlineData("\"TokenStore\": \"Memory\"", "$.FenceGateway.TokenStore", "is the value 'Memory' where an object is expected")]
     [InlineData("\"FencingPolicies\": \"x\"", "$.FenceGateway.FencingPolicies", "where an object is expected")]

@@ -39,12 +39,8 @@ public sealed class TokenStoreTextTests
     /// <summary>The section in which the option counts; the rest of it is as it should be.</summary>
     private static JsonObject Store(string option, string text)
     {
-<<<<<<< HEAD:tests/Gateway.Tests/Stores/TokenStoreTextTests.cs
         var path = option.Split('.');
         var provider = path is [var section, _, ..] ? section : "Postgres";
-=======
-        var provider = option.Split('.') is [var section, _, ..] ? section : "Postgres";
->>>>>>> h4:tests/Gateway.Tests/Configuration/TokenStoreTextTests.cs
         var store = JsonNode.Parse("""
             {
               "Redis": { "Configuration": "a:1,ssl=true", "Sentinels": { } }, "Quorum": { "Nodes": [ "a:1", "b:1", "c:1" ] },
@@ -53,7 +49,6 @@ public sealed class TokenStoreTextTests
             }
             """)!.AsObject();
         store["Provider"] = provider;
-<<<<<<< HEAD:tests/Gateway.Tests/Stores/TokenStoreTextTests.cs
         var at = store;
         foreach (var parent in path[..^1])
         {
@@ -61,14 +56,6 @@ public sealed class TokenStoreTextTests
         }
 
         var key = path[^1];
-=======
-        var (at, key) = (store, option.Split('.')[^1]);
-        foreach (var parent in option.Split('.')[..^1])
-        {
-            at = at[parent]!.AsObject();
-        }
-
->>>>>>> h4:tests/Gateway.Tests/Configuration/TokenStoreTextTests.cs
         at[key] = at[key] is JsonArray list ? new JsonArray([text, .. list.Skip(1).Select(n => n!.DeepClone())]) : text;
         return store;
     }
