@@ -1,6 +1,5 @@
 using System.Globalization;
 using FenceGateway.Fencing;
-using FenceGateway.Gateway.Stores;
 using FenceGateway.TestKit;
 using FenceGateway.TokenStore;
 using FenceGateway.TokenStore.Etcd;

@@ -1,6 +1,5 @@
 using System.Net;
 using System.Security.Authentication;
-using FenceGateway.Gateway.Stores;
 
 namespace FenceGateway.Gateway.Configuration;
 

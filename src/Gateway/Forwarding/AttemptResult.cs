@@ -1,6 +1,5 @@
 using System.Net.Sockets;
 using FenceGateway.Gateway.Requests;
-using FenceGateway.Gateway.Resilience;
 using Yarp.ReverseProxy.Forwarder;
 
 namespace FenceGateway.Gateway.Forwarding;

@@ -1,5 +1,4 @@
 using FenceGateway.Gateway.Chaos;
-using FenceGateway.Gateway.Configuration;
 using FenceGateway.Gateway.Cors;
 using FenceGateway.Gateway.Fencing;
 using FenceGateway.Gateway.Forwarding;

@@ -1,7 +1,6 @@
 using System.Collections.Frozen;
 using System.Globalization;
 using System.Runtime.CompilerServices;
-using FenceGateway.Gateway.Configuration;
 using FenceGateway.Gateway.Cors;
 using FenceGateway.Gateway.Fencing;
 using FenceGateway.Gateway.RateLimiting;

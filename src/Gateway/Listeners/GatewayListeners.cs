@@ -1,5 +1,4 @@
 using System.Text;
-using FenceGateway.Gateway.Overload;
 
 namespace FenceGateway.Gateway.Listeners;
 

@@ -1,5 +1,4 @@
 using System.Net;
-using FenceGateway.Gateway.Configuration;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http.Features;
 

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using FenceGateway.Gateway.Fencing;
 using FenceGateway.Gateway.Lifecycle;
 using FenceGateway.Gateway.Problems;
 using Microsoft.AspNetCore.Connections.Features;

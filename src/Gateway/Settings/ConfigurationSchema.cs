@@ -5,7 +5,6 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using FenceGateway.Gateway.Configuration;
-using FenceGateway.Gateway.Listeners;
 
 namespace FenceGateway.Gateway.Settings;
 

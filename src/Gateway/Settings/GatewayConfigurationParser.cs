@@ -4,13 +4,11 @@ using FenceGateway.Gateway.Cors;
 using FenceGateway.Gateway.Fencing;
 using FenceGateway.Gateway.Forwarding;
 using FenceGateway.Gateway.Listeners;
-using FenceGateway.Gateway.Overload;
 using FenceGateway.Gateway.RateLimiting;
 using FenceGateway.Gateway.Requests;
 using FenceGateway.Gateway.Resilience;
 using FenceGateway.Gateway.Stores;
 using FenceGateway.Gateway.Telemetry;
-using Microsoft.AspNetCore.Server.Kestrel.Core;
 
 namespace FenceGateway.Gateway.Settings;
 

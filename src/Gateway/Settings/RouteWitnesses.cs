@@ -1,5 +1,4 @@
 using System.Text.RegularExpressions;
-using FenceGateway.Gateway.Configuration;
 using Microsoft.AspNetCore.Routing.Patterns;
 using Microsoft.Extensions.Primitives;
 using Yarp.ReverseProxy.Configuration;

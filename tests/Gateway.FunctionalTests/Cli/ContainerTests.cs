@@ -84,6 +84,6 @@ public sealed partial class ContainerTests
         return File.ReadAllText(Path.Combine(folder.FullName, "Dockerfile"));
     }
 
-    [GeneratedRegex(@"^(ENV|   ) (?<name>\w+)=(?<value>\S+)", RegexOptions.Multiline)]
+    [GeneratedRegex(@"^(ENV|   ) (?<name>\w+)=(?<value>\S+)", RegexOptions.Multiline | RegexOptions.ExplicitCapture)]
     private static partial Regex Settings();
 }

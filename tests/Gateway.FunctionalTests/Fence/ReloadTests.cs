@@ -1,4 +1,3 @@
-using FenceGateway.Gateway.Configuration;
 using FenceGateway.Gateway.Settings;
 using FenceGateway.TestKit;
 using Microsoft.AspNetCore.Routing;

@@ -1,7 +1,6 @@
 using System.Net.Security;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
-using FenceGateway.Gateway.Configuration;
 using FenceGateway.Gateway.FunctionalTests.Fence;
 using FenceGateway.Gateway.Listeners;
 using FenceGateway.Gateway.Settings;
@@ -111,20 +110,20 @@ public sealed class ServerCertificateTests : IDisposable
         switch (state)
         {
             case "certificate first":
-                File.WriteAllText(_folder.File("tls.crt"), certificate);
+                await File.WriteAllTextAsync(_folder.File("tls.crt"), certificate, CancellationToken.None);
                 break;
             case "key first":
-                File.WriteAllText(_folder.File("tls.key"), key);
+                await File.WriteAllTextAsync(_folder.File("tls.key"), key, CancellationToken.None);
                 break;
             case "half of the certificate":
-                File.WriteAllText(_folder.File("tls.crt"), certificate[..(certificate.Length / 2)]);
+                await File.WriteAllTextAsync(_folder.File("tls.crt"), certificate[..(certificate.Length / 2)], CancellationToken.None);
                 break;
             case "half of the key":
-                File.WriteAllText(_folder.File("tls.crt"), certificate);
-                File.WriteAllText(_folder.File("tls.key"), key[..(key.Length / 2)]);
+                await File.WriteAllTextAsync(_folder.File("tls.crt"), certificate, CancellationToken.None);
+                await File.WriteAllTextAsync(_folder.File("tls.key"), key[..(key.Length / 2)], CancellationToken.None);
                 break;
             case "empty":
-                File.WriteAllText(_folder.File("tls.crt"), "");
+                await File.WriteAllTextAsync(_folder.File("tls.crt"), "", CancellationToken.None);
                 break;
             default:
                 File.Delete(_folder.File("tls.key"));
@@ -134,8 +133,8 @@ public sealed class ServerCertificateTests : IDisposable
         Look(gateway);
         (await RenewedCertificates.ShownAsync(gateway.Address)).ShouldBe("first");
 
-        File.WriteAllText(_folder.File("tls.crt"), certificate);
-        File.WriteAllText(_folder.File("tls.key"), key);
+        await File.WriteAllTextAsync(_folder.File("tls.crt"), certificate, CancellationToken.None);
+        await File.WriteAllTextAsync(_folder.File("tls.key"), key, CancellationToken.None);
         Look(gateway);
         (await RenewedCertificates.ShownAsync(gateway.Address)).ShouldBe("second");
     }
@@ -149,8 +148,8 @@ public sealed class ServerCertificateTests : IDisposable
         await using var gateway = await StartAsync("Default", Form.Pem);
         using var leaf = RenewedCertificates.Create("leaf", middle);
 
-        File.WriteAllText(_folder.File("tls.key"), RenewedCertificates.KeyPem(leaf));
-        File.WriteAllText(_folder.File("tls.crt"), $"{leaf.ExportCertificatePem()}\n{middle.ExportCertificatePem()}\n");
+        await File.WriteAllTextAsync(_folder.File("tls.key"), RenewedCertificates.KeyPem(leaf), CancellationToken.None);
+        await File.WriteAllTextAsync(_folder.File("tls.crt"), $"{leaf.ExportCertificatePem()}\n{middle.ExportCertificatePem()}\n", CancellationToken.None);
         Look(gateway);
 
         await using var plain = await RenewedCertificates.ConnectAsync(gateway.Address);

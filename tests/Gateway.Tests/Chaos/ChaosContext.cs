@@ -1,5 +1,4 @@
 using FenceGateway.Gateway.Chaos;
-using FenceGateway.Gateway.Configuration;
 using FenceGateway.Gateway.Requests;
 using FenceGateway.Gateway.Tests.Configuration;
 using FenceGateway.TestKit;

@@ -1,5 +1,4 @@
 using FenceGateway.Gateway.Chaos;
-using FenceGateway.Gateway.Configuration;
 
 namespace FenceGateway.Gateway.Tests.Chaos;
 

@@ -1,7 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
 using FenceGateway.Gateway.Demo;
-using FenceGateway.Gateway.Lifecycle;
 
 namespace FenceGateway.Gateway.Tests.Demo;
 

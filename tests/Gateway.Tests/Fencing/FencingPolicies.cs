@@ -2,7 +2,6 @@ using FenceGateway.Fencing;
 using FenceGateway.Gateway.Configuration;
 using FenceGateway.Gateway.Fencing;
 using FenceGateway.Gateway.Requests;
-using FenceGateway.Gateway.Settings;
 
 namespace FenceGateway.Gateway.Tests.Fencing;
 

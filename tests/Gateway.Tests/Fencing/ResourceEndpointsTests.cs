@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Text;
-using FenceGateway.Gateway.Admin;
 using FenceGateway.Gateway.Fencing;
 using FenceGateway.TestKit;
 using FenceGateway.TokenStore;

@@ -1,10 +1,8 @@
 using FenceGateway.Fencing;
-using FenceGateway.Gateway.Configuration;
 using FenceGateway.Gateway.Fencing;
 using FenceGateway.Gateway.Forwarding;
 using FenceGateway.Gateway.Idempotency;
 using FenceGateway.Gateway.Requests;
-using FenceGateway.Gateway.Settings;
 using FenceGateway.Gateway.Tests.Fencing;
 using FenceGateway.TestKit;
 using FenceGateway.TokenStore;

@@ -2,7 +2,6 @@ using FenceGateway.Gateway.Fencing;
 using FenceGateway.Gateway.Forwarding;
 using FenceGateway.Gateway.Idempotency;
 using FenceGateway.Gateway.Requests;
-using FenceGateway.Gateway.Resilience;
 
 namespace FenceGateway.Gateway.Tests.Idempotency;
 

@@ -1,7 +1,5 @@
-using FenceGateway.Gateway.Configuration;
 using FenceGateway.Gateway.Listeners;
 using FenceGateway.Gateway.Overload;
-using FenceGateway.Gateway.Tests.Overload;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Configuration;
 

@@ -1,9 +1,7 @@
 using FenceGateway.Fencing;
-using FenceGateway.Gateway.Configuration;
 using FenceGateway.Gateway.Fencing;
 using FenceGateway.Gateway.LoadBalancing;
 using FenceGateway.Gateway.Requests;
-using FenceGateway.Gateway.Settings;
 using FenceGateway.Gateway.Tests.Fencing;
 using FenceGateway.TestKit;
 using FenceGateway.TokenStore;

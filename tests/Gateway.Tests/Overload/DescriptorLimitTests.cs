@@ -1,4 +1,3 @@
-using FenceGateway.Gateway.Configuration;
 using FenceGateway.Gateway.Overload;
 
 namespace FenceGateway.Gateway.Tests.Overload;

@@ -1,5 +1,4 @@
 using FenceGateway.Gateway.RateLimiting;
-using FenceGateway.Gateway.Tests.Configuration;
 
 namespace FenceGateway.Gateway.Tests.RateLimiting;
 

@@ -1,6 +1,4 @@
 using FenceGateway.Gateway.Requests;
-using FenceGateway.Gateway.Resilience;
-using FenceGateway.Gateway.Tests.Resilience;
 
 namespace FenceGateway.Gateway.Tests.Requests;
 

@@ -1,4 +1,3 @@
-using FenceGateway.Gateway.Configuration;
 using FenceGateway.Gateway.Fencing;
 using FenceGateway.Gateway.Settings;
 using FenceGateway.Gateway.Stores;

@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using FenceGateway.Gateway.Configuration;
 using FenceGateway.Gateway.Listeners;
 using FenceGateway.Gateway.Settings;
 using FenceGateway.Gateway.Tests.Configuration;

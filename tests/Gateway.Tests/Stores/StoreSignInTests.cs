@@ -82,7 +82,7 @@ public sealed class StoreSignInTests
     public async Task Problem_PasswordFileThatIsNoText_RepeatsNothingOfIt()
     {
         using var folder = new TempFolder();
-        File.WriteAllBytes(folder.File("password"), [(byte)'s', 0xff]);
+        await File.WriteAllBytesAsync(folder.File("password"), [(byte)'s', 0xff], CancellationToken.None);
 
         var problem = (await ProblemsAsync(
             $"\"Provider\": \"Redis\", \"Redis\": {{ \"Configuration\": \"a\", \"PasswordFile\": \"{folder.File("password")}\" }}")).ShouldHaveSingleItem();

@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using FenceGateway.Gateway.Configuration;
 using FenceGateway.Gateway.Stores;
 using FenceGateway.Gateway.Tests.Configuration;
 

@@ -1,5 +1,3 @@
-using FenceGateway.Gateway.Configuration;
-using FenceGateway.Gateway.Hosting;
 using FenceGateway.Gateway.Stores;
 using FenceGateway.TestKit;
 using Microsoft.Extensions.DependencyInjection;
