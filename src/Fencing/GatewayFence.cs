@@ -79,13 +79,10 @@ public record struct GatewayFence
         }
 
         var step = _mark == token ? Drain(token, active, now) : new FenceStep(FenceStepKind.Enter, token);
-        if (step.Kind != FenceStepKind.AwaitDrain || !request.IsOverdue)
-        {
-            return step;
-        }
-
-        // A newer token may have come elsewhere while this one waited: the last word is the store's (I9).
-        return request.IsCurrent ? step with { Kind = FenceStepKind.RefuseDraining } : new FenceStep(FenceStepKind.Enter, token);
+        // Overdue: a newer token may have come elsewhere meanwhile, and the last word is the store's (I9).
+        return step.Kind != FenceStepKind.AwaitDrain || !request.IsOverdue ? step
+            : request.IsCurrent ? step with { Kind = FenceStepKind.RefuseDraining }
+            : new FenceStep(FenceStepKind.Enter, token);
     }
 
     /// <summary>Seals every older token at this gateway, before the store is asked.</summary>

@@ -1,7 +1,7 @@
 namespace FenceGateway.Fencing;
 
 /// <summary>
-/// The state machine of one resource as a token store keeps it: the mark, and who may have writes on their way. Pure: no clock, no
+/// The state machine of one resource as a token store keeps it: the mark, and who may have writes in flight. Pure: no clock, no
 /// I/O; time is an argument in monotonic ticks. The memory store runs it as it is, every other store is tested against it, and the
 /// model of the protocol takes its steps (docs/protocol.md, "The model").
 /// </summary>
@@ -43,7 +43,7 @@ public sealed class ResourceState
     /// </summary>
     /// <param name="session">Who asks; it lives.</param>
     /// <param name="token">The token presented.</param>
-    /// <param name="oldest">The lowest token that the session's gateway may still have on its way here, else <paramref name="token"/>.</param>
+    /// <param name="oldest">The lowest token that the session's gateway may still have in flight here, else <paramref name="token"/>.</param>
     /// <param name="sequence">Grows with every step of the session; one that was overtaken by a later one changes nothing.</param>
     /// <param name="hold">For how many ticks after its end a session's registration counts.</param>
     /// <param name="now">Monotonic ticks.</param>
@@ -69,7 +69,7 @@ public sealed class ResourceState
         var (heldFor, heldElsewhere) = Held(session, token, hold, now);
         if (oldest < token || heldFor > 0 || heldElsewhere)
         {
-            // With nothing older on its way, the session may still have writes with this very token: then it is registered there.
+            // With nothing older in flight, the session may still have writes with this very token: then it is registered there.
             Register(session, oldest < token ? oldest : registered == token ? token : null, sequence);
             return new EnterStep(EnterStatus.Draining, heldFor, heldElsewhere, notify || (raised && heldElsewhere));
         }

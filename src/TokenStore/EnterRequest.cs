@@ -1,5 +1,3 @@
-using FenceGateway.Fencing;
-
 namespace FenceGateway.TokenStore;
 
 /// <summary>Asks a store to raise a mark and to register a session as a writer.</summary>

@@ -1,9 +1,7 @@
-using FenceGateway.Fencing;
-
 namespace FenceGateway.TokenStore;
 
 /// <summary>
-/// Where the marks of all resources live, and which gateways may have writes on their way to them. A store makes one promise: once
+/// Where the marks of all resources live, and which gateways may have writes in flight to them. A store makes one promise: once
 /// <see cref="EnterAsync"/> has answered, the mark it answered with survives every crash that the store's grade covers (I2, I9 of
 /// docs/protocol.md).
 /// </summary>
@@ -53,14 +51,14 @@ public interface ITokenStore : IAsyncDisposable
 
     /// <summary>
     /// The atomic step of the protocol (R6): refuses a stale token, otherwise raises the mark durably, registers the session as a
-    /// writer and says whether older writes, whoever sent them, can still be on their way. <see cref="ResourceState"/> is its model.
+    /// writer and says whether older writes, whoever sent them, can still be in flight. <see cref="ResourceState"/> is its model.
     /// </summary>
     /// <exception cref="TokenStoreUnavailableException">The step may or may not have been taken; see the exception's properties.</exception>
     ValueTask<EnterReply> EnterAsync(EnterRequest request, CancellationToken cancellationToken);
 
     /// <summary>
     /// Takes registrations back, each unless a later step of the same session has replaced it. Allowed for a session that has ended:
-    /// its owner knows that nothing is on its way.
+    /// its owner knows that nothing is in flight.
     /// </summary>
     /// <param name="session">Whose.</param>
     /// <param name="registrations">At most <see cref="Registration.MaxBatch"/>; what is not registered is no error.</param>
@@ -85,7 +83,7 @@ public interface ITokenStore : IAsyncDisposable
     ValueTask<bool> SetMarkAsync(SetMarkRequest request, CancellationToken cancellationToken);
 
     /// <summary>
-    /// An operator's word that nothing which ended sessions have left on its way can be applied any more (R5): removes their
+    /// An operator's word that nothing which ended sessions have left in flight can be applied any more (R5): removes their
     /// registrations at this resource. How many there were.
     /// </summary>
     ValueTask<int> ResolveAsync(ResourceKey resource, CancellationToken cancellationToken);

@@ -1,5 +1,3 @@
-using FenceGateway.Fencing;
-
 namespace FenceGateway.TokenStore;
 
 /// <summary>What is stored for one resource.</summary>
@@ -7,11 +5,11 @@ namespace FenceGateway.TokenStore;
 /// <param name="Mark">The highest token promised; 0 after an operator has reset it.</param>
 /// <param name="AdvancedAt">When the mark was last changed, by a wall clock; for people only.</param>
 /// <param name="Sequence">Grows with every change of any mark of the store; orders listings and continues them.</param>
-/// <param name="Writers">Who may have writes on their way.</param>
+/// <param name="Writers">Who may have writes in flight.</param>
 public readonly record struct MarkRecord(
     ResourceKey Resource, long Mark, DateTimeOffset AdvancedAt, long Sequence, IReadOnlyList<WriterRecord> Writers);
 
-/// <summary>A session that may have writes on their way to a resource.</summary>
+/// <summary>A session that may have writes in flight to a resource.</summary>
 /// <param name="Session">Its name.</param>
 /// <param name="Token">The lowest token of these writes.</param>
 /// <param name="EndedFor">How long ago the session ended, as far as this gateway can tell; null while it lives.</param>

@@ -4,8 +4,7 @@ namespace FenceGateway.TokenStore;
 internal static class MonotonicTime
 {
     /// <summary>The moment <paramref name="span"/> from now, rounded up.</summary>
-    public static long After(this TimeProvider time, TimeSpan span) =>
-        time.GetTimestamp() + time.ToTicks(span);
+    public static long After(this TimeProvider time, TimeSpan span) => time.GetTimestamp() + time.ToTicks(span);
 
     /// <summary>From <paramref name="now"/> to <paramref name="then"/>, for a timer. These count whole milliseconds: rounded down, a wait
     /// would spin through its last one.</summary>

@@ -40,7 +40,7 @@ public sealed class ResourceStateProperties
         });
     }
 
-    /// <summary>Whatever happened, once nothing is on its way and every hold is over the highest token is admitted.</summary>
+    /// <summary>Whatever happened, once nothing is in flight and every hold is over the highest token is admitted.</summary>
     [Property]
     public Property Enter_AfterEverythingHasEnded_IsAdmitted()
     {

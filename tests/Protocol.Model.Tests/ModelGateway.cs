@@ -46,7 +46,7 @@ internal readonly record struct LateStep(StepKind Kind, bool OfOldSession, byte 
 /// <param name="Fence">The product's own state machine.</param>
 /// <param name="Step">What it asked of the store.</param>
 /// <param name="Asked">The Enter that it asked for.</param>
-/// <param name="Admitted">"Admitted" is on its way here. Any other answer is there at once, or lost: meanwhile nothing else could happen here
+/// <param name="Admitted">"Admitted" is in flight here. Any other answer is there at once, or lost: meanwhile nothing else could happen here
 /// that may not happen afterwards.</param>
 internal readonly record struct ModelMemory(
     GatewayFence Fence, StepKind Step = StepKind.None, FenceEnter Asked = default, bool Admitted = false);

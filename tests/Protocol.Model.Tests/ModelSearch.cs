@@ -66,7 +66,7 @@ internal sealed class ModelSearch
     }
 
     /// <summary>
-    /// Whether from every state the highest token can still be admitted, when no more faults come and everything that is on its way
+    /// Whether from every state the highest token can still be admitted, when no more faults come and everything that is in flight
     /// arrives. Null, or a state from which it cannot.
     /// </summary>
     public ModelState? FindHopeless()

@@ -5,7 +5,7 @@ internal enum Flaw
 {
     None,
 
-    /// <summary>A newer token is admitted while older writes are on their way (I1, I3; R4).</summary>
+    /// <summary>A newer token is admitted while older writes are in flight (I1, I3; R4).</summary>
     NoDrain,
 
     /// <summary>A write of which nobody knows the end is taken for ended (I1; R5).</summary>

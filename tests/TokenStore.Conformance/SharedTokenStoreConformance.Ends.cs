@@ -96,7 +96,7 @@ public abstract partial class SharedTokenStoreConformance<TStore>
         (await a.HeartbeatAsync()).Alive.ShouldBeTrue();
         (await a.EnterAsync("r", 6)).Status.ShouldBe(EnterStatus.Draining);
         await a.Store.WithdrawAsync(before, [new Registration(ConformanceGateway.Key("r"), a.Sequence)], default);
-        (await b.EnterAsync("r", 6)).ShouldBe(Admitted(6), "its owner knows that nothing is on its way");
+        (await b.EnterAsync("r", 6)).ShouldBe(Admitted(6), "its owner knows that nothing is in flight");
     }
 
     [Fact]

@@ -91,7 +91,7 @@ public abstract partial class SharedTokenStoreConformance<TStore> : TokenStoreCo
     [Fact]
     public async Task EnterAsync_DrainingAgainAtItsOwnToken_KeepsTheRegistration()
     {
-        // Nothing older on its way is not nothing on its way: a may still write with 5.
+        // Nothing older in flight is not nothing in flight: a may still write with 5.
         var (a, b) = await OpenTwoAsync();
         (await a.EnterAsync("r", 5, sequence: 10)).ShouldBe(Admitted(5));
         (await b.EnterAsync("r", 5, oldest: 4)).ShouldBe(Draining(5));

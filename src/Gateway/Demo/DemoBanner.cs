@@ -28,7 +28,7 @@ internal static class DemoBanner
     {
         screen.Title("What was shown");
         screen.Text("- A write with a token older than one already seen for its resource gets 409 and never reaches the service.");
-        screen.Text("- A newer token waits until older writes that are on their way have ended.");
+        screen.Text("- A newer token waits until older writes that are in flight have ended.");
         screen.Text("- The service was not changed. It gets the token as well, in the same header.");
         screen.Title("What the fence cannot do");
         screen.Text("- It guards what comes through it: a write that reaches the service by another way is not checked.");

@@ -6,7 +6,7 @@ namespace FenceGateway.Gateway.Fencing;
 
 /// <summary>
 /// The services that a fenced route leads to, or led to since the process started: a service does not stop to be worth
-/// protecting while a reload is on its way. Told apart by scheme, host and port, whatever cluster names them.
+/// protecting while a reload is under way. Told apart by scheme, host and port, whatever cluster names them.
 /// </summary>
 internal sealed class FencedServices
 {

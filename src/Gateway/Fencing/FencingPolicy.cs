@@ -81,7 +81,7 @@ internal enum MissingTokenAction
     Allow,
 }
 
-/// <summary>What a newer token does about older writes that are still on their way.</summary>
+/// <summary>What a newer token does about older writes that are still in flight.</summary>
 internal enum FenceBarrier
 {
     /// <summary>Seal, wait until they have ended, forward.</summary>

@@ -33,7 +33,7 @@ internal sealed class FencingPolicyOptions
     [Range(typeof(TimeSpan), "00:00:00", "00:10:00")]
     public TimeSpan DrainTimeout { get; set; } = TimeSpan.FromSeconds(5);
 
-    [Description("How long a write whose end is unknown still counts as on its way. Longer than the service may need to "
+    [Description("How long a write whose end is unknown still counts as in flight. Longer than the service may need to "
         + "finish a write that it was left alone with.")]
     [Range(typeof(TimeSpan), "00:00:00.001", "1.00:00:00")]
     public TimeSpan InDoubtHold { get; set; } = TimeSpan.FromSeconds(10);

@@ -214,7 +214,7 @@ internal sealed class ResourceEndpoints(
         };
     }
 
-    /// <summary>A gateway that may have writes on their way, as the store has it: this one, another one, or one that is gone.</summary>
+    /// <summary>A gateway that may have writes in flight, as the store has it: this one, another one, or one that is gone.</summary>
     private JsonNode Describe(WriterRecord writer) => new JsonObject
     {
         ["session"] = writer.Session,

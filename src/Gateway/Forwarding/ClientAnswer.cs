@@ -4,7 +4,7 @@ using Microsoft.AspNetCore.Http.Features;
 
 namespace FenceGateway.Gateway.Forwarding;
 
-/// <summary>The answer's body on its way to the client during one attempt: knows how long the client let the gateway
+/// <summary>The body of the answer during one attempt: knows how long the client let the gateway
 /// wait with it.</summary>
 internal sealed class ClientAnswer : Stream, IHttpResponseBodyFeature
 {

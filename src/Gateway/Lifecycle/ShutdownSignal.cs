@@ -1,6 +1,6 @@
 namespace FenceGateway.Gateway.Lifecycle;
 
-/// <summary>Where the process is on its way out. Each stage is entered once and never left.</summary>
+/// <summary>How far the process has shut down. Each stage is entered once and never left.</summary>
 internal sealed class ShutdownSignal : IDisposable
 {
     private readonly CancellationTokenSource _stopping = new();

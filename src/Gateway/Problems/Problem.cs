@@ -49,7 +49,7 @@ internal sealed record Problem(int Status, string? Name, string Title, string Pr
         ProblemType.CircuitOpen => new(503, "circuit-open",
             "The service behind the gateway keeps failing and is left alone for a while", "destination_unavailable"),
         ProblemType.BulkheadFull => new(503, "bulkhead-full",
-            "Too many requests are on their way to the service", "destination_unavailable"),
+            "Too many requests are in flight to the service", "destination_unavailable"),
         ProblemType.RateLimited => new(429, "rate-limited",
             "Too many requests in a short time", "http_request_denied"),
         ProblemType.Overloaded => new(503, "overloaded",

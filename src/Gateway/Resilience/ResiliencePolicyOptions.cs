@@ -41,7 +41,7 @@ internal sealed class CircuitBreakerOptions
     [Range(typeof(TimeSpan), "00:00:00.500", "1.00:00:00")]
     public TimeSpan BreakDuration { get; set; } = TimeSpan.FromSeconds(5);
 
-    [Description("How many probes may be on their way at once when the break is over.")]
+    [Description("How many probes may be in flight at once when the break is over.")]
     [Range(1, 100)]
     public int HalfOpenProbes { get; set; } = 1;
 

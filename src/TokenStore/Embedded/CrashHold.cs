@@ -1,9 +1,7 @@
-using FenceGateway.Fencing;
-
 namespace FenceGateway.TokenStore.Embedded;
 
 /// <summary>
-/// After an unclean stop the process that died may have left writes on their way, with any token up to the mark that is
+/// After an unclean stop the process that died may have left writes in flight, with any token up to the mark that is
 /// recovered. They are in doubt, and hold newer tokens back until the hold has passed since this process took the folder over.
 /// </summary>
 /// <remarks>
@@ -35,14 +33,14 @@ internal sealed class CrashHold(TimeProvider clock)
     /// <summary>How much has been served, or that there is nothing to serve.</summary>
     public long ToMilliseconds() => Served is { } served ? (long)served.TotalMilliseconds : NothingToServe;
 
-    /// <summary>Whether a process before may have left writes to the resource on their way, the time aside.</summary>
+    /// <summary>Whether a process before may have left writes to the resource in flight, the time aside.</summary>
     public bool Holds(in MarkEntry entry) => _active && entry.Flags.HasFlag(MarkFlags.Recovered);
 
-    /// <summary>The process before, if it may have left writes on their way.</summary>
+    /// <summary>The process before, if it may have left writes in flight.</summary>
     public IReadOnlyList<WriterRecord> Writers(in MarkEntry entry) =>
         Holds(in entry) ? [new WriterRecord("previous", new FencingToken(Math.Max(1, entry.Mark)), Served)] : [];
 
-    /// <summary>How much longer writes from before this process may be on their way; zero when there are none.</summary>
+    /// <summary>How much longer writes from before this process may be in flight; zero when there are none.</summary>
     /// <param name="entry">The resource.</param>
     /// <param name="hold">How long such writes count.</param>
     public TimeSpan Left(in MarkEntry entry, TimeSpan hold)
@@ -51,7 +49,7 @@ internal sealed class CrashHold(TimeProvider clock)
         return left > TimeSpan.Zero ? left : default;
     }
 
-    /// <summary>The lowest token that may still be on its way from before this process.</summary>
+    /// <summary>The lowest token that may still be in flight from before this process.</summary>
     /// <param name="entry">The resource.</param>
     /// <param name="hold">How long such writes count.</param>
     /// <param name="left">How much longer they do.</param>

@@ -1,5 +1,3 @@
-using Microsoft.Extensions.Logging;
-
 namespace FenceGateway.TokenStore.Embedded;
 
 /// <summary>What the embedded store tells. Event ids 2000 … 2099.</summary>
@@ -15,7 +13,7 @@ internal static partial class EmbeddedLog
 
     [LoggerMessage(2002, LogLevel.Warning,
         "Token store {path}: the last stop was not clean. Tokens newer than a recovered mark wait for InDoubtHold from now, "
-        + "since the process that died may have left writes on their way")]
+        + "since the process that died may have left writes in flight")]
     public static partial void Unclean(ILogger logger, string path);
 
     [LoggerMessage(2003, LogLevel.Warning,

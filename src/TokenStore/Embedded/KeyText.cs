@@ -1,6 +1,3 @@
-using System.Text;
-using FenceGateway.Fencing;
-
 namespace FenceGateway.TokenStore.Embedded;
 
 /// <summary>Keys as the table and the log keep them: strict UTF-8.</summary>

@@ -1,6 +1,4 @@
 using System.Runtime.CompilerServices;
-using System.Text;
-using FenceGateway.Fencing;
 
 namespace FenceGateway.TokenStore.Embedded;
 
@@ -11,7 +9,7 @@ namespace FenceGateway.TokenStore.Embedded;
 /// <remarks>Nothing here waits. A step hands out the LSN that has to be durable before its answer may leave.</remarks>
 internal sealed class MarkChanges(MarkTable table, CommitQueue queue, CrashHold hold, TimeProvider clock)
 {
-    /// <summary>The mark if it is durable, else 0: one that is still on its way to the disk may yet be lost.</summary>
+    /// <summary>The mark if it is durable, else 0: one that is not on the disk yet may be lost.</summary>
     public long PeekMark(ReadOnlySpan<char> key)
     {
         var hash = KeyText.Hash(key);
@@ -102,7 +100,7 @@ internal sealed class MarkChanges(MarkTable table, CommitQueue queue, CrashHold 
     }
 
     /// <summary>Sets an operator's mark.</summary>
-    /// <returns>The LSN of the change; null when writes of a process before may still be on their way.</returns>
+    /// <returns>The LSN of the change; null when writes of a process before may still be in flight.</returns>
     public long? SetMark(SetMarkRequest request, out long oldMark)
     {
         var key = request.Resource.Value.AsSpan();

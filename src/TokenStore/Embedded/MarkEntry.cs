@@ -8,7 +8,7 @@ internal enum MarkFlags : byte
 {
     None = 0,
 
-    /// <summary>Older writes may have been on their way when the mark was set. Persistent: whoever recovers such a mark
+    /// <summary>Older writes may have been in flight when the mark was set. Persistent: whoever recovers such a mark
     /// cannot admit even the mark's own token at once.</summary>
     Contended = 1,
 

@@ -1,5 +1,3 @@
-using System.Text;
-
 namespace FenceGateway.TokenStore.Embedded;
 
 /// <summary>Pages of resources, the most recently advanced first.</summary>

@@ -1,5 +1,3 @@
-using Microsoft.Extensions.Logging;
-
 namespace FenceGateway.TokenStore.Embedded;
 
 /// <summary>What was found in the folder.</summary>

@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace FenceGateway.TokenStore.Embedded;
 
 /// <summary>The store's folder: names of files, and how they come and go.</summary>

@@ -1,4 +1,3 @@
-using FenceGateway.Fencing;
 using FenceGateway.TokenStore.Etcd.Wire;
 using static FenceGateway.TokenStore.Etcd.Wire.Event.Types;
 

@@ -1,5 +1,3 @@
-using FenceGateway.Fencing;
-
 namespace FenceGateway.TokenStore.Etcd;
 
 /// <summary>What an Enter makes of a resource.</summary>

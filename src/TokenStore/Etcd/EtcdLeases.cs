@@ -1,6 +1,4 @@
 using System.Collections.Concurrent;
-using System.Globalization;
-using FenceGateway.Fencing;
 using FenceGateway.TokenStore.Etcd.Wire;
 using Google.Protobuf;
 

@@ -1,5 +1,3 @@
-using Microsoft.Extensions.Logging;
-
 namespace FenceGateway.TokenStore.Etcd;
 
 /// <summary>What the etcd store tells. Event ids 2290 … 2309.</summary>

@@ -1,7 +1,6 @@
 using System.Buffers;
 using FenceGateway.TokenStore.Etcd.Wire;
 using Google.Protobuf;
-using Microsoft.Extensions.Logging;
 
 namespace FenceGateway.TokenStore.Etcd;
 

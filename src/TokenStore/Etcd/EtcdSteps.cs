@@ -1,4 +1,3 @@
-using FenceGateway.Fencing;
 using FenceGateway.TokenStore.Etcd.Wire;
 
 namespace FenceGateway.TokenStore.Etcd;

@@ -1,5 +1,4 @@
 using FenceGateway.TokenStore.Etcd.Wire;
-using Microsoft.Extensions.Logging;
 
 namespace FenceGateway.TokenStore.Etcd;
 

@@ -1,5 +1,3 @@
-using FenceGateway.Fencing;
-
 namespace FenceGateway.TokenStore;
 
 /// <summary>How a policy wants requests admitted; made once per policy.</summary>

@@ -1,5 +1,3 @@
-using FenceGateway.Fencing;
-
 namespace FenceGateway.TokenStore;
 
 /// <summary>

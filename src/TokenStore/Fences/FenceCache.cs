@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
-using FenceGateway.Fencing;
 
 namespace FenceGateway.TokenStore;
 

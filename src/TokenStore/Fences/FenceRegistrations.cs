@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using FenceGateway.Fencing;
 
 namespace FenceGateway.TokenStore;
 

@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.Text;
 using FenceGateway.TokenStore.Embedded;
 
 namespace FenceGateway.TokenStore.Idempotency;

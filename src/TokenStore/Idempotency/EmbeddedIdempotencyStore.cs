@@ -1,5 +1,4 @@
 using FenceGateway.TokenStore.Embedded;
-using Microsoft.Extensions.Logging;
 
 namespace FenceGateway.TokenStore.Idempotency;
 

@@ -13,7 +13,7 @@ public sealed class EmbeddedIdempotencyStoreOptions
     [Range(1, 10_000_000)]
     public int MaxEntries { get; set; } = 1_000_000;
 
-    /// <summary>Bytes of files at which new keys are refused; answers on their way may go beyond it. Default 1 GiB.</summary>
+    /// <summary>Bytes of files at which new keys are refused; answers under way may go beyond it. Default 1 GiB.</summary>
     [Range(1L << 20, 1L << 40)]
     public long MaxBytes { get; set; } = 1L << 30;
 

@@ -1,5 +1,3 @@
-using Microsoft.Extensions.Logging;
-
 namespace FenceGateway.TokenStore.Idempotency;
 
 /// <summary>What the idempotency store tells. Event ids 1641 … 1649.</summary>

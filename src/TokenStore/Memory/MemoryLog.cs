@@ -1,5 +1,3 @@
-using Microsoft.Extensions.Logging;
-
 namespace FenceGateway.TokenStore.Memory;
 
 /// <summary>What the memory store tells. Event ids 2100 … 2109.</summary>

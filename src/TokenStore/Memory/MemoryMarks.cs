@@ -1,5 +1,4 @@
 using System.Diagnostics.CodeAnalysis;
-using FenceGateway.Fencing;
 
 namespace FenceGateway.TokenStore.Memory;
 

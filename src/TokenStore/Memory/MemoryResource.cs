@@ -1,5 +1,3 @@
-using FenceGateway.Fencing;
-
 namespace FenceGateway.TokenStore.Memory;
 
 /// <summary>A resource in <see cref="MemoryMarks"/>, used under its lock.</summary>

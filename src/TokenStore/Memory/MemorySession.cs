@@ -1,5 +1,3 @@
-using FenceGateway.Fencing;
-
 namespace FenceGateway.TokenStore.Memory;
 
 /// <summary>A session in <see cref="MemoryMarks"/>, used under its lock.</summary>

@@ -1,6 +1,3 @@
-using FenceGateway.Fencing;
-using Microsoft.Extensions.Logging;
-
 namespace FenceGateway.TokenStore.Memory;
 
 /// <summary>

@@ -1,6 +1,5 @@
 using System.Data.Common;
 using FenceGateway.TokenStore.Sql;
-using Microsoft.Extensions.Logging;
 using MySqlConnector;
 
 namespace FenceGateway.TokenStore.MySql;

@@ -1,5 +1,4 @@
 using FenceGateway.TokenStore.Sql;
-using Microsoft.Extensions.Logging;
 
 namespace FenceGateway.TokenStore.MySql;
 

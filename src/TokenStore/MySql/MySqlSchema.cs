@@ -1,5 +1,4 @@
 using FenceGateway.TokenStore.Sql;
-using Microsoft.Extensions.Logging;
 using MySqlConnector;
 
 namespace FenceGateway.TokenStore.MySql;

@@ -1,6 +1,4 @@
-using System.Globalization;
 using FenceGateway.TokenStore.Sql;
-using Microsoft.Extensions.Logging;
 using Npgsql;
 
 namespace FenceGateway.TokenStore.Postgres;

@@ -1,5 +1,4 @@
 using FenceGateway.TokenStore.Sql;
-using Microsoft.Extensions.Logging;
 using Npgsql;
 
 namespace FenceGateway.TokenStore.Postgres;

@@ -1,4 +1,3 @@
-using System.Globalization;
 using FenceGateway.TokenStore.Redis;
 using StackExchange.Redis;
 
@@ -10,7 +9,7 @@ internal enum NodeEnterStatus
     /// <summary>The mark is raised, and the session is registered at the token.</summary>
     Accepted,
 
-    /// <summary>The mark is raised; an older write may be on its way, so the session is not registered at the token.</summary>
+    /// <summary>The mark is raised; an older write may be in flight, so the session is not registered at the token.</summary>
     Held,
 
     /// <summary>A higher mark is known here.</summary>
@@ -27,7 +26,7 @@ internal enum NodeEnterStatus
 /// <param name="Status">What it did.</param>
 /// <param name="Mark">Its mark.</param>
 /// <param name="Writers">The other sessions registered there.</param>
-/// <param name="Had">Whether the session was registered at this token before: it may have writes with it on their way.</param>
+/// <param name="Had">Whether the session was registered at this token before: it may have writes with it in flight.</param>
 internal sealed record NodeEnter(NodeEnterStatus Status, long Mark, IReadOnlyList<NodeWriter> Writers, bool Had = false)
 {
     public static NodeEnter Lost { get; } = new(NodeEnterStatus.SessionLost, 0, []);
@@ -40,7 +39,7 @@ internal enum SessionLife
     Alive,
     Ended,
 
-    /// <summary>Ended, and its owner has vouched that nothing of it is on its way.</summary>
+    /// <summary>Ended, and its owner has vouched that nothing of it is in flight.</summary>
     Quiet,
 }
 
@@ -67,7 +66,7 @@ internal readonly record struct SessionSight(SessionLife Life, long Beats)
 
 /// <summary>A registration at one node.</summary>
 /// <param name="Session">Whose.</param>
-/// <param name="Token">The lowest token it may have on its way.</param>
+/// <param name="Token">The lowest token it may have in flight.</param>
 /// <param name="Sequence">Of the step that made it.</param>
 /// <param name="TimeToLive">Of the session, kept with the registration because the node may forget the session first.</param>
 /// <param name="Sight">The session, as this node knows it.</param>

@@ -10,7 +10,7 @@ internal static class NodeEnterScript
     private const int Had = 4;
 
     /// <summary>
-    /// Answers 0 registered at the token, 1 an older writer is here or on its way from the asking session (4 and 5 if it was registered at
+    /// Answers 0 registered at the token, 1 an older writer is here or in flight from the asking session (4 and 5 if it was registered at
     /// the token before), 2 stale, 3 overtaken; then the mark, and for each other writer: session, registration, what is known of its session here.
     /// </summary>
     internal static readonly RedisScript Script = NodeScript.Guarded(

@@ -1,4 +1,3 @@
-using FenceGateway.Fencing;
 using FenceGateway.TokenStore.Redis;
 using StackExchange.Redis;
 

@@ -1,5 +1,4 @@
 using FenceGateway.TokenStore.Redis;
-using Microsoft.Extensions.Logging;
 
 namespace FenceGateway.TokenStore.Quorum;
 

@@ -6,7 +6,7 @@ internal enum QuorumOutcome
     /// <summary>Registered at a majority, none of which knows of an older writer.</summary>
     Admitted,
 
-    /// <summary>The mark is raised at a majority; older writes may be on their way.</summary>
+    /// <summary>The mark is raised at a majority; older writes may be in flight.</summary>
     Draining,
 
     /// <summary>A higher mark is known; it has to be at a majority before anybody is told.</summary>
@@ -68,7 +68,7 @@ internal static class QuorumDecision
 
     /// <summary>
     /// Registrations below <paramref name="token"/> at some nodes whose session a later step has moved up to it at another: that step told
-    /// that nothing older was on its way, so they may go wherever they still are. Sessions, and the latest sequence to remove.
+    /// that nothing older was in flight, so they may go wherever they still are. Sessions, and the latest sequence to remove.
     /// </summary>
     public static List<(string Session, long Sequence)> Superseded(long token, IReadOnlyCollection<NodeEnter> answers)
     {

@@ -1,5 +1,3 @@
-using FenceGateway.Fencing;
-
 namespace FenceGateway.TokenStore.Quorum;
 
 /// <summary>The step on a quorum: one round trip to all nodes in parallel, as long as nothing is in the way.</summary>

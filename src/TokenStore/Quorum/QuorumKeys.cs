@@ -1,5 +1,3 @@
-using System.Globalization;
-using FenceGateway.Fencing;
 using StackExchange.Redis;
 
 namespace FenceGateway.TokenStore.Quorum;
@@ -14,7 +12,7 @@ internal sealed class QuorumKeys(string prefix)
     /// <c>generation</c>. A node that lost its data lacks it and abstains.</summary>
     public RedisKey Meta { get; } = $"{{{prefix}}}:q:meta";
 
-    /// <summary>Hash: session → <c>a:ttl:beats</c> (lives), <c>e:ttl:beats</c> (ended) or <c>q:ttl:beats</c> (ended with nothing on its way);
+    /// <summary>Hash: session → <c>a:ttl:beats</c> (lives), <c>e:ttl:beats</c> (ended) or <c>q:ttl:beats</c> (ended with nothing in flight);
     /// beats is the number of its latest heartbeat.</summary>
     public RedisKey Sessions { get; } = $"{{{prefix}}}:q:sessions";
 

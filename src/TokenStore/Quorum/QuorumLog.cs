@@ -1,5 +1,3 @@
-using Microsoft.Extensions.Logging;
-
 namespace FenceGateway.TokenStore.Quorum;
 
 /// <summary>What the quorum store tells. Event ids 2220 … 2239.</summary>

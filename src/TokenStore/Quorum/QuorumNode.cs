@@ -1,6 +1,5 @@
 using FenceGateway.TokenStore.Redis;
 using FenceGateway.TokenStore.Tls;
-using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
 
 namespace FenceGateway.TokenStore.Quorum;

@@ -1,5 +1,3 @@
-using FenceGateway.Fencing;
-
 namespace FenceGateway.TokenStore.Quorum;
 
 /// <summary>What operators change.</summary>

@@ -1,5 +1,3 @@
-using System.Globalization;
-using FenceGateway.Fencing;
 using FenceGateway.TokenStore.Redis;
 using StackExchange.Redis;
 

@@ -1,5 +1,4 @@
 using FenceGateway.TokenStore.Redis;
-using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
 
 namespace FenceGateway.TokenStore.Quorum;

@@ -1,4 +1,3 @@
-using FenceGateway.Fencing;
 using StackExchange.Redis;
 
 namespace FenceGateway.TokenStore.Redis;

@@ -1,5 +1,3 @@
-using System.Globalization;
-using FenceGateway.Fencing;
 using StackExchange.Redis;
 
 namespace FenceGateway.TokenStore.Redis;

@@ -1,5 +1,3 @@
-using Microsoft.Extensions.Logging;
-
 namespace FenceGateway.TokenStore.Redis;
 
 /// <summary>What the Redis store tells. Event ids 2200 … 2219.</summary>
@@ -33,7 +31,7 @@ internal static partial class RedisLog
 
     [LoggerMessage(2207, LogLevel.Error,
         "Redis {location}: the clock of its machine was set by about {seconds} s, or this gateway's machine stood still for as long. Sessions "
-        + "end by that clock: one that ends early may have writes on their way that nobody waits for. Let the clock be slewed, never stepped")]
+        + "end by that clock: one that ends early may have writes in flight that nobody waits for. Let the clock be slewed, never stepped")]
     public static partial void ClockSet(ILogger logger, string location, double seconds);
 
     [LoggerMessage(2208, LogLevel.Warning,

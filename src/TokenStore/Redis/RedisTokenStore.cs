@@ -1,6 +1,4 @@
-using FenceGateway.Fencing;
 using FenceGateway.TokenStore.Tls;
-using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
 
 namespace FenceGateway.TokenStore.Redis;

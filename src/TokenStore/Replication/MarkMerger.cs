@@ -1,5 +1,3 @@
-using FenceGateway.Fencing;
-
 namespace FenceGateway.TokenStore.Replication;
 
 /// <summary>Raises marks here that are higher elsewhere. A change that was taken over costs nothing when it is read again.</summary>

@@ -1,5 +1,3 @@
-using Microsoft.Extensions.Logging;
-
 namespace FenceGateway.TokenStore.Replication;
 
 /// <summary>
@@ -12,7 +10,6 @@ namespace FenceGateway.TokenStore.Replication;
 /// </remarks>
 public sealed class MarkReplicator : IAsyncDisposable
 {
-    private const int LongestBackoffFactor = 32;
     private static readonly TimeSpan LongestBackoff = TimeSpan.FromSeconds(30);
 
     private readonly string _region;
@@ -85,8 +82,9 @@ public sealed class MarkReplicator : IAsyncDisposable
                 Failed(e);
             }
 
-            var factor = Math.Min(LongestBackoffFactor, 1 << Math.Min(failures, 10));
-            var pause = failures == 0 ? _options.Interval : Shorter(_options.Interval * factor, Longer(LongestBackoff, _options.Interval));
+            // It doubles with each failure in a row.
+            var interval = _options.Interval.Ticks;
+            var pause = TimeSpan.FromTicks(Math.Min(interval << Math.Min(failures, 5), Math.Max(LongestBackoff.Ticks, interval)));
             await Task.Delay(pause * (0.75 + Random.Shared.NextDouble() / 2), _time, cancellationToken)
                 .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
@@ -94,10 +92,6 @@ public sealed class MarkReplicator : IAsyncDisposable
 
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => _remote.DisposeAsync();
-
-    private static TimeSpan Shorter(TimeSpan a, TimeSpan b) => a < b ? a : b;
-
-    private static TimeSpan Longer(TimeSpan a, TimeSpan b) => a < b ? b : a;
 
     private async Task RoundAsync(CancellationToken cancellationToken)
     {

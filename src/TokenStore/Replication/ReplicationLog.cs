@@ -1,5 +1,3 @@
-using Microsoft.Extensions.Logging;
-
 namespace FenceGateway.TokenStore.Replication;
 
 /// <summary>What replication tells. Event ids 2330 … 2339.</summary>

@@ -85,7 +85,7 @@ public sealed class GatewaySession
         }
     }
 
-    /// <summary>Nothing is admitted in it any more; whoever has a write on its way in it is told.</summary>
+    /// <summary>Nothing is admitted in it any more; whoever has a write in flight in it is told.</summary>
     internal void End()
     {
         Volatile.Write(ref _validUntil, 0);

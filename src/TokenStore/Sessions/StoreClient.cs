@@ -1,6 +1,4 @@
 using System.Diagnostics.Metrics;
-using FenceGateway.Fencing;
-using Microsoft.Extensions.Logging;
 
 namespace FenceGateway.TokenStore;
 

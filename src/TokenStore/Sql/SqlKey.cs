@@ -1,6 +1,3 @@
-using System.Text;
-using FenceGateway.Fencing;
-
 namespace FenceGateway.TokenStore.Sql;
 
 /// <summary>Resource keys as SQL stores keep them: UTF-8 in a binary column, so that no collation has a say.</summary>

@@ -1,5 +1,4 @@
 using System.Data.Common;
-using FenceGateway.Fencing;
 
 namespace FenceGateway.TokenStore.Sql;
 

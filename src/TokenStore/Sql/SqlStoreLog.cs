@@ -1,5 +1,3 @@
-using Microsoft.Extensions.Logging;
-
 namespace FenceGateway.TokenStore.Sql;
 
 /// <summary>What the stores on SQL databases tell. Event ids 2240 … 2269.</summary>

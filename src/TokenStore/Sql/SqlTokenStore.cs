@@ -1,6 +1,4 @@
 using System.Data.Common;
-using FenceGateway.Fencing;
-using Microsoft.Extensions.Logging;
 
 namespace FenceGateway.TokenStore.Sql;
 

@@ -1,5 +1,3 @@
-using FenceGateway.Fencing;
-
 namespace FenceGateway.TokenStore.ZooKeeper;
 
 /// <summary>What a step decided: the data to write, if any, and the answer once that is done.</summary>

@@ -1,5 +1,3 @@
-using FenceGateway.Fencing;
-
 namespace FenceGateway.TokenStore.ZooKeeper;
 
 /// <summary>Who set a mark by hand, why and when (the wall clock of the gateway that took it).</summary>

@@ -1,6 +1,4 @@
 using System.Collections.Concurrent;
-using FenceGateway.Fencing;
-using Microsoft.Extensions.Logging;
 
 namespace FenceGateway.TokenStore.ZooKeeper;
 
@@ -49,7 +47,7 @@ internal sealed class WatchedResources(
         }
     }
 
-    /// <summary>Gives a resource back. One that is kept is read again when it is not watched, or when a step has been lost on its way.</summary>
+    /// <summary>Gives a resource back. One that is kept is read again when it is not watched, or when a step has been lost in flight.</summary>
     public void Return(WatchedResource resource)
     {
         Sort(resource);

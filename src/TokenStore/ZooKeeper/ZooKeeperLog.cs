@@ -1,5 +1,3 @@
-using Microsoft.Extensions.Logging;
-
 namespace FenceGateway.TokenStore.ZooKeeper;
 
 /// <summary>What the ZooKeeper store tells. Event ids 2270 … 2289.</summary>

@@ -1,4 +1,3 @@
-using System.Text;
 using FenceGateway.TokenStore.Tls;
 
 namespace FenceGateway.TokenStore.ZooKeeper;

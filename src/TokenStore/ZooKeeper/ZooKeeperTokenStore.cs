@@ -1,6 +1,3 @@
-using FenceGateway.Fencing;
-using Microsoft.Extensions.Logging;
-
 namespace FenceGateway.TokenStore.ZooKeeper;
 
 /// <summary>
@@ -122,7 +119,7 @@ public sealed partial class ZooKeeperTokenStore : ITokenStore
             return;
         }
 
-        // Steps that are on their way find no node when they arrive later than what follows.
+        // Steps that are in flight find no node when they arrive later than what follows.
         ending.End();
         var link = ending.Link;
         if (quiet)

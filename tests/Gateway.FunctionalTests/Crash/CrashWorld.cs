@@ -39,7 +39,7 @@ internal sealed class CrashWorld : IAsyncDisposable
     /// <summary>How often the gateway was killed while it served.</summary>
     public int Kills { get; private set; }
 
-    /// <summary>How often it was killed on its way up.</summary>
+    /// <summary>How often it was killed while it started.</summary>
     public int KillsAtStart { get; private set; }
 
     public IReadOnlyList<ServiceWrite> Writes => _service.Writes;

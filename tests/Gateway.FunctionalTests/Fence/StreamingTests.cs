@@ -64,7 +64,7 @@ public sealed class StreamingTests
     {
         await using var gateway = await FencedGateway.StartAsync(new() { Route = route, Root = root });
 
-        // One segment: Kestrel closes the connection over a body that it does not want, and what is still on its way resets it.
+        // One segment: Kestrel closes the connection over a body that it does not want, and what is still in flight resets it.
         var response = await RawHttpClient.ExchangeAsync(gateway.Address.Port, RawHttpClient.Head(
             "PUT /orders/1 HTTP/1.1", "Host: a", "Fencing-Token: 33", "Content-Length: 11") + "hello world");
 

@@ -9,7 +9,7 @@ internal readonly record struct LinkQuality(double Loss, double Repeats, double 
     public static readonly LinkQuality Good = new(0, 0, 0);
 }
 
-/// <summary>A link between two parts of the run. One that is cut loses what is on its way.</summary>
+/// <summary>A link between two parts of the run. One that is cut loses what is in flight.</summary>
 internal sealed class Link(Scheduler scheduler, Random random, LinkQuality quality)
 {
     private static readonly TimeSpan Fastest = TimeSpan.FromMicroseconds(50);

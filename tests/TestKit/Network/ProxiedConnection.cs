@@ -3,7 +3,7 @@ using System.Net.Sockets;
 
 namespace FenceGateway.TestKit;
 
-/// <summary>A connection through a <see cref="TcpProxy"/>: two sockets and what is on its way between them.</summary>
+/// <summary>A connection through a <see cref="TcpProxy"/>: two sockets and what is in flight between them.</summary>
 internal sealed class ProxiedConnection(TcpProxy proxy, Socket client) : IDisposable
 {
     private readonly Socket _server = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
@@ -35,7 +35,7 @@ internal sealed class ProxiedConnection(TcpProxy proxy, Socket client) : IDispos
 
     public bool IsForgotten => _isForgotten;
 
-    /// <summary>Ends both sides at once, with a reset; what is on its way is lost.</summary>
+    /// <summary>Ends both sides at once, with a reset; what is in flight is lost.</summary>
     public void Dispose()
     {
         lock (_lock)

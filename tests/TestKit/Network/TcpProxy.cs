@@ -49,7 +49,7 @@ public sealed class TcpProxy : IAsyncDisposable
         }
     }
 
-    /// <summary>Resets every connection, and from now on every new one as soon as it is made. What was on its way is lost.</summary>
+    /// <summary>Resets every connection, and from now on every new one as soon as it is made. What was in flight is lost.</summary>
     public void Cut()
     {
         List<ProxiedConnection> open;

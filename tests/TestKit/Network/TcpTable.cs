@@ -7,7 +7,7 @@ internal static class TcpTable
 {
     public const string Established = "01";
 
-    /// <summary>SYN_SENT: nothing but the question for a connection is on its way.</summary>
+    /// <summary>SYN_SENT: nothing but the question for a connection is in flight.</summary>
     public const string Asking = "02";
 
     /// <summary>State, and bytes that were not acknowledged, of each connection to an address, or to one port of it.</summary>

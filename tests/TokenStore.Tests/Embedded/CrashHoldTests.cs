@@ -50,7 +50,7 @@ public sealed class CrashHoldTests : IDisposable
     [Fact]
     public async Task EnterAsync_MarkRaisedWhileOlderWritesWereInFlight_WaitsAfterCrashEvenWithItsOwnToken()
     {
-        // 5 was in flight when 6 raised the mark: the crash may have left 5 on its way, and 6 was never admitted.
+        // 5 was in flight when 6 raised the mark: the crash may have left 5 in flight, and 6 was never admitted.
         await using (var first = await _folder.OpenAsync())
         {
             await first.Enter("a", 5);

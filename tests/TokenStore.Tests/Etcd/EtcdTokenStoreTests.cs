@@ -70,7 +70,7 @@ public sealed class EtcdTokenStoreTests(EtcdFixture etcd) : IClassFixture<EtcdFi
         await other.EnterAsync("a", 6, oldest: 5);
         (await gateway.EnterAsync("a", 6)).ShouldBe(new EnterReply(EnterStatus.Draining, new FencingToken(6), HeldElsewhere: true));
         await other.WithdrawAsync("a");
-        (await next.EnterAsync("a", 7)).Status.ShouldBe(EnterStatus.Draining, "writes with 6 may be on their way");
+        (await next.EnterAsync("a", 7)).Status.ShouldBe(EnterStatus.Draining, "writes with 6 may be in flight");
     }
 
     [Fact]

@@ -1,7 +1,7 @@
 namespace FenceGateway.Gateway.Resilience.CircuitBreaking;
 
 /// <summary>
-/// How many probes may be on their way at once. A place that is not given back in time is free again: a probe may be a
+/// How many probes may be in flight at once. A place that is not given back in time is free again: a probe may be a
 /// stream that nobody ends. Not safe for use by several threads.
 /// </summary>
 internal sealed class ProbeSlots(int count, TimeSpan lease, TimeProvider time)

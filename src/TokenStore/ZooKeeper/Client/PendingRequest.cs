@@ -1,6 +1,6 @@
 namespace FenceGateway.TokenStore.ZooKeeper;
 
-/// <summary>A request on its way. It ends exactly once, whatever happens to the connection.</summary>
+/// <summary>A request in flight. It ends exactly once, whatever happens to the connection.</summary>
 internal abstract class PendingRequest(byte[] frame)
 {
     /// <summary>With a place for the number, bytes 4 to 7.</summary>

@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace FenceGateway.TokenStore.ZooKeeper;
 
 /// <summary>The servers of an ensemble, taken in turn from a random one on, so that a fleet spreads over them.</summary>

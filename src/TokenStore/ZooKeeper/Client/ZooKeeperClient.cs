@@ -1,5 +1,4 @@
 using FenceGateway.TokenStore.Tls;
-using Microsoft.Extensions.Logging;
 
 namespace FenceGateway.TokenStore.ZooKeeper;
 

@@ -138,7 +138,7 @@ public sealed class GradientLimitTests
         {
             var (lowest, sum, highest) = (limit.Limit, 0L, limit.Limit);
 
-            // What is on its way was begun under the limit of then: latency follows a round trip later.
+            // What is in flight was begun under the limit of then: latency follows a round trip later.
             Queue<int> begun = new();
             for (var i = 0; i < samples; i++)
             {

@@ -72,7 +72,7 @@ internal sealed class QuorumWorld(int nodeCount, int gateways, Flaw flaw, Random
         }
     }
 
-    /// <summary>A write goes to the service: no other token may be on its way, none older may follow a newer one.</summary>
+    /// <summary>A write goes to the service: no other token may be in flight, none older may follow a newer one.</summary>
     public void Begin(long token)
     {
         Admissions++;
@@ -86,12 +86,12 @@ internal sealed class QuorumWorld(int nodeCount, int gateways, Flaw flaw, Random
         {
             if (other != token)
             {
-                throw new InvalidOperationException($"I3: {token} is admitted while {other} may be on its way");
+                throw new InvalidOperationException($"I3: {token} is admitted while {other} may be in flight");
             }
         }
     }
 
-    /// <summary>What is on its way when a session ends may be applied for so long.</summary>
+    /// <summary>What is in flight when a session ends may be applied for so long.</summary>
     public void Doubt(IEnumerable<long> writes, long until)
     {
         _inDoubt.RemoveAll(w => w.Until <= Clock.Now);

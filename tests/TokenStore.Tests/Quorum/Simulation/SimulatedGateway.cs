@@ -26,7 +26,7 @@ internal sealed class SimulatedGateway(QuorumWorld world, string name)
 
     private int Count => world.Nodes.Length;
 
-    /// <summary>The session has ended, and what it had on its way is in doubt: a step in its name would not know of that.</summary>
+    /// <summary>The session has ended, and what it had in flight is in doubt: a step in its name would not know of that.</summary>
     private bool LeavesDoubt => _aliveUntil < 0 && world.Flaw != Flaw.DoubtForgotten;
 
     /// <summary>The session that lives; 0 when none does.</summary>

@@ -52,7 +52,7 @@ internal sealed class SimulatedRound(QuorumWorld world, long generation, IEnumer
         }
         else if (_queued.Count + _answering.Count == 0 || choice >= 99)
         {
-            // Given up: what is on its way still arrives, or not.
+            // Given up: what is in flight still arrives, or not.
             IsOver = true;
             foreach (var node in _queued)
             {
