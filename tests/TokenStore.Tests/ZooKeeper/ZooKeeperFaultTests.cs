@@ -253,7 +253,7 @@ public sealed class ZooKeeperFaultTests : IAsyncLifetime
         alice.Info.Location.ShouldNotContain("secret");
         await using var bob = _fixture.CreateStore(_root, "bob:secret");
         var refused = await Should.ThrowAsync<TokenStoreUnavailableException>(async () => await bob.OpenAsync(default));
-        refused.Message.ShouldContain("Auth");
+        refused.Message.ShouldContain("ZooKeeper:User");
     }
 
     [Fact]
