@@ -43,7 +43,7 @@ internal sealed class TemporaryStore : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await Session.CloseAsync(quiet: true);
+        await Session.CloseAsync(isClean: true);
         await _services.DisposeAsync();
         Directory.Delete(_folder, recursive: true);
     }

@@ -134,7 +134,7 @@ public record struct GatewayFence
     /// waits asks again. What is said may not be durable: for good, only the store's answer refuses (I5).</summary>
     /// <param name="mark">The mark that is told of; 0 when it is not known.</param>
     /// <param name="risen">Whether certainly nothing but the mark has changed.</param>
-    public void Told(long mark, bool risen)
+    public void TakeNotice(long mark, bool risen)
     {
         // A waiter ignores a rise that it already knows about, its own as it comes back, and what was let go before that.
         var known = Math.Max(_mark, _promise.Sealed);

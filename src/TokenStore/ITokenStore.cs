@@ -40,11 +40,11 @@ public interface ITokenStore : IAsyncDisposable
     ValueTask<Heartbeat> HeartbeatAsync(string session, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Ends a session now; if it has ended already, that is no error. With <paramref name="quiet"/> the caller vouches that none of its
+    /// Ends a session now; if it has ended already, that is no error. With <paramref name="isClean"/> the caller vouches that none of its
     /// writes is in flight or in doubt: its registrations go at once. Otherwise they hold newer tokens back as those of a session that
     /// expired just now. What was answered before is durable afterwards.
     /// </summary>
-    ValueTask EndSessionAsync(string session, bool quiet, CancellationToken cancellationToken);
+    ValueTask EndSessionAsync(string session, bool isClean, CancellationToken cancellationToken);
 
     /// <summary>The durable mark of a resource as far as this process knows it without any I/O; 0 when it does not.</summary>
     long PeekMark(ResourceKey resource);

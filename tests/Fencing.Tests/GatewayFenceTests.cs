@@ -162,7 +162,7 @@ public sealed class GatewayFenceTests
     public void Told_HigherMark_SealsAndProvesNothing()
     {
         Enter(33, EnterStatus.Admitted);
-        _fence.Told(34, risen: true);
+        _fence.TakeNotice(34, risen: true);
         _fence.Mark.ShouldBe(33);
         Next(33).ShouldBe(new FenceStep(FenceStepKind.Enter, 33));
         Enter(33, EnterStatus.Admitted);
@@ -173,7 +173,7 @@ public sealed class GatewayFenceTests
     public void Told_HigherMarkWhileEntering_TheAdmissionIsNotReliedOn()
     {
         var asked = Begin(33);
-        _fence.Told(34, risen: true);
+        _fence.TakeNotice(34, risen: true);
         _fence.EndEnter(asked, EnterStatus.Admitted, 33, default);
         _fence.HasEntered(33, First).ShouldBeFalse();
         _fence.NeedsWithdrawal(First).ShouldBeTrue();
@@ -184,7 +184,7 @@ public sealed class GatewayFenceTests
     public void Told_UnknownMark_TheTokenHasToAskAgain()
     {
         Enter(33, EnterStatus.Admitted);
-        _fence.Told(0, risen: false);
+        _fence.TakeNotice(0, risen: false);
         Next(33).Kind.ShouldBe(FenceStepKind.Enter);
     }
 
@@ -192,10 +192,10 @@ public sealed class GatewayFenceTests
     public void Told_WhileAwaitingOthers_OnlyNewsAsksAgain()
     {
         Enter(34, EnterStatus.Draining, new FenceWait(0, AskAt: 5));
-        _fence.Told(34, risen: true);
-        _fence.Told(33, risen: false);
+        _fence.TakeNotice(34, risen: true);
+        _fence.TakeNotice(33, risen: false);
         Next(34).Kind.ShouldBe(FenceStepKind.AwaitDrain);
-        _fence.Told(34, risen: false);
+        _fence.TakeNotice(34, risen: false);
         Next(34).Kind.ShouldBe(FenceStepKind.Enter);
     }
 

@@ -63,7 +63,7 @@ internal sealed partial class ModelSteps(ModelScope scope, ModelMemories memorie
         {
             // Also of what is not durable yet, or never will be.
             var told = memory.Fence;
-            told.Told(mark, risen: mark != 0);
+            told.TakeNotice(mark, risen: mark != 0);
             told.Learn(scope.Flaw == ModelFlaw.BelievesNotices ? mark : 0);
             Emit(i, memory with { Fence = told }, ModelStep.Told, mark);
         }

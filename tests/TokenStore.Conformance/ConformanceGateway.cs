@@ -59,7 +59,7 @@ public sealed class ConformanceGateway
 
     public async Task<Heartbeat> HeartbeatAsync() => await Store.HeartbeatAsync(Session, default);
 
-    public async Task EndSessionAsync(bool quiet) => await Store.EndSessionAsync(Session, quiet, default);
+    public async Task EndSessionAsync(bool isClean) => await Store.EndSessionAsync(Session, isClean, default);
 
     public async Task<MarkRecord?> FindAsync(string key) => await Store.FindAsync(Key(key), default);
 

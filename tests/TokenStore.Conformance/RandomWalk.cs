@@ -111,12 +111,12 @@ internal sealed class RandomWalk(IReadOnlyList<ConformanceGateway> gateways, Ran
 
     private async Task EndSessionAsync(ConformanceGateway gateway)
     {
-        var quiet = random.Next(2) == 0;
+        var isClean = random.Next(2) == 0;
         var session = gateway.Session;
-        Note($"{Name(gateway)} ends {session} quiet {quiet}");
+        Note($"{Name(gateway)} ends {session} isClean {isClean}");
         foreach (var state in _states.Values)
         {
-            if (quiet)
+            if (isClean)
             {
                 state.Withdraw(session, long.MaxValue);
             }
@@ -126,7 +126,7 @@ internal sealed class RandomWalk(IReadOnlyList<ConformanceGateway> gateways, Ran
             }
         }
 
-        await gateway.EndSessionAsync(quiet);
+        await gateway.EndSessionAsync(isClean);
         _ended.Add((gateway, session));
         await gateway.StartSessionAsync();
     }

@@ -68,9 +68,9 @@ public sealed class SharedScript : ITokenStore
         return Away is { } fault ? ValueTask.FromException<Heartbeat>(fault) : new(Heartbeat());
     }
 
-    public ValueTask EndSessionAsync(string session, bool quiet, CancellationToken cancellationToken)
+    public ValueTask EndSessionAsync(string session, bool isClean, CancellationToken cancellationToken)
     {
-        Ended.Enqueue((session, quiet));
+        Ended.Enqueue((session, isClean));
         return Or(ValueTask.CompletedTask);
     }
 

@@ -14,8 +14,8 @@ public abstract partial class SharedTokenStoreConformance<TStore>
         var (a, b) = await OpenTwoAsync();
         await a.EnterAsync("r", 5);
         await a.EnterAsync("s", 5);
-        await a.EndSessionAsync(quiet: true);
-        await a.EndSessionAsync(quiet: true);
+        await a.EndSessionAsync(isClean: true);
+        await a.EndSessionAsync(isClean: true);
         (await b.EnterAsync("r", 6)).ShouldBe(Admitted(6));
         await ExpectWritersAsync(b, "s");
         await ExpectEndedAsync(a, b);
@@ -26,8 +26,8 @@ public abstract partial class SharedTokenStoreConformance<TStore>
     {
         var (a, b) = await OpenTwoAsync();
         await a.EnterAsync("r", 5);
-        await a.EndSessionAsync(quiet: false);
-        await a.EndSessionAsync(quiet: false);
+        await a.EndSessionAsync(isClean: false);
+        await a.EndSessionAsync(isClean: false);
 
         var reply = await b.EnterAsync("r", 6);
         (reply.Status, reply.Mark.Value, reply.HeldElsewhere).ShouldBe((EnterStatus.Draining, 6, false));
@@ -48,7 +48,7 @@ public abstract partial class SharedTokenStoreConformance<TStore>
         await a.EnterAsync("r", 5);
         var hold = TimeSpan.FromSeconds(1);
         var began = Time.GetTimestamp();
-        await a.EndSessionAsync(quiet: false);
+        await a.EndSessionAsync(isClean: false);
         await Eventually.IsSoAsync(async () =>
         {
             var reply = await b.EnterAsync("r", 6, hold: hold);
@@ -65,7 +65,7 @@ public abstract partial class SharedTokenStoreConformance<TStore>
     {
         var (a, b) = await OpenTwoAsync();
         await a.EnterAsync("r", 5);
-        await a.EndSessionAsync(quiet: false);
+        await a.EndSessionAsync(isClean: false);
         (await b.EnterAsync("r", 5)).ShouldBe(Admitted(5));
         (await b.EnterAsync("r", 4)).ShouldBe(Stale(5));
     }
@@ -77,7 +77,7 @@ public abstract partial class SharedTokenStoreConformance<TStore>
         var c = await OpenAsync();
         await a.EnterAsync("r", 5);
         await c.EnterAsync("r", 5);
-        await a.EndSessionAsync(quiet: false);
+        await a.EndSessionAsync(isClean: false);
         var reply = await b.EnterAsync("r", 6);
         reply.HeldElsewhere.ShouldBeTrue();
         reply.RetryAfter.ShouldBeGreaterThan(TimeSpan.Zero);
@@ -90,7 +90,7 @@ public abstract partial class SharedTokenStoreConformance<TStore>
         var (a, b) = await OpenTwoAsync();
         await a.EnterAsync("r", 5);
         var before = a.Session;
-        await a.EndSessionAsync(quiet: false);
+        await a.EndSessionAsync(isClean: false);
         await a.StartSessionAsync();
         a.Session.ShouldNotBe(before);
         (await a.HeartbeatAsync()).Alive.ShouldBeTrue();
@@ -104,7 +104,7 @@ public abstract partial class SharedTokenStoreConformance<TStore>
     {
         var (a, b) = await OpenTwoAsync();
         await a.EnterAsync("r", 5, sequence: 10);
-        await a.EndSessionAsync(quiet: false);
+        await a.EndSessionAsync(isClean: false);
         await a.WithdrawAsync("r", sequence: 9);
         (await b.EnterAsync("r", 6)).Status.ShouldBe(EnterStatus.Draining);
         await a.WithdrawAsync("r", sequence: 10);
@@ -141,7 +141,7 @@ public abstract partial class SharedTokenStoreConformance<TStore>
             async () => (await b.FindAsync("r"))!.Value.Writers.Single().EndedFor is not null, "the session expires",
             a.TimeToLive * 4 + TimeLimit.Default);
         await ExpectEndedAsync(a, b);
-        await a.EndSessionAsync(quiet: false);
+        await a.EndSessionAsync(isClean: false);
         await a.StartSessionAsync();
         (await a.EnterAsync("q", 1)).ShouldBe(Admitted(1));
     }
@@ -196,7 +196,7 @@ public abstract partial class SharedTokenStoreConformance<TStore>
     {
         var (a, b) = await OpenTwoAsync();
         await b.EnterAsync("r", 5);
-        await b.EndSessionAsync(quiet: false);
+        await b.EndSessionAsync(isClean: false);
         (await a.SetMarkAsync("r", 1)).ShouldBeFalse();
         (await a.MarkAsync("r")).ShouldBe(5);
         (await a.SetMarkAsync("r", 1, hold: TimeSpan.Zero)).ShouldBeTrue();
@@ -230,7 +230,7 @@ public abstract partial class SharedTokenStoreConformance<TStore>
         await a.EnterAsync("r", 5);
         await c.EnterAsync("r", 5);
         await a.EnterAsync("s", 5);
-        await a.EndSessionAsync(quiet: false);
+        await a.EndSessionAsync(isClean: false);
         (await b.ResolveAsync("r")).ShouldBe(1);
         (await b.ResolveAsync("r")).ShouldBe(0);
         await ExpectWritersAsync(b, "r", (c, 5));

@@ -276,7 +276,7 @@ public abstract partial class SharedTokenStoreConformance<TStore> : TokenStoreCo
         var (a, b) = await OpenTwoAsync();
         var c = await OpenAsync();
         await a.EnterAsync("r", 6, oldest: 5);
-        await a.EndSessionAsync(quiet: false);
+        await a.EndSessionAsync(isClean: false);
         (await b.EnterAsync("r", 6)).Status.ShouldBe(EnterStatus.Draining);
         (await c.ResolveAsync("r")).ShouldBe(1);
         await b.ChangedAsync("r");
@@ -297,7 +297,7 @@ public abstract partial class SharedTokenStoreConformance<TStore> : TokenStoreCo
             [
                 () => gateway.Store.WithdrawAsync("s", [new Registration(ConformanceGateway.Key("r"), 1)], default).AsTask(),
                 () => gateway.Store.HeartbeatAsync("s", default).AsTask(),
-                () => gateway.Store.EndSessionAsync("s", quiet: false, default).AsTask(),
+                () => gateway.Store.EndSessionAsync("s", isClean: false, default).AsTask(),
                 () => gateway.FindAsync("r"),
                 () => gateway.Store.ListAsync(new MarkQuery("", long.MaxValue, 10), default).AsTask(),
                 () => gateway.Store.CountAsync(default).AsTask(),

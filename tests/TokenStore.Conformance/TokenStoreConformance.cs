@@ -208,7 +208,7 @@ public abstract class TokenStoreConformance<TStore> : IAsyncLifetime
     public async Task EnterAsync_SessionThatHasEnded_IsRefused()
     {
         await Gateway.EnterAsync("a", 5);
-        await Gateway.EndSessionAsync(quiet: true);
+        await Gateway.EndSessionAsync(isClean: true);
         await Should.ThrowAsync<TokenStoreUnavailableException>(() => Gateway.EnterAsync("a", 6));
         await Should.ThrowAsync<TokenStoreUnavailableException>(() => Gateway.EnterAsync("a", 5));
     }
@@ -384,7 +384,7 @@ public abstract class TokenStoreConformance<TStore> : IAsyncLifetime
         await Gateway.EnterAsync("a", 5);
         await Gateway.EnterAsync("b", 7);
         await Gateway.SetMarkAsync("b", 3);
-        await Gateway.EndSessionAsync(quiet: true);
+        await Gateway.EndSessionAsync(isClean: true);
         await Store.DisposeAsync();
 
         var later = await OpenAsync();

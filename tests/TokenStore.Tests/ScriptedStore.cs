@@ -28,7 +28,7 @@ internal sealed class ScriptedStore : ITokenStore
 
     public ValueTask<Heartbeat> HeartbeatAsync(string session, CancellationToken cancellationToken) => new(new Heartbeat(true, []));
 
-    public ValueTask EndSessionAsync(string session, bool quiet, CancellationToken cancellationToken) => default;
+    public ValueTask EndSessionAsync(string session, bool isClean, CancellationToken cancellationToken) => default;
 
     public ValueTask WithdrawAsync(string session, IReadOnlyList<Registration> registrations, CancellationToken cancellationToken) =>
         default;

@@ -73,7 +73,7 @@ internal sealed class ChaosRule
         {
             InjectionRate = rate,
             Randomizer = draw,
-            LatencyGenerator = args => ValueTask.FromResult(Told(args.Context, ChaosKind.Latency, latency)),
+            LatencyGenerator = args => ValueTask.FromResult(Report(args.Context, ChaosKind.Latency, latency)),
         });
 
     private void AddFault(ResiliencePipelineBuilder<int> builder, ChaosFault fault, double rate, Func<double> draw)
@@ -84,7 +84,7 @@ internal sealed class ChaosRule
             InjectionRate = rate,
             Randomizer = draw,
             FaultGenerator = args => ValueTask.FromResult<Exception?>(
-                Told(args.Context, kind, kind == ChaosKind.Reset ? Reset() : Refused())),
+                Report(args.Context, kind, kind == ChaosKind.Reset ? Reset() : Refused())),
         });
     }
 
@@ -94,10 +94,10 @@ internal sealed class ChaosRule
             InjectionRate = rate,
             Randomizer = draw,
             OutcomeGenerator = args => ValueTask.FromResult<Outcome<int>?>(
-                Told(args.Context, ChaosKind.Outcome, Outcome.FromResult(status))),
+                Report(args.Context, ChaosKind.Outcome, Outcome.FromResult(status))),
         });
 
-    private T Told<T>(ResilienceContext execution, ChaosKind kind, T injected)
+    private T Report<T>(ResilienceContext execution, ChaosKind kind, T injected)
     {
         _report.Injected(execution.Properties.GetValue(Request, null!), Name, kind);
         return injected;

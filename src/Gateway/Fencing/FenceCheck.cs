@@ -96,7 +96,7 @@ internal sealed class FenceCheck(FenceTable table)
         }
 
         key = key[..length];
-        if (SecondTarget.FindMismatch(context, policy, key) is { } mismatch)
+        if (WebDavDestination.FindMismatch(context, policy, key) is { } mismatch)
         {
             return new(FenceOutcome.CrossResource, ProblemType.CrossResource, mismatch);
         }

@@ -6,7 +6,7 @@ namespace FenceGateway.Gateway.Fencing;
 /// <summary>Carries out that a request is not forwarded: counts it and answers it, or lets it go on where the policy only reports.</summary>
 internal sealed class FenceRefusals(FencingMetrics metrics, TimeProvider time, ILogger<FenceRefusals> logger)
 {
-    private readonly QuietCount _faults = new(time);
+    private readonly LogThrottle _faults = new(time);
 
     /// <param name="context">The request.</param>
     /// <param name="policy">The policy that it is judged by.</param>

@@ -119,7 +119,7 @@ internal static class FencedTransformRules
             return $"touches '{header}', which gives the request a second method that the fence does not see; take it out";
         }
 
-        if (HeaderRules.LookAlike(header, SecondTarget.Header))
+        if (HeaderRules.LookAlike(header, WebDavDestination.Header))
         {
             return $"touches '{header}', which names the second resource of a MOVE or COPY, as the fence has judged "
                 + "it; take it out";

@@ -5,7 +5,7 @@ namespace FenceGateway.Gateway.Fencing;
 /// <summary>Forwards requests unfenced while the token store is away, where a policy asks for that, and says so aloud.</summary>
 internal sealed class StoreBypass(FencingMetrics metrics, TimeProvider time, ILogger<StoreBypass> logger)
 {
-    private readonly QuietCount _bypassed = new(time);
+    private readonly LogThrottle _bypassed = new(time);
 
     /// <param name="context">The request.</param>
     /// <param name="request">What is known of it; not in flight at the fence.</param>

@@ -96,7 +96,7 @@ internal sealed class Attempts(ForwardDeadline.Pool deadlines, TimeProvider time
         Conclude(context, request, failure is null
             ? AttemptResult.OfAnswer(context.Response.StatusCode, request.InDoubtStatuses, duration)
             : AttemptResult.OfFailure(
-                failure.Error, failure.Exception, Cut(context, request, failure),
+                failure.Error, failure.Exception, WhyCut(context, request, failure),
                 request.Attempts.HasLeft, request.Attempts.Status, duration));
     }
 
@@ -180,7 +180,7 @@ internal sealed class Attempts(ForwardDeadline.Pool deadlines, TimeProvider time
             : TimeSpan.Zero;
     }
 
-    private static AttemptFault Cut(HttpContext context, GatewayRequest request, IForwarderErrorFeature failure) =>
+    private static AttemptFault WhyCut(HttpContext context, GatewayRequest request, IForwarderErrorFeature failure) =>
         request.Attempts.Deadline is { IsSessionOver: true } ? AttemptFault.SessionEnded
         : !HasTimedOut(context, request, failure) ? AttemptFault.None
         : request.Attempts.WaitsForClient ? AttemptFault.SlowClient

@@ -122,7 +122,7 @@ internal sealed class BuiltGateway(WebApplication app) : IAsyncDisposable
         var (inFlight, inDoubt) = table.CountActive();
         try
         {
-            await app.Services.GetRequiredService<StoreClient>().CloseAsync(quiet: inFlight + inDoubt == 0);
+            await app.Services.GetRequiredService<StoreClient>().CloseAsync(isClean: inFlight + inDoubt == 0);
         }
         catch (TokenStoreUnavailableException)
         {

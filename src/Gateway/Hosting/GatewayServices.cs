@@ -38,7 +38,7 @@ internal static class GatewayServices
         services.AddTokenStore(options.TokenStore, options.InstanceName);
         services.AddFencing();
         services.AddRateLimits();
-        SecondTargetTransform.AddTo(services.AddReverseProxy())
+        WebDavTargetTransform.AddTo(services.AddReverseProxy())
             .AddResourceHash()
             .AddOwnDestinations()
             .AddForwardedChain()

@@ -54,7 +54,7 @@ internal sealed class ShutdownSequence(
         try
         {
             // Not cancelled with the rest: a store that is closed cleanly saves the next start, and other gateways, their wait.
-            await store.CloseAsync(quiet: inFlight == 0 && inDoubt == 0);
+            await store.CloseAsync(isClean: inFlight == 0 && inDoubt == 0);
         }
         catch (TokenStoreUnavailableException e)
         {

@@ -11,7 +11,7 @@ namespace FenceGateway.TokenStore.Embedded;
 internal sealed class CrashHold(TimeProvider clock)
 {
     /// <summary>Nobody has left anything.</summary>
-    public const long NothingToServe = -1;
+    public const long NothingHeld = -1;
 
     private long _start;
     private TimeSpan _served;
@@ -21,17 +21,17 @@ internal sealed class CrashHold(TimeProvider clock)
     public void Start() => _start = clock.GetTimestamp();
 
     /// <summary>Goes on as <see cref="ToMilliseconds"/> of the process before has said; from 0 when it could not.</summary>
-    public void Serve(long servedMilliseconds)
+    public void Resume(long servedMilliseconds)
     {
         _served = TimeSpan.FromMilliseconds(Math.Max(0, servedMilliseconds));
-        _active = servedMilliseconds != NothingToServe;
+        _active = servedMilliseconds != NothingHeld;
     }
 
     /// <summary>How much has been served; null when there is nothing to serve.</summary>
     public TimeSpan? Served => _active ? _served + clock.GetElapsedTime(_start) : null;
 
     /// <summary>How much has been served, or that there is nothing to serve.</summary>
-    public long ToMilliseconds() => Served is { } served ? (long)served.TotalMilliseconds : NothingToServe;
+    public long ToMilliseconds() => Served is { } served ? (long)served.TotalMilliseconds : NothingHeld;
 
     /// <summary>Whether a process before may have left writes to the resource in flight, the time aside.</summary>
     public bool Holds(in MarkEntry entry) => _active && entry.Flags.HasFlag(MarkFlags.Recovered);

@@ -103,15 +103,15 @@ public sealed class EmbeddedTokenStore : ITokenStore
         ValueTask.FromResult(session == _session && _closed == 0 ? new Heartbeat(true, []) : Heartbeat.Ended);
 
     /// <inheritdoc/>
-    /// <remarks>Closes the store: the next start need not wait for anything after a quiet end, and takes any other one for a crash.</remarks>
-    public async ValueTask EndSessionAsync(string session, bool quiet, CancellationToken cancellationToken)
+    /// <remarks>Closes the store: the next start need not wait for anything after a clean end, and takes any other one for a crash.</remarks>
+    public async ValueTask EndSessionAsync(string session, bool isClean, CancellationToken cancellationToken)
     {
         if (session != _session)
         {
             return;
         }
 
-        var clean = quiet && Fault is null;
+        var clean = isClean && Fault is null;
         if (await StopAsync(flush: true, () => clean ? _hold.ToMilliseconds() : null) is { } closedInGoodOrder)
         {
             EmbeddedLog.Closed(_logger, Info.Location, closedInGoodOrder);
@@ -205,7 +205,7 @@ public sealed class EmbeddedTokenStore : ITokenStore
         // The lock says that whoever had the folder before is gone.
         _hold.Start();
         var recovered = new Recovery(folder, _table, _logger).Run();
-        _hold.Serve(recovered.IsNew ? CrashHold.NothingToServe : recovered.Served ?? 0);
+        _hold.Resume(recovered.IsNew ? CrashHold.NothingHeld : recovered.Served ?? 0);
         if (recovered.IsNew)
         {
             EmbeddedLog.Created(_logger, Info.Location);

@@ -58,7 +58,7 @@ internal sealed class EtcdChanges(
                 _ = gone.Add(name);
                 break;
             case EtcdKeyKind.Ended when !isDeletion:
-                _ = gone.Add(name, quiet: true);
+                _ = gone.Add(name, isClean: true);
                 break;
         }
     }

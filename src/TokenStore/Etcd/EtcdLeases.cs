@@ -83,10 +83,10 @@ internal sealed class EtcdLeases(EtcdCalls etcd)
         throw new EtcdException("etcd changes its leader: it is not certain that the session was prolonged.", notTaken: false);
     }
 
-    public async Task EndAsync(string session, bool quiet, CancellationToken cancellationToken)
+    public async Task EndAsync(string session, bool isClean, CancellationToken cancellationToken)
     {
         var lease = await FindLeaseAsync(session, cancellationToken);
-        if (quiet)
+        if (isClean)
         {
             // A registration does not say which resources it is at, so the session is remembered instead; once forgotten, what it left
             // counts as in doubt. Deleting its notices tells everybody who waits for it.

@@ -4,24 +4,24 @@ namespace FenceGateway.TokenStore.Etcd;
 
 /// <summary>The sessions that etcd listed in one step.</summary>
 /// <param name="Live">Their leases run.</param>
-/// <param name="Quiet">They ended with nothing in flight.</param>
-internal sealed record EtcdSessionList(IReadOnlySet<string> Live, IReadOnlySet<string> Quiet)
+/// <param name="EndedClean">They ended with nothing in flight.</param>
+internal sealed record EtcdSessionList(IReadOnlySet<string> Live, IReadOnlySet<string> EndedClean)
 {
     public static EtcdSessionList Read(EtcdKeys keys, IEnumerable<KeyValue> kvs)
     {
-        var (live, quiet) = (new HashSet<string>(StringComparer.Ordinal), new HashSet<string>(StringComparer.Ordinal));
+        var (live, isClean) = (new HashSet<string>(StringComparer.Ordinal), new HashSet<string>(StringComparer.Ordinal));
         foreach (var kv in kvs)
         {
             var (kind, name) = keys.Parse(kv.Key);
             _ = kind switch
             {
                 EtcdKeyKind.Live => live.Add(name),
-                EtcdKeyKind.Ended => quiet.Add(name),
+                EtcdKeyKind.Ended => isClean.Add(name),
                 _ => false,
             };
         }
 
-        return new EtcdSessionList(live, quiet);
+        return new EtcdSessionList(live, isClean);
     }
 
     /// <summary>Compares the writers of a resource, read in the same step, with the sessions, and tells which are gone.</summary>
@@ -29,10 +29,10 @@ internal sealed record EtcdSessionList(IReadOnlySet<string> Live, IReadOnlySet<s
     {
         foreach (var writer in writers)
         {
-            var quiet = Quiet.Contains(writer.Session);
-            if (quiet || !Live.Contains(writer.Session))
+            var isClean = EndedClean.Contains(writer.Session);
+            if (isClean || !Live.Contains(writer.Session))
             {
-                _ = gone.Add(writer.Session, quiet);
+                _ = gone.Add(writer.Session, isClean);
             }
         }
     }

@@ -11,7 +11,7 @@ public sealed class EtcdTokenStore : ITokenStore
     private readonly TimeProvider _clock;
     private readonly ILogger _logger;
     private readonly Turns _opening = new();
-    private volatile EtcdParts? _parts;
+    private volatile OpenEtcdStore? _parts;
     private volatile TokenStoreInfo _info = new("Etcd", SafetyGrade.Single, "not open");
     private volatile string? _fault = "The token store is not open.";
     private bool _disposed;
@@ -47,7 +47,7 @@ public sealed class EtcdTokenStore : ITokenStore
                 throw TokenStoreUnavailableException.NothingTaken("The token store is closed.");
             }
 
-            _parts ??= new EtcdParts(_options, change => Changed?.Invoke(change), _clock, _logger);
+            _parts ??= new OpenEtcdStore(_options, change => Changed?.Invoke(change), _clock, _logger);
             var (version, voters) = await _parts.OpenAsync(cancellationToken);
             _info = EtcdGrade.Of(voters, _parts.Location);
             _fault = null;
@@ -69,9 +69,9 @@ public sealed class EtcdTokenStore : ITokenStore
         CallAsync(session, static (parts, s, token) => parts.HeartbeatAsync(s, token), cancellationToken);
 
     /// <inheritdoc/>
-    public async ValueTask EndSessionAsync(string session, bool quiet, CancellationToken cancellationToken) =>
+    public async ValueTask EndSessionAsync(string session, bool isClean, CancellationToken cancellationToken) =>
         await CallAsync(
-            (session, quiet), static (parts, a, token) => Done(parts.Leases.EndAsync(a.session, a.quiet, token)), cancellationToken);
+            (session, isClean), static (parts, a, token) => Done(parts.Leases.EndAsync(a.session, a.isClean, token)), cancellationToken);
 
     /// <summary>0: what this process remembers of marks is not kept as an answer.</summary>
     public long PeekMark(ResourceKey resource) => 0;
@@ -130,7 +130,7 @@ public sealed class EtcdTokenStore : ITokenStore
     }
 
     private async ValueTask<T> CallAsync<TArgument, T>(
-        TArgument argument, Func<EtcdParts, TArgument, CancellationToken, Task<T>> call, CancellationToken cancellationToken)
+        TArgument argument, Func<OpenEtcdStore, TArgument, CancellationToken, Task<T>> call, CancellationToken cancellationToken)
     {
         if (_fault is { } fault || _parts is not { } parts)
         {

@@ -25,7 +25,7 @@ internal sealed class FenceRegistrations
     {
         (_client, _time, _fences) = (client, time, fences);
         _sweep = time.CreateTimer(static state => ((FenceRegistrations)state!).SweepIdle(), this, idle, idle);
-        client.Changed += Told;
+        client.Changed += OnChanged;
         client.Replaced += ended => _ = LeaveAsync(ended);
     }
 
@@ -58,7 +58,7 @@ internal sealed class FenceRegistrations
     /// <summary>Withdraws what nothing relies on, of fences that admit no more.</summary>
     public Task WithdrawIdleAsync() => _client.Current is { IsEndless: false } session ? WithdrawAllAsync(session) : Task.CompletedTask;
 
-    private void Told(ResourceChange change, bool isRegistered)
+    private void OnChanged(ResourceChange change, bool isRegistered)
     {
         if (_stopped || Find(change.Resource, isRegistered) is not { } fence || TryForget(fence, change.Mark))
         {
@@ -73,7 +73,7 @@ internal sealed class FenceRegistrations
                 fence.AdoptLocked(session);
             }
 
-            fence.StateLocked.Told(change.Mark, change.Risen);
+            fence.StateLocked.TakeNotice(change.Mark, change.Risen);
             revoke = fence.NeedsWithdrawalLocked && !fence.Revoking;
             fence.Revoking |= revoke;
         });

@@ -73,12 +73,12 @@ public sealed class MemoryMarks
         }
     }
 
-    internal void EndSession(string session, bool quiet)
+    internal void EndSession(string session, bool isClean)
     {
         ResourceChange[] changes = [];
         lock (_gate)
         {
-            if (quiet)
+            if (isClean)
             {
                 // A writer of a session that is not known counts for nothing.
                 _sessions.Remove(session, out var quietOne);

@@ -62,10 +62,10 @@ public sealed class MemoryTokenStore : ITokenStore
     }
 
     /// <inheritdoc/>
-    public ValueTask EndSessionAsync(string session, bool quiet, CancellationToken cancellationToken)
+    public ValueTask EndSessionAsync(string session, bool isClean, CancellationToken cancellationToken)
     {
         ThrowIfFaulted();
-        _marks.EndSession(session, quiet);
+        _marks.EndSession(session, isClean);
         return ValueTask.CompletedTask;
     }
 

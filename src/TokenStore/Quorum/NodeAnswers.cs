@@ -40,7 +40,7 @@ internal enum SessionLife
     Ended,
 
     /// <summary>Ended, and its owner has vouched that nothing of it is in flight.</summary>
-    Quiet,
+    EndedClean,
 }
 
 /// <summary>A session as one node shows it.</summary>
@@ -57,7 +57,7 @@ internal readonly record struct SessionSight(SessionLife Life, long Beats)
         }
 
         var parts = record.Split(':');
-        var life = parts[0] switch { "a" => SessionLife.Alive, "e" => SessionLife.Ended, _ => SessionLife.Quiet };
+        var life = parts[0] switch { "a" => SessionLife.Alive, "e" => SessionLife.Ended, _ => SessionLife.EndedClean };
         return (new SessionSight(life, Parse(parts[2])), TimeSpan.FromMilliseconds(Parse(parts[1])));
     }
 

@@ -86,7 +86,7 @@ internal static class NodeSessionScripts
 
     /// <summary>Ends a session: unless <paramref name="expected"/> is null only where it is still as it was seen.</summary>
     public static ValueTask<RedisResult> EndAsync(
-        QuorumNode node, QuorumView view, string session, bool quiet, SessionSight? expected)
+        QuorumNode node, QuorumView view, string session, bool isClean, SessionSight? expected)
     {
         RedisValue must = expected switch
         {
@@ -98,6 +98,6 @@ internal static class NodeSessionScripts
         };
         return node.RunAsync(
             EndScript, [view.Keys.Meta, view.Keys.Sessions, view.Keys.Ended, view.Keys.Revoked],
-            [view.Name, view.Generation, session, quiet ? "q" : "e", must, view.Keys.ChannelIn(node.Database), view.Keys.ResourcePrefix]);
+            [view.Name, view.Generation, session, isClean ? "q" : "e", must, view.Keys.ChannelIn(node.Database), view.Keys.ResourcePrefix]);
     }
 }

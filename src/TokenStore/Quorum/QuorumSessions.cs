@@ -40,11 +40,11 @@ internal sealed class QuorumSessions(QuorumNodes nodes, QuorumResources resource
         return new Heartbeat(true, await RevokedAsync(replies, cancellationToken));
     }
 
-    public async ValueTask EndAsync(string session, bool quiet, CancellationToken cancellationToken)
+    public async ValueTask EndAsync(string session, bool isClean, CancellationToken cancellationToken)
     {
         var replies = await nodes.AskAsync(
-            (node, view) => NodeSessionScripts.EndAsync(node, view, session, quiet, null), null, cancellationToken);
-        See(nodes.Require(replies), session, quiet ? SessionLife.Quiet : SessionLife.Ended);
+            (node, view) => NodeSessionScripts.EndAsync(node, view, session, isClean, null), null, cancellationToken);
+        See(nodes.Require(replies), session, isClean ? SessionLife.EndedClean : SessionLife.Ended);
     }
 
     /// <summary>Ends a session that stood still at a majority for its time to live, where it still does; whether it has ended now.</summary>
@@ -57,7 +57,7 @@ internal sealed class QuorumSessions(QuorumNodes nodes, QuorumResources resource
 
         var replies = await nodes.AskAsync(
             (node, view) => sights[node.Index] is { } sight
-                ? NodeSessionScripts.EndAsync(node, view, session, quiet: false, sight)
+                ? NodeSessionScripts.EndAsync(node, view, session, isClean: false, sight)
                 : throw TokenStoreUnavailableException.NothingTaken("Not asked: the session moves there."),
             null, cancellationToken);
         foreach (var reply in replies.Where(r => r.IsDone && sights[r.Node] is not null))
@@ -75,7 +75,7 @@ internal sealed class QuorumSessions(QuorumNodes nodes, QuorumResources resource
     {
         try
         {
-            await EndAsync(session, quiet: false, cancellationToken);
+            await EndAsync(session, isClean: false, cancellationToken);
         }
         catch (TokenStoreUnavailableException)
         {

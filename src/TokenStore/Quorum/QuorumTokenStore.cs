@@ -95,8 +95,8 @@ public sealed class QuorumTokenStore : ITokenStore
     }
 
     /// <inheritdoc/>
-    public ValueTask EndSessionAsync(string session, bool quiet, CancellationToken cancellationToken) =>
-        Open.Sessions.EndAsync(session, quiet, cancellationToken);
+    public ValueTask EndSessionAsync(string session, bool isClean, CancellationToken cancellationToken) =>
+        Open.Sessions.EndAsync(session, isClean, cancellationToken);
 
     /// <inheritdoc/>
     public long PeekMark(ResourceKey resource) => 0;

@@ -37,7 +37,7 @@ internal sealed class SessionWatch(int nodes, TimeProvider clock)
 
             watched.TimeToLive = timeToLive > watched.TimeToLive ? timeToLive : watched.TimeToLive;
             SeeLocked(watched, node, sight);
-            watched.IsQuiet |= sight.Life == SessionLife.Quiet;
+            watched.EndedClean |= sight.Life == SessionLife.EndedClean;
             if (watched.EndedAt is null && watched.Sights.Count(HasEnded) >= QuorumDecision.Majority(nodes))
             {
                 watched.EndedAt = clock.GetTimestamp();
@@ -58,7 +58,7 @@ internal sealed class SessionWatch(int nodes, TimeProvider clock)
 
             foreach (var (session, watched) in _sessions)
             {
-                if (watched is { EndedAt: null, IsQuiet: false } && !shown.Contains(session))
+                if (watched is { EndedAt: null, EndedClean: false } && !shown.Contains(session))
                 {
                     SeeLocked(watched, node, default);
                 }
@@ -73,7 +73,7 @@ internal sealed class SessionWatch(int nodes, TimeProvider clock)
         lock (_gate)
         {
             return !_sessions.TryGetValue(session, out var watched) ? null
-                : watched.IsQuiet ? TimeSpan.MaxValue
+                : watched.EndedClean ? TimeSpan.MaxValue
                 : watched.EndedAt is { } ended ? clock.GetElapsedTime(ended)
                 : null;
         }
@@ -86,7 +86,7 @@ internal sealed class SessionWatch(int nodes, TimeProvider clock)
         lock (_gate)
         {
             sights = [];
-            if (!_sessions.TryGetValue(session, out var watched) || watched.EndedAt is not null || watched.IsQuiet
+            if (!_sessions.TryGetValue(session, out var watched) || watched.EndedAt is not null || watched.EndedClean
                 || watched.TimeToLive == TimeSpan.Zero)
             {
                 return false;
@@ -126,7 +126,7 @@ internal sealed class SessionWatch(int nodes, TimeProvider clock)
     }
 
     private static bool HasEnded((SessionSight Sight, long Since)? seen) =>
-        seen?.Sight.Life is SessionLife.Ended or SessionLife.Quiet;
+        seen?.Sight.Life is SessionLife.Ended or SessionLife.EndedClean;
 
     private sealed class Watched(int nodes)
     {
@@ -136,6 +136,6 @@ internal sealed class SessionWatch(int nodes, TimeProvider clock)
 
         public long? EndedAt { get; set; }
 
-        public bool IsQuiet { get; set; }
+        public bool EndedClean { get; set; }
     }
 }

@@ -87,7 +87,7 @@ internal sealed class RedisLink : IScriptRunner, IAsyncDisposable
 
     /// <summary>A client, connected or going on trying, and what it told of its connecting.</summary>
     /// <inheritdoc cref="ConnectAsync" path="/exception"/>
-    public static async Task<(ConnectionMultiplexer Client, string Told)> OpenClientAsync(
+    public static async Task<(ConnectionMultiplexer Client, string Message)> OpenClientAsync(
         ConfigurationOptions options, string location, CancellationToken cancellationToken)
     {
         var told = new StringWriter();

@@ -101,8 +101,8 @@ public sealed class RedisTokenStore : ITokenStore
     }
 
     /// <inheritdoc/>
-    public ValueTask EndSessionAsync(string session, bool quiet, CancellationToken cancellationToken) =>
-        SessionScripts.EndAsync(Link, _keys, session, quiet, cancellationToken);
+    public ValueTask EndSessionAsync(string session, bool isClean, CancellationToken cancellationToken) =>
+        SessionScripts.EndAsync(Link, _keys, session, isClean, cancellationToken);
 
     /// <inheritdoc/>
     public long PeekMark(ResourceKey resource) => 0;

@@ -100,9 +100,9 @@ internal static class SessionScripts
     }
 
     public static async ValueTask EndAsync(
-        RedisLink link, RedisKeys keys, string session, bool quiet, CancellationToken cancellationToken) =>
+        RedisLink link, RedisKeys keys, string session, bool isClean, CancellationToken cancellationToken) =>
         await link.RunAsync(
-            EndScript, [keys.Sessions, keys.Started, keys.Revoked], [session, quiet ? "1" : "0", keys.ChannelIn(link.Database.Database)], cancellationToken);
+            EndScript, [keys.Sessions, keys.Started, keys.Revoked], [session, isClean ? "1" : "0", keys.ChannelIn(link.Database.Database)], cancellationToken);
 
     /// <summary>The marks that revoke: asked for apart, since a script may only use keys that it was given.</summary>
     private static async ValueTask<ResourceChange[]> MarksAsync(

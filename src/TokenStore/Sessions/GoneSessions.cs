@@ -31,15 +31,15 @@ internal sealed class GoneSessions(TimeProvider time)
 
     /// <summary>Notes that a session is gone. Since when it is known to be.</summary>
     /// <param name="session">Its name.</param>
-    /// <param name="quiet">With nothing in flight and nothing in doubt.</param>
-    public long Add(string session, bool quiet = false)
+    /// <param name="isClean">With nothing in flight and nothing in doubt.</param>
+    public long Add(string session, bool isClean = false)
     {
         if (_since.Count >= Capacity)
         {
             Trim();
         }
 
-        return quiet ? _since[session] = Quietly : _since.GetOrAdd(session, static (_, time) => time.GetTimestamp(), time);
+        return isClean ? _since[session] = Quietly : _since.GetOrAdd(session, static (_, time) => time.GetTimestamp(), time);
     }
 
     /// <summary>The older half goes: their holds are over, mostly.</summary>

@@ -136,10 +136,10 @@ public sealed class StoreClient : IAsyncDisposable
     internal ValueTask<int> ResolveAsync(ResourceKey resource, CancellationToken cancellationToken) => _calls.RunAsync(
         StoreOperation.Resolve, resource, static (store, key, token) => store.ResolveAsync(key, token), cancellationToken);
 
-    /// <summary>Ends the session and closes the store. With <paramref name="quiet"/> the caller vouches that nothing of this gateway is
+    /// <summary>Ends the session and closes the store. With <paramref name="isClean"/> the caller vouches that nothing of this gateway is
     /// in flight or in doubt.</summary>
     /// <exception cref="TokenStoreUnavailableException">The store could not be told.</exception>
-    public async ValueTask CloseAsync(bool quiet)
+    public async ValueTask CloseAsync(bool isClean)
     {
         if (Interlocked.Exchange(ref _closed, 1) != 0)
         {
@@ -151,11 +151,11 @@ public sealed class StoreClient : IAsyncDisposable
         {
             if (session is not null && _calls.IsLocal)
             {
-                await Store.EndSessionAsync(session.Id, quiet, CancellationToken.None);
+                await Store.EndSessionAsync(session.Id, isClean, CancellationToken.None);
             }
             else if (session is not null)
             {
-                await EndAtStoreAsync(session.Id, quiet);
+                await EndAtStoreAsync(session.Id, isClean);
             }
         }
         finally
@@ -169,7 +169,7 @@ public sealed class StoreClient : IAsyncDisposable
     {
         try
         {
-            await CloseAsync(quiet: false);
+            await CloseAsync(isClean: false);
         }
         catch (TokenStoreUnavailableException e)
         {
@@ -195,11 +195,11 @@ public sealed class StoreClient : IAsyncDisposable
         }
     }
 
-    private async Task EndAtStoreAsync(string session, bool quiet) => await _calls.ProbeAsync(
-        StoreOperation.EndSession, (session, quiet),
+    private async Task EndAtStoreAsync(string session, bool isClean) => await _calls.ProbeAsync(
+        StoreOperation.EndSession, (session, isClean),
         static async (store, a, token) =>
         {
-            await store.EndSessionAsync(a.session, a.quiet, token);
+            await store.EndSessionAsync(a.session, a.isClean, token);
             return true;
         },
         CancellationToken.None);

@@ -87,11 +87,11 @@ public abstract partial class SqlTokenStore : ITokenStore
     }
 
     /// <inheritdoc/>
-    public async ValueTask EndSessionAsync(string session, bool quiet, CancellationToken cancellationToken)
+    public async ValueTask EndSessionAsync(string session, bool isClean, CancellationToken cancellationToken)
     {
         await OfSessionAsync(
             (connection, givenUp) => Sql.ExecuteAsync(connection, Sql.EndSession, givenUp, ("@session", session)), cancellationToken);
-        if (quiet)
+        if (isClean)
         {
             while (await WithdrawSomeAsync(session, cancellationToken))
             {

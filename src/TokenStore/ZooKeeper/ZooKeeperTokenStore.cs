@@ -111,7 +111,7 @@ public sealed partial class ZooKeeperTokenStore : ITokenStore
     }
 
     /// <inheritdoc/>
-    public async ValueTask EndSessionAsync(string session, bool quiet, CancellationToken cancellationToken)
+    public async ValueTask EndSessionAsync(string session, bool isClean, CancellationToken cancellationToken)
     {
         _ = Link();
         if (_sessions.Find(session) is not { } ending)
@@ -122,7 +122,7 @@ public sealed partial class ZooKeeperTokenStore : ITokenStore
         // Steps that are in flight find no node when they arrive later than what follows.
         ending.End();
         var link = ending.Link;
-        if (quiet)
+        if (isClean)
         {
             foreach (var batch in link.Resources.Of(session).Chunk(Registration.MaxBatch))
             {
@@ -219,7 +219,7 @@ public sealed partial class ZooKeeperTokenStore : ITokenStore
         }
     }
 
-    private MarkSurvey Survey(ZooKeeperLink link) => new(link, _time, _logger);
+    private ZooKeeperListing Survey(ZooKeeperLink link) => new(link, _time, _logger);
 
     private ZooKeeperLink Link() => !_disposed && _link is { } link
         ? link

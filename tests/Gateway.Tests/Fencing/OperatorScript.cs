@@ -30,7 +30,7 @@ internal sealed class OperatorScript : ITokenStore
 
     public ValueTask<Heartbeat> HeartbeatAsync(string session, CancellationToken cancellationToken) => new(new Heartbeat(true, []));
 
-    public ValueTask EndSessionAsync(string session, bool quiet, CancellationToken cancellationToken) => default;
+    public ValueTask EndSessionAsync(string session, bool isClean, CancellationToken cancellationToken) => default;
 
     public long PeekMark(ResourceKey resource) => 0;
 

@@ -56,8 +56,8 @@ internal sealed class QuorumLink : SimulatedClient
 
     public override ValueTask<Heartbeat> HeartbeatAsync(string session, CancellationToken cancellationToken) => _parts.Sessions.BeatAsync(session, cancellationToken);
 
-    public override ValueTask EndSessionAsync(string session, bool quiet, CancellationToken cancellationToken) =>
-        _parts.Sessions.EndAsync(session, quiet, cancellationToken);
+    public override ValueTask EndSessionAsync(string session, bool isClean, CancellationToken cancellationToken) =>
+        _parts.Sessions.EndAsync(session, isClean, cancellationToken);
 
     public override ValueTask<EnterReply> EnterAsync(EnterRequest request, CancellationToken cancellationToken) => _parts.Enter.RunAsync(request, cancellationToken);
 

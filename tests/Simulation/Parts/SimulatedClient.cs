@@ -18,7 +18,7 @@ internal abstract class SimulatedClient(TokenStoreInfo info) : ITokenStore
 
     public abstract ValueTask<Heartbeat> HeartbeatAsync(string session, CancellationToken cancellationToken);
 
-    public abstract ValueTask EndSessionAsync(string session, bool quiet, CancellationToken cancellationToken);
+    public abstract ValueTask EndSessionAsync(string session, bool isClean, CancellationToken cancellationToken);
 
     public abstract ValueTask<EnterReply> EnterAsync(EnterRequest request, CancellationToken cancellationToken);
 

@@ -224,7 +224,7 @@ internal sealed class SimulatedGateway
         try
         {
             await _table.WithdrawIdleAsync();
-            await _client.CloseAsync(quiet: _table.CountActive() == (0, 0));
+            await _client.CloseAsync(isClean: _table.CountActive() == (0, 0));
         }
         catch (TokenStoreUnavailableException)
         {

@@ -136,9 +136,9 @@ internal sealed class SimulatedStore : ISharedStore
         ]);
     }
 
-    public bool EndSession(string name, bool quiet)
+    public bool EndSession(string name, bool isClean)
     {
-        if (quiet)
+        if (isClean)
         {
             foreach (var key in _resources.Keys.ToArray())
             {

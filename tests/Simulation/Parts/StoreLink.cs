@@ -35,8 +35,8 @@ internal sealed class StoreLink : SimulatedClient
     public override async ValueTask<Heartbeat> HeartbeatAsync(string session, CancellationToken cancellationToken) =>
         await CallAsync(store => store.Beat(session), cancellationToken);
 
-    public override async ValueTask EndSessionAsync(string session, bool quiet, CancellationToken cancellationToken) =>
-        await CallAsync(store => store.EndSession(session, quiet), cancellationToken);
+    public override async ValueTask EndSessionAsync(string session, bool isClean, CancellationToken cancellationToken) =>
+        await CallAsync(store => store.EndSession(session, isClean), cancellationToken);
 
     public override async ValueTask<EnterReply> EnterAsync(EnterRequest request, CancellationToken cancellationToken) =>
         await CallAsync(store => store.Enter(request), cancellationToken);

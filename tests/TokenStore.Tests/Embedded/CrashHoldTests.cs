@@ -116,7 +116,7 @@ public sealed class CrashHoldTests : IDisposable
         await using (var first = await _folder.OpenAsync())
         {
             await first.Enter("a", 5);
-            await first.Close(quiet: false);
+            await first.Close(isClean: false);
         }
 
         await using var store = await _folder.OpenAsync();

@@ -79,5 +79,5 @@ internal static class StoreExtensions
 
     public static long Peek(this ITokenStore store, string key) => store.PeekMark(Key(key));
 
-    public static Task Close(this ITokenStore store, bool quiet = true) => store.EndSessionAsync(Session, quiet, default).AsTask();
+    public static Task Close(this ITokenStore store, bool isClean = true) => store.EndSessionAsync(Session, isClean, default).AsTask();
 }

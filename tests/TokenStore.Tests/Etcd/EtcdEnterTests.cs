@@ -45,7 +45,7 @@ public sealed class EtcdEnterTests
     [Fact]
     public void Decide_OwnSessionSaidToBeGone_KeepsItsRegistration()
     {
-        _gone.Add("s", quiet: true);
+        _gone.Add("s", isClean: true);
         var before = new EtcdResource("a") { Mark = 6, Writers = [new EtcdWriter("s", 5, 1)] };
         var step = EtcdEnter.Decide(before, Request(6, oldest: 5), _gone, _clock);
         step.After.Writers.ShouldBe([new EtcdWriter("s", 5, 2)]);
@@ -58,7 +58,7 @@ public sealed class EtcdEnterTests
         _gone.Add("other");
         _clock.Advance(TimeSpan.FromSeconds(4));
         EtcdEnter.Decide(before, Request(6), _gone, _clock).Reply.RetryAfter.ShouldBe(TimeSpan.FromSeconds(6));
-        _gone.Add("other", quiet: true);
+        _gone.Add("other", isClean: true);
         EtcdEnter.Decide(before, Request(6), _gone, _clock).Reply.Status.ShouldBe(EnterStatus.Admitted);
     }
 

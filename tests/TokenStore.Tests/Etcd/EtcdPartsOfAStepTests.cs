@@ -59,7 +59,7 @@ public sealed class EtcdPartsOfAStepTests(EtcdFixture etcd) : IClassFixture<Etcd
         await using var gone = await StartAsync();
         await gone.EnterAsync(resource, token);
         await asking.EnterAsync(resource, knownAs);
-        await gone.Store.EndSessionAsync(gone.Session, quiet: false, default);
+        await gone.Store.EndSessionAsync(gone.Session, isClean: false, default);
     }
 
     private static void Between(EtcdForwarder forwarder, Func<Task> happens)

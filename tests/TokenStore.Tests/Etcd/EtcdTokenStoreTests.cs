@@ -115,7 +115,7 @@ public sealed class EtcdTokenStoreTests(EtcdFixture etcd) : IClassFixture<EtcdFi
         await using var dead = await StartAsync();
         await using var next = await StartAsync();
         await dead.EnterAsync("a", 5);
-        await dead.Store.EndSessionAsync(dead.Session, quiet: false, default);
+        await dead.Store.EndSessionAsync(dead.Session, isClean: false, default);
         (await next.EnterAsync("a", 6, hold: TimeSpan.Zero)).Status.ShouldBe(EnterStatus.Admitted);
     }
 
@@ -126,10 +126,10 @@ public sealed class EtcdTokenStoreTests(EtcdFixture etcd) : IClassFixture<EtcdFi
         await using var next = await StartAsync();
         await old.EnterAsync("a", 5);
         (await next.EnterAsync("a", 6)).Status.ShouldBe(EnterStatus.Draining);
-        await old.Store.EndSessionAsync(old.Session, quiet: true, default);
+        await old.Store.EndSessionAsync(old.Session, isClean: true, default);
         await next.HearAsync("a");
         (await next.EnterAsync("a", 6)).Status.ShouldBe(EnterStatus.Admitted);
-        await old.Store.EndSessionAsync(old.Session, quiet: true, default);
+        await old.Store.EndSessionAsync(old.Session, isClean: true, default);
         (await old.BeatAsync()).Alive.ShouldBeFalse();
     }
 
@@ -205,7 +205,7 @@ public sealed class EtcdTokenStoreTests(EtcdFixture etcd) : IClassFixture<EtcdFi
         await using var next = await StartAsync();
         await dead.EnterAsync("a", 5);
         await living.EnterAsync("a", 5);
-        await dead.Store.EndSessionAsync(dead.Session, quiet: false, default);
+        await dead.Store.EndSessionAsync(dead.Session, isClean: false, default);
         (await next.Store.ResolveAsync(EtcdGateway.Key("a"), default)).ShouldBe(1);
         (await next.EnterAsync("a", 6)).HeldElsewhere.ShouldBeTrue();
         await living.WithdrawAsync("a");

@@ -86,7 +86,7 @@ public sealed class MySqlSchemaTests(MariaDbFixture fixture) : IClassFixture<Mar
         (await gateway.SetMarkAsync("r", 9, TimeSpan.Zero)).ShouldBeTrue();
         (await store.ResolveAsync(ConformanceGateway.Key("r"), default)).ShouldBe(0);
         (await gateway.HeartbeatAsync()).Alive.ShouldBeTrue();
-        await gateway.EndSessionAsync(quiet: true);
+        await gateway.EndSessionAsync(isClean: true);
         (await fixture.Server.QueryAsync("SELECT from_mark, to_mark, actor FROM fg_operator_marks", database)).ShouldStartWith("7\t9\t");
     }
 
@@ -95,6 +95,6 @@ public sealed class MySqlSchemaTests(MariaDbFixture fixture) : IClassFixture<Mar
         await using var store = MariaDbFixture.CreateStore(fixture.Server.ConnectionString(database), prefix);
         var gateway = await store.StartGatewayAsync();
         await gateway.EnterAsync("r", token);
-        await gateway.EndSessionAsync(quiet: true);
+        await gateway.EndSessionAsync(isClean: true);
     }
 }

@@ -92,7 +92,7 @@ public sealed class PostgresSchemaTests(PostgresFixture fixture) : IClassFixture
         (await gateway.SetMarkAsync("r", 9)).ShouldBeTrue();
         (await store.ResolveAsync(ConformanceGateway.Key("r"), default)).ShouldBe(0);
         (await gateway.HeartbeatAsync()).Alive.ShouldBeTrue();
-        await gateway.EndSessionAsync(quiet: true);
+        await gateway.EndSessionAsync(isClean: true);
         (await fixture.Server.QueryAsync("""SELECT "from", "to", actor, reason <> '' FROM fg_operator_marks""", database))
             .ShouldStartWith("7|9|");
     }

@@ -276,7 +276,7 @@ public sealed class QuorumFaultTests : IAsyncLifetime
         (await a.HeartbeatAsync()).Alive.ShouldBeTrue();
         (await Should.ThrowAsync<TokenStoreUnavailableException>(() => b.EnterAsync("r", 6))).Message.ShouldContain("maxmemory");
         await a.WithdrawAsync("r");
-        await a.Store.EndSessionAsync(a.Session, quiet: false, default);
+        await a.Store.EndSessionAsync(a.Session, isClean: false, default);
 
         (await a.HeartbeatAsync()).Alive.ShouldBeFalse();
     }
@@ -462,7 +462,7 @@ public sealed class QuorumFaultTests : IAsyncLifetime
     public async Task NodeThatLostItsData_IsGivenEndedSessionsToForget()
     {
         var (a, b) = (await OpenAsync(), await OpenAsync());
-        await b.Store.EndSessionAsync(b.Session, quiet: false, default);
+        await b.Store.EndSessionAsync(b.Session, isClean: false, default);
         await UntilAsync(async () =>
             (await _servers[0].CommandAsync("HGET", "{fg}:q:sessions", b.Session)).StartsWith('e')
             && (await _servers[1].CommandAsync("HGET", "{fg}:q:sessions", b.Session)).StartsWith('e'));

@@ -31,13 +31,13 @@ public sealed class RedisAccessTests
         (await one.BeatAsync()).Revoked.Count.ShouldBe(1);
         await one.WithdrawAsync("a");
         (await two.EnterAsync("a", 2)).Status.ShouldBe(EnterStatus.Admitted);
-        await other.EndSessionAsync(two.Session, quiet: false, default);
+        await other.EndSessionAsync(two.Session, isClean: false, default);
         (await store.ResolveAsync(RedisGateway.Key("a"), default)).ShouldBe(1);
         (await store.SetMarkAsync(
             new SetMarkRequest(one.Session, RedisGateway.Key("a"), 1, TimeSpan.Zero, "reason", "actor"), default)).ShouldBeTrue();
         (await store.CountAsync(default)).ShouldBe(1);
         (await store.ListAsync(new MarkQuery("", long.MaxValue, 10), default)).Count.ShouldBe(1);
-        await store.EndSessionAsync(one.Session, quiet: true, default);
+        await store.EndSessionAsync(one.Session, isClean: true, default);
         store.Info.Grade.ShouldBe(SafetyGrade.Single);
     }
 

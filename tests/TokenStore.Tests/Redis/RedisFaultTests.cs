@@ -206,7 +206,7 @@ public sealed class RedisFaultTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task Session_WhenMemoryIsShort_LivesAndEnds(bool quiet)
+    public async Task Session_WhenMemoryIsShort_LivesAndEnds(bool isClean)
     {
         await using var server = await RedisServer.StartAsync();
         await using var store = RedisFixture.Make(server.Configuration);
@@ -216,7 +216,7 @@ public sealed class RedisFaultTests
         (await server.CommandAsync("CONFIG", "SET", "maxmemory", "1")).ShouldBe("OK");
 
         (await one.BeatAsync()).Alive.ShouldBeTrue();
-        await store.EndSessionAsync(one.Session, quiet, default);
+        await store.EndSessionAsync(one.Session, isClean, default);
 
         (await one.BeatAsync()).Alive.ShouldBeFalse();
         (await server.CommandAsync("CONFIG", "SET", "maxmemory", "0")).ShouldBe("OK");

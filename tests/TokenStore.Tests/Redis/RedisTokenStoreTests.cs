@@ -206,7 +206,7 @@ public sealed class RedisTokenStoreTests(RedisFixture redis) : IClassFixture<Red
         var told = new TaskCompletionSource<ResourceChange>();
         other.Changed += change => told.TrySetResult(change);
 
-        await store.EndSessionAsync(one.Session, quiet: true, default);
+        await store.EndSessionAsync(one.Session, isClean: true, default);
 
         (await told.Task.WithinLimit("a change")).Resource.Value.ShouldBe("a");
         (await store.FindAsync(RedisGateway.Key("a"), default))!.Value.Writers.ShouldBeEmpty();
@@ -243,7 +243,7 @@ public sealed class RedisTokenStoreTests(RedisFixture redis) : IClassFixture<Red
     {
         await using var store = redis.Make();
         var one = await RedisGateway.StartAsync(store);
-        await store.EndSessionAsync(one.Session, quiet: false, default);
+        await store.EndSessionAsync(one.Session, isClean: false, default);
 
         await store.StartSessionAsync(one.Session, Short, default).AsTask().ShouldThrowAsync<TokenStoreUnavailableException>();
 

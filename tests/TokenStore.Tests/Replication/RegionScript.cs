@@ -72,7 +72,7 @@ internal sealed class RegionScript : ITokenStore
 
     public ValueTask<Heartbeat> HeartbeatAsync(string session, CancellationToken cancellationToken) => throw OnlyRead();
 
-    public ValueTask EndSessionAsync(string session, bool quiet, CancellationToken cancellationToken) => throw OnlyRead();
+    public ValueTask EndSessionAsync(string session, bool isClean, CancellationToken cancellationToken) => throw OnlyRead();
 
     public long PeekMark(ResourceKey resource) => throw OnlyRead();
 

@@ -41,8 +41,8 @@ internal sealed class ReplaceableStore(TimeProvider time) : ITokenStore
         return _data.HeartbeatAsync(session, cancellationToken);
     }
 
-    public ValueTask EndSessionAsync(string session, bool quiet, CancellationToken cancellationToken) =>
-        _data.EndSessionAsync(session, quiet, cancellationToken);
+    public ValueTask EndSessionAsync(string session, bool isClean, CancellationToken cancellationToken) =>
+        _data.EndSessionAsync(session, isClean, cancellationToken);
 
     public long PeekMark(ResourceKey resource) => 0;
 

@@ -23,7 +23,7 @@ public sealed class GoneSessionsTests
     public void Add_Quietly_IsLongerAgoThanAnyHoldAndStaysSo()
     {
         _gone.Add("s");
-        _gone.Add("s", quiet: true);
+        _gone.Add("s", isClean: true);
         _gone.Add("s").ShouldBe(_gone.Since("s")!.Value);
         _gone.GoneFor("s").ShouldBe(TimeSpan.MaxValue);
     }

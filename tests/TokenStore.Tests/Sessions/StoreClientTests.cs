@@ -240,13 +240,13 @@ public sealed class StoreClientTests : IAsyncDisposable
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task CloseAsync_LivingSession_EndsItInTheStoreOnce(bool quiet)
+    public async Task CloseAsync_LivingSession_EndsItInTheStoreOnce(bool isClean)
     {
         var session = TestSession.Open(_store, _time);
         var id = session.Current!.Id;
-        await session.CloseAsync(quiet);
+        await session.CloseAsync(isClean);
         await session.DisposeAsync();
-        _store.Ended.ShouldBe([(id, quiet)]);
+        _store.Ended.ShouldBe([(id, isClean)]);
         _store.IsDisposed.ShouldBeTrue();
         session.Current.IsAlive.ShouldBeFalse();
         session.Fault.ShouldNotBeNull();

@@ -160,7 +160,7 @@ public abstract class SqlStoreTests
         {
             step = gateway.EnterAsync("r", 6);
             await EventuallyWaitingAsync(1);
-            end = gateway.EndSessionAsync(quiet: true);
+            end = gateway.EndSessionAsync(isClean: true);
             await EventuallyWaitingAsync(2);
             end.IsCompleted.ShouldBeFalse();
         }
@@ -194,7 +194,7 @@ public abstract class SqlStoreTests
         await using var store = CreateStore();
         var gateway = await store.StartGatewayAsync();
         await Task.WhenAll(Enumerable.Range(0, Registration.MaxBatch + 10).Select(i => gateway.EnterAsync($"r{i}", 5)));
-        await gateway.EndSessionAsync(quiet: false);
+        await gateway.EndSessionAsync(isClean: false);
         await gateway.StartSessionAsync();
         (await gateway.FindAsync("r0"))!.Value.Writers.ShouldNotBeEmpty();
 
@@ -302,7 +302,7 @@ public abstract class SqlStoreTests
                     // The others meet a session that ends while they look at it.
                     await gateway.StartSessionAsync(TimeSpan.FromMilliseconds(random.Next(1, 50)));
                     await EnterOrEndedAsync(gateway, key, token);
-                    await gateway.EndSessionAsync(quiet: random.Next(2) == 0);
+                    await gateway.EndSessionAsync(isClean: random.Next(2) == 0);
                     await gateway.StartSessionAsync();
                     break;
                 default:

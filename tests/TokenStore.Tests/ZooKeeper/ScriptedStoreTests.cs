@@ -20,14 +20,14 @@ public sealed class ScriptedStoreTests
             },
             TimeSpan.FromMinutes(1));
         var client = await ConnectAsync(server, TimeSpan.FromMinutes(1));
-        var listing = new MarkSurvey(Link(client), TimeProvider.System, new TestLogger<MarkSurvey>())
+        var listing = new ZooKeeperListing(Link(client), TimeProvider.System, new TestLogger<ZooKeeperListing>())
             .ListAsync(new MarkQuery("", long.MaxValue, 10), default).AsTask();
 
-        await Eventually.IsSoAsync(() => Volatile.Read(ref asked) >= MarkSurvey.ListTogether, "the first folders are asked for");
+        await Eventually.IsSoAsync(() => Volatile.Read(ref asked) >= ZooKeeperListing.ListTogether, "the first folders are asked for");
         // On the same connection, behind whatever else was asked for.
         var last = client.SendAsync(ZooKeeperRequest.GetData("/last", watch: false), default).AsTask();
         await Eventually.IsSoAsync(() => Volatile.Read(ref others) > 0, "what was asked for last");
-        asked.ShouldBe(MarkSurvey.ListTogether, "a heartbeat waits for all that was asked for before it");
+        asked.ShouldBe(ZooKeeperListing.ListTogether, "a heartbeat waits for all that was asked for before it");
         await client.DisposeAsync();
         await Should.ThrowAsync<TokenStoreUnavailableException>(() => listing);
         (await last).Error.ShouldBe(ZooKeeperError.ConnectionLoss);
@@ -46,7 +46,7 @@ public sealed class ScriptedStoreTests
             TimeSpan.FromMinutes(1));
         await using var client = await ConnectAsync(server, TimeSpan.FromMinutes(1));
 
-        (await new MarkSurvey(Link(client), TimeProvider.System, new TestLogger<MarkSurvey>()).ListAsync(new MarkQuery("", long.MaxValue, 10), default))
+        (await new ZooKeeperListing(Link(client), TimeProvider.System, new TestLogger<ZooKeeperListing>()).ListAsync(new MarkQuery("", long.MaxValue, 10), default))
             .ShouldBeEmpty();
 
         asked.ShouldBe(ZooKeeperPaths.Folders);

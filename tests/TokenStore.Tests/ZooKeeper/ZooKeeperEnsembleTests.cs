@@ -65,7 +65,7 @@ public sealed class ZooKeeperEnsembleTests : IAsyncLifetime
         {
             var (started, asks) = (gateways[round % 3], gateways[(round + 1) % 3]);
             // A session that is seconds old, and known to its own server first, must never be taken for one that has ended.
-            await started.EndSessionAsync(quiet: true);
+            await started.EndSessionAsync(isClean: true);
             await started.StartSessionAsync();
             (await started.EnterAsync($"r/{round}", 5)).Status.ShouldBe(EnterStatus.Admitted);
             (await asks.EnterAsync($"r/{round}", 6, hold: TimeSpan.Zero)).Status.ShouldBe(EnterStatus.Draining);

@@ -187,7 +187,7 @@ public sealed class ZooKeeperFaultTests : IAsyncLifetime
         for (var i = 0; i < 5; i++)
         {
             (await a.EnterAsync("r", 5)).Status.ShouldBe(EnterStatus.Admitted);
-            await a.EndSessionAsync(quiet: true);
+            await a.EndSessionAsync(isClean: true);
             await a.StartSessionAsync();
         }
 

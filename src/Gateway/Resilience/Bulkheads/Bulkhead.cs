@@ -7,7 +7,7 @@ namespace FenceGateway.Gateway.Resilience.Bulkheads;
 /// is in use.
 /// </summary>
 /// <remarks>Safe for use by several threads.</remarks>
-internal sealed class Bulkhead : Compartment
+internal sealed class Bulkhead : PlacePool
 {
     private BulkheadPolicy _policy;
     private GradientLimit? _gradient;

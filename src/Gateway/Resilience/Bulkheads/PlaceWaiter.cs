@@ -6,11 +6,11 @@ namespace FenceGateway.Gateway.Resilience.Bulkheads;
 /// <param name="owner">The compartment.</param>
 /// <param name="fence">The fence of its resource; null when no token orders it.</param>
 /// <param name="token">Its token; 0 is none.</param>
-internal sealed class PlaceWaiter(Compartment owner, ResourceFence? fence, long token)
+internal sealed class PlaceWaiter(PlacePool owner, ResourceFence? fence, long token)
 {
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    public Compartment Owner => owner;
+    public PlacePool Owner => owner;
 
     public ResourceFence? Fence => fence;
 

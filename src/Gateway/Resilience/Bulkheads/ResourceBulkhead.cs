@@ -6,7 +6,7 @@ namespace FenceGateway.Gateway.Resilience.Bulkheads;
 /// token count for everybody, and everything counts for a request without one.
 /// </summary>
 internal sealed class ResourceBulkhead(ResourceBulkheads owner, Lock gate, FencedWaiters fenced, TimeProvider time)
-    : Compartment(gate, fenced, time)
+    : PlacePool(gate, fenced, time)
 {
     private (long Token, int Count)[] _held = new (long, int)[2];
     private int _kinds;

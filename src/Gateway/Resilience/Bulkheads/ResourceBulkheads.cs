@@ -133,7 +133,7 @@ internal sealed class ResourceBulkheads
                 foreach (var bulkhead in _bulkheads.Values)
                 {
                     // Waking under this lock is harmless: it only queues.
-                    Compartment.WakeAll(bulkhead.GrantLocked());
+                    PlacePool.WakeAll(bulkhead.GrantLocked());
                 }
             }
         }

@@ -71,7 +71,7 @@ public sealed class NodeModelTests(QuorumFixture servers) : IClassFixture<Quorum
             else if (random.Next(2) == 0)
             {
                 var expected = random.Next(2) == 0 ? model.Sight(session) : new SessionSight(SessionLife.Alive, 0);
-                ((int)(await RunAsync(NodeSessionScripts.EndAsync(node, view, session, quiet: false, expected)))[0] == 0)
+                ((int)(await RunAsync(NodeSessionScripts.EndAsync(node, view, session, isClean: false, expected)))[0] == 0)
                     .ShouldBe(model.End(session, expected), $"step {i}");
                 if (random.Next(2) == 0)
                 {

@@ -9,7 +9,7 @@ namespace FenceGateway.Gateway.Resilience.Bulkheads;
 /// <remarks>
 /// Safe for use by several threads; everything is decided under <paramref name="gate"/>. Members ending in <c>Locked</c> need it.
 /// </remarks>
-internal abstract class Compartment(Lock gate, FencedWaiters fenced, TimeProvider time)
+internal abstract class PlacePool(Lock gate, FencedWaiters fenced, TimeProvider time)
 {
     private WaitingLine _line;
 

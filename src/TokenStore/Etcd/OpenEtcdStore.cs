@@ -5,7 +5,7 @@ using Google.Protobuf;
 namespace FenceGateway.TokenStore.Etcd;
 
 /// <summary>What an open store is made of, and what concerns all of it: whether etcd still has the data that it had.</summary>
-internal sealed class EtcdParts : IAsyncDisposable
+internal sealed class OpenEtcdStore : IAsyncDisposable
 {
     private static readonly SearchValues<char> PrefixLetters = SearchValues.Create("abcdefghijklmnopqrstuvwxyz0123456789_-");
 
@@ -18,7 +18,7 @@ internal sealed class EtcdParts : IAsyncDisposable
     private string? _epoch;
     private long _revision;
 
-    public EtcdParts(EtcdTokenStoreOptions options, Action<ResourceChange> changed, TimeProvider clock, ILogger logger)
+    public OpenEtcdStore(EtcdTokenStoreOptions options, Action<ResourceChange> changed, TimeProvider clock, ILogger logger)
     {
         ThrowIfInvalid(options);
         _logger = logger;

@@ -13,18 +13,18 @@ namespace FenceGateway.Gateway.Forwarding;
 /// been refused by then.
 /// </summary>
 /// <param name="paths">What the route makes of a path, in order.</param>
-internal sealed class SecondTargetTransform(RequestTransform[] paths) : RequestTransform
+internal sealed class WebDavTargetTransform(RequestTransform[] paths) : RequestTransform
 {
     private const string If = "If";
 
     public static IReverseProxyBuilder AddTo(IReverseProxyBuilder builder) => builder.AddTransforms(static context =>
-        context.RequestTransforms.Add(new SecondTargetTransform(
+        context.RequestTransforms.Add(new WebDavTargetTransform(
             [.. context.RequestTransforms.Where(static t => t is PathStringTransform or PathRouteValuesTransform)])));
 
     public override ValueTask ApplyAsync(RequestTransformContext context)
     {
         var request = context.HttpContext.Request;
-        return SecondTarget.IsMoveOrCopy(request.Method) || request.Headers.ContainsKey(If)
+        return WebDavDestination.IsMoveOrCopy(request.Method) || request.Headers.ContainsKey(If)
             ? RewriteAsync(context)
             : ValueTask.CompletedTask;
     }
@@ -32,12 +32,12 @@ internal sealed class SecondTargetTransform(RequestTransform[] paths) : RequestT
     private async ValueTask RewriteAsync(RequestTransformContext context)
     {
         var headers = context.ProxyRequest.Headers;
-        if (SecondTarget.IsMoveOrCopy(context.HttpContext.Request.Method)
-            && headers.NonValidated.TryGetValues(SecondTarget.Header, out var destinations) && destinations.Count == 1)
+        if (WebDavDestination.IsMoveOrCopy(context.HttpContext.Request.Method)
+            && headers.NonValidated.TryGetValues(WebDavDestination.Header, out var destinations) && destinations.Count == 1)
         {
             var mapped = await MapAsync(context, destinations.ToString());
-            headers.Remove(SecondTarget.Header);
-            headers.TryAddWithoutValidation(SecondTarget.Header, mapped);
+            headers.Remove(WebDavDestination.Header);
+            headers.TryAddWithoutValidation(WebDavDestination.Header, mapped);
         }
 
         if (headers.NonValidated.TryGetValues(If, out var conditions) && conditions.Count == 1)
@@ -86,8 +86,8 @@ internal sealed class SecondTargetTransform(RequestTransform[] paths) : RequestT
     private async ValueTask<string> MapAsync(RequestTransformContext context, string target)
     {
         var request = context.HttpContext.Request;
-        if (!SecondTarget.IsOnHost(target, request.Host) || TargetGuard.FindAmbiguity(target) is not null
-            || !SecondTarget.TryMatch(context.HttpContext, target, out var path, out var values))
+        if (!WebDavDestination.IsOnHost(target, request.Host) || TargetGuard.FindAmbiguity(target) is not null
+            || !WebDavDestination.TryMatch(context.HttpContext, target, out var path, out var values))
         {
             return target;
         }

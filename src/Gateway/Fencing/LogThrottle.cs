@@ -1,7 +1,7 @@
 namespace FenceGateway.Gateway.Fencing;
 
 /// <summary>Counts what is worth a line in the log and must not flood it.</summary>
-internal sealed class QuietCount(TimeProvider time)
+internal sealed class LogThrottle(TimeProvider time)
 {
     /// <summary>From one line to the next.</summary>
     private static readonly TimeSpan Quiet = TimeSpan.FromSeconds(10);

@@ -7,7 +7,7 @@ namespace FenceGateway.Gateway.Fencing;
 /// WebDAV's MOVE and COPY write to a second resource, the one in <c>Destination</c> (RFC 4918, section 10.3). One token cannot
 /// speak for two, so both have to have the same key.
 /// </summary>
-internal static class SecondTarget
+internal static class WebDavDestination
 {
     /// <summary>The header that names it.</summary>
     public const string Header = "Destination";

@@ -4,7 +4,7 @@ namespace FenceGateway.TokenStore.ZooKeeper;
 /// Listings for people. ZooKeeper keeps no order but that of the tree, so a listing reads the names of all folders and then the nodes that
 /// may match: at most <see cref="MaxRead"/>, beyond which it is a part of the whole, and says so in the log.
 /// </summary>
-internal sealed class MarkSurvey(ZooKeeperLink link, TimeProvider time, ILogger logger)
+internal sealed class ZooKeeperListing(ZooKeeperLink link, TimeProvider time, ILogger logger)
 {
     public const int MaxRead = 100_000;
 

@@ -5,7 +5,7 @@ namespace FenceGateway.Gateway.FunctionalTests.Forwarding;
 
 /// <summary>What a route makes of a path holds for the targets in WebDAV's headers as well: the service gets them as it
 /// gets the request's.</summary>
-public sealed class SecondTargetTests
+public sealed class WebDavTargetTests
 {
     private const string Token = "Fencing-Token: 33";
 
