@@ -33,7 +33,7 @@ internal enum ModelStep
     Withdrawn,              // ResourceState.Withdraw, GatewayFence.EndWithdraw
     LateWithdrawn,
     Forget,                 // GatewayFence.TryRetire
-    Told,                   // GatewayFence.Told: a notice or a poll; 0: of an unknown mark
+    Told,                   // GatewayFence.TakeNotice: a notice or a poll; 0: of an unknown mark
     Revoked,                // GatewayFence.Adopt, Told: a heartbeat's answer
     LoseSession,            // SessionKeeper.Lose; forwarded writes are cut off
     Crash,

@@ -72,7 +72,7 @@ internal sealed partial class ModelSteps(ModelScope scope, ModelMemories memorie
         {
             var revoked = memory.Fence;
             revoked.Adopt(Session);
-            revoked.Told(_mark, risen: false);
+            revoked.TakeNotice(_mark, risen: false);
             Emit(i, memory with { Fence = revoked }, ModelStep.Revoked, _mark);
         }
     }

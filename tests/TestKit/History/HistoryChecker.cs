@@ -25,7 +25,7 @@ public static class HistoryChecker
         var allAnswers = (answers ?? []).ToList();
         HistoryEvents.Require(allWrites, allAnswers);
 
-        List<HistoryViolation> violations = [.. RequestRules.SentOnce(allWrites), .. RequestRules.TakeNotice(allWrites, allAnswers)];
+        List<HistoryViolation> violations = [.. RequestRules.SentOnce(allWrites), .. RequestRules.Told(allWrites, allAnswers)];
         var answersOf = allAnswers.ToLookup(a => a.Resource, StringComparer.Ordinal);
         var writesOf = allWrites.ToLookup(w => w.Resource, StringComparer.Ordinal);
         foreach (var resource in writesOf.Select(g => g.Key).Union(answersOf.Select(g => g.Key), StringComparer.Ordinal))
