@@ -108,7 +108,8 @@ internal sealed class LogOutput : ILogEventSink, IDisposable
         buffer.Write("\n"u8);
     }
 
-    /// <summary>False: there is no reader any more, or a disk is full. It may be another time.</summary>
+    /// <summary>False: there is no reader any more, a disk is full, or the output was closed. It may be another time; and no
+    /// log ends the process.</summary>
     private bool TryWrite(ReadOnlySpan<byte> bytes)
     {
         try
@@ -117,7 +118,7 @@ internal sealed class LogOutput : ILogEventSink, IDisposable
             _output.Flush();
             return true;
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ObjectDisposedException)
         {
             return false;
         }
