@@ -67,7 +67,7 @@ public sealed class PostgresServer : IAsyncDisposable
 
     /// <summary>Runs statements with psql as the superuser, stopping at the first that fails; what they printed, unaligned.</summary>
     public async Task<string> QueryAsync(string sql, string database = "postgres") => await ChildProcess.RunAsync(
-        Tool("psql"), "--no-psqlrc", "--isClean", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1", "--host=127.0.0.1",
+        Tool("psql"), "--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1", "--host=127.0.0.1",
         $"--port={Port}", $"--username={Owner}", $"--dbname={database}", $"--command={sql}");
 
     /// <summary>SIGKILL for every process of the server at once, and waits until they are gone.</summary>

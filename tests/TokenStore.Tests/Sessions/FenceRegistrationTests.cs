@@ -532,14 +532,14 @@ public sealed class FenceRegistrationTests : IAsyncDisposable
     public async Task WithdrawIdleAsync_AtTheEnd_TakesBackAllButWhatIsInFlight()
     {
         await EnterAsync(33);
-        var isClean = _table.Get("orders/2");
+        var quiet = _table.Get("orders/2");
         var admission = Admit(7, fence: isClean);
         await _store.ReplyAsync(EnterStatus.Admitted, 7);
         await admission;
-        isClean.End(new(7));
+        quiet.End(new(7));
         _table.Close();
         await _table.WithdrawIdleAsync();
-        _store.Withdrawn.Single().Registrations.Single().Resource.ShouldBe(isClean.Resource);
+        _store.Withdrawn.Single().Registrations.Single().Resource.ShouldBe(quiet.Resource);
     }
 
     [Fact]
