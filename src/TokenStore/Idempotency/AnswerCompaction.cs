@@ -21,8 +21,7 @@ internal sealed class AnswerCompaction(
     private readonly AnswerBatch _copies = new();
     private readonly List<(KeyHash Key, AnswerPlace From, AnswerPlace To, long ExpiresAt)> _moves = [];
 
-    /// <summary>Keys of the file that are done with: what comes after the look at one stands behind it in the
-    /// log.</summary>
+    /// <summary>Keys of the file that were copied. One whose record does not count may have another in the file that does.</summary>
     private readonly HashSet<KeyHash> _done = [];
 
     private bool _hasEnding;
@@ -86,13 +85,9 @@ internal sealed class AnswerCompaction(
 
         var counts = table.Counts(key, place, out var copy);
         var isAnswer = copy.Kind == AnswerRecordKind.Completed;
-        if (!isAnswer)
-        {
-            _done.Add(key);
-        }
-
         if (counts == true)
         {
+            _done.Add(key);
             var bytes = data.AsMemory(place.Offset, place.Length);
             copy = isAnswer ? copy with { Answer = AnswerRecord.ReadAnswer(bytes, key) } : copy;
             _moves.Add((key, place, place with { Offset = _copies.Add(in copy), Length = copy.Size }, copy.ExpiresAt));
