@@ -533,7 +533,7 @@ public sealed class FenceRegistrationTests : IAsyncDisposable
     {
         await EnterAsync(33);
         var quiet = _table.Get("orders/2");
-        var admission = Admit(7, fence: isClean);
+        var admission = Admit(7, fence: quiet);
         await _store.ReplyAsync(EnterStatus.Admitted, 7);
         await admission;
         quiet.End(new(7));
