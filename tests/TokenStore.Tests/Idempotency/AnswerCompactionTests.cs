@@ -48,6 +48,27 @@ public sealed class AnswerCompactionTests : IDisposable
         (await again.Ask("released")).Status.ShouldBe(ClaimStatus.Claimed);
     }
 
+    /// <summary>Of several records of a key in one file only the last one counts after a restart, whichever is looked at first.</summary>
+    [Fact]
+    public async Task Release_UnknownKeyWithOlderRecordsInItsFile_IsUnknownAfterEachRestart()
+    {
+        await using (var store = await _folder.OpenAsync())
+        {
+            await store.Release(await store.Start("running"));
+            await store.Start("running");
+        }
+
+        for (var i = 0; i < 2; i++)
+        {
+            await using var again = await _folder.OpenAsync();
+            (await again.Ask("running")).Status.ShouldBe(ClaimStatus.Unknown);
+            await ReleaseManyAsync(again);
+        }
+
+        await using var last = await _folder.OpenAsync();
+        (await last.Ask("running")).Status.ShouldBe(ClaimStatus.Unknown);
+    }
+
     [Fact]
     public async Task Release_AmongAnswers_EveryAnswerIsKeptNowAndAfterARestart()
     {
