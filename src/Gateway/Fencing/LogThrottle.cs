@@ -4,7 +4,7 @@ namespace FenceGateway.Gateway.Fencing;
 internal sealed class LogThrottle(TimeProvider time)
 {
     /// <summary>From one line to the next.</summary>
-    private static readonly TimeSpan Quiet = TimeSpan.FromSeconds(10);
+    public static readonly TimeSpan Pause = TimeSpan.FromSeconds(10);
 
     private readonly Lock _gate = new();
     private long? _saidAt;
@@ -16,7 +16,7 @@ internal sealed class LogThrottle(TimeProvider time)
         lock (_gate)
         {
             _since++;
-            if (_saidAt is { } at && time.GetElapsedTime(at) < Quiet)
+            if (_saidAt is { } at && time.GetElapsedTime(at) < Pause)
             {
                 return null;
             }

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using FenceGateway.Gateway.Fencing;
 
 namespace FenceGateway.Gateway.Forwarding;
 
@@ -11,8 +12,7 @@ namespace FenceGateway.Gateway.Forwarding;
 internal sealed class ConnectTimeout(TimeProvider time, ILogger<ConnectTimeout> logger)
 {
     private static readonly HttpRequestOptionsKey<TimeSpan> Key = new("FenceGateway.ConnectTimeout");
-    private static readonly TimeSpan Quiet = TimeSpan.FromSeconds(10);
-    private long _saidAt;
+    private readonly LogThrottle _shortages = new(time);
 
     /// <summary>Looks up the addresses of a name, anew for each connection: the system's resolver, unless a test has
     /// one of its own.</summary>
@@ -96,11 +96,9 @@ internal sealed class ConnectTimeout(TimeProvider time, ILogger<ConnectTimeout> 
     /// <summary>A flood of them must not flood the log.</summary>
     private void Report(string host, SocketError error)
     {
-        var (before, now) = (Volatile.Read(ref _saidAt), time.GetTimestamp());
-        if ((before == 0 || time.GetElapsedTime(before, now) >= Quiet)
-            && Interlocked.CompareExchange(ref _saidAt, now, before) == before)
+        if (_shortages.Count() is not null)
         {
-            logger.Shortage(host, error, Quiet);
+            logger.Shortage(host, error, LogThrottle.Pause);
         }
     }
 }
