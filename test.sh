@@ -12,6 +12,9 @@ readonly packages=(nginx-full libnginx-mod-http-dav-ext util-linux redis-server 
 # these leave of the processors.
 readonly real_time=(TokenStore.Tests TestKit.Tests Gateway.FunctionalTests Fleet.Tests)
 
+# Of these, what waits for processes to start and end more than it computes: two tests at a time for each processor.
+readonly waiting=(Gateway.FunctionalTests)
+
 # What needs no process beside the tests' own.
 readonly quick=(Architecture.Tests Fencing.Tests Gateway.Tests Protocol.Model.Tests TokenStore.Tests)
 readonly with_servers=(Etcd MySql Postgres Quorum Redis Sql ZooKeeper)
@@ -199,7 +202,7 @@ must_be_on_time() {
 # Runs one project to its end, and prints what became of it.
 run_project() {
     local name=$1 binary=tests/$1/bin/Release/net10.0/FenceGateway.$1
-    local report=$results/$name.xml log=$results/$name.log code=0 started=$SECONDS priority=(nice -n 19) filter=() namespace
+    local report=$results/$name.xml log=$results/$name.log code=0 started=$SECONDS priority=(nice -n 19) threads=() filter=() namespace
     if [[ ! -x $binary ]]; then
         report_failure "$name" "not built: $binary"
         return
@@ -211,11 +214,12 @@ run_project() {
     fi
 
     ! must_be_on_time "$name" || priority=()
+    ! contains "$name" "${waiting[@]}" || threads=(-maxThreads 2x)
 
     # A background job starts with SIGINT ignored, which the gateways under test would inherit. timeout passes a signal on to its
     # whole group: the tests and every server they started.
     "${priority[@]}" env --default-signal=INT,QUIT timeout --kill-after=15 "$limit" \
-        "$binary" -xml "$report" -reporter verbose -noAutoReporters -noColor -noLogo -longRunning 60 "${filter[@]}" \
+        "$binary" -xml "$report" -reporter verbose -noAutoReporters -noColor -noLogo -longRunning 60 "${threads[@]}" "${filter[@]}" \
         >"$log" 2>&1 </dev/null &
     trap 'kill -TERM '$!' 2>/dev/null; wait '$!' || true; exit 130' TERM
     wait $! || code=$?
@@ -298,6 +302,8 @@ if [[ $list ]]; then
 fi
 
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 TESTINGPLATFORM_TELEMETRY_OPTOUT=1 DiffEngine_Disabled=true
+# Code compiles faster without a second mapping of each of its pages; most of a short process is compiling.
+export DOTNET_EnableWriteXorExecute=0
 mkdir -p "$results"
 rm -rf "$results"/*.xml "$results"/*.log "$results"/*.out "$results/logs"
 check_sdk

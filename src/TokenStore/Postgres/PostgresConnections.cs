@@ -99,6 +99,8 @@ internal sealed class PostgresConnections : ISqlConnections
             builder.UsePasswordProvider(_ => password(), (_, _) => ValueTask.FromResult(password()));
         }
 
+        // Nothing but built-in types is sent or read: reading the others would be the dearest query of a connection's start.
+        builder.ConfigureTypeLoading(static types => types.EnableTypeLoading(false));
         builder.UsePhysicalConnectionInitializer(
             connection =>
             {

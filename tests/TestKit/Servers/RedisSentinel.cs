@@ -41,13 +41,9 @@ public sealed class RedisSentinel : IAsyncDisposable
         return sentinels;
     }
 
-    /// <summary>Runs a command with redis-cli; what it printed.</summary>
-    public async Task<string> CommandAsync(params IEnumerable<string> command)
-    {
-        await using var client = ChildProcess.Start("redis-cli", ["-h", "127.0.0.1", "-p", $"{Port}", "--raw", .. command]);
-        _ = await client.WaitForExitAsync();
-        return string.Join('\n', client.Output.Concat(client.Errors)).TrimEnd();
-    }
+    /// <summary>Runs a command; what it printed, as <c>redis-cli --raw</c> does.</summary>
+    public Task<string> CommandAsync(params IEnumerable<string> command) =>
+        RedisCommand.RunAsync(Port, password: null, certificates: null, command);
 
     /// <summary>SIGKILL.</summary>
     public async Task KillAsync()

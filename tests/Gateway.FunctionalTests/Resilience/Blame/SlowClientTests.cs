@@ -105,7 +105,7 @@ public sealed class SlowClientTests
         gateway.Service.Script = _ => ServiceAction.Apply(200, Long);
         await using var client = await RawHttpClient.ConnectAsync(gateway.Address.Port);
         await client.SendHeadAsync($"{method} {path} HTTP/1.1", "Host: test", "Fencing-Token: 33", "Content-Length: 0");
-        await requests.WaitForClientWaitAsync();
+        await requests.WaitForFullBuffersAsync();
 
         gateway.Clock.Advance(times.Length > 0 ? Limit : GatewaySetup.WriteTimeout);
 
@@ -187,6 +187,14 @@ public sealed class SlowClientTests
 
         public Task WaitForClientWaitAsync() =>
             Eventually.IsSoAsync(() => Waits == true, "the gateway to wait for the client");
+
+        /// <summary>While the buffers on the way to the client fill, the gateway waits for it again and again, each time for a
+        /// moment; once they are full, it waits whenever it is looked at.</summary>
+        public Task WaitForFullBuffersAsync()
+        {
+            var inARow = 0;
+            return Eventually.IsSoAsync(() => (inARow = Waits == true ? inARow + 1 : 0) == 50, "the buffers to be full");
+        }
 
         public Task WaitForNoClientWaitAsync() =>
             Eventually.IsSoAsync(() => Waits == false, "the gateway not to wait for the client");
