@@ -18,7 +18,7 @@ public sealed class ZooKeeperEnsemble : IAsyncDisposable
             string[] members = [.. ensemble.Servers.Select((server, index) => $"server.{index + 1}={server.Member}")];
             foreach (var server in ensemble.Servers)
             {
-                server.Launch(members);
+                await server.LaunchAsync(members);
             }
 
             await Task.WhenAll(ensemble.Servers.Select(server => server.WaitUntilServingAsync()));
