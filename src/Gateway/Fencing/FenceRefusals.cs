@@ -1,4 +1,5 @@
 using FenceGateway.Gateway.Requests;
+using FenceGateway.Gateway.Telemetry;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace FenceGateway.Gateway.Fencing;

@@ -1,4 +1,5 @@
 using FenceGateway.Gateway.Requests;
+using FenceGateway.Gateway.Telemetry;
 
 namespace FenceGateway.Gateway.Fencing;
 

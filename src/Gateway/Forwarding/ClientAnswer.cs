@@ -1,12 +1,13 @@
 using System.IO.Pipelines;
 using System.Runtime.CompilerServices;
+using FenceGateway.Gateway.Requests;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace FenceGateway.Gateway.Forwarding;
 
 /// <summary>The body of the answer during one attempt: knows how long the client let the gateway
 /// wait with it.</summary>
-internal sealed class ClientAnswer : Stream, IHttpResponseBodyFeature
+internal sealed class ClientAnswer : AsyncStream, IHttpResponseBodyFeature
 {
     private TimeProvider _time = null!;
     private ClientWait _wait;
@@ -21,19 +22,7 @@ internal sealed class ClientAnswer : Stream, IHttpResponseBodyFeature
 
     PipeWriter IHttpResponseBodyFeature.Writer => Inner.Writer;
 
-    public override bool CanRead => false;
-
-    public override bool CanSeek => false;
-
     public override bool CanWrite => true;
-
-    public override long Length => throw new NotSupportedException();
-
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
-    }
 
     public void Begin(IHttpResponseBodyFeature body, TimeProvider time) =>
         (Inner, _time, _wait) = (body, time, default);
@@ -43,9 +32,6 @@ internal sealed class ClientAnswer : Stream, IHttpResponseBodyFeature
         var writing = Inner.Stream.WriteAsync(buffer, cancellationToken);
         return writing.IsCompleted ? writing : WaitAsync(writing);
     }
-
-    public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
-        WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
 
     public override Task FlushAsync(CancellationToken cancellationToken)
     {
@@ -61,16 +47,6 @@ internal sealed class ClientAnswer : Stream, IHttpResponseBodyFeature
         Inner.SendFileAsync(path, offset, count, cancellationToken);
 
     public Task CompleteAsync() => Inner.CompleteAsync();
-
-    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    public override void Flush() => throw new NotSupportedException();
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     private async ValueTask WaitAsync(ValueTask writing)

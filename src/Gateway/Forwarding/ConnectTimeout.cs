@@ -1,6 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
-using FenceGateway.Gateway.Fencing;
+using FenceGateway.Gateway.Telemetry;
 
 namespace FenceGateway.Gateway.Forwarding;
 

@@ -1,4 +1,5 @@
 using System.Net;
+using FenceGateway.Gateway.Requests;
 
 namespace FenceGateway.Gateway.Forwarding;
 
@@ -42,21 +43,9 @@ internal sealed class FlushingContent : HttpContent
     }
 
     /// <summary>Flushes after each write.</summary>
-    private sealed class FlushingStream(Stream inner) : Stream
+    private sealed class FlushingStream(Stream inner) : AsyncStream
     {
-        public override bool CanRead => false;
-
-        public override bool CanSeek => false;
-
         public override bool CanWrite => true;
-
-        public override long Length => throw new NotSupportedException();
-
-        public override long Position
-        {
-            get => throw new NotSupportedException();
-            set => throw new NotSupportedException();
-        }
 
         public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
         {
@@ -64,19 +53,6 @@ internal sealed class FlushingContent : HttpContent
             await inner.FlushAsync(cancellationToken);
         }
 
-        public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
-            WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
         public override Task FlushAsync(CancellationToken cancellationToken) => inner.FlushAsync(cancellationToken);
-
-        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-        public override void Flush() => throw new NotSupportedException();
-
-        public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-        public override void SetLength(long value) => throw new NotSupportedException();
     }
 }

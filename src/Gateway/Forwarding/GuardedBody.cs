@@ -8,7 +8,7 @@ namespace FenceGateway.Gateway.Forwarding;
 /// of a bounded write is looked at before it leaves, and once more at the end of the body, behind which the last of it
 /// leaves the connection's buffer. It also knows how long the client let the gateway wait.
 /// </summary>
-internal sealed class GuardedBody : Stream
+internal sealed class GuardedBody : AsyncStream
 {
     private GatewayRequest _request = null!;
     private TimeProvider _time = null!;
@@ -25,8 +25,6 @@ internal sealed class GuardedBody : Stream
     public override bool CanRead => true;
 
     public override bool CanSeek => Inner.CanSeek;
-
-    public override bool CanWrite => false;
 
     public override long Length => Inner.Length;
 
@@ -72,19 +70,5 @@ internal sealed class GuardedBody : Stream
         return count;
     }
 
-    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
-        ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
-    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
     public override long Seek(long offset, SeekOrigin origin) => Inner.Seek(offset, origin);
-
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    public override void Flush()
-    {
-        // Nothing is written.
-    }
 }

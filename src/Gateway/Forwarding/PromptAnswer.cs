@@ -1,4 +1,5 @@
 using System.Net;
+using FenceGateway.Gateway.Requests;
 
 namespace FenceGateway.Gateway.Forwarding;
 
@@ -30,42 +31,14 @@ internal sealed class PromptAnswer(HttpContent body, HttpResponse response) : Ht
         base.Dispose(disposing);
     }
 
-    private sealed class Source(Stream inner, HttpResponse response) : Stream
+    private sealed class Source(Stream inner, HttpResponse response) : AsyncStream
     {
         public override bool CanRead => true;
-
-        public override bool CanSeek => false;
-
-        public override bool CanWrite => false;
-
-        public override long Length => throw new NotSupportedException();
-
-        public override long Position
-        {
-            get => throw new NotSupportedException();
-            set => throw new NotSupportedException();
-        }
 
         public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
         {
             var reading = inner.ReadAsync(buffer, cancellationToken);
             return response.HasStarted || reading.IsCompleted ? reading : SendHeadAsync(reading, cancellationToken);
-        }
-
-        public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
-            ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
-        public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-        public override void SetLength(long value) => throw new NotSupportedException();
-
-        public override void Flush()
-        {
-            // Nothing is written.
         }
 
         private async ValueTask<int> SendHeadAsync(ValueTask<int> reading, CancellationToken cancellationToken)

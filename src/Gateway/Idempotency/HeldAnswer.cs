@@ -1,4 +1,5 @@
 using System.IO.Pipelines;
+using FenceGateway.Gateway.Requests;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace FenceGateway.Gateway.Idempotency;
@@ -9,7 +10,7 @@ namespace FenceGateway.Gateway.Idempotency;
 /// </summary>
 /// <param name="inner">Where the answer goes in the end.</param>
 /// <param name="limit">Bytes of a body that are held.</param>
-internal sealed class HeldAnswer(IHttpResponseBodyFeature inner, int limit) : Stream, IHttpResponseBodyFeature
+internal sealed class HeldAnswer(IHttpResponseBodyFeature inner, int limit) : AsyncStream, IHttpResponseBodyFeature
 {
     private readonly MemoryStream _held = new();
     private PipeWriter? _writer;
@@ -21,8 +22,6 @@ internal sealed class HeldAnswer(IHttpResponseBodyFeature inner, int limit) : St
     public ReadOnlyMemory<byte> Body => _held.GetBuffer().AsMemory(0, (int)_held.Length);
 
     public PipeWriter Writer => _writer ??= PipeWriter.Create(this, new StreamPipeWriterOptions(leaveOpen: true));
-
-    public override bool CanRead => false;
 
     /// <summary>So that whoever clears the response clears what is held as well.</summary>
     public override bool CanSeek => !HasPassed;
@@ -67,9 +66,6 @@ internal sealed class HeldAnswer(IHttpResponseBodyFeature inner, int limit) : St
         await inner.Stream.WriteAsync(buffer, cancellationToken);
     }
 
-    public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
-        WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
     public override Task FlushAsync(CancellationToken cancellationToken) =>
         HasPassed ? inner.Stream.FlushAsync(cancellationToken) : Task.CompletedTask;
 
@@ -95,12 +91,4 @@ internal sealed class HeldAnswer(IHttpResponseBodyFeature inner, int limit) : St
     public void DisableBuffering() => inner.DisableBuffering();
 
     public override void SetLength(long value) => _held.SetLength(value);
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-    public override void Flush() => throw new NotSupportedException();
-
-    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
 }

@@ -32,6 +32,10 @@ internal static class ConfigurationWarnings
             SectionNames.RateLimiterPolicies, configuration.RateLimitPolicies.Keys, "no route",
             $"a route's {nameof(RouteConfig.RateLimiterPolicy)}",
             configuration.Routes.Select(static route => route.RateLimiterPolicy)),
+        .. Unused(
+            SectionNames.CorsPolicies, configuration.CorsPolicies.Keys, "no route",
+            $"a route's {nameof(RouteConfig.CorsPolicy)}",
+            configuration.Routes.Select(static route => route.CorsPolicy)),
     ];
 
     private static IEnumerable<ConfigProblem> Unused(

@@ -129,6 +129,7 @@ public sealed class ConfigurationProblemTests
     [InlineData("{ \"FenceGatway\": { \"Admin\": {} , \"x\": 1 } }", "$.FenceGatway", "did you mean 'FenceGateway'?")]
     [InlineData("{ \"FencingPolicies\": { \"a\": 1 } }", "$.FencingPolicies", "belongs inside 'FenceGateway'")]
     [InlineData("{ \"Urls\": \"8080\" }", "$.Urls", "no address to listen on")]
+    [InlineData("{ \"Urls\": \"http://root:secret@127.0.0.1:8080\" }", "$.Urls", "has a user name in it, which no address")]
     [InlineData("{ \"Urls\": \"http://localhost:8081\" }", "$.FenceGateway.Admin.Url", "also the data listener")]
     [InlineData("{ \"Kestrel\": { \"Endpoints\": { \"a\": { \"Url\": \"http://[::]:8081\" } } } }",
         "$.FenceGateway.Admin.Url", "$.Kestrel.Endpoints.a.Url")]

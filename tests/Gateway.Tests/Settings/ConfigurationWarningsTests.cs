@@ -43,14 +43,15 @@ public sealed class ConfigurationWarningsTests
             {
               "ReverseProxy": {
                 "Routes": { "r": {
-                  "ClusterId": "c", "Match": { "Path": "/{id}" }, "RateLimiterPolicy": "USED",
+                  "ClusterId": "c", "Match": { "Path": "/{id}" }, "RateLimiterPolicy": "USED", "CorsPolicy": "Used",
                   "Metadata": { "FencingPolicy": "Used", "ResiliencePolicy": "Used" } } },
                 "Clusters": { "c": { "Metadata": { "ResiliencePolicy": "of-cluster" } } }
               },
               "FenceGateway": {
                 "FencingPolicies": { "used": { "Resource": "{id}" }, "unused": { "Resource": "{id}" } },
                 "ResiliencePolicies": { "used": { "Retry": {} }, "of-cluster": { "Bulkhead": {} }, "unused": { "Retry": {} } },
-                "RateLimiterPolicies": { "used": { "PermitLimit": 1 }, "unused": { "PermitLimit": 1 } }
+                "RateLimiterPolicies": { "used": { "PermitLimit": 1 }, "unused": { "PermitLimit": 1 } },
+                "CorsPolicies": { "used": { "AllowedOrigins": [ "*" ] }, "unused": { "AllowedOrigins": [ "*" ] } }
               }
             }
             """);
@@ -61,6 +62,7 @@ public sealed class ConfigurationWarningsTests
         warnings.Select(static warning => warning.Path).ShouldBe(
         [
             "$.FenceGateway.FencingPolicies.unused", "$.FenceGateway.ResiliencePolicies.unused", "$.FenceGateway.RateLimiterPolicies.unused",
+            "$.FenceGateway.CorsPolicies.unused",
         ]);
         warnings.ShouldAllBe(static warning => warning.Message.StartsWith("does nothing: no route", StringComparison.Ordinal));
     }

@@ -3,6 +3,7 @@ using FenceGateway.Gateway.Fencing;
 using FenceGateway.Gateway.Lifecycle;
 using FenceGateway.Gateway.Problems;
 using FenceGateway.Gateway.Requests;
+using FenceGateway.Gateway.Telemetry;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace FenceGateway.Gateway.Resilience.Bulkheads;
@@ -19,9 +20,8 @@ internal sealed class BulkheadMiddleware(
     TimeProvider time,
     ILogger<BulkheadMiddleware> logger)
 {
-    private static readonly TimeSpan Quiet = TimeSpan.FromSeconds(10);
     private static readonly BulkheadScope[] Order = [BulkheadScope.Resource, BulkheadScope.Route, BulkheadScope.Cluster];
-    private readonly ConcurrentDictionary<BulkheadName, long> _saidAt = new();
+    private readonly ConcurrentDictionary<BulkheadName, LogThrottle> _refused = new();
 
     public Task InvokeAsync(HttpContext context)
     {
@@ -127,11 +127,10 @@ internal sealed class BulkheadMiddleware(
     /// <summary>A flood of refusals must not flood the log.</summary>
     private void Report(BulkheadName name, PlaceStatus status, GatewayRequest request)
     {
-        var now = time.GetTimestamp();
-        var isFirst = _saidAt.TryAdd(name, now);
-        if (isFirst || (_saidAt[name] is var then && time.GetElapsedTime(then, now) >= Quiet && _saidAt.TryUpdate(name, now, then)))
+        if (_refused.GetOrAdd(name, static (_, time) => new LogThrottle(time), time).Count() is { } count)
         {
-            logger.TurnsAway(name.Scope.Name(), name.Name, status.Name(), request.Fence?.Resource.Value, Quiet);
+            var resource = request.Fence?.Resource.Value ?? "no fenced resource";
+            logger.TurnsAway(name.Scope.Name(), name.Name, status.Name(), count, resource, LogThrottle.Pause);
         }
     }
 }

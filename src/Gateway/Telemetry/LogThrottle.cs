@@ -1,4 +1,4 @@
-namespace FenceGateway.Gateway.Fencing;
+namespace FenceGateway.Gateway.Telemetry;
 
 /// <summary>Counts what is worth a line in the log and must not flood it.</summary>
 internal sealed class LogThrottle(TimeProvider time)
