@@ -12,6 +12,9 @@ ENV DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1
 # Only what restore reads, so that a change of code keeps this layer.
 COPY global.json Directory.Build.props Directory.Packages.props ./
 COPY src/Fencing/Fencing.csproj src/Fencing/
+COPY src/DurableLog/DurableLog.csproj src/DurableLog/
+COPY src/Idempotency/Idempotency.csproj src/Idempotency/
+COPY src/Replication/Replication.csproj src/Replication/
 COPY src/TokenStore/TokenStore.csproj src/TokenStore/
 COPY src/Gateway/Gateway.csproj src/Gateway/
 RUN dotnet restore src/Gateway

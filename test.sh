@@ -16,7 +16,7 @@ readonly real_time=(TokenStore.Tests TestKit.Tests Gateway.FunctionalTests Fleet
 readonly waiting=(Gateway.FunctionalTests)
 
 # What needs no process beside the tests' own.
-readonly quick=(Architecture.Tests Fencing.Tests Gateway.Tests Protocol.Model.Tests TokenStore.Tests)
+readonly quick=(Architecture.Tests DurableLog.Tests Fencing.Tests Gateway.Tests Idempotency.Tests Protocol.Model.Tests Replication.Tests TokenStore.Tests)
 readonly with_servers=(Etcd MySql Postgres Quorum Redis Sql ZooKeeper)
 
 limit=${TEST_TIMEOUT:-600}

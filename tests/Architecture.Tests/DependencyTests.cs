@@ -3,18 +3,23 @@ using System.Runtime.InteropServices;
 using System.Xml.Linq;
 using FenceGateway.Fencing;
 using FenceGateway.Gateway.Problems;
+using FenceGateway.Idempotency;
+using FenceGateway.Replication;
 using FenceGateway.TokenStore;
 
 namespace FenceGateway.Architecture.Tests;
 
-/// <summary>Dependencies run one way: Fencing ← TokenStore ← Gateway.</summary>
+/// <summary>Dependencies run one way: Fencing and DurableLog ← TokenStore, Idempotency ← Replication ← Gateway.</summary>
 public sealed class DependencyTests
 {
     private static readonly Dictionary<string, string[]> Allowed = new(StringComparer.Ordinal)
     {
         ["Fencing"] = [],
-        ["TokenStore"] = ["Fencing"],
-        ["Gateway"] = ["Fencing", "TokenStore"],
+        ["DurableLog"] = [],
+        ["TokenStore"] = ["DurableLog", "Fencing"],
+        ["Idempotency"] = ["DurableLog"],
+        ["Replication"] = ["TokenStore"],
+        ["Gateway"] = ["Idempotency", "Replication", "TokenStore"],
     };
 
     /// <summary>Clients of the engines that stores keep their marks in.</summary>
@@ -42,11 +47,13 @@ public sealed class DependencyTests
         references.Except(Allowed[name]).ShouldBeEmpty();
     }
 
-    [Fact]
-    public void Fencing_ItsProjectFile_AsksForNoPackageAndNoOtherFramework()
+    [Theory]
+    [InlineData("src/Fencing/Fencing.csproj")]
+    [InlineData("src/DurableLog/DurableLog.csproj")]
+    public void Base_ItsProjectFile_AsksForNoPackageAndNoOtherFramework(string project)
     {
         string[] items = ["PackageReference", "FrameworkReference", "Reference"];
-        items.SelectMany(item => Included("src/Fencing/Fencing.csproj", item)).ShouldBeEmpty();
+        items.SelectMany(item => Included(project, item)).ShouldBeEmpty();
     }
 
     [Fact]
@@ -57,7 +64,7 @@ public sealed class DependencyTests
     public void TokenStore_ItsAssembly_ReferencesFencingAbstractionsAndStoreClientsOnly() =>
         References(typeof(ITokenStore).Assembly)
             .Where(name => !IsBaseFramework(name) && !IsAbstraction(name) && !StoreClients.Contains(name, StringComparer.Ordinal)
-                && name != "FenceGateway.Fencing")
+                && name is not ("FenceGateway.Fencing" or "FenceGateway.DurableLog"))
             .ShouldBeEmpty("A token store must be usable without the gateway, YARP and a web server.");
 
     [Fact]
@@ -66,6 +73,8 @@ public sealed class DependencyTests
         var gateway = typeof(ProblemType).Assembly.GetName().Name!;
         References(typeof(FencingToken).Assembly).ShouldNotContain(gateway);
         References(typeof(ITokenStore).Assembly).ShouldNotContain(gateway);
+        References(typeof(IIdempotencyStore).Assembly).ShouldNotContain(gateway);
+        References(typeof(MarkReplicator).Assembly).ShouldNotContain(gateway);
     }
 
     private static IEnumerable<string> ProjectFiles() =>

@@ -1,5 +1,6 @@
 using FenceGateway.Fencing;
 using FenceGateway.TestKit;
+using FenceGateway.TokenStore.Conformance;
 using FenceGateway.TokenStore.Memory;
 using Microsoft.Extensions.Logging.Abstractions;
 

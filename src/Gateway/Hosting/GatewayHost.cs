@@ -7,6 +7,7 @@ using FenceGateway.Gateway.Listeners;
 using FenceGateway.Gateway.Overload;
 using FenceGateway.Gateway.Settings;
 using FenceGateway.Gateway.Telemetry;
+using FenceGateway.Idempotency;
 using FenceGateway.TokenStore;
 using Microsoft.AspNetCore.Connections;
 
@@ -39,7 +40,7 @@ internal static class GatewayHost
                 case OperationCanceledException:
                     // Told to stop while it started.
                     return 0;
-                case TokenStoreUnavailableException or SafetyGradeException or IOException or UnauthorizedAccessException or SocketException:
+                case TokenStoreUnavailableException or IdempotencyStoreUnavailableException or SafetyGradeException or IOException or UnauthorizedAccessException or SocketException:
                     await error.WriteLineAsync(Explain(e));
                     return 1;
                 default:

@@ -1,5 +1,5 @@
 using System.Collections.Frozen;
-using FenceGateway.TokenStore.Idempotency;
+using FenceGateway.Idempotency;
 using Microsoft.Net.Http.Headers;
 
 namespace FenceGateway.Gateway.Idempotency;

@@ -1,7 +1,6 @@
 using FenceGateway.Gateway.Forwarding;
 using FenceGateway.Gateway.Requests;
-using FenceGateway.TokenStore;
-using FenceGateway.TokenStore.Idempotency;
+using FenceGateway.Idempotency;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace FenceGateway.Gateway.Idempotency;
@@ -79,7 +78,7 @@ internal sealed class IdempotencyEndMiddleware(
             await store.CompleteAsync(keyed.Claim, answer, CancellationToken.None);
             metrics.Stored(StoreStep.Complete, time.GetElapsedTime(began));
         }
-        catch (TokenStoreUnavailableException e)
+        catch (IdempotencyStoreUnavailableException e)
         {
             // The service has answered, and its word stands; it cannot be repeated.
             logger.AnswerNotStored(keyed.Route, e.Message);

@@ -1,6 +1,5 @@
 using FenceGateway.Gateway.Configuration;
-using FenceGateway.TokenStore;
-using FenceGateway.TokenStore.Idempotency;
+using FenceGateway.Idempotency;
 
 namespace FenceGateway.Gateway.Idempotency;
 
@@ -60,7 +59,7 @@ internal sealed class IdempotencyLifetime(
         {
             await store.OpenAsync(CancellationToken.None);
         }
-        catch (TokenStoreUnavailableException e)
+        catch (IdempotencyStoreUnavailableException e)
         {
             logger.NotOpened(e.Message, e);
         }

@@ -1,4 +1,4 @@
-using FenceGateway.TokenStore.Idempotency;
+using FenceGateway.Idempotency;
 
 namespace FenceGateway.Gateway.Idempotency;
 

@@ -1,5 +1,5 @@
 using System.Diagnostics.Metrics;
-using FenceGateway.TokenStore.Idempotency;
+using FenceGateway.Idempotency;
 
 namespace FenceGateway.Gateway.Idempotency;
 

@@ -1,7 +1,7 @@
 using FenceGateway.Gateway.Problems;
 using FenceGateway.Gateway.Requests;
 using FenceGateway.Gateway.Resilience;
-using FenceGateway.TokenStore.Idempotency;
+using FenceGateway.Idempotency;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Http.Timeouts;
 using Yarp.ReverseProxy.Model;

@@ -1,8 +1,7 @@
 using FenceGateway.Gateway.Forwarding;
 using FenceGateway.Gateway.Problems;
 using FenceGateway.Gateway.Requests;
-using FenceGateway.TokenStore;
-using FenceGateway.TokenStore.Idempotency;
+using FenceGateway.Idempotency;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace FenceGateway.Gateway.Idempotency;
@@ -35,7 +34,7 @@ internal sealed class IdempotencyStartMiddleware(
             await store.StartAsync(keyed.Claim, context.RequestAborted).AsTask()
                 .WaitAsync(attempts.Remaining(request, times: null), time, CancellationToken.None);
         }
-        catch (Exception e) when (e is TokenStoreUnavailableException or TimeoutException)
+        catch (Exception e) when (e is IdempotencyStoreUnavailableException or TimeoutException)
         {
             var why = e is TimeoutException ? "The disk did not take the key within the write's time." : e.Message;
             metrics.Request(keyed.Route, KeyedOutcome.Full);

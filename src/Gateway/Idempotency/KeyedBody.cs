@@ -1,7 +1,7 @@
 using FenceGateway.Fencing;
 using FenceGateway.Gateway.Fencing;
 using FenceGateway.Gateway.Requests;
-using FenceGateway.TokenStore.Idempotency;
+using FenceGateway.Idempotency;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Net.Http.Headers;
 using Yarp.ReverseProxy.Model;

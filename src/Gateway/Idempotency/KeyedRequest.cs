@@ -1,5 +1,5 @@
 using FenceGateway.Gateway.Resilience;
-using FenceGateway.TokenStore.Idempotency;
+using FenceGateway.Idempotency;
 
 namespace FenceGateway.Gateway.Idempotency;
 

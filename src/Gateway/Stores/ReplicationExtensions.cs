@@ -1,4 +1,4 @@
-using FenceGateway.TokenStore.Replication;
+using FenceGateway.Replication;
 
 namespace FenceGateway.Gateway.Stores;
 

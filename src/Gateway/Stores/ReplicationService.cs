@@ -1,6 +1,6 @@
 using FenceGateway.Gateway.Fencing;
+using FenceGateway.Replication;
 using FenceGateway.TokenStore;
-using FenceGateway.TokenStore.Replication;
 
 namespace FenceGateway.Gateway.Stores;
 

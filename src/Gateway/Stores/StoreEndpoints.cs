@@ -1,8 +1,8 @@
 using System.Text.Json.Nodes;
 using FenceGateway.Gateway.Admin;
 using FenceGateway.Gateway.Configuration;
+using FenceGateway.Replication;
 using FenceGateway.TokenStore;
-using FenceGateway.TokenStore.Replication;
 
 namespace FenceGateway.Gateway.Stores;
 

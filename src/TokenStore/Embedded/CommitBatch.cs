@@ -1,3 +1,4 @@
+using FenceGateway.DurableLog;
 namespace FenceGateway.TokenStore.Embedded;
 
 /// <summary>Records that become durable together, and who waits for them.</summary>

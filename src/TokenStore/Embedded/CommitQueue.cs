@@ -59,7 +59,7 @@ internal sealed class CommitQueue(int maxBytes) : IDisposable
             }
 
             var first = _open.Frame.IsEmpty;
-            _open.Frame.Add(in record, _lastLsn + 1);
+            record.AddTo(_open.Frame, _lastLsn + 1);
             _open.LastLsn = ++_lastLsn;
             if (first)
             {

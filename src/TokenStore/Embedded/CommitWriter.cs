@@ -1,3 +1,4 @@
+using FenceGateway.DurableLog;
 namespace FenceGateway.TokenStore.Embedded;
 
 /// <summary>
@@ -109,7 +110,7 @@ internal sealed class CommitWriter
             FailForGood(e);
             return false;
         }
-        catch (Exception e) when (StoreFolder.IsIo(e))
+        catch (Exception e) when (LogFolder.IsIo(e))
         {
             FailForNow(e);
             return false;
@@ -143,7 +144,7 @@ internal sealed class CommitWriter
         {
             FailForGood(e);
         }
-        catch (Exception e) when (StoreFolder.IsIo(e))
+        catch (Exception e) when (LogFolder.IsIo(e))
         {
             // The log itself is as it was; the next commit finds out whether it can go on.
             _snapshotter.Postpone();
@@ -187,7 +188,7 @@ internal sealed class CommitWriter
                 _segment.Append(new LogRecord { Kind = RecordKind.Closed, Mark = served });
                 _closedInGoodOrder = true;
             }
-            catch (Exception e) when (StoreFolder.IsIo(e))
+            catch (Exception e) when (LogFolder.IsIo(e))
             {
                 EmbeddedLog.WriteFailed(_logger, e.Message, e);
             }

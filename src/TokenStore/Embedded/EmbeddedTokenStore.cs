@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using FenceGateway.DurableLog;
 
 namespace FenceGateway.TokenStore.Embedded;
 
@@ -18,7 +19,7 @@ public sealed class EmbeddedTokenStore : ITokenStore
     private readonly CommitQueue _queue;
     private readonly CrashHold _hold;
     private readonly MarkChanges _changes;
-    private StoreLock? _lock;
+    private FolderLock? _lock;
     private IDisposable? _fileSizeSignal;
     private SegmentWriter? _segment;
     private Snapshotter? _snapshotter;
@@ -84,7 +85,9 @@ public sealed class EmbeddedTokenStore : ITokenStore
             throw new InvalidOperationException("A token store is opened once.");
         }
 
-        await StoreFolder.OpenAsync(Open, Release, $"The token store folder {Info.Location}", cancellationToken);
+        await LogFolder.OpenAsync(
+            Open, Release, $"The token store folder {Info.Location}",
+            static (why, cause) => new TokenStoreUnavailableException(why, cause), cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -197,8 +200,8 @@ public sealed class EmbeddedTokenStore : ITokenStore
     private void Open()
     {
         var start = _clock.GetTimestamp();
-        var folder = new StoreFolder(Directory.CreateDirectory(Info.Location).FullName, _create);
-        _lock = StoreLock.Take(folder.FullPath);
+        var folder = new LogFolder(Directory.CreateDirectory(Info.Location).FullName, _create);
+        _lock = FolderLock.Take(folder.FullPath, "token store", "TokenStore:Embedded:Path");
 
         _fileSizeSignal = PosixFile.CatchFileSizeSignal();
 

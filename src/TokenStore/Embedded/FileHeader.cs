@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using FenceGateway.DurableLog;
 
 namespace FenceGateway.TokenStore.Embedded;
 

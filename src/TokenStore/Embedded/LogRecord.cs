@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using FenceGateway.DurableLog;
 
 namespace FenceGateway.TokenStore.Embedded;
 
@@ -62,6 +63,9 @@ internal readonly ref struct LogRecord
         Reason = Reason,
         Actor = Actor,
     };
+
+    /// <summary>Adds the record, with the LSN given to it, to a frame.</summary>
+    public void AddTo(FrameBuffer frame, long lsn) => Write(frame.Reserve(Size), lsn);
 
     /// <summary>Writes the record with the LSN given to it.</summary>
     public void Write(Span<byte> to, long lsn)

@@ -1,3 +1,4 @@
+using FenceGateway.DurableLog;
 namespace FenceGateway.TokenStore.Embedded;
 
 /// <summary>What was found in the folder.</summary>
@@ -15,7 +16,7 @@ internal sealed record Recovered(
 /// Reads the newest snapshot and the log behind it, and begins a new segment: its existence says durably that the store is in
 /// use again, before anything is served.
 /// </summary>
-internal sealed class Recovery(StoreFolder folder, MarkTable table, ILogger logger)
+internal sealed class Recovery(LogFolder folder, MarkTable table, ILogger logger)
 {
     private const long FirstIndex = 1;
 
@@ -147,7 +148,7 @@ internal sealed class Recovery(StoreFolder folder, MarkTable table, ILogger logg
     private void SealLast(SegmentReader last, long index)
     {
         var seal = new FrameBuffer(capacity: 64);
-        seal.Add(new LogRecord { Kind = RecordKind.Sealed }, lsn: 0);
+        new LogRecord { Kind = RecordKind.Sealed }.AddTo(seal, lsn: 0);
         folder.Publish(folder.Segment(index), file =>
         {
             file.Write(0, last.Valid);

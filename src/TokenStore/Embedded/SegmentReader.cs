@@ -1,3 +1,4 @@
+using FenceGateway.DurableLog;
 namespace FenceGateway.TokenStore.Embedded;
 
 /// <summary>Replays one segment into the table, up to its end or to the first frame that is not whole.</summary>

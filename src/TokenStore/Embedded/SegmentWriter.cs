@@ -1,16 +1,17 @@
+using FenceGateway.DurableLog;
 namespace FenceGateway.TokenStore.Embedded;
 
 /// <summary>The end of the log. Used by one thread at a time.</summary>
 internal sealed class SegmentWriter : IDisposable
 {
-    private readonly StoreFolder _folder;
+    private readonly LogFolder _folder;
     private readonly Guid _storeId;
     private readonly FrameBuffer _single = new(capacity: 64);
     private ISegmentFile _file;
     private long _length = FileHeader.Size;
     private bool _hasTornTail;
 
-    private SegmentWriter(StoreFolder folder, Guid storeId, long index, long sequence)
+    private SegmentWriter(LogFolder folder, Guid storeId, long index, long sequence)
     {
         _folder = folder;
         _storeId = storeId;
@@ -34,7 +35,7 @@ internal sealed class SegmentWriter : IDisposable
     public long Written { get; private set; }
 
     /// <summary>Begins a new segment.</summary>
-    public static SegmentWriter Begin(StoreFolder folder, Guid storeId, long index, long sequence) => new(folder, storeId, index, sequence);
+    public static SegmentWriter Begin(LogFolder folder, Guid storeId, long index, long sequence) => new(folder, storeId, index, sequence);
 
     /// <summary>Appends one frame and makes it durable.</summary>
     /// <exception cref="FlushFailedException">Nothing may be written any more.</exception>
@@ -59,7 +60,7 @@ internal sealed class SegmentWriter : IDisposable
             throw;
         }
 
-        StoreFolder.Flush(_file, _folder.Segment(Index));
+        LogFolder.Flush(_file, _folder.Segment(Index));
         _length += bytes.Length;
         Written += bytes.Length;
         Sequence++;
@@ -69,7 +70,7 @@ internal sealed class SegmentWriter : IDisposable
     public void Append(in LogRecord record)
     {
         _single.Clear();
-        _single.Add(in record, lsn: 0);
+        record.AddTo(_single, lsn: 0);
         Append(_single);
     }
 
@@ -110,7 +111,7 @@ internal sealed class SegmentWriter : IDisposable
             _file.Truncate(_length);
             _hasTornTail = false;
         }
-        catch (Exception e) when (StoreFolder.IsIo(e))
+        catch (Exception e) when (LogFolder.IsIo(e))
         {
             // Tried again before the next write, which must not leave anything behind its frame.
         }

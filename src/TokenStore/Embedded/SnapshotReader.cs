@@ -1,3 +1,4 @@
+using FenceGateway.DurableLog;
 namespace FenceGateway.TokenStore.Embedded;
 
 /// <summary>Reads a snapshot into the table. It got its name only when it was whole, so anything wrong with it is damage.</summary>

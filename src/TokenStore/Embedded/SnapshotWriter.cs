@@ -1,3 +1,4 @@
+using FenceGateway.DurableLog;
 namespace FenceGateway.TokenStore.Embedded;
 
 /// <summary>
@@ -10,7 +11,7 @@ internal static class SnapshotWriter
     private const long FlushEvery = 8 << 20;
 
     /// <returns>The size of the file.</returns>
-    public static long Write(StoreFolder folder, MarkTable table, FileHeader header, int block, CancellationToken cancellationToken)
+    public static long Write(LogFolder folder, MarkTable table, FileHeader header, int block, CancellationToken cancellationToken)
     {
         long size = 0;
         var name = folder.Snapshot(header.Index);
@@ -40,7 +41,7 @@ internal static class SnapshotWriter
             output.WriteFrame();
         }
 
-        output.Frame.Add(new LogRecord { Kind = RecordKind.SnapshotEnd, Mark = output.Rows }, lsn: 0);
+        new LogRecord { Kind = RecordKind.SnapshotEnd, Mark = output.Rows }.AddTo(output.Frame, lsn: 0);
         output.WriteFrame();
         return output.Length;
     }
@@ -62,7 +63,7 @@ internal static class SnapshotWriter
                     Mark = entry.Mark,
                     Key = stripe.KeyOf(in entry),
                 };
-                to.Add(in row, entry.Lsn);
+                row.AddTo(to, entry.Lsn);
             }
 
             return copied;
@@ -88,7 +89,7 @@ internal static class SnapshotWriter
             Frame.Clear();
             if (Length - _flushed >= FlushEvery)
             {
-                StoreFolder.Flush(file, name);
+                LogFolder.Flush(file, name);
                 _flushed = Length;
             }
         }

@@ -1,3 +1,4 @@
+using FenceGateway.DurableLog;
 namespace FenceGateway.TokenStore.Embedded;
 
 /// <summary>
@@ -5,7 +6,7 @@ namespace FenceGateway.TokenStore.Embedded;
 /// failure the log goes on growing until one succeeds.
 /// </summary>
 internal sealed class Snapshotter(
-    StoreFolder folder, MarkTable table, Guid storeId, EmbeddedTokenStoreOptions options,
+    LogFolder folder, MarkTable table, Guid storeId, EmbeddedTokenStoreOptions options,
     EmbeddedMetrics metrics, TimeProvider clock, ILogger logger) : IAsyncDisposable
 {
     /// <summary>Many short runs leave many short segments: a snapshot puts an end to them as well.</summary>

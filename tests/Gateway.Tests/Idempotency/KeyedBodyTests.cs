@@ -1,6 +1,6 @@
 using System.Text;
 using FenceGateway.Gateway.Idempotency;
-using FenceGateway.TokenStore.Idempotency;
+using FenceGateway.Idempotency;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 

@@ -17,8 +17,8 @@ public sealed class ZooKeeperServer : IAsyncDisposable
     private static readonly TimeSpan AnswerLimit = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(90);
 
-    /// <summary>The classes as a server has loaded them: half of what a start costs otherwise. Made once, by a server that ends.</summary>
-    private static readonly Lazy<Task<string>> Classes = new(MakeClassesAsync);
+    private static readonly SemaphoreSlim ClassesGate = new(1);
+    private static TempFolder? _classes;
 
     private readonly TempFolder _folder = new();
     private readonly int _number;
@@ -119,12 +119,12 @@ public sealed class ZooKeeperServer : IAsyncDisposable
     internal async Task LaunchAgainAsync()
     {
         await Process.DisposeAsync();
-        _process = Run($"-XX:SharedArchiveFile={await Classes.Value}");
+        _process = Run($"-XX:SharedArchiveFile={await ClassesAsync()}");
     }
 
     /// <summary>Starts the process, without waiting; alone unless there are members.</summary>
     internal async Task LaunchAsync(IReadOnlyList<string> members) =>
-        Launch(members, $"-XX:SharedArchiveFile={await Classes.Value}");
+        Launch(members, $"-XX:SharedArchiveFile={await ClassesAsync()}");
 
     private void Launch(IReadOnlyList<string> members, string classes)
     {
@@ -177,17 +177,31 @@ public sealed class ZooKeeperServer : IAsyncDisposable
         }
     }
 
-    private static async Task<string> MakeClassesAsync()
+    /// <summary>The classes as a server has loaded them: half of what a start costs otherwise. Made once, by a server that ends.</summary>
+    private static async Task<string> ClassesAsync()
     {
-        var folder = new TempFolder();
-        AppDomain.CurrentDomain.ProcessExit += (_, _) => folder.Dispose();
-        var file = folder.File("classes.jsa");
-        await using var server = new ZooKeeperServer(number: 0);
-        server.Launch([], $"-XX:ArchiveClassesAtExit={file}");
-        await server.WaitUntilServingAsync();
-        server.Process.Signal(UnixSignal.Terminate);
-        _ = await server.Process.WaitForExitAsync();
-        return file;
+        const string Name = "classes.jsa";
+        await ClassesGate.WaitAsync();
+        try
+        {
+            if (_classes is null)
+            {
+                var folder = new TempFolder();
+                AppDomain.CurrentDomain.ProcessExit += (_, _) => folder.Dispose();
+                await using var server = new ZooKeeperServer(number: 0);
+                server.Launch([], $"-XX:ArchiveClassesAtExit={folder.File(Name)}");
+                await server.WaitUntilServingAsync();
+                server.Process.Signal(UnixSignal.Terminate);
+                _ = await server.Process.WaitForExitAsync();
+                _classes = folder;
+            }
+
+            return _classes.File(Name);
+        }
+        finally
+        {
+            ClassesGate.Release();
+        }
     }
 
     private ChildProcess Run(string classes) => File.Exists(Jar)

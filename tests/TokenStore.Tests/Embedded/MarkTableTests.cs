@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Text;
+using FenceGateway.DurableLog;
 using FenceGateway.TokenStore.Embedded;
 
 namespace FenceGateway.TokenStore.Tests.Embedded;

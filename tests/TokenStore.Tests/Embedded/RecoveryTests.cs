@@ -1,4 +1,6 @@
+using FenceGateway.DurableLog;
 using FenceGateway.Fencing;
+using FenceGateway.TestKit;
 using FenceGateway.TokenStore.Embedded;
 
 namespace FenceGateway.TokenStore.Tests.Embedded;

@@ -1,3 +1,4 @@
+using FenceGateway.DurableLog.Tests;
 using FenceGateway.Fencing;
 using FenceGateway.TokenStore.Embedded;
 

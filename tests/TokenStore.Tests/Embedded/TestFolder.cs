@@ -1,3 +1,5 @@
+using FenceGateway.DurableLog;
+using FenceGateway.DurableLog.Tests;
 using FenceGateway.Fencing;
 using FenceGateway.TestKit;
 using FenceGateway.TokenStore.Embedded;

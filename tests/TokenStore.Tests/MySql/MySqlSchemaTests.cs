@@ -1,3 +1,4 @@
+using FenceGateway.TestKit;
 using FenceGateway.TokenStore.Conformance;
 using FenceGateway.TokenStore.MySql;
 using FenceGateway.TokenStore.Tests.Sql;
