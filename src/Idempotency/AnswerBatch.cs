@@ -1,4 +1,3 @@
-
 namespace FenceGateway.Idempotency;
 
 /// <summary>Where a record is.</summary>

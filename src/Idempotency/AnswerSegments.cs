@@ -1,4 +1,3 @@
-
 namespace FenceGateway.Idempotency;
 
 /// <summary>

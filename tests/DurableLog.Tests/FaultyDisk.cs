@@ -1,5 +1,3 @@
-
-
 namespace FenceGateway.DurableLog.Tests;
 
 /// <summary>

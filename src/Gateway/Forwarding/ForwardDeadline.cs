@@ -7,16 +7,9 @@ namespace FenceGateway.Gateway.Forwarding;
 /// it was admitted. It stands in for the client's abort. A request that has to outlive its client does not hear of the client; any
 /// other one ends with it.
 /// </summary>
-/// <remarks>
-/// Lent to one attempt after the other without a change of its timer, which a busy gateway would feel: at the end of a deadline nothing
-/// is set back, and a timer that rings for one of long ago sets itself to the one that counts by then.
-/// </remarks>
-internal sealed class ForwardDeadline : CancellationTokenSource
+internal sealed class ForwardDeadline(TimeProvider time) : CancellationTokenSource(Timeout.InfiniteTimeSpan, time)
 {
-    private const long Never = long.MaxValue;
-    private readonly TimeProvider _time;
-    private readonly ITimer _timer;
-    private readonly Lock _gate = new();
+    private readonly TimeProvider _time = time;
     private CancellationTokenRegistration _client;
     private CancellationTokenRegistration _session;
     private volatile bool _clientGone;
@@ -24,18 +17,6 @@ internal sealed class ForwardDeadline : CancellationTokenSource
     private TimeSpan _total;
     private long _startedAt;
     private bool _awaitsHead;
-
-    // Under the gate: when time runs out, and when the timer rings, in monotonic ticks.
-    private long _dueAt = Never;
-    private long _ringsAt = Never;
-    private bool _hasPassed;
-
-    private ForwardDeadline(TimeProvider time)
-    {
-        _time = time;
-        _timer = time.CreateTimer(
-            static state => ((ForwardDeadline)state!).Ring(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
-    }
 
     /// <summary>Whether time has run out; not whether the client went away, or the session ended.</summary>
     public bool HasPassed => IsCancellationRequested && !_clientGone && !_sessionOver;
@@ -60,7 +41,7 @@ internal sealed class ForwardDeadline : CancellationTokenSource
         if (isUpgrade || _awaitsHead)
         {
             _awaitsHead = false;
-            SetDue(isUpgrade || _total == Timeout.InfiniteTimeSpan ? Timeout.InfiniteTimeSpan : Left());
+            CancelAfter(isUpgrade || _total == Timeout.InfiniteTimeSpan ? Timeout.InfiniteTimeSpan : Left());
         }
     }
 
@@ -69,11 +50,11 @@ internal sealed class ForwardDeadline : CancellationTokenSource
         if (firstByte is { } first && (total == Timeout.InfiniteTimeSpan || first < total))
         {
             (_awaitsHead, _total, _startedAt) = (true, total, _time.GetTimestamp());
-            SetDue(first);
+            CancelAfter(first);
         }
         else
         {
-            SetDue(total);
+            CancelAfter(total);
         }
 
         if (client.CanBeCanceled)
@@ -96,63 +77,15 @@ internal sealed class ForwardDeadline : CancellationTokenSource
         Cancel();
     }
 
-    private void SetDue(TimeSpan left)
-    {
-        lock (_gate)
-        {
-            var now = _time.GetTimestamp();
-            _dueAt = left == Timeout.InfiniteTimeSpan ? Never : now + (long)Math.Ceiling(left.TotalSeconds * _time.TimestampFrequency);
-            if (_dueAt < _ringsAt)
-            {
-                RingAt(_dueAt, now);
-            }
-        }
-    }
-
-    private void Ring()
-    {
-        lock (_gate)
-        {
-            _ringsAt = Never;
-            if (_dueAt == Never)
-            {
-                return;
-            }
-
-            var now = _time.GetTimestamp();
-            if (now < _dueAt)
-            {
-                RingAt(_dueAt, now);
-                return;
-            }
-
-            _hasPassed = true;
-        }
-
-        Cancel();
-    }
-
-    private void RingAt(long moment, long now)
-    {
-        _ringsAt = moment;
-        // Timers count whole milliseconds: rounded down, it would ring all through the last one.
-        var left = TimeSpan.FromMilliseconds(Math.Ceiling(_time.GetElapsedTime(now, moment).TotalMilliseconds));
-        _timer.Change(left, Timeout.InfiniteTimeSpan);
-    }
-
     private bool TryReuse()
     {
         _client.Dispose();
         _session.Dispose();
         (_client, _session, _awaitsHead) = (default, default, false);
-        lock (_gate)
-        {
-            _dueAt = Never;
-            return !_hasPassed && !_clientGone && !_sessionOver && TryReset();
-        }
+        return !_clientGone && !_sessionOver && TryReset();
     }
 
-    /// <summary>Lends deadlines out, since every write needs one. One that has passed is not used again.</summary>
+    /// <summary>Lends deadlines out, since every write needs one. A deadline whose timer has fired is not used again.</summary>
     public sealed class Pool(TimeProvider time)
     {
         private const int MaxIdle = 1024;
@@ -182,8 +115,7 @@ internal sealed class ForwardDeadline : CancellationTokenSource
             }
             else
             {
-                // Not the source itself: its timer may be about to cancel it.
-                deadline._timer.Dispose();
+                deadline.Dispose();
             }
         }
     }

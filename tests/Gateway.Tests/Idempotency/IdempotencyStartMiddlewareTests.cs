@@ -42,7 +42,7 @@ public sealed class IdempotencyStartMiddlewareTests
     public async Task Start_Fails_IsRefusedAndNothingIsSent()
     {
         var context = await RequestAsync();
-        _disk.SetException(new TokenStoreUnavailableException("The disk is full."));
+        _disk.SetException(new IdempotencyStoreUnavailableException("The disk is full."));
 
         await InvokeAsync(context);
 
