@@ -105,7 +105,7 @@ public sealed class SlowClientTests
         gateway.Service.Script = _ => ServiceAction.Apply(200, Long);
         await using var client = await RawHttpClient.ConnectAsync(gateway.Address.Port);
         await client.SendHeadAsync($"{method} {path} HTTP/1.1", "Host: test", "Fencing-Token: 33", "Content-Length: 0");
-        await requests.WaitForFullBuffersAsync();
+        await requests.WaitForClientWaitAsync();
 
         gateway.Clock.Advance(times.Length > 0 ? Limit : GatewaySetup.WriteTimeout);
 
@@ -120,12 +120,14 @@ public sealed class SlowClientTests
     {
         await using var gateway = await FencedGateway.StartAsync(
             ResilientSetup.With(""" "Timeouts": { "Total": "00:00:03" }, """ + Breaker));
+        using var requests = new RequestsOf(gateway);
         using var meters = new MeterRecorder(gateway);
         gateway.HoldAll();
         await using var client = await RawHttpClient.ConnectAsync(gateway.Address.Port);
         await client.SendHeadAsync("GET /open/1 HTTP/1.1", "Host: test");
         (await gateway.Service.NextArrivalAsync()).SendPart("half");
         await client.ReadUntilAsync("half");
+        await requests.WaitForNoClientWaitAsync();
 
         gateway.Clock.Advance(Limit);
 
@@ -185,19 +187,17 @@ public sealed class SlowClientTests
         public RequestsOf(FencedGateway gateway) =>
             _subscription = gateway.Services.GetRequiredService<DiagnosticListener>().Subscribe(this);
 
-        public Task WaitForClientWaitAsync() =>
-            Eventually.IsSoAsync(() => Waits == true, "the gateway to wait for the client");
+        public Task WaitForClientWaitAsync() => StaysAsync(true, "the gateway to wait for the client");
 
-        /// <summary>While the buffers on the way to the client fill, the gateway waits for it again and again, each time for a
-        /// moment; once they are full, it waits whenever it is looked at.</summary>
-        public Task WaitForFullBuffersAsync()
+        public Task WaitForNoClientWaitAsync() => StaysAsync(false, "the gateway not to wait for the client");
+
+        /// <summary>While pieces go through and buffers fill, the gateway waits for its client again and again, each time for a moment:
+        /// what lasts is seen many times in a row.</summary>
+        private Task StaysAsync(bool waits, string what)
         {
             var inARow = 0;
-            return Eventually.IsSoAsync(() => (inARow = Waits == true ? inARow + 1 : 0) == 50, "the buffers to be full");
+            return Eventually.IsSoAsync(() => (inARow = Waits == waits ? inARow + 1 : 0) == 30, what);
         }
-
-        public Task WaitForNoClientWaitAsync() =>
-            Eventually.IsSoAsync(() => Waits == false, "the gateway not to wait for the client");
 
         private bool? Waits => _last?.Features.Get<GatewayRequest>() is { Attempts.Count: > 0 } request
             ? request.Attempts.WaitsForClient
