@@ -1,6 +1,6 @@
 namespace FenceGateway.DurableLog;
 
-/// <summary>A file that the store writes. Tests put one in its place that fails, or forgets what was not flushed.</summary>
+/// <summary>A file that a log writes. Tests put one in its place that fails, or forgets what was not flushed.</summary>
 internal interface ISegmentFile : IDisposable
 {
     /// <summary>Writes all of <paramref name="bytes"/>; not durable before <see cref="Flush"/>.</summary>

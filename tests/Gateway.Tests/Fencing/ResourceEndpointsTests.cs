@@ -3,6 +3,7 @@ using System.Text;
 using FenceGateway.Gateway.Fencing;
 using FenceGateway.TestKit;
 using FenceGateway.TokenStore;
+using FenceGateway.TokenStore.Conformance;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 

@@ -4,6 +4,7 @@ using FenceGateway.Gateway.Settings;
 using FenceGateway.Gateway.Tests.Configuration;
 using FenceGateway.TestKit;
 using FenceGateway.TokenStore;
+using FenceGateway.TokenStore.Conformance;
 using FenceGateway.TokenStore.Memory;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;

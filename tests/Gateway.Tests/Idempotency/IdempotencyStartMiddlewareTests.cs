@@ -7,6 +7,7 @@ using FenceGateway.Gateway.Tests.Fencing;
 using FenceGateway.Idempotency;
 using FenceGateway.TestKit;
 using FenceGateway.TokenStore;
+using FenceGateway.TokenStore.Conformance;
 using FenceGateway.TokenStore.Memory;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;

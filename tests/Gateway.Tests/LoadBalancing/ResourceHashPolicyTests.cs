@@ -5,6 +5,7 @@ using FenceGateway.Gateway.Requests;
 using FenceGateway.Gateway.Tests.Fencing;
 using FenceGateway.TestKit;
 using FenceGateway.TokenStore;
+using FenceGateway.TokenStore.Conformance;
 using FenceGateway.TokenStore.Memory;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;

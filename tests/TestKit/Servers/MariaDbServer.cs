@@ -8,8 +8,15 @@ namespace FenceGateway.TestKit;
 /// </summary>
 public sealed class MariaDbServer : IAsyncDisposable
 {
-    private static readonly SemaphoreSlim TemplateGate = new(1);
-    private static TempFolder? _template;
+    /// <summary>The system tables take some seconds to make: they are made once and copied.</summary>
+    private static readonly SharedFolder Template = new(static async folder =>
+    {
+        _ = await ChildProcess.RunAsync(
+            "mariadb-install-db", ["--no-defaults", .. AsRoot(), $"--datadir={folder.File("data")}", "--innodb-log-file-size=4M",
+                "--auth-root-authentication-method=normal", "--skip-test-db"]);
+        _ = Directory.CreateDirectory(folder.File("data/test"));
+    });
+
 
     private readonly TempFolder _folder = new();
     private readonly string[] _settings;
@@ -31,7 +38,7 @@ public sealed class MariaDbServer : IAsyncDisposable
     /// <summary>Starts a server and waits until it serves. <paramref name="settings"/>: <c>sync-binlog=1</c> and the like.</summary>
     public static async Task<MariaDbServer> StartAsync(params string[] settings)
     {
-        var template = await TemplateAsync();
+        var template = await Template.GetAsync();
         var server = new MariaDbServer(settings);
         try
         {
@@ -107,31 +114,6 @@ public sealed class MariaDbServer : IAsyncDisposable
         var process = ChildProcess.Start(Tool("mariadbd"), arguments);
         _process = process;
         await process.WaitUntilItSaysAsync("ready for connections");
-    }
-
-    /// <summary>The system tables take some seconds to make: they are made once and copied.</summary>
-    private static async Task<TempFolder> TemplateAsync()
-    {
-        await TemplateGate.WaitAsync();
-        try
-        {
-            if (_template is null)
-            {
-                var folder = new TempFolder();
-                AppDomain.CurrentDomain.ProcessExit += (_, _) => folder.Dispose();
-                _ = await ChildProcess.RunAsync(
-                    "mariadb-install-db", ["--no-defaults", .. AsRoot(), $"--datadir={folder.File("data")}", "--innodb-log-file-size=4M",
-                        "--auth-root-authentication-method=normal", "--skip-test-db"]);
-                _ = Directory.CreateDirectory(folder.File("data/test"));
-                _template = folder;
-            }
-
-            return _template;
-        }
-        finally
-        {
-            TemplateGate.Release();
-        }
     }
 
     /// <summary>Root may run it, and has to say so.</summary>

@@ -10,8 +10,15 @@ namespace FenceGateway.TestKit;
 public sealed class PostgresServer : IAsyncDisposable
 {
     private const string Owner = "postgres";
-    private static readonly SemaphoreSlim TemplateGate = new(1);
-    private static TempFolder? _template;
+
+    /// <summary>What initdb makes takes a second or two: it is made once and copied.</summary>
+    private static readonly SharedFolder Template = new(static async folder =>
+    {
+        await GiveToOwnerAsync(folder);
+        await RunAsOwnerAsync(
+            Tool("initdb"), "--pgdata", folder.File("data"), "--auth=trust", $"--username={Owner}", "--encoding=UTF8",
+            "--no-locale", "--no-sync", "--no-instructions", "--wal-segsize=4");
+    });
 
     private readonly TempFolder _folder;
     private readonly string[] _settings;
@@ -36,7 +43,7 @@ public sealed class PostgresServer : IAsyncDisposable
     /// <summary>Starts a server and waits until it serves. <paramref name="settings"/>: <c>fsync=off</c> and the like.</summary>
     public static async Task<PostgresServer> StartAsync(params string[] settings)
     {
-        var template = await TemplateAsync();
+        var template = await Template.GetAsync();
         return await StartAsync(settings, folder => ChildProcess.RunAsync("cp", "-a", template.File("data"), folder.File("data")));
     }
 
@@ -105,7 +112,8 @@ public sealed class PostgresServer : IAsyncDisposable
 
     private static async Task<PostgresServer> StartAsync(string[] settings, Func<TempFolder, Task> fill)
     {
-        var folder = await OwnedFolderAsync();
+        var folder = new TempFolder();
+        await GiveToOwnerAsync(folder);
         var server = new PostgresServer(folder, settings);
         try
         {
@@ -133,39 +141,12 @@ public sealed class PostgresServer : IAsyncDisposable
         await process.WaitUntilItSaysAsync("ready to accept");
     }
 
-    /// <summary>What initdb makes takes a second or two: it is made once and copied.</summary>
-    private static async Task<TempFolder> TemplateAsync()
+    private static async Task GiveToOwnerAsync(TempFolder folder)
     {
-        await TemplateGate.WaitAsync();
-        try
-        {
-            if (_template is null)
-            {
-                var folder = await OwnedFolderAsync();
-                AppDomain.CurrentDomain.ProcessExit += (_, _) => folder.Dispose();
-                await RunAsOwnerAsync(
-                    Tool("initdb"), "--pgdata", folder.File("data"), "--auth=trust", $"--username={Owner}", "--encoding=UTF8",
-                    "--no-locale", "--no-sync", "--no-instructions", "--wal-segsize=4");
-                _template = folder;
-            }
-
-            return _template;
-        }
-        finally
-        {
-            TemplateGate.Release();
-        }
-    }
-
-    private static async Task<TempFolder> OwnedFolderAsync()
-    {
-        var folder = new TempFolder();
         if (Environment.IsPrivilegedProcess)
         {
             _ = await ChildProcess.RunAsync("chown", Owner, folder.Path);
         }
-
-        return folder;
     }
 
     private static async Task RunAsOwnerAsync(string tool, params string[] arguments)

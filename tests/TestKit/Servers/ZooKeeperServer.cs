@@ -9,6 +9,7 @@ namespace FenceGateway.TestKit;
 /// </summary>
 public sealed class ZooKeeperServer : IAsyncDisposable
 {
+    private const string ClassesName = "classes.jsa";
     private const string Jar = "/usr/share/java/zookeeper.jar";
 
     /// <summary>What TLS needs beyond what the jar itself names.</summary>
@@ -17,8 +18,15 @@ public sealed class ZooKeeperServer : IAsyncDisposable
     private static readonly TimeSpan AnswerLimit = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(90);
 
-    private static readonly SemaphoreSlim ClassesGate = new(1);
-    private static TempFolder? _classes;
+    /// <summary>The classes as a server has loaded them, written by one that ends: half of what a start costs otherwise.</summary>
+    private static readonly SharedFolder Classes = new(static async folder =>
+    {
+        await using var server = new ZooKeeperServer(number: 0);
+        server.Launch([], $"-XX:ArchiveClassesAtExit={folder.File(ClassesName)}");
+        await server.WaitUntilServingAsync();
+        server.Process.Signal(UnixSignal.Terminate);
+        _ = await server.Process.WaitForExitAsync();
+    });
 
     private readonly TempFolder _folder = new();
     private readonly int _number;
@@ -119,12 +127,12 @@ public sealed class ZooKeeperServer : IAsyncDisposable
     internal async Task LaunchAgainAsync()
     {
         await Process.DisposeAsync();
-        _process = Run($"-XX:SharedArchiveFile={await ClassesAsync()}");
+        _process = Run(await ClassesAsync());
     }
 
     /// <summary>Starts the process, without waiting; alone unless there are members.</summary>
     internal async Task LaunchAsync(IReadOnlyList<string> members) =>
-        Launch(members, $"-XX:SharedArchiveFile={await ClassesAsync()}");
+        Launch(members, await ClassesAsync());
 
     private void Launch(IReadOnlyList<string> members, string classes)
     {
@@ -177,32 +185,7 @@ public sealed class ZooKeeperServer : IAsyncDisposable
         }
     }
 
-    /// <summary>The classes as a server has loaded them: half of what a start costs otherwise. Made once, by a server that ends.</summary>
-    private static async Task<string> ClassesAsync()
-    {
-        const string Name = "classes.jsa";
-        await ClassesGate.WaitAsync();
-        try
-        {
-            if (_classes is null)
-            {
-                var folder = new TempFolder();
-                AppDomain.CurrentDomain.ProcessExit += (_, _) => folder.Dispose();
-                await using var server = new ZooKeeperServer(number: 0);
-                server.Launch([], $"-XX:ArchiveClassesAtExit={folder.File(Name)}");
-                await server.WaitUntilServingAsync();
-                server.Process.Signal(UnixSignal.Terminate);
-                _ = await server.Process.WaitForExitAsync();
-                _classes = folder;
-            }
-
-            return _classes.File(Name);
-        }
-        finally
-        {
-            ClassesGate.Release();
-        }
-    }
+    private static async Task<string> ClassesAsync() => $"-XX:SharedArchiveFile={(await Classes.GetAsync()).File(ClassesName)}";
 
     private ChildProcess Run(string classes) => File.Exists(Jar)
         ? ChildProcess.Start("java",

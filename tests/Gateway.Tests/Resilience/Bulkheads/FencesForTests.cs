@@ -1,6 +1,7 @@
 using FenceGateway.Fencing;
 using FenceGateway.Gateway.Resilience.Bulkheads;
 using FenceGateway.TokenStore;
+using FenceGateway.TokenStore.Conformance;
 using FenceGateway.TokenStore.Memory;
 using Microsoft.Extensions.Logging.Abstractions;
 
