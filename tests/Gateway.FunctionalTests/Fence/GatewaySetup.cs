@@ -18,6 +18,9 @@ internal sealed record GatewaySetup
     /// <summary>So long that a waiting write never gives up in a test that moves the clock over the other times.</summary>
     public const string PatientDrain = """ "DrainTimeout": "00:09:00" """;
 
+    /// <summary>What <see cref="PatientDrain"/> says.</summary>
+    public static readonly TimeSpan PatientDrainTime = TimeSpan.FromMinutes(9);
+
     /// <summary>Stands for the service's address in <see cref="Cluster"/>.</summary>
     public const string Service = "SERVICE";
 

@@ -127,11 +127,10 @@ public sealed class LateWriteTests
         List<Task<GatewayAnswer>> waiting = [];
         foreach (var token in new long[] { 34, 35, 36 })
         {
-            var timers = gateway.Clock.ArmedTimers;
             waiting.Add(clients.SendAsync(gateway.Address, HttpMethod.Put, "/orders/1", token));
             if (token == 34)
             {
-                await gateway.Clock.WaitForTimersAsync(timers + 1);
+                await gateway.Clock.WaitForTimerAsync(GatewaySetup.PatientDrainTime);
             }
         }
 

