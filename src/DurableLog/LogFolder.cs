@@ -20,11 +20,10 @@ internal sealed class LogFolder(string path, Func<string, ISegmentFile> create)
     /// <summary>Opens a store off the caller's thread; what was opened of one that cannot be is released.</summary>
     /// <param name="open">Opens it.</param>
     /// <param name="release">Releases what was opened.</param>
-    /// <param name="what">The folder, for people.</param>
-    /// <param name="unavailable">What is thrown when the folder cannot be used: the reason, and its cause.</param>
+    /// <param name="unavailable">What is thrown instead of a failure; null where it is no fault of the folder.</param>
     /// <param name="cancellationToken">Ends the wait before it has begun.</param>
     public static async ValueTask OpenAsync(
-        Action open, Action release, string what, Func<string, Exception, Exception> unavailable, CancellationToken cancellationToken)
+        Action open, Action release, Func<Exception, Exception?> unavailable, CancellationToken cancellationToken)
     {
         try
         {
@@ -33,14 +32,27 @@ internal sealed class LogFolder(string path, Func<string, ISegmentFile> create)
         catch (Exception e)
         {
             release();
-            if (IsIo(e))
+            if (unavailable(e) is { } instead)
             {
-                throw unavailable(e is FolderInUseException ? e.Message : $"{what} cannot be used: {e.Message}", e);
+                throw instead;
             }
 
             throw;
         }
     }
+
+    /// <summary>Why a store cannot be opened, as sentences for an operator; null where it is no fault of the folder.</summary>
+    /// <param name="e">What its opening met.</param>
+    /// <param name="store">The store.</param>
+    /// <param name="location">Its folder.</param>
+    /// <param name="advice">Why it refuses when it is damaged, and what to do then.</param>
+    public static string? Explain(Exception e, string store, string location, string advice) => e switch
+    {
+        LogDamagedException => $"The {store} is damaged: {e.Message}. {advice}",
+        FolderInUseException or LogFormatException => e.Message,
+        _ when IsIo(e) => $"The {store}'s folder {location} cannot be used: {e.Message}",
+        _ => null,
+    };
 
     public string Segment(long index) => Name(SegmentPrefix, index, SegmentSuffix);
 

@@ -46,7 +46,7 @@ internal sealed class AnswerCompaction(
     private bool TryEmpty(AnswerSegment segment, Func<bool> commit)
     {
         var data = File.ReadAllBytes(folder.Segment(segment.Index));
-        var (at, looked) = (AnswerSegmentHeader.Size, 0);
+        var (at, looked) = (LogFileHeader.Size, 0);
         _done.Clear();
         for (; LogFrame.TryRead(data.AsSpan(at), out var frame); at += frame.Size)
         {

@@ -162,7 +162,7 @@ internal sealed class AnswerLog(
         try
         {
             var end = segments.Write(batch);
-            if (end.Offset == AnswerSegmentHeader.Size)
+            if (end.Offset == LogFileHeader.Size)
             {
                 _trim = true;
             }

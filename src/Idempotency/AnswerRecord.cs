@@ -26,6 +26,10 @@ internal enum AnswerRecordKind : byte
 internal readonly ref struct AnswerRecord
 {
     public const int HeaderSize = 52;
+
+    /// <summary>Of the files that have records.</summary>
+    public const ulong FileKind = 0x4752_534E_4144_4946; // "FIDANSRG"
+
     private const int AnswerHeaderSize = 4;
     private const int CheckedFrom = 8;
 

@@ -14,11 +14,6 @@ internal sealed class AnswerRecovery(LogFolder folder, KeyTable<AnswerPlace> tab
     /// <summary>Bytes of an unfinished write at the end, which were cut off.</summary>
     public int Torn { get; private set; }
 
-    public static IdempotencyStoreUnavailableException Damage(string path, long offset, string what) => new(
-        $"The idempotency store is damaged: {path}, offset {offset}: {what}. It refuses to start, because answers that it promised may "
-        + "be missing, and a repeat of such a request would be sent a second time. Restore the folder from a backup, or begin with an "
-        + "empty folder once repeats of earlier requests are no longer to be expected.");
-
     public AnswerSegments Run(int maxLength)
     {
         folder.DeleteTemporary();
@@ -35,36 +30,31 @@ internal sealed class AnswerRecovery(LogFolder folder, KeyTable<AnswerPlace> tab
     {
         var path = folder.Segment(index);
         var data = File.ReadAllBytes(path);
-        var header = AnswerSegmentHeader.Read(data, path, index);
+        var header = LogFileHeader.Read(data, path, AnswerRecord.FileKind, index, hasLog: false);
         if (header.FirstSequence < _sequence)
         {
-            throw Damage(path, 0, "it overlaps the segment before it");
+            throw new LogDamagedException(path, 0, "it overlaps the segment before it");
         }
 
-        _sequence = header.FirstSequence;
-        _index = index + 1;
-        var (end, latestExpiry) = (AnswerSegmentHeader.Size, 0L);
-        while (LogFrame.TryRead(data.AsSpan(end), out var frame))
+        var latestExpiry = 0L;
+        var reader = new LogReader(path, data, LogFileHeader.Size, header.FirstSequence);
+        for (var at = reader.End; reader.TryRead(out var frame); at = reader.End)
         {
-            if (frame.Sequence != _sequence++)
-            {
-                throw Damage(path, end, $"frame {frame.Sequence} stands where {_sequence - 1} is expected");
-            }
-
-            latestExpiry = Math.Max(latestExpiry, Apply(path, index, end, frame));
-            end += frame.Size;
+            latestExpiry = Math.Max(latestExpiry, Apply(path, index, at, frame));
         }
 
         if (isLast)
         {
-            RewriteLast(path, data, end);
+            reader.RefuseFrameBehind();
+            RewriteLast(path, data, reader.End);
         }
-        else if (end < data.Length)
+        else if (reader.End < data.Length)
         {
-            throw Damage(path, end, "a frame is broken, and a later segment exists");
+            throw new LogDamagedException(path, reader.End, "a frame is broken, and a later segment exists");
         }
 
-        _segments.Add(new AnswerSegment(index, end, latestExpiry));
+        (_sequence, _index) = (reader.NextSequence, index + 1);
+        _segments.Add(new AnswerSegment(index, reader.End, latestExpiry));
     }
 
     /// <returns>When the last record of the frame expires.</returns>
@@ -76,7 +66,7 @@ internal sealed class AnswerRecovery(LogFolder folder, KeyTable<AnswerPlace> tab
         {
             if (!AnswerRecord.TryRead(rest, out var record, out var size))
             {
-                throw Damage(path, offset, "a record cannot be read though its frame's checksum is right");
+                throw new LogDamagedException(path, offset, "a record cannot be read though its frame's checksum is right");
             }
 
             if (record.ExpiresAt > now)
@@ -99,14 +89,6 @@ internal sealed class AnswerRecovery(LogFolder folder, KeyTable<AnswerPlace> tab
     private void RewriteLast(string path, byte[] data, int end)
     {
         Torn = data.Length - end;
-        for (var at = end + 1; at <= data.Length - LogFrame.HeaderSize; at++)
-        {
-            if (LogFrame.TryRead(data.AsSpan(at), out var later) && later.Sequence >= _sequence)
-            {
-                throw Damage(path, end, $"a frame is broken, and frame {later.Sequence} at offset {at} behind it is whole");
-            }
-        }
-
         folder.Publish(path, file => file.Write(0, data.AsSpan(0, end))).Dispose();
     }
 }

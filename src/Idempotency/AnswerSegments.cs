@@ -9,20 +9,18 @@ internal sealed class AnswerSegments : IDisposable
     private readonly LogFolder _folder;
     private readonly int _maxLength;
     private readonly List<AnswerSegment> _older;
-    private ISegmentFile _file;
+    private LogTail _tail;
     private long _index;
     private long _sequence;
-    private int _length = AnswerSegmentHeader.Size;
     private long _latestExpiry;
     private long _bytes;
-    private bool _hasTornTail;
 
     /// <summary>Begins a new segment behind the older ones.</summary>
     public AnswerSegments(LogFolder folder, IEnumerable<AnswerSegment> older, long index, long sequence, int maxLength)
     {
         (_folder, _older, _index, _sequence, _maxLength) = (folder, [.. older], index, sequence, maxLength);
-        _file = Create(index);
-        _bytes = _older.Sum(s => (long)s.Length) + _length;
+        _tail = Create(index);
+        _bytes = _older.Sum(s => (long)s.Length) + _tail.Length;
     }
 
     /// <summary>What all files take.</summary>
@@ -39,26 +37,14 @@ internal sealed class AnswerSegments : IDisposable
     /// <exception cref="IOException">It was not written.</exception>
     public BatchEnd Write(AnswerBatch batch)
     {
-        CutOff();
-        if (_length >= _maxLength)
+        if (_tail.Length >= _maxLength)
         {
             Rotate();
         }
 
+        var end = new BatchEnd(_index, (int)_tail.Length, Failure: null);
         var frame = batch.Seal(_sequence);
-        try
-        {
-            _file.Write(_length, frame);
-        }
-        catch
-        {
-            _hasTornTail = true;
-            throw;
-        }
-
-        LogFolder.Flush(_file, _folder.Segment(_index));
-        var end = new BatchEnd(_index, _length, Failure: null);
-        _length += frame.Length;
+        _tail.Append(frame);
         _latestExpiry = Math.Max(_latestExpiry, batch.LatestExpiry);
         _sequence++;
         Interlocked.Add(ref _bytes, frame.Length);
@@ -68,9 +54,8 @@ internal sealed class AnswerSegments : IDisposable
     /// <summary>Deletes the files in which everything has expired. What cannot be deleted now is deleted the next time.</summary>
     public void Trim(long now)
     {
-        if (_length > AnswerSegmentHeader.Size && _latestExpiry <= now)
+        if (_tail.Length > LogFileHeader.Size && _latestExpiry <= now)
         {
-            CutOff();
             Rotate();
         }
 
@@ -93,28 +78,23 @@ internal sealed class AnswerSegments : IDisposable
         Trim(now);
     }
 
-    public void Dispose() => _file.Dispose();
+    public void Dispose() => _tail.Dispose();
 
     private void Rotate()
     {
+        _tail.CutOff();
         var next = Create(_index + 1);
-        _older.Add(new AnswerSegment(_index, _length, _latestExpiry));
-        _file.Dispose();
-        (_file, _index, _length, _latestExpiry) = (next, _index + 1, AnswerSegmentHeader.Size, 0);
-        Interlocked.Add(ref _bytes, AnswerSegmentHeader.Size);
+        _older.Add(new AnswerSegment(_index, (int)_tail.Length, _latestExpiry));
+        _tail.Dispose();
+        (_tail, _index, _latestExpiry) = (next, _index + 1, 0);
+        Interlocked.Add(ref _bytes, next.Length);
     }
 
-    private ISegmentFile Create(long index) => _folder.Publish(
-        _folder.Segment(index), file => file.Write(0, new AnswerSegmentHeader(index, _sequence).ToBytes()));
-
-    /// <summary>Takes away what a failed write has left: nothing may stand behind it.</summary>
-    private void CutOff()
+    private LogTail Create(long index)
     {
-        if (_hasTornTail)
-        {
-            _file.Truncate(_length);
-            _hasTornTail = false;
-        }
+        var name = _folder.Segment(index);
+        var header = new LogFileHeader(AnswerRecord.FileKind, index, _sequence).ToBytes();
+        return new LogTail(_folder.Publish(name, file => file.Write(0, header)), name, header.Length);
     }
 }
 

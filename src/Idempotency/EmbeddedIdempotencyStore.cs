@@ -9,6 +9,10 @@ public sealed class EmbeddedIdempotencyStore : IIdempotencyStore
     /// <summary>Of the bytes that the files may take, how much one may: a small store must not live in a single file.</summary>
     private const int ShareOfFile = 8;
 
+    private const string WhenDamaged =
+        "It refuses to start, because answers that it promised may be missing, and a repeat of such a request would be sent a second time. "
+        + "Restore the folder from a backup, or begin with an empty folder once repeats of earlier requests are no longer to be expected.";
+
     private readonly EmbeddedIdempotencyStoreOptions _options;
     private readonly TimeProvider _clock;
     private readonly ILogger _logger;
@@ -56,8 +60,11 @@ public sealed class EmbeddedIdempotencyStore : IIdempotencyStore
     /// <inheritdoc/>
     public ValueTask OpenAsync(CancellationToken cancellationToken) =>
         LogFolder.OpenAsync(
-            Open, Release, $"The idempotency store's folder {Location}",
-            static (why, cause) => new IdempotencyStoreUnavailableException(why, cause), cancellationToken);
+            Open, Release,
+            e => LogFolder.Explain(e, "idempotency store", Location, WhenDamaged) is { } why
+                ? new IdempotencyStoreUnavailableException(why, e)
+                : null,
+            cancellationToken);
 
     /// <inheritdoc/>
     /// <remarks>A stored answer is still given while nothing can be written.</remarks>

@@ -15,7 +15,10 @@ public readonly record struct MarkRecord(
 /// <param name="EndedFor">How long ago the session ended, as far as this gateway can tell; null while it lives.</param>
 public readonly record struct WriterRecord(string Session, FencingToken Token, TimeSpan? EndedFor);
 
-/// <summary>Asks for a page of resources.</summary>
+/// <summary>
+/// Asks for a page of resources; one with fewer than asked for is the last. A resource that advances meanwhile goes to the front, past
+/// a walk that goes down: who wants all of them reads what has advanced since the walk began as well.
+/// </summary>
 /// <param name="Prefix">Only keys that begin with it (ordinal); empty for all.</param>
 /// <param name="Before">Only records whose <see cref="MarkRecord.Sequence"/> is lower; <see cref="long.MaxValue"/> for the first page.</param>
 /// <param name="Limit">At most so many, 1 … <see cref="MaxLimit"/>.</param>

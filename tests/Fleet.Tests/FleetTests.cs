@@ -12,7 +12,7 @@ public abstract class FleetTests
 {
     /// <summary>Of each fault, at each store; for a night, more of them.</summary>
     private static readonly int Rounds =
-        int.Parse(Environment.GetEnvironmentVariable("FENCEGATEWAY_FLEET_ROUNDS") ?? "3", CultureInfo.InvariantCulture);
+        int.Parse(Environment.GetEnvironmentVariable("FENCEGATEWAY_FLEET_ROUNDS") ?? "2", CultureInfo.InvariantCulture);
 
     private const int Takeovers = 100;
 

@@ -329,6 +329,31 @@ public abstract class TokenStoreConformance<TStore> : IAsyncLifetime
     }
 
     [Fact]
+    public async Task ListAsync_WhileResourcesAdvance_PagesAreFull()
+    {
+        for (var i = 0; i < 12; i++)
+        {
+            await Gateway.EnterAsync($"r{i}", 1);
+        }
+
+        var advancing = Task.Run(async () =>
+        {
+            for (var i = 0; i < 60; i++)
+            {
+                await Gateway.EnterAsync($"r{i % 12}", 2 + (i / 12));
+            }
+        });
+        do
+        {
+            var page = await Store.ListAsync(new MarkQuery("r", long.MaxValue, 10), default);
+            page.Select(r => r.Resource.Value).Distinct().Count().ShouldBe(10);
+            page.Select(r => r.Sequence).ShouldBe(page.Select(r => r.Sequence).OrderDescending());
+        }
+        while (!advancing.IsCompleted);
+        await advancing;
+    }
+
+    [Fact]
     public async Task ListAsync_PrefixWithAMeaningElsewhere_IsTakenAsItIs()
     {
         string[] prefixes = ["a%", "a_", "a*", "a?", "a[b]", "a\\", "A", "é", "a "];

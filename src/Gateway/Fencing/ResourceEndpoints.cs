@@ -22,7 +22,7 @@ internal sealed class ResourceEndpoints(
     }
 
     /// <summary><c>GET ?prefix=…&amp;limit=…&amp;cursor=…</c>: the most recently advanced first; <c>next</c> is the next page's cursor,
-    /// <c>total</c>, on the first page, how many there are in all.</summary>
+    /// <c>total</c>, on the first page, how many there are in all. See <see cref="ResourceWalk"/>.</summary>
     private async Task ListAsync(HttpContext context)
     {
         var query = context.Request.Query;
@@ -32,19 +32,22 @@ internal sealed class ResourceEndpoints(
             return;
         }
 
-        if (!TryReadNumber(query["limit"], DefaultLimit, 1, MaxLimit, out var limit)
-            || !TryReadNumber(query["cursor"], long.MaxValue, 1, long.MaxValue, out var cursor))
+        var cursor = query["cursor"].ToString();
+        var walk = ResourceWalk.Begin;
+        if (!TryReadLimit(query["limit"], out var limit) || (cursor.Length > 0 && !ResourceWalk.TryParse(cursor, out walk)))
         {
             await AdminJson.WriteProblemAsync(
                 context, 400, "Bad Request", $"limit is 1 to {MaxLimit}, cursor is the 'next' of the page before.");
             return;
         }
 
-        var page = await store.ListAsync(new MarkQuery(query["prefix"].ToString(), cursor, (int)limit), context.RequestAborted);
-        var items = new JsonArray([.. page.Select(record => (JsonNode)Describe(record))]);
-        var next = page.Count == limit ? page[^1].Sequence.ToString(CultureInfo.InvariantCulture) : null;
-        var body = new JsonObject { ["resources"] = items, ["next"] = next };
-        if (cursor == long.MaxValue)
+        var (page, next) = await walk.ReadAsync(q => store.ListAsync(q, context.RequestAborted), query["prefix"].ToString(), limit);
+        var body = new JsonObject
+        {
+            ["resources"] = new JsonArray([.. page.Select(record => (JsonNode)Describe(record))]),
+            ["next"] = next?.ToString(),
+        };
+        if (cursor.Length == 0)
         {
             // Counting may take a store longer than a page.
             body["total"] = await store.CountAsync(context.RequestAborted);
@@ -253,11 +256,11 @@ internal sealed class ResourceEndpoints(
         return name.Length == 1 && ResourceKey.TryCreate(name[0], out resource);
     }
 
-    private static bool TryReadNumber(string? text, long byDefault, long min, long max, out long number)
+    private static bool TryReadLimit(string? text, out int limit)
     {
-        number = byDefault;
+        limit = DefaultLimit;
         return string.IsNullOrEmpty(text)
-            || (long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number) && number >= min && number <= max);
+            || (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out limit) && limit is >= 1 and <= MaxLimit);
     }
 
     private static Task UnknownAsync(HttpContext context) => AdminJson.WriteProblemAsync(

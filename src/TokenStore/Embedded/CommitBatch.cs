@@ -1,4 +1,5 @@
 using FenceGateway.DurableLog;
+
 namespace FenceGateway.TokenStore.Embedded;
 
 /// <summary>Records that become durable together, and who waits for them.</summary>

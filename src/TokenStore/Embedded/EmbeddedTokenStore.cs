@@ -10,6 +10,10 @@ namespace FenceGateway.TokenStore.Embedded;
 /// <remarks>A token equal to a durable mark is answered synchronously, without I/O and without an allocation.</remarks>
 public sealed class EmbeddedTokenStore : ITokenStore
 {
+    private const string WhenDamaged =
+        "It refuses to start, because marks that it promised may be missing. Restore the folder from a backup; if there is none, keep a copy "
+        + "of the folder, stop all lock holders, begin with an empty folder and set the marks from your lock service.";
+
     private readonly EmbeddedTokenStoreOptions _options;
     private readonly TimeProvider _clock;
     private readonly ILogger _logger;
@@ -86,8 +90,9 @@ public sealed class EmbeddedTokenStore : ITokenStore
         }
 
         await LogFolder.OpenAsync(
-            Open, Release, $"The token store folder {Info.Location}",
-            static (why, cause) => new TokenStoreUnavailableException(why, cause), cancellationToken);
+            Open, Release,
+            e => LogFolder.Explain(e, "token store", Info.Location, WhenDamaged) is { } why ? new TokenStoreUnavailableException(why, e) : null,
+            cancellationToken);
     }
 
     /// <inheritdoc/>

@@ -1,4 +1,5 @@
 using FenceGateway.DurableLog;
+
 namespace FenceGateway.TokenStore.Embedded;
 
 /// <summary>What was found in the folder.</summary>
@@ -43,7 +44,7 @@ internal sealed class Recovery(LogFolder folder, MarkTable table, ILogger logger
     {
         if (folder.HasTorn())
         {
-            throw Damage.Missing(folder.Segment(FirstIndex), "the folder holds a torn tail that a log has left, but no log");
+            throw LogDamagedException.Missing(folder.Segment(FirstIndex), "the folder holds a torn tail that a log has left, but no log");
         }
 
         var writer = SegmentWriter.Begin(folder, Guid.NewGuid(), FirstIndex, sequence: 1);
@@ -78,7 +79,7 @@ internal sealed class Recovery(LogFolder folder, MarkTable table, ILogger logger
 
         if (expected != start + segments.Count || segments.Count == 0)
         {
-            throw Damage.Missing(
+            throw LogDamagedException.Missing(
                 folder.Segment(expected),
                 hasSnapshot ? $"the log goes on after snapshot {start}" : "there is neither this segment nor a snapshot that replaces it");
         }
@@ -98,24 +99,24 @@ internal sealed class Recovery(LogFolder folder, MarkTable table, ILogger logger
             {
                 if (index != segments[^1] || !reader.IsEmpty)
                 {
-                    throw Damage.At(folder.Segment(index - 1), before.ValidLength, "the segment ends too early: a later one exists");
+                    throw new LogDamagedException(folder.Segment(index - 1), before.ValidLength, "the segment ends too early: a later one exists");
                 }
 
                 // A crash between the beginning of a segment and the seal of the one before.
                 break;
             }
 
-            if ((before is not null && before.NextSequence != reader.Header.FirstSequence)
-                || reader.Header.StoreId != (snapshot?.StoreId ?? (before ?? reader).Header.StoreId))
+            if ((before is not null && before.NextSequence != reader.FirstSequence)
+                || reader.StoreId != (snapshot?.StoreId ?? (before ?? reader).StoreId))
             {
-                throw Damage.At(path, 0, "the segment does not belong to the log before it");
+                throw new LogDamagedException(path, 0, "the segment does not belong to the log before it");
             }
 
             readers.Add(reader);
         }
 
         return readers[^1].IsSealed
-            ? throw Damage.Missing(folder.Segment(segments[0] + readers.Count), "the segment before it is sealed")
+            ? throw LogDamagedException.Missing(folder.Segment(segments[0] + readers.Count), "the segment before it is sealed")
             : readers;
     }
 
@@ -129,7 +130,7 @@ internal sealed class Recovery(LogFolder folder, MarkTable table, ILogger logger
                 logger, folder.Segment(index), last.ValidLength, last.Torn.Length, folder.KeepTorn(index, last.ValidLength, last.Torn));
         }
 
-        var writer = SegmentWriter.Begin(folder, last.Header.StoreId, index + 1, last.NextSequence + 1);
+        var writer = SegmentWriter.Begin(folder, last.StoreId, index + 1, last.NextSequence + 1);
         SealLast(last, index);
         return new Recovered(
             writer,

@@ -1,4 +1,5 @@
 using FenceGateway.DurableLog;
+
 namespace FenceGateway.TokenStore.Embedded;
 
 /// <summary>Replays one segment into the table, up to its end or to the first frame that is not whole.</summary>
@@ -6,7 +7,10 @@ internal sealed class SegmentReader(MarkTable table, string path, long index)
 {
     private byte[] _data = [];
 
-    public FileHeader Header { get; private set; }
+    /// <summary>The log's id.</summary>
+    public Guid StoreId { get; private set; }
+
+    public long FirstSequence { get; private set; }
 
     /// <summary>The sequence that the next frame has.</summary>
     public long NextSequence { get; private set; }
@@ -16,9 +20,7 @@ internal sealed class SegmentReader(MarkTable table, string path, long index)
     /// <summary>Bytes up to the end of the last whole frame.</summary>
     public int ValidLength { get; private set; }
 
-    public int Length => _data.Length;
-
-    public bool IsEmpty => Length == FileHeader.Size;
+    public bool IsEmpty => _data.Length == MarkFile.HeaderSize;
 
     /// <summary>Whether the last frame says that the log goes on in the next segment.</summary>
     public bool IsSealed { get; private set; }
@@ -33,49 +35,27 @@ internal sealed class SegmentReader(MarkTable table, string path, long index)
     public void Read()
     {
         _data = File.ReadAllBytes(path);
-        Header = FileHeader.Read(_data, path, isSnapshot: false, index);
-        NextSequence = Header.FirstSequence;
-        ValidLength = FileHeader.Size;
-        while (LogFrame.TryRead(_data.AsSpan(ValidLength), out var frame))
+        var header = LogFileHeader.Read(_data, path, MarkFile.Segment, index, hasLog: true);
+        (StoreId, FirstSequence) = (header.Log!.Value, header.FirstSequence);
+        var reader = new LogReader(path, _data, MarkFile.HeaderSize, FirstSequence);
+        for (var at = reader.End; reader.TryRead(out var frame); at = reader.End)
         {
-            if (frame.Sequence != NextSequence)
-            {
-                throw Damage.At(path, ValidLength, $"frame {frame.Sequence} follows frame {NextSequence - 1}");
-            }
-
             if (IsSealed || (Closed is not null && !IsSeal(frame)))
             {
-                throw Damage.At(path, ValidLength, "there is something behind the end of the log");
+                throw new LogDamagedException(path, at, "there is something behind the end of the log");
             }
 
-            Apply(frame);
-            ValidLength += frame.Size;
-            NextSequence++;
+            Apply(frame, at);
         }
 
-        RefuseDamage();
-    }
-
-    /// <summary>Only the very last write can be incomplete: a whole frame behind a broken one proves damage.</summary>
-    private void RefuseDamage()
-    {
-        if (ValidLength == Length)
+        if (reader.End < _data.Length && (IsSealed || Closed is not null))
         {
-            return;
+            throw new LogDamagedException(
+                path, reader.End, "there is something behind the end of the log, which was closed in good order");
         }
 
-        if (IsSealed || Closed is not null)
-        {
-            throw Damage.At(path, ValidLength, "there is something behind the end of the log, which was closed in good order");
-        }
-
-        for (var at = ValidLength + 1; at <= Length - LogFrame.HeaderSize; at++)
-        {
-            if (LogFrame.TryRead(_data.AsSpan(at), out var later) && later.Sequence >= NextSequence)
-            {
-                throw Damage.At(path, ValidLength, $"a frame is broken, and frame {later.Sequence} at offset {at} behind it is whole");
-            }
-        }
+        reader.RefuseFrameBehind();
+        (ValidLength, NextSequence) = (reader.End, reader.NextSequence);
     }
 
     private static bool IsSeal(in LogFrame frame)
@@ -84,14 +64,14 @@ internal sealed class SegmentReader(MarkTable table, string path, long index)
         return LogRecord.TryRead(ref payload, out var record) && record.Kind == RecordKind.Sealed;
     }
 
-    private void Apply(in LogFrame frame)
+    private void Apply(in LogFrame frame, int at)
     {
         var payload = frame.Payload;
         while (!payload.IsEmpty)
         {
             if (!LogRecord.TryRead(ref payload, out var record))
             {
-                throw Damage.At(path, ValidLength, "a record cannot be read though its checksum is right");
+                throw new LogDamagedException(path, at, "a record cannot be read though its checksum is right");
             }
 
             switch (record.Kind)
@@ -106,12 +86,12 @@ internal sealed class SegmentReader(MarkTable table, string path, long index)
                     LastLsn = Math.Max(LastLsn, record.Lsn);
                     if (!table.Recover(in record))
                     {
-                        throw Damage.At(path, ValidLength, $"LSN {record.Lsn} would lower a mark");
+                        throw new LogDamagedException(path, at, $"LSN {record.Lsn} would lower a mark");
                     }
 
                     break;
                 default:
-                    throw Damage.At(path, ValidLength, $"a record of kind {record.Kind} does not belong here");
+                    throw new LogDamagedException(path, at, $"a record of kind {record.Kind} does not belong here");
             }
         }
     }

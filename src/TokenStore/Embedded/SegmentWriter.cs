@@ -1,4 +1,5 @@
 using FenceGateway.DurableLog;
+
 namespace FenceGateway.TokenStore.Embedded;
 
 /// <summary>The end of the log. Used by one thread at a time.</summary>
@@ -7,9 +8,7 @@ internal sealed class SegmentWriter : IDisposable
     private readonly LogFolder _folder;
     private readonly Guid _storeId;
     private readonly FrameBuffer _single = new(capacity: 64);
-    private ISegmentFile _file;
-    private long _length = FileHeader.Size;
-    private bool _hasTornTail;
+    private LogTail _tail;
 
     private SegmentWriter(LogFolder folder, Guid storeId, long index, long sequence)
     {
@@ -17,7 +16,7 @@ internal sealed class SegmentWriter : IDisposable
         _storeId = storeId;
         Index = index;
         Sequence = sequence;
-        _file = Create(index, sequence);
+        _tail = Create(index, sequence);
     }
 
     public Guid StoreId => _storeId;
@@ -29,7 +28,7 @@ internal sealed class SegmentWriter : IDisposable
     public long Sequence { get; private set; }
 
     /// <summary>Durable bytes of the segment that is written now.</summary>
-    public long Length => _length;
+    public long Length => _tail.Length;
 
     /// <summary>Bytes written since the process started.</summary>
     public long Written { get; private set; }
@@ -42,26 +41,8 @@ internal sealed class SegmentWriter : IDisposable
     /// <exception cref="IOException">It was not written; may be tried again.</exception>
     public void Append(FrameBuffer frame)
     {
-        if (_hasTornTail)
-        {
-            _file.Truncate(_length);
-            _hasTornTail = false;
-        }
-
         var bytes = frame.Seal(Sequence);
-        try
-        {
-            _file.Write(_length, bytes);
-        }
-        catch
-        {
-            _hasTornTail = true;
-            TryCutOff();
-            throw;
-        }
-
-        LogFolder.Flush(_file, _folder.Segment(Index));
-        _length += bytes.Length;
+        _tail.Append(bytes);
         Written += bytes.Length;
         Sequence++;
     }
@@ -92,28 +73,17 @@ internal sealed class SegmentWriter : IDisposable
             throw;
         }
 
-        _file.Dispose();
-        _file = next;
-        _length = FileHeader.Size;
+        _tail.Dispose();
+        _tail = next;
         Index++;
     }
 
-    public void Dispose() => _file.Dispose();
+    public void Dispose() => _tail.Dispose();
 
-    private ISegmentFile Create(long index, long firstSequence) => _folder.Publish(
-        _folder.Segment(index),
-        file => file.Write(0, new FileHeader(IsSnapshot: false, index, firstSequence, _storeId).ToBytes()));
-
-    private void TryCutOff()
+    private LogTail Create(long index, long firstSequence)
     {
-        try
-        {
-            _file.Truncate(_length);
-            _hasTornTail = false;
-        }
-        catch (Exception e) when (LogFolder.IsIo(e))
-        {
-            // Tried again before the next write, which must not leave anything behind its frame.
-        }
+        var name = _folder.Segment(index);
+        var header = new LogFileHeader(MarkFile.Segment, index, firstSequence, _storeId).ToBytes();
+        return new LogTail(_folder.Publish(name, file => file.Write(0, header)), name, header.Length);
     }
 }

@@ -1,4 +1,5 @@
 using FenceGateway.DurableLog;
+
 namespace FenceGateway.TokenStore.Embedded;
 
 /// <summary>Reads a snapshot into the table. It got its name only when it was whole, so anything wrong with it is damage.</summary>
@@ -17,15 +18,15 @@ internal sealed class SnapshotReader(MarkTable table, string path, long index)
         using var handle = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
         Length = RandomAccess.GetLength(handle);
         var buffer = new byte[1 << 20];
-        var header = buffer.AsSpan(0, ReadAt(handle, buffer.AsSpan(0, FileHeader.Size), 0));
-        StoreId = FileHeader.Read(header, path, isSnapshot: true, index).StoreId;
-        long rows = 0, offset = FileHeader.Size;
+        var header = buffer.AsSpan(0, ReadAt(handle, buffer.AsSpan(0, MarkFile.HeaderSize), 0));
+        StoreId = LogFileHeader.Read(header, path, MarkFile.Snapshot, index, hasLog: true).Log!.Value;
+        long rows = 0, offset = MarkFile.HeaderSize;
         for (long sequence = 0; ; sequence++)
         {
             var length = ReadFrame(handle, ref buffer, offset);
             if (!LogFrame.TryRead(buffer.AsSpan(0, length), out var frame) || frame.Sequence != sequence)
             {
-                throw Damage.At(path, offset, "a block is damaged or missing");
+                throw new LogDamagedException(path, offset, "a block is damaged or missing");
             }
 
             offset += frame.Size;
@@ -37,7 +38,7 @@ internal sealed class SnapshotReader(MarkTable table, string path, long index)
 
         if (offset != Length)
         {
-            throw Damage.At(path, offset, "there is something behind the end");
+            throw new LogDamagedException(path, offset, "there is something behind the end");
         }
     }
 
@@ -77,12 +78,12 @@ internal sealed class SnapshotReader(MarkTable table, string path, long index)
         {
             if (!LogRecord.TryRead(ref payload, out var record))
             {
-                throw Damage.At(path, end - payload.Length, "a row cannot be read");
+                throw new LogDamagedException(path, end - payload.Length, "a row cannot be read");
             }
 
             if (record.Kind == RecordKind.SnapshotEnd)
             {
-                return record.Mark == rows ? true : throw Damage.At(path, end, $"{rows} rows were read, {record.Mark} were written");
+                return record.Mark == rows ? true : throw new LogDamagedException(path, end, $"{rows} rows were read, {record.Mark} were written");
             }
 
             LastLsn = Math.Max(LastLsn, record.Lsn);

@@ -1,4 +1,5 @@
 using FenceGateway.DurableLog;
+
 namespace FenceGateway.TokenStore.Embedded;
 
 /// <summary>
@@ -11,7 +12,7 @@ internal static class SnapshotWriter
     private const long FlushEvery = 8 << 20;
 
     /// <returns>The size of the file.</returns>
-    public static long Write(LogFolder folder, MarkTable table, FileHeader header, int block, CancellationToken cancellationToken)
+    public static long Write(LogFolder folder, MarkTable table, LogFileHeader header, int block, CancellationToken cancellationToken)
     {
         long size = 0;
         var name = folder.Snapshot(header.Index);
@@ -20,7 +21,7 @@ internal static class SnapshotWriter
     }
 
     private static long Write(
-        ISegmentFile file, string name, MarkTable table, FileHeader header, int block, CancellationToken cancellationToken)
+        ISegmentFile file, string name, MarkTable table, LogFileHeader header, int block, CancellationToken cancellationToken)
     {
         file.Write(0, header.ToBytes());
         var output = new Output(file, name);
@@ -77,7 +78,7 @@ internal static class SnapshotWriter
 
         public FrameBuffer Frame { get; } = new(capacity: 64 << 10);
 
-        public long Length { get; private set; } = FileHeader.Size;
+        public long Length { get; private set; } = MarkFile.HeaderSize;
 
         public long Rows { get; private set; }
 

@@ -1,4 +1,5 @@
 using FenceGateway.DurableLog;
+
 namespace FenceGateway.TokenStore.Embedded;
 
 /// <summary>
@@ -67,7 +68,7 @@ internal sealed class Snapshotter(
         var start = clock.GetTimestamp();
         try
         {
-            var size = SnapshotWriter.Write(folder, table, new FileHeader(IsSnapshot: true, index, FirstSequence: 0, storeId),
+            var size = SnapshotWriter.Write(folder, table, new LogFileHeader(MarkFile.Snapshot, index, FirstSequence: 0, storeId),
                 options.SnapshotBlock, _stopping.Token);
             folder.DeleteBefore(index);
             Volatile.Write(ref _base, written);

@@ -95,44 +95,63 @@ internal sealed class QuorumResources(QuorumNodes nodes, SessionWatch watch, Cha
     public async ValueTask<IReadOnlyList<MarkRecord>> ListAsync(MarkQuery query, CancellationToken cancellationToken)
     {
         Dictionary<string, long> found = new(StringComparer.Ordinal);
-        var (below, readTo) = ((RedisValue)(query.Before > RedisListing.Exact ? "+inf" : $"({query.Before}"), long.MaxValue);
+        var (readTo, parts, above) = (0L, 0, 0L);
         do
         {
-            var at = below;
-            var replies = nodes.Require(await nodes.AskAsync(
-                (node, view) => NodeMarkScripts.NamesAsync(node, view, at, RedisListing.Part), null, cancellationToken));
-            readTo = 0;
-            foreach (var page in replies.Where(static r => r.IsDone).Select(static r => (string[])r.Parts[2]!))
+            // What changes between two parts goes above the first: then that is read as well.
+            (var newest, parts) = (above, 0);
+            var below = (RedisValue)(query.Before > RedisListing.Exact ? "+inf" : $"({query.Before}");
+            do
             {
-                var last = 0L;
-                for (var i = 0; i + 1 < page.Length; i += 2)
-                {
-                    last = long.Parse(page[i + 1], CultureInfo.InvariantCulture);
-                    if (page[i].StartsWith(query.Prefix, StringComparison.Ordinal))
-                    {
-                        found[page[i]] = Math.Max(found.GetValueOrDefault(page[i]), last);
-                    }
-                }
-
-                // Below the end of a full page not all nodes have been read.
-                readTo = page.Length == 2 * RedisListing.Part ? Math.Max(readTo, last) : readTo;
+                (readTo, var first) = await ReadNamesAsync(query.Prefix, below, found, cancellationToken);
+                (newest, below, parts) = (Math.Max(newest, first), readTo, parts + 1);
             }
+            while (readTo > above && found.Values.Count(sequence => sequence > readTo) < query.Limit);
 
-            below = readTo;
+            above = newest;
         }
-        while (readTo > 0 && found.Values.Count(sequence => sequence > readTo) < query.Limit);
+        while (parts > 1 && found.Values.Count(sequence => sequence > readTo) < query.Limit);
 
         List<MarkRecord> records = [];
-        var newest = found.Where(f => f.Value > readTo).OrderByDescending(static f => f.Value).Select(static f => f.Key);
-        foreach (var part in newest.Take(query.Limit).Chunk(64))
+        var names = found.Where(f => f.Value > readTo).OrderByDescending(static f => f.Value).Take(query.Limit);
+        foreach (var part in names.Chunk(64))
         {
+            // A mark that changed since its name was read stands where it stood there: a page has no gaps.
             var read = await Task.WhenAll(part.Select(async name =>
-                ResourceKey.TryCreate(name, out var resource) ? await FindAsync(resource, cancellationToken) : null));
+                ResourceKey.TryCreate(name.Key, out var resource) && await FindAsync(resource, cancellationToken) is { } record
+                    ? record with { Sequence = name.Value }
+                    : (MarkRecord?)null));
             records.AddRange(read.OfType<MarkRecord>());
         }
 
-        // A mark that changed meanwhile belongs to an earlier page.
-        return [.. records.Where(r => r.Sequence < query.Before).OrderByDescending(static r => r.Sequence)];
+        return records;
+    }
+
+    /// <summary>A part of the nodes' names: down to where all nodes have been read, and the newest.</summary>
+    private async ValueTask<(long ReadTo, long Newest)> ReadNamesAsync(
+        string prefix, RedisValue below, Dictionary<string, long> found, CancellationToken cancellationToken)
+    {
+        var replies = nodes.Require(await nodes.AskAsync(
+            (node, view) => NodeMarkScripts.NamesAsync(node, view, below, RedisListing.Part), null, cancellationToken));
+        var (readTo, newest) = (0L, 0L);
+        foreach (var page in replies.Where(static r => r.IsDone).Select(static r => (string[])r.Parts[2]!))
+        {
+            var last = 0L;
+            for (var i = 0; i + 1 < page.Length; i += 2)
+            {
+                last = long.Parse(page[i + 1], CultureInfo.InvariantCulture);
+                newest = Math.Max(newest, last);
+                if (page[i].StartsWith(prefix, StringComparison.Ordinal))
+                {
+                    found[page[i]] = Math.Max(found.GetValueOrDefault(page[i]), last);
+                }
+            }
+
+            // Below the end of a full page not all nodes have been read.
+            readTo = page.Length == 2 * RedisListing.Part ? Math.Max(readTo, last) : readTo;
+        }
+
+        return (readTo, newest);
     }
 
     /// <summary>As many as the node that knows most.</summary>

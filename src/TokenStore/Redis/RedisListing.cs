@@ -14,35 +14,52 @@ internal static class RedisListing
     public static async ValueTask<IReadOnlyList<MarkRecord>> ListAsync(
         RedisLink link, RedisKeys keys, MarkQuery query, CancellationToken cancellationToken)
     {
-        List<ResourceKey> found = [];
-        var before = query.Before > Exact ? double.PositiveInfinity : query.Before;
-        while (found.Count < query.Limit)
+        Dictionary<ResourceKey, long> found = [];
+        var above = double.NegativeInfinity;
+        for (double? newest = 0; newest is not null && found.Count < query.Limit; above = newest ?? above)
+        {
+            newest = await ReadAsync(link, keys, query, above, found, cancellationToken);
+        }
+
+        // A mark that changed since the index was read stands where it stood there: a page has no gaps.
+        var records = await Task.WhenAll(found.Select(async name =>
+            await MarkScripts.FindAsync(link, keys, name.Key, cancellationToken) is { } record ? record with { Sequence = name.Value } : (MarkRecord?)null));
+        return [.. records.OfType<MarkRecord>().OrderByDescending(record => record.Sequence)];
+    }
+
+    /// <summary>
+    /// Reads the index downwards, as far as it is needed. What changes between two parts goes where the first was read: then it returns
+    /// where that began, since whatever is above is to be read as well.
+    /// </summary>
+    private static async ValueTask<double?> ReadAsync(
+        RedisLink link, RedisKeys keys, MarkQuery query, double above, Dictionary<ResourceKey, long> found, CancellationToken cancellationToken)
+    {
+        double? newest = null;
+        for (var before = query.Before > Exact ? double.PositiveInfinity : query.Before; found.Count < query.Limit;)
         {
             var last = before;
             var names = await link.AskAsync(
                 () => link.Database.SortedSetRangeByScoreWithScoresAsync(
-                    keys.Index, double.NegativeInfinity, last, Exclude.Stop, Order.Descending, 0, Part, RedisLink.Master),
+                    keys.Index, above, last, Exclude.Both, Order.Descending, 0, Part, RedisLink.Master),
                 cancellationToken);
             foreach (var name in names)
             {
                 if (found.Count < query.Limit && ResourceKey.TryCreate(name.Element, out var resource)
                     && resource.Value.StartsWith(query.Prefix, StringComparison.Ordinal))
                 {
-                    found.Add(resource);
+                    found[resource] = (long)name.Score;
                 }
             }
 
             if (names.Length < Part)
             {
-                break;
+                return newest;
             }
 
+            newest ??= names[0].Score;
             before = names[^1].Score;
         }
 
-        var records = await Task.WhenAll(
-            found.Select(resource => MarkScripts.FindAsync(link, keys, resource, cancellationToken).AsTask()));
-        // A mark that changed meanwhile belongs to an earlier page.
-        return [.. records.OfType<MarkRecord>().Where(record => record.Sequence < query.Before).OrderByDescending(record => record.Sequence)];
+        return null;
     }
 }

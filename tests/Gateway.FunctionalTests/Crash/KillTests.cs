@@ -7,7 +7,7 @@ namespace FenceGateway.Gateway.FunctionalTests.Crash;
 public sealed class KillTests(ITestOutputHelper output)
 {
     private const int Worlds = 2;
-    private const int KillsPerWorld = 16;
+    private const int KillsPerWorld = 10;
 
     [Fact]
     public async Task Kill_RandomMomentsUnderLoad_NothingIsForgotten()

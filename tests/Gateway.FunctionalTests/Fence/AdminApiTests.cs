@@ -76,11 +76,45 @@ public sealed class AdminApiTests
         first.GetProperty("resources")[0].GetProperty("mark").GetInt64().ShouldBe(8);
     }
 
+    [Fact]
+    public async Task Resources_ThatAdvanceBetweenThePages_AreAllListed()
+    {
+        await using var gateway = await FencedGateway.StartAsync();
+        for (var i = 0; i < 40; i++)
+        {
+            (await gateway.PutAsync(1, $"/orders/{i}")).ShouldBeServices(200);
+        }
+
+        HashSet<string> listed = [];
+        var (cursor, token) = ("", 1L);
+        do
+        {
+            var page = (await gateway.AdminGetAsync($"/admin/v1/resources?limit=5&cursor={cursor}")).Json;
+            listed.UnionWith(Names(page).OfType<string>());
+            cursor = page.GetProperty("next").GetString();
+
+            // The oldest ones go to the front, past the walk.
+            token++;
+            for (var i = 0; i < 4 && token <= 20; i++)
+            {
+                (await gateway.PutAsync(token, $"/orders/{(token * 4 + i) % 40}")).ShouldBeServices(200);
+            }
+        }
+        while (cursor is not null);
+
+        listed.Count.ShouldBe(40);
+    }
+
     [Theory]
     [InlineData("limit=0")]
     [InlineData("limit=1001")]
     [InlineData("limit=x")]
     [InlineData("cursor=-1")]
+    [InlineData("cursor=7")]
+    [InlineData("cursor=7-1")]
+    [InlineData("cursor=0-1-2")]
+    [InlineData("cursor=7-1-9223372036854775808")]
+    [InlineData("cursor=7-1-2-3")]
     public async Task Resources_BadQuery_400(string query)
     {
         await using var gateway = await FencedGateway.StartAsync();

@@ -145,9 +145,9 @@ public sealed class RecoveryTests : IDisposable
     {
         // A crash between the beginning of a segment and the seal of the one before.
         var whole = await WriteFrames();
-        var id = FileHeader.Read(whole, "", isSnapshot: false, 1).StoreId;
+        var id = LogFileHeader.Read(whole, "", MarkFile.Segment, 1, hasLog: true).Log;
         await File.WriteAllBytesAsync(_folder.Segment(1), whole);
-        await File.WriteAllBytesAsync(_folder.Segment(2), new FileHeader(false, 2, 99, id).ToBytes());
+        await File.WriteAllBytesAsync(_folder.Segment(2), new LogFileHeader(MarkFile.Segment, 2, 99, id).ToBytes());
         await using (var store = await _folder.OpenAsync())
         {
             store.Count.ShouldBe(5);
@@ -167,21 +167,21 @@ public sealed class RecoveryTests : IDisposable
         }
 
         await (await _folder.OpenAsync()).DisposeAsync();
-        await File.WriteAllBytesAsync(_folder.Segment(2), new FileHeader(false, 2, 3, Guid.NewGuid()).ToBytes());
+        await File.WriteAllBytesAsync(_folder.Segment(2), new LogFileHeader(MarkFile.Segment, 2, 3, Guid.NewGuid()).ToBytes());
         (await _folder.OpenRefusedAsync()).Message.ShouldContain("does not belong");
     }
 
     [Fact]
     public async Task OpenAsync_RenamedSegment_Refuses()
     {
-        await File.WriteAllBytesAsync(_folder.Segment(1), new FileHeader(false, 7, 1, Guid.NewGuid()).ToBytes());
+        await File.WriteAllBytesAsync(_folder.Segment(1), new LogFileHeader(MarkFile.Segment, 7, 1, Guid.NewGuid()).ToBytes());
         (await _folder.OpenRefusedAsync()).Message.ShouldContain("number 7");
     }
 
     [Fact]
     public async Task OpenAsync_NewerFormat_Refuses()
     {
-        var header = new FileHeader(false, 1, 1, Guid.NewGuid()).ToBytes();
+        var header = new LogFileHeader(MarkFile.Segment, 1, 1, Guid.NewGuid()).ToBytes();
         header[8] = 2;
         await File.WriteAllBytesAsync(_folder.Segment(1), header);
         (await _folder.OpenRefusedAsync()).Message.ShouldContain("format 2");
@@ -238,7 +238,7 @@ public sealed class RecoveryTests : IDisposable
     private static List<int> Frames(byte[] data)
     {
         var offsets = new List<int>();
-        for (var at = FileHeader.Size; LogFrame.TryRead(data.AsSpan(at), out var frame); at += frame.Size)
+        for (var at = MarkFile.HeaderSize; LogFrame.TryRead(data.AsSpan(at), out var frame); at += frame.Size)
         {
             offsets.Add(at);
         }
