@@ -136,12 +136,15 @@ public sealed class MarkReplicatorReturnTests : IAsyncDisposable
     {
         // The look for idle registrations, the session's end, the next heartbeat, the next round.
         await _time.WaitForTimersAsync(4);
-        for (var i = 0; i < 100 && !(IsFresh(_own.LastBeat) && IsFresh(_region.LastList)); i++)
+        for (var i = 0; i < 1500 && !(HasBeaten() && (HasListed() || i > 100)); i++)
         {
-            // A round that has failed pauses for longer.
             await Task.Delay(TimeSpan.FromMilliseconds(2), TimeProvider.System);
         }
 
-        bool IsFresh(long at) => _time.GetElapsedTime(at) < TimeSpan.FromSeconds(2.2);
+        // Due each third of the session, in steps of half a second; one that is not alive has none.
+        bool HasBeaten() => _session.Current is not { IsAlive: true } || _time.GetElapsedTime(_own.LastBeat) < TimeSpan.FromSeconds(3);
+
+        // A round that has failed pauses for longer, and one that merges waits for the clock as well.
+        bool HasListed() => _time.GetElapsedTime(_region.LastList) < TimeSpan.FromSeconds(2.2);
     }
 }
