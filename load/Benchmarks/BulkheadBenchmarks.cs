@@ -24,8 +24,10 @@ public class BulkheadBenchmarks
         var policy = new BulkheadPolicy(64, 32, TimeSpan.FromSeconds(1), null, null);
         _bulkhead = new Bulkhead(new BulkheadName(BulkheadScope.Route, "a"), policy, fenced, TimeProvider.System);
         _adaptive = new Bulkhead(
-            new BulkheadName(BulkheadScope.Route, "b"), policy with { Adaptive = new(4, 1024) }, fenced, TimeProvider.System);
-        _resources = new ResourceBulkheads("a", new ResourceBulkheadPolicy(8, 16, TimeSpan.FromSeconds(1)), fenced, TimeProvider.System);
+            new BulkheadName(BulkheadScope.Route, "b"), policy with { Adaptive = new(4, 1024) }, fenced,
+            TimeProvider.System);
+        _resources = new ResourceBulkheads(
+            "a", new ResourceBulkheadPolicy(8, 16, TimeSpan.FromSeconds(1)), fenced, TimeProvider.System);
     }
 
     [GlobalCleanup]

@@ -14,7 +14,8 @@ namespace FenceGateway.Benchmarks;
 [MemoryDiagnoser]
 public class CircuitBenchmarks
 {
-    private static readonly AttemptResult Success = new(ForwardEnd.Answered, AttemptFault.None, 200, TimeSpan.FromMilliseconds(1));
+    private static readonly AttemptResult Success = new(
+        ForwardEnd.Answered, AttemptFault.None, 200, TimeSpan.FromMilliseconds(1));
     private static readonly AttemptResult Neutral = Success with { Fault = AttemptFault.Client };
 
     private DefaultHttpContext _context = null!;
@@ -36,7 +37,8 @@ public class CircuitBenchmarks
         var metrics = new CircuitMetrics(meters);
         var events = new CircuitEvents(metrics, NullLogger<Circuit>.Instance);
         var policy = new CircuitBreakerPolicy(
-            0.5, 20, TimeSpan.FromSeconds(10), TimeSpan.FromHours(1), 1, TimeSpan.FromSeconds(1), new StatusSet([502, 503, 504]));
+            0.5, 20, TimeSpan.FromSeconds(10), TimeSpan.FromHours(1), 1, TimeSpan.FromSeconds(1),
+            new StatusSet([502, 503, 504]));
         string[] names = [.. Enumerable.Range(0, Destinations).Select(i => $"destination-{i}")];
         _circuits = new ClusterCircuits(
             "orders",
@@ -49,7 +51,8 @@ public class CircuitBenchmarks
         }
 
         _destinations = [.. names.Select(n => new DestinationState(n))];
-        _proxy = new ReverseProxyFeature { AvailableDestinations = _destinations, ProxiedDestination = _destinations[0] };
+        _proxy =
+            new ReverseProxyFeature { AvailableDestinations = _destinations, ProxiedDestination = _destinations[0] };
         _context = new DefaultHttpContext();
         _context.Features.Set(new GatewayRequest { CorrelationId = "1", CorrelationHeader = "X-Correlation-Id" });
         _context.Features.Set<IReverseProxyFeature>(_proxy);

@@ -31,7 +31,9 @@ public class EmbeddedStoreBenchmarks
     }
 }
 
-/// <summary>Raised marks, each durable before it is answered: time of one commit, with so many writers at once.</summary>
+/// <summary>
+/// Raised marks, each durable before it is answered: time of one commit, with so many writers at once.
+/// </summary>
 [MemoryDiagnoser]
 public class DurableCommitBenchmarks
 {

@@ -4,9 +4,9 @@ using FenceGateway.TokenStore;
 namespace FenceGateway.Benchmarks;
 
 /// <summary>
-/// The steady check from several threads. The time is that of one check on each thread: it scales as far as it stays where one
-/// thread has it. Resources of their own show what the table shares between threads, common ones add that a fence which
-/// another core has changed has to come from its cache.
+/// The steady check from several threads. The time is that of one check on each thread: it scales as far as it stays
+/// where one thread has it. Resources of their own show what the table shares between threads, common ones add that a
+/// fence which another core has changed has to come from its cache.
 /// </summary>
 [MemoryDiagnoser]
 public class FenceTableScalingBenchmarks

@@ -26,4 +26,6 @@ if (args is ["stores", .. var each])
 var job = Job.Default.WithToolchain(InProcessNoEmitToolchain.Instance).WithWarmupCount(4).WithIterationCount(12);
 var summaries = BenchmarkSwitcher.FromAssembly(typeof(AllocationComparison).Assembly)
     .Run(args, DefaultConfig.Instance.AddJob(job).AddColumn(StatisticColumn.Min, StatisticColumn.Median).WithOptions(ConfigOptions.JoinSummary));
-return summaries.Any(summary => summary.HasCriticalValidationErrors || summary.Reports.Any(report => !report.Success)) ? 1 : 0;
+return summaries.Any(summary => summary.HasCriticalValidationErrors || summary.Reports.Any(report => !report.Success))
+    ? 1
+    : 0;

@@ -15,17 +15,24 @@ public class RateLimitBenchmarks
     private const string Many = "100000000";
     private readonly DefaultHttpContext _context = new();
     private readonly HeaderDictionary _answer = [];
-    private readonly GatewayRequest _request = new() { CorrelationHeader = "X-Correlation-Id", CorrelationId = "1", TenantId = "acme" };
+    private readonly GatewayRequest _request =
+        new() { CorrelationHeader = "X-Correlation-Id", CorrelationId = "1", TenantId = "acme" };
     private readonly RateLimit _bucket = Create(("PermitLimit", Many), ("PartitionBy:0", "ClientAddress"));
     private readonly RateLimit _combined = Create(
-        ("PermitLimit", Many), ("PartitionBy:0", "ClientAddress"), ("PartitionBy:1", "Tenant"), ("PartitionBy:2", "Header:Authorization"));
+        ("PermitLimit", Many), ("PartitionBy:0", "ClientAddress"), ("PartitionBy:1", "Tenant"),
+        ("PartitionBy:2", "Header:Authorization"));
 
-    private readonly RateLimit _window = Create(("Type", "FixedWindow"), ("PermitLimit", Many), ("PartitionBy:0", "ClientAddress"));
-    private readonly RateLimit _sliding = Create(("Type", "SlidingWindow"), ("PermitLimit", Many), ("PartitionBy:0", "ClientAddress"));
-    private readonly RateLimit _concurrency = Create(("Type", "Concurrency"), ("PermitLimit", Many), ("PartitionBy:0", "ClientAddress"));
+    private readonly RateLimit _window = Create(
+        ("Type", "FixedWindow"), ("PermitLimit", Many), ("PartitionBy:0", "ClientAddress"));
+    private readonly RateLimit _sliding = Create(
+        ("Type", "SlidingWindow"), ("PermitLimit", Many), ("PartitionBy:0", "ClientAddress"));
+    private readonly RateLimit _concurrency = Create(
+        ("Type", "Concurrency"), ("PermitLimit", Many), ("PartitionBy:0", "ClientAddress"));
     private readonly RateLimit _shared = Create(("PermitLimit", Many));
-    private readonly RateLimit _exhausted = Create(("PermitLimit", "1"), ("Window", "23:00:00"), ("PartitionBy:0", "ClientAddress"));
-    private readonly RateLimit _attacked = Create(("PermitLimit", "1"), ("Window", "23:00:00"), ("PartitionBy:0", "Header:X-Key"));
+    private readonly RateLimit _exhausted = Create(
+        ("PermitLimit", "1"), ("Window", "23:00:00"), ("PartitionBy:0", "ClientAddress"));
+    private readonly RateLimit _attacked = Create(
+        ("PermitLimit", "1"), ("Window", "23:00:00"), ("PartitionBy:0", "Header:X-Key"));
     private int _next;
 
     [GlobalSetup]
@@ -93,7 +100,9 @@ public class RateLimitBenchmarks
     private static RateLimit Create(params (string Key, string Value)[] settings)
     {
         var section = new ConfigurationBuilder()
-            .AddInMemoryCollection(settings.Select(s => KeyValuePair.Create($"FenceGateway:RateLimiterPolicies:p:{s.Key}", (string?)s.Value)))
+            .AddInMemoryCollection(
+                settings.Select(
+                    s => KeyValuePair.Create($"FenceGateway:RateLimiterPolicies:p:{s.Key}", (string?)s.Value)))
             .Build()
             .GetSection(SectionNames.Gateway);
         List<ConfigProblem> problems = [];

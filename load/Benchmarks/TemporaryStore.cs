@@ -28,7 +28,9 @@ internal sealed class TemporaryStore : IAsyncDisposable
     public StoreClient Session { get; }
 
     public static ResourceKey Key(int number) =>
-        ResourceKey.TryCreate($"orders/{number}", out var key) ? key : throw new ArgumentOutOfRangeException(nameof(number));
+        ResourceKey.TryCreate($"orders/{number}", out var key)
+            ? key
+            : throw new ArgumentOutOfRangeException(nameof(number));
 
     public EnterRequest Enter(ResourceKey resource, long token) =>
         new(Session.Current!.Id, resource, new FencingToken(token), new FencingToken(token), 1, TimeSpan.FromSeconds(10));
@@ -37,7 +39,8 @@ internal sealed class TemporaryStore : IAsyncDisposable
     public async Task OpenAsync(int resources, long token)
     {
         await Session.OpenAsync(CancellationToken.None);
-        var entering = Enumerable.Range(0, resources).Select(i => Store.EnterAsync(Enter(Key(i), token), CancellationToken.None).AsTask());
+        var entering = Enumerable.Range(0, resources).Select(
+            i => Store.EnterAsync(Enter(Key(i), token), CancellationToken.None).AsTask());
         await Task.WhenAll(entering);
     }
 

@@ -2,7 +2,9 @@ using Microsoft.Win32.SafeHandles;
 
 namespace FenceGateway.DurableLog;
 
-/// <summary>Keeps a second process off the folder. The system drops it when the process ends, however that happens.</summary>
+/// <summary>
+/// Keeps a second process off the folder. The system drops it when the process ends, however that happens.
+/// </summary>
 internal sealed class FolderLock : IDisposable
 {
     private const int MaxPidDigits = 20;
@@ -25,14 +27,16 @@ internal sealed class FolderLock : IDisposable
         catch (IOException e)
         {
             throw new FolderInUseException(
-                $"The {store} folder {folder} is in use by process {ReadPid(path)}: one process at a time. Stop that one, "
+                $"The {store} folder {folder} is in use by process {ReadPid(path)}: one process at a time. Stop that "
+                + "one, "
                 + $"or give this one another folder ({setting}). ({e.Message})", e);
         }
 
         try
         {
             RandomAccess.SetLength(handle, 0);
-            RandomAccess.Write(handle, Encoding.ASCII.GetBytes(Environment.ProcessId.ToString(CultureInfo.InvariantCulture)), 0);
+            RandomAccess.Write(
+                handle, Encoding.ASCII.GetBytes(Environment.ProcessId.ToString(CultureInfo.InvariantCulture)), 0);
         }
         catch
         {
@@ -49,7 +53,9 @@ internal sealed class FolderLock : IDisposable
     {
         try
         {
-            using var handle = OperatingSystem.IsWindows() ? File.OpenHandle(path, share: FileShare.ReadWrite) : PosixFile.OpenRead(path);
+            using var handle = OperatingSystem.IsWindows()
+                ? File.OpenHandle(path, share: FileShare.ReadWrite)
+                : PosixFile.OpenRead(path);
             Span<byte> digits = stackalloc byte[MaxPidDigits];
             return long.TryParse(digits[..RandomAccess.Read(handle, digits, 0)], out var pid) ? $"{pid}" : "(unknown)";
         }

@@ -1,6 +1,8 @@
 namespace FenceGateway.DurableLog;
 
-/// <summary>A log's files cannot be what it wrote. The message is a clause: the file, and what is wrong with it.</summary>
+/// <summary>
+/// A log's files cannot be what it wrote. The message is a clause: the file, and what is wrong with it.
+/// </summary>
 internal sealed class LogDamagedException(string message) : Exception(message)
 {
     /// <param name="path">The file.</param>

@@ -3,8 +3,8 @@ using System.Buffers.Binary;
 namespace FenceGateway.DurableLog;
 
 /// <summary>
-/// The first bytes of a file: kind u64, format version u32, CRC-32C u32 of all that follows, the file's number i64, sequence of the
-/// first frame i64; where a log has an id, its 16 bytes.
+/// The first bytes of a file: kind u64, format version u32, CRC-32C u32 of all that follows, the file's number i64,
+/// sequence of the first frame i64; where a log has an id, its 16 bytes.
 /// </summary>
 /// <param name="Kind">Tells a log's kinds of files, and the logs, apart.</param>
 /// <param name="Index">The file's number.</param>
@@ -59,6 +59,7 @@ internal readonly record struct LogFileHeader(ulong Kind, long Index, long First
             hasLog ? new Guid(data[Size..]) : null);
         return header.Index == index
             ? header
-            : throw new LogDamagedException(path, 0, $"the file says it is number {header.Index}: it was renamed or copied");
+            : throw new LogDamagedException(
+                path, 0, $"the file says it is number {header.Index}: it was renamed or copied");
     }
 }

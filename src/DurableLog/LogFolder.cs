@@ -41,7 +41,9 @@ internal sealed class LogFolder(string path, Func<string, ISegmentFile> create)
         }
     }
 
-    /// <summary>Why a store cannot be opened, as sentences for an operator; null where it is no fault of the folder.</summary>
+    /// <summary>
+    /// Why a store cannot be opened, as sentences for an operator; null where it is no fault of the folder.
+    /// </summary>
     /// <param name="e">What its opening met.</param>
     /// <param name="store">The store.</param>
     /// <param name="location">Its folder.</param>
@@ -123,7 +125,9 @@ internal sealed class LogFolder(string path, Func<string, ISegmentFile> create)
         }
     }
 
-    /// <summary>Deletes what a snapshot has made superfluous. What cannot be deleted now is deleted at the next start.</summary>
+    /// <summary>
+    /// Deletes what a snapshot has made superfluous. What cannot be deleted now is deleted at the next start.
+    /// </summary>
     public void DeleteBefore(long index)
     {
         foreach (var old in Snapshots().Where(n => n < index))

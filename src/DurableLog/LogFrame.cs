@@ -33,9 +33,13 @@ internal readonly ref struct LogFrame
 
     /// <summary>The payload's length as a header states it, unchecked; negative when this is no header.</summary>
     public static int PayloadLength(ReadOnlySpan<byte> header) =>
-        BinaryPrimitives.ReadUInt32LittleEndian(header) == Magic ? BinaryPrimitives.ReadInt32LittleEndian(header[16..]) : -1;
+        BinaryPrimitives.ReadUInt32LittleEndian(header) == Magic
+            ? BinaryPrimitives.ReadInt32LittleEndian(header[16..])
+            : -1;
 
-    /// <summary>Reads the frame at the beginning of <paramref name="data"/>; false when none is there whole and unharmed.</summary>
+    /// <summary>
+    /// Reads the frame at the beginning of <paramref name="data"/>; false when none is there whole and unharmed.
+    /// </summary>
     public static bool TryRead(ReadOnlySpan<byte> data, out LogFrame frame)
     {
         frame = default;

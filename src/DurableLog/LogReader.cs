@@ -1,6 +1,8 @@
 namespace FenceGateway.DurableLog;
 
-/// <summary>Reads the frames of a file one after the other, up to its end or to the first one that is not whole.</summary>
+/// <summary>
+/// Reads the frames of a file one after the other, up to its end or to the first one that is not whole.
+/// </summary>
 /// <param name="path">The file, for people.</param>
 /// <param name="data">All of it.</param>
 /// <param name="start">Where the first frame stands.</param>
@@ -34,7 +36,9 @@ internal ref struct LogReader(string path, ReadOnlySpan<byte> data, int start, l
         return true;
     }
 
-    /// <summary>Only the very last write of a log can be incomplete: a whole frame behind a broken one proves damage.</summary>
+    /// <summary>
+    /// Only the very last write of a log can be incomplete: a whole frame behind a broken one proves damage.
+    /// </summary>
     /// <exception cref="LogDamagedException">There is one.</exception>
     public readonly void RefuseFrameBehind()
     {

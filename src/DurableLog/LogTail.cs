@@ -32,7 +32,9 @@ internal sealed class LogTail(ISegmentFile file, string name, long length) : IDi
         Length += frame.Length;
     }
 
-    /// <summary>Takes away what a failed write has left: nothing may stand behind it, in this file or in the next.</summary>
+    /// <summary>
+    /// Takes away what a failed write has left: nothing may stand behind it, in this file or in the next.
+    /// </summary>
     public void CutOff()
     {
         if (_isTorn)

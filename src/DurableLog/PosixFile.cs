@@ -9,7 +9,9 @@ internal static partial class PosixFile
     private const int ReadOnlyCloseOnExec = 0x80000;
     private const int FileSizeExceeded = 25;
 
-    /// <summary>Makes names in the folder durable: a created or renamed file survives a power cut only after this.</summary>
+    /// <summary>
+    /// Makes names in the folder durable: a created or renamed file survives a power cut only after this.
+    /// </summary>
     /// <exception cref="IOException">The folder cannot be opened or flushed.</exception>
     public static void FlushFolder(string path)
     {
@@ -27,8 +29,8 @@ internal static partial class PosixFile
     }
 
     /// <summary>
-    /// A write beyond the limit of a file's size (<c>ulimit -f</c>) sends a signal whose default ends the process. Caught, the
-    /// write fails with EFBIG like any other.
+    /// A write beyond the limit of a file's size (<c>ulimit -f</c>) sends a signal whose default ends the process.
+    /// Caught, the write fails with EFBIG like any other.
     /// </summary>
     public static IDisposable? CatchFileSizeSignal() => OperatingSystem.IsWindows()
         ? null

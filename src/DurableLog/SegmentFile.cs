@@ -11,7 +11,8 @@ internal sealed class SegmentFile : ISegmentFile
 
     /// <summary>Makes the file anew.</summary>
     public static ISegmentFile Create(string path) =>
-        new SegmentFile(File.OpenHandle(path, FileMode.Create, FileAccess.ReadWrite, FileShare.Read | FileShare.Delete));
+        new SegmentFile(
+            File.OpenHandle(path, FileMode.Create, FileAccess.ReadWrite, FileShare.Read | FileShare.Delete));
 
     public void Write(long offset, ReadOnlySpan<byte> bytes)
     {
@@ -21,9 +22,11 @@ internal sealed class SegmentFile : ISegmentFile
         }
         catch (ArgumentOutOfRangeException e)
         {
-            // This is how .NET reports EFBIG, a limit of the file system or of the process; it is a failed write like any other.
+            // This is how .NET reports EFBIG, a limit of the file system or of the process; it is a failed write like
+            // any other.
             throw new IOException(
-                $"the file may not grow beyond {offset} bytes: a limit of file sizes (ulimit -f) or of the file system is reached.", e);
+                $"the file may not grow beyond {offset} bytes: a limit of file sizes (ulimit -f) or of the file system "
+                    + "is reached.", e);
         }
     }
 

@@ -1,8 +1,8 @@
 namespace FenceGateway.Fencing;
 
 /// <summary>
-/// The writes of one resource that one gateway has in flight or in doubt, counted by token. Pure: time is an argument in
-/// monotonic ticks. There is rarely more than one token, so a short list beats any tree.
+/// The writes of one resource that one gateway has in flight or in doubt, counted by token. Pure: time is an argument
+/// in monotonic ticks. There is rarely more than one token, so a short list beats any tree.
 /// </summary>
 /// <remarks>Not safe for use by several threads at once.</remarks>
 public sealed class ActiveWrites
@@ -116,7 +116,9 @@ public sealed class ActiveWrites
         return last;
     }
 
-    /// <summary>Something that may still be applied with <paramref name="token"/>, from before this gateway's time.</summary>
+    /// <summary>
+    /// Something that may still be applied with <paramref name="token"/>, from before this gateway's time.
+    /// </summary>
     public void Hold(long token, long until)
     {
         _inDoubt ??= [];

@@ -6,7 +6,9 @@ public enum EnterStatus
     /// <summary>The mark stands at the token and no older write can be in flight: forward.</summary>
     Admitted,
 
-    /// <summary>The mark stands at the token, and older writes are in flight or in doubt: wait, then ask again.</summary>
+    /// <summary>
+    /// The mark stands at the token, and older writes are in flight or in doubt: wait, then ask again.
+    /// </summary>
     Draining,
 
     /// <summary>The mark is above the token, definitively: refuse.</summary>

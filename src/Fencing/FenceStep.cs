@@ -38,15 +38,16 @@ public readonly record struct FenceStep(
 /// <param name="Token">The token presented.</param>
 /// <param name="Drain">Whether it waits for older writes (R4).</param>
 /// <param name="AdvanceOnSuccess">Whether the mark advances only after a success, without a barrier.</param>
-/// <param name="IsCurrent">Whether the mark is what the store has now: the store has answered since the request arrived, or nobody else
-/// can raise it.</param>
+/// <param name="IsCurrent">Whether the mark is what the store has now: the store has answered since the request
+/// arrived, or nobody else can raise it.</param>
 /// <param name="IsOverdue">Whether its time to wait for older writes is up.</param>
 public readonly record struct FenceRequest(
     long Token, bool Drain = true, bool AdvanceOnSuccess = false, bool IsCurrent = false, bool IsOverdue = false);
 
 /// <summary>A step to send to the store.</summary>
 /// <param name="Token">The token to enter with.</param>
-/// <param name="Oldest">The lowest token that this gateway has in flight or in doubt, else <paramref name="Token"/>.</param>
+/// <param name="Oldest">The lowest token that this gateway has in flight or in doubt, else
+/// <paramref name="Token"/>.</param>
 /// <param name="Session">The session to register.</param>
 public readonly record struct FenceEnter(long Token, long Oldest, long Session);
 

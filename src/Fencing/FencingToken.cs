@@ -24,8 +24,8 @@ public readonly record struct FencingToken : IComparable<FencingToken>
     public long Value { get; }
 
     /// <summary>
-    /// Reads a token in its only accepted form: 1 to 19 ASCII digits, no sign, no leading zero, no blank, at most 2^63−1.
-    /// Does not allocate.
+    /// Reads a token in its only accepted form: 1 to 19 ASCII digits, no sign, no leading zero, no blank, at most
+    /// 2^63−1. Does not allocate.
     /// </summary>
     public static bool TryParse(ReadOnlySpan<char> text, out FencingToken token)
     {

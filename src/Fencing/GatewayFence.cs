@@ -1,14 +1,15 @@
 namespace FenceGateway.Fencing;
 
 /// <summary>
-/// The state machine of one resource as a gateway keeps it: the gateway's half of the protocol, as <see cref="ResourceState"/> is the
-/// store's. Pure: no clock, no I/O, no lock; time is an argument in monotonic ticks. Every gateway runs it as it is, and so do the
-/// model of the protocol and the simulation of the quorum (docs/protocol.md, "The model").
+/// The state machine of one resource as a gateway keeps it: the gateway's half of the protocol, as
+/// <see cref="ResourceState"/> is the store's. Pure: no clock, no I/O, no lock; time is an argument in monotonic ticks.
+/// Every gateway runs it as it is, and so do the model of the protocol and the simulation of the quorum
+/// (docs/protocol.md, "The model").
 /// </summary>
 /// <remarks>
-/// A session is a number that is never used twice, greater than 0. Whether one lives is an argument: <c>alive</c> is the session that
-/// lives now, 0 when none does. The writes in flight and in doubt are an argument too, swept of what is due. A value: a copy is
-/// another fence. Not safe for use by several threads at once, <see cref="Mark"/> excepted.
+/// A session is a number that is never used twice, greater than 0. Whether one lives is an argument: <c>alive</c> is
+/// the session that lives now, 0 when none does. The writes in flight and in doubt are an argument too, swept of what
+/// is due. A value: a copy is another fence. Not safe for use by several threads at once, <see cref="Mark"/> excepted.
 /// </remarks>
 public record struct GatewayFence
 {
@@ -44,9 +45,12 @@ public record struct GatewayFence
     /// <summary>Out of use, for good: nothing is admitted any more.</summary>
     public bool IsRetired { get; private set; }
 
-    /// <summary>Steady state: this gateway has entered with this very token in the session that lives. So nothing older can be in flight
-    /// anywhere, and nothing newer is admitted before this gateway has withdrawn.</summary>
-    public readonly bool HasEntered(long token, long alive) => _entry.Token == token && _entry.Session == alive && !IsRetired;
+    /// <summary>
+    /// Steady state: this gateway has entered with this very token in the session that lives. So nothing older can be
+    /// in flight anywhere, and nothing newer is admitted before this gateway has withdrawn.
+    /// </summary>
+    public readonly bool HasEntered(long token, long alive) =>
+        _entry.Token == token && _entry.Session == alive && !IsRetired;
 
     /// <summary>What a request has to do next.</summary>
     public readonly FenceStep Next(in FenceRequest request, ActiveWrites active, long alive, long now)
@@ -73,7 +77,8 @@ public record struct GatewayFence
             return new FenceStep(FenceStepKind.Enter, _promise.Sealed);
         }
 
-        if (request.AdvanceOnSuccess || HasEntered(token, alive) || (_mark == token && !request.Drain && request.IsCurrent))
+        if (request.AdvanceOnSuccess || HasEntered(token, alive)
+            || (_mark == token && !request.Drain && request.IsCurrent))
         {
             return new FenceStep(FenceStepKind.Admit);
         }
@@ -88,7 +93,8 @@ public record struct GatewayFence
     /// <summary>Seals every older token at this gateway, before the store is asked.</summary>
     /// <param name="token">The token to enter with.</param>
     /// <param name="session">The session to register.</param>
-    /// <param name="isRegistering">Whether the store registers it: a session that lives as long as the store it is not.</param>
+    /// <param name="isRegistering">Whether the store registers it: a session that lives as long as the store it is
+    /// not.</param>
     /// <param name="active">The writes in flight and in doubt.</param>
     public FenceEnter BeginEnter(long token, long session, bool isRegistering, ActiveWrites active)
     {
@@ -112,7 +118,8 @@ public record struct GatewayFence
         Learn(mark);
         var isLast = _promise.Sealed == asked.Token && news <= asked.Token;
         _entry = status == EnterStatus.Admitted && isLast ? new Entry(asked.Token, asked.Session) : default;
-        var registersNothing = status == EnterStatus.Stale || (status == EnterStatus.Draining && asked.Oldest == asked.Token);
+        var registersNothing = status == EnterStatus.Stale
+            || (status == EnterStatus.Draining && asked.Oldest == asked.Token);
         if (registersNothing && _promiseBefore.RegisteredIn != asked.Session)
         {
             // What it had before may stand on: that is known for certain only where it had nothing.
@@ -122,7 +129,9 @@ public record struct GatewayFence
         _promiseBefore = default;
     }
 
-    /// <summary>The store could not tell. What was promised stays so, unless the store has certainly not heard of it.</summary>
+    /// <summary>
+    /// The store could not tell. What was promised stays so, unless the store has certainly not heard of it.
+    /// </summary>
     public void FailEnter(bool notTaken)
     {
         Move(StoreStep.Enter, StoreStep.None);
@@ -130,13 +139,16 @@ public record struct GatewayFence
         Learn(_mark);
     }
 
-    /// <summary>It is said that something about the resource changed elsewhere: an older token has to ask the store from now on, and whoever
-    /// waits asks again. What is said may not be durable: for good, only the store's answer refuses (I5).</summary>
+    /// <summary>
+    /// It is said that something about the resource changed elsewhere: an older token has to ask the store from now on,
+    /// and whoever waits asks again. What is said may not be durable: for good, only the store's answer refuses (I5).
+    /// </summary>
     /// <param name="mark">The mark that is told of; 0 when it is not known.</param>
     /// <param name="risen">Whether certainly nothing but the mark has changed.</param>
     public void TakeNotice(long mark, bool risen)
     {
-        // A waiter ignores a rise that it already knows about, its own as it comes back, and what was let go before that.
+        // A waiter ignores a rise that it already knows about, its own as it comes back, and what was let go before
+        // that.
         var known = Math.Max(_mark, _promise.Sealed);
         if (mark == 0 || mark > known || (mark == known && !risen))
         {
@@ -157,7 +169,9 @@ public record struct GatewayFence
         _promise.Sealed = Math.Max(_promise.Sealed, _mark);
     }
 
-    /// <summary>The store says that this session is registered where this gateway knows of nothing: a step was carried out late.</summary>
+    /// <summary>
+    /// The store says that this session is registered where this gateway knows of nothing: a step was carried out late.
+    /// </summary>
     public void Adopt(long session)
     {
         if (!IsBusy && !IsRegistered)
@@ -166,12 +180,17 @@ public record struct GatewayFence
         }
     }
 
-    /// <summary>Whether the store may have this gateway registered, in the session that lives, while nothing relies on it.</summary>
+    /// <summary>
+    /// Whether the store may have this gateway registered, in the session that lives, while nothing relies on it.
+    /// </summary>
     public readonly bool NeedsWithdrawal(long alive) => Entered == 0 && IsRegisteredIn(alive);
 
-    /// <summary>Whether there is a registration that can be withdrawn now: no step is under way, nothing is in flight or in doubt. What was
-    /// registered in a session that has ended goes with that.</summary>
-    public readonly bool CanWithdraw(ActiveWrites active, long alive) => IsRegisteredIn(alive) && !IsBusy && active.IsEmpty;
+    /// <summary>
+    /// Whether there is a registration that can be withdrawn now: no step is under way, nothing is in flight or in
+    /// doubt. What was registered in a session that has ended goes with that.
+    /// </summary>
+    public readonly bool CanWithdraw(ActiveWrites active, long alive) =>
+        IsRegisteredIn(alive) && !IsBusy && active.IsEmpty;
 
     /// <summary>Begins to take back the registration in the session that lives, if that can be done.</summary>
     public bool TryBeginWithdraw(ActiveWrites active, long alive)
@@ -198,8 +217,10 @@ public record struct GatewayFence
         }
     }
 
-    /// <summary>A session has ended, and another one has begun: what was entered in it is void. Whether a registration of it may be
-    /// withdrawn at once, because nothing is in flight or in doubt; otherwise it is left to its hold.</summary>
+    /// <summary>
+    /// A session has ended, and another one has begun: what was entered in it is void. Whether a registration of it may
+    /// be withdrawn at once, because nothing is in flight or in doubt; otherwise it is left to its hold.
+    /// </summary>
     public bool Leave(long ended, ActiveWrites active)
     {
         // Where a step of the new session is under way, it is what was there before.
@@ -236,8 +257,11 @@ public record struct GatewayFence
     /// <summary>An operator's word that nothing in doubt can be applied any more.</summary>
     public void Resolve() => _wait = default;
 
-    /// <summary>Takes the fence out of use if nothing depends on it. What the store may have of this gateway is not forgotten, nor a seal
-    /// that was not answered, before the session in which the store was asked has ended: then it is as after a crash.</summary>
+    /// <summary>
+    /// Takes the fence out of use if nothing depends on it. What the store may have of this gateway is not forgotten,
+    /// nor a seal that was not answered, before the session in which the store was asked has ended: then it is as after
+    /// a crash.
+    /// </summary>
     public bool TryRetire(ActiveWrites active, long alive, long now)
     {
         var isUnanswered = alive != 0 && _promise.AskedIn == alive && _promise.Sealed > _mark;
@@ -253,8 +277,11 @@ public record struct GatewayFence
     /// <summary>Takes the fence out of use whatever depends on it.</summary>
     public void Retire() => IsRetired = true;
 
-    /// <summary>For a search in which time stands still: without what only waits depend on, without the mark, below which it admits nothing
-    /// anyway, and without what a step that was not taken brings back. News count only above the token that was asked for.</summary>
+    /// <summary>
+    /// For a search in which time stands still: without what only waits depend on, without the mark, below which it
+    /// admits nothing anyway, and without what a step that was not taken brings back. News count only above the token
+    /// that was asked for.
+    /// </summary>
     internal readonly GatewayFence Timeless() => this with
     {
         _mark = 0,
@@ -281,8 +308,10 @@ public record struct GatewayFence
             : new FenceStep(FenceStepKind.Enter, token, AfterWait: _wait.AskAt != 0);
     }
 
-    /// <summary>From one step at the store to the next. The highest mark told of while the former was under way, which its answer may be older
-    /// than; 0 when there was no news.</summary>
+    /// <summary>
+    /// From one step at the store to the next. The highest mark told of while the former was under way, which its
+    /// answer may be older than; 0 when there was no news.
+    /// </summary>
     private long Move(StoreStep from, StoreStep to)
     {
         if (_step != from)

@@ -9,8 +9,11 @@ public readonly record struct RegisteredWriter(string Session, long Token, long 
 
 /// <summary>What <see cref="ResourceState.Enter"/> answers.</summary>
 /// <param name="Status">Admitted, draining or stale.</param>
-/// <param name="HeldFor">While draining: for how many ticks more registrations of ended sessions hold the token back; 0 when none
-/// does.</param>
-/// <param name="HeldElsewhere">While draining: whether another session, which lives, may have older writes in flight.</param>
-/// <param name="Notify">Whether others have to be told: a living writer was sealed, or one that held newer tokens back has gone.</param>
-public readonly record struct EnterStep(EnterStatus Status, long HeldFor = 0, bool HeldElsewhere = false, bool Notify = false);
+/// <param name="HeldFor">While draining: for how many ticks more registrations of ended sessions hold the token back; 0
+/// when none does.</param>
+/// <param name="HeldElsewhere">While draining: whether another session, which lives, may have older writes in
+/// flight.</param>
+/// <param name="Notify">Whether others have to be told: a living writer was sealed, or one that held newer tokens back
+/// has gone.</param>
+public readonly record struct EnterStep(
+    EnterStatus Status, long HeldFor = 0, bool HeldElsewhere = false, bool Notify = false);

@@ -3,8 +3,10 @@ using System.Text;
 
 namespace FenceGateway.Fencing;
 
-/// <summary>The name of a protected resource, such as <c>orders/42</c>: 1 to 1024 bytes of UTF-8, well formed, without control
-/// characters.</summary>
+/// <summary>
+/// The name of a protected resource, such as <c>orders/42</c>: 1 to 1024 bytes of UTF-8, well formed, without control
+/// characters.
+/// </summary>
 /// <remarks>Compared ordinally. The unset <c>default</c> names nothing.</remarks>
 public readonly record struct ResourceKey
 {
@@ -48,7 +50,8 @@ public readonly record struct ResourceKey
         var bytes = 0;
         while (!text.IsEmpty)
         {
-            if (Rune.DecodeFromUtf16(text, out var rune, out var consumed) != OperationStatus.Done || Rune.IsControl(rune))
+            if (Rune.DecodeFromUtf16(text, out var rune, out var consumed) != OperationStatus.Done
+                || Rune.IsControl(rune))
             {
                 return false;
             }

@@ -1,9 +1,9 @@
 namespace FenceGateway.Fencing;
 
 /// <summary>
-/// The state machine of one resource as a token store keeps it: the mark, and who may have writes in flight. Pure: no clock, no
-/// I/O; time is an argument in monotonic ticks. The memory store runs it as it is, every other store is tested against it, and the
-/// model of the protocol takes its steps (docs/protocol.md, "The model").
+/// The state machine of one resource as a token store keeps it: the mark, and who may have writes in flight. Pure: no
+/// clock, no I/O; time is an argument in monotonic ticks. The memory store runs it as it is, every other store is
+/// tested against it, and the model of the protocol takes its steps (docs/protocol.md, "The model").
 /// </summary>
 /// <remarks>Not safe for use by several threads at once. Rules R1–R6, R11 of docs/protocol.md.</remarks>
 public sealed class ResourceState
@@ -14,7 +14,9 @@ public sealed class ResourceState
     /// <summary>The highest token promised; 0 when none was.</summary>
     public long Mark { get; private set; }
 
-    /// <summary>The sessions that are registered, each once, those that have ended included until they are due.</summary>
+    /// <summary>
+    /// The sessions that are registered, each once, those that have ended included until they are due.
+    /// </summary>
     public IReadOnlyList<RegisteredWriter> Writers => _writers;
 
     /// <summary>Takes over a state that was put down elsewhere.</summary>
@@ -37,14 +39,16 @@ public sealed class ResourceState
     }
 
     /// <summary>
-    /// Raises the mark to <paramref name="token"/> unless that is stale, and registers the session there if no older write
-    /// is left anywhere. Otherwise it is registered where its own oldest write is, stays registered if it is at the token already, and is
-    /// not registered when it has nothing older.
+    /// Raises the mark to <paramref name="token"/> unless that is stale, and registers the session there if no older
+    /// write is left anywhere. Otherwise it is registered where its own oldest write is, stays registered if it is at
+    /// the token already, and is not registered when it has nothing older.
     /// </summary>
     /// <param name="session">Who asks; it lives.</param>
     /// <param name="token">The token presented.</param>
-    /// <param name="oldest">The lowest token that the session's gateway may still have in flight here, else <paramref name="token"/>.</param>
-    /// <param name="sequence">Grows with every step of the session; one that was overtaken by a later one changes nothing.</param>
+    /// <param name="oldest">The lowest token that the session's gateway may still have in flight here, else
+    /// <paramref name="token"/>.</param>
+    /// <param name="sequence">Grows with every step of the session; one that was overtaken by a later one changes
+    /// nothing.</param>
     /// <param name="hold">For how many ticks after its end a session's registration counts.</param>
     /// <param name="now">Monotonic ticks.</param>
     public EnterStep Enter(string session, long token, long oldest, long sequence, long hold, long now)
@@ -69,7 +73,8 @@ public sealed class ResourceState
         var (heldFor, heldElsewhere) = Held(session, token, hold, now);
         if (oldest < token || heldFor > 0 || heldElsewhere)
         {
-            // With nothing older in flight, the session may still have writes with this very token: then it is registered there.
+            // With nothing older in flight, the session may still have writes with this very token: then it is
+            // registered there.
             Register(session, oldest < token ? oldest : registered == token ? token : null, sequence);
             return new EnterStep(EnterStatus.Draining, heldFor, heldElsewhere, notify || (raised && heldElsewhere));
         }
@@ -79,8 +84,8 @@ public sealed class ResourceState
     }
 
     /// <summary>
-    /// Takes the session's registration back, unless a step later than <paramref name="sequence"/> has made it. Whether others have to
-    /// be told, because it may have held them back.
+    /// Takes the session's registration back, unless a step later than <paramref name="sequence"/> has made it. Whether
+    /// others have to be told, because it may have held them back.
     /// </summary>
     public bool Withdraw(string session, long sequence)
     {
@@ -105,12 +110,16 @@ public sealed class ResourceState
         }
     }
 
-    /// <summary>An operator's word that nothing that ended sessions left can be applied any more. How many registrations that were.</summary>
+    /// <summary>
+    /// An operator's word that nothing that ended sessions left can be applied any more. How many registrations that
+    /// were.
+    /// </summary>
     public int Resolve() => _writers.RemoveAll(w => w.EndedAt is not null);
 
     /// <summary>
-    /// An operator's mark, higher or lower. Refused (false) while a session other than the one that asks is registered, unless it ended
-    /// longer than <paramref name="hold"/> ago. The registrations of all others go, and so does that of the session that asks.
+    /// An operator's mark, higher or lower. Refused (false) while a session other than the one that asks is registered,
+    /// unless it ended longer than <paramref name="hold"/> ago. The registrations of all others go, and so does that of
+    /// the session that asks.
     /// </summary>
     public bool TrySetMark(string session, long mark, long hold, long now)
     {
@@ -125,7 +134,9 @@ public sealed class ResourceState
         return true;
     }
 
-    /// <summary>Removes what ended sessions left and nobody has to wait for any more; whether any of it was below a token.</summary>
+    /// <summary>
+    /// Removes what ended sessions left and nobody has to wait for any more; whether any of it was below a token.
+    /// </summary>
     private bool RemoveDue(string session, long hold, long now, long below)
     {
         var due = _writers.FindAll(w => w.EndedAt + hold <= now && w.Session != session);

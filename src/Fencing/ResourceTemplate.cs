@@ -11,7 +11,9 @@ public enum RenderStatus
     /// <summary>The request lacks a value that the template names.</summary>
     Missing,
 
-    /// <summary>The request has such a value more than once, or in a form that two parsers could read differently.</summary>
+    /// <summary>
+    /// The request has such a value more than once, or in a form that two parsers could read differently.
+    /// </summary>
     Ambiguous,
 
     /// <summary>The key would be longer than <see cref="ResourceKey.MaxBytes"/>.</summary>
@@ -22,7 +24,8 @@ public enum RenderStatus
 /// A resource template such as <c>orders/{id}</c>, compiled once. Two requests get one key only if all their values are
 /// equal: values are kept apart by a slash in the template, and a slash inside a query or header value is escaped.
 /// </summary>
-/// <remarks>Placeholders: <c>{name}</c> (route value), <c>{query:name}</c>, <c>{header:Name}</c>, <c>{host}</c>.</remarks>
+/// <remarks>Placeholders: <c>{name}</c> (route value), <c>{query:name}</c>, <c>{header:Name}</c>,
+/// <c>{host}</c>.</remarks>
 public sealed class ResourceTemplate
 {
     private const string HexDigits = "0123456789ABCDEF";
@@ -96,12 +99,14 @@ public sealed class ResourceTemplate
         return ResourceKey.IsValid(destination[..length]) ? RenderStatus.Rendered : RenderStatus.TooLong;
     }
 
-    private static bool TryAppend(ResourceValueKind kind, ReadOnlySpan<char> value, Span<char> destination, ref int length)
+    private static bool TryAppend(
+        ResourceValueKind kind, ReadOnlySpan<char> value, Span<char> destination, ref int length)
     {
         var escapeSlash = kind is ResourceValueKind.Query or ResourceValueKind.Header;
         foreach (var c in value)
         {
-            var escape = char.IsControl(c) || (kind != ResourceValueKind.Literal && c == '%') || (escapeSlash && c == '/');
+            var escape = char.IsControl(c) || (kind != ResourceValueKind.Literal && c == '%')
+                || (escapeSlash && c == '/');
             if (length + (escape ? 3 : 1) > destination.Length)
             {
                 return false;
@@ -123,8 +128,10 @@ public sealed class ResourceTemplate
         return true;
     }
 
-    /// <summary>Upper, then lower: some letters have one case in common only that way (the Kelvin sign). .NET's invariant
-    /// casing leaves the long s alone, Unicode's folding makes it an s.</summary>
+    /// <summary>
+    /// Upper, then lower: some letters have one case in common only that way (the Kelvin sign). .NET's invariant casing
+    /// leaves the long s alone, Unicode's folding makes it an s.
+    /// </summary>
     private static void Fold(Span<char> key)
     {
         foreach (ref var c in key)

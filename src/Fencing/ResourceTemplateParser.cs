@@ -33,7 +33,8 @@ internal static class ResourceTemplateParser
             }
 
             var open = text[at] == '{';
-            var end = open ? text.IndexOf('}', at) : text.AsSpan(at).IndexOfAny('{', '}') is var i and >= 0 ? at + i : text.Length;
+            var end = open ? text.IndexOf('}', at) : text.AsSpan(at).IndexOfAny('{', '}') is var i and >= 0 ? at
+                + i : text.Length;
             if (open && end < 0)
             {
                 return $"has a '{{' without a '}}' at position {at}";
@@ -48,7 +49,8 @@ internal static class ResourceTemplateParser
 
             if (Placeholder(text[(at + 1)..end]) is not { } part)
             {
-                return $"has an unknown placeholder '{text[at..(end + 1)]}'; use {{name}} (a value of the route's path), "
+                return $"has an unknown placeholder '{text[at..(end + 1)]}'; use {{name}} (a value of the route's "
+                    + "path), "
                     + "{query:name}, {header:Name} or {host}";
             }
 
@@ -100,7 +102,8 @@ internal static class ResourceTemplateParser
                 : parts[i - 1].Kind == ResourceValueKind.Literal;
             if (!apart)
             {
-                return $"does not keep {parts[i - 1]} and what follows apart with a '/', so that two resources could share a key";
+                return $"does not keep {parts[i - 1]} and what follows apart with a '/', so that two resources could "
+                    + "share a key";
             }
         }
 

@@ -52,5 +52,6 @@ internal sealed class AnswerBatch
         done.SetResult(end);
     }
 
-    private static TaskCompletionSource<BatchEnd> NewSource() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private static TaskCompletionSource<BatchEnd> NewSource() =>
+        new(TaskCreationOptions.RunContinuationsAsynchronously);
 }

@@ -19,7 +19,9 @@ internal sealed class AnswerCompaction(
     private readonly AnswerBatch _copies = new();
     private readonly List<(KeyHash Key, AnswerPlace From, AnswerPlace To, long ExpiresAt)> _moves = [];
 
-    /// <summary>Keys of the file that were copied. One whose record does not count may have another in the file that does.</summary>
+    /// <summary>
+    /// Keys of the file that were copied. One whose record does not count may have another in the file that does.
+    /// </summary>
     private readonly HashSet<KeyHash> _done = [];
 
     private bool _hasEnding;

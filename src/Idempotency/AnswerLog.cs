@@ -1,8 +1,9 @@
 namespace FenceGateway.Idempotency;
 
 /// <summary>
-/// Makes records durable, on a thread of its own: while it flushes one batch the next one collects, so that a batch grows with
-/// the load (group commit). A failed write loses its batch, and whoever waited is told; a failed flush ends it.
+/// Makes records durable, on a thread of its own: while it flushes one batch the next one collects, so that a batch
+/// grows with the load (group commit). A failed write loses its batch, and whoever waited is told; a failed flush ends
+/// it.
 /// </summary>
 internal sealed class AnswerLog(
     AnswerSegments segments, AnswerCompaction compaction, int maxPendingBytes, TimeProvider clock, ILogger logger)
@@ -25,9 +26,13 @@ internal sealed class AnswerLog(
 
     public long Bytes => segments.Bytes;
 
-    /// <summary>Why nothing new may be begun; null while all is well, and for a try once a second while it is not.</summary>
+    /// <summary>
+    /// Why nothing new may be begun; null while all is well, and for a try once a second while it is not.
+    /// </summary>
     public string? Refusal =>
-        _fault is { } fault && (_final || clock.GetElapsedTime(Interlocked.Read(ref _faultedAt)) < Pause) ? fault : null;
+        _fault is { } fault && (_final || clock.GetElapsedTime(Interlocked.Read(ref _faultedAt)) < Pause)
+            ? fault
+            : null;
 
     public void Start()
     {
@@ -35,7 +40,9 @@ internal sealed class AnswerLog(
         new Thread(Run) { IsBackground = true, Name = "idempotency log" }.Start();
     }
 
-    /// <summary>Adds a record to what is written next; the task ends with where it is, or why it is not durable.</summary>
+    /// <summary>
+    /// Adds a record to what is written next; the task ends with where it is, or why it is not durable.
+    /// </summary>
     /// <exception cref="IdempotencyStoreUnavailableException">It was not added.</exception>
     public Task<BatchEnd> Append(in AnswerRecord record, out int offset)
     {
@@ -49,7 +56,8 @@ internal sealed class AnswerLog(
             if (_open.Length + record.Size > maxPendingBytes)
             {
                 throw new IdempotencyStoreUnavailableException(
-                    $"The idempotency store's backlog is full: {maxPendingBytes} bytes wait for the disk, which does not keep up.");
+                    $"The idempotency store's backlog is full: {maxPendingBytes} bytes wait for the disk, which does "
+                        + "not keep up.");
             }
 
             var first = _open.Records == 0;
@@ -130,7 +138,8 @@ internal sealed class AnswerLog(
                 lock (_gate)
                 {
                     _spare = batch;
-                    batch.End(end ?? new BatchEnd(0, 0, "The idempotency store's writer has stopped. Restart the gateway."));
+                    batch.End(
+                        end ?? new BatchEnd(0, 0, "The idempotency store's writer has stopped. Restart the gateway."));
                 }
             }
         }
@@ -179,7 +188,8 @@ internal sealed class AnswerLog(
         {
             IdempotencyStoreLog.FlushFailed(logger, e.Message, e);
             return Fail(
-                $"The idempotency store refuses until the gateway is restarted: {e.Message} Check the disk, then restart.", final: true);
+                $"The idempotency store refuses until the gateway is restarted: {e.Message} Check the disk, then "
+                    + "restart.", final: true);
         }
         catch (Exception e) when (LogFolder.IsIo(e))
         {

@@ -19,9 +19,9 @@ internal enum AnswerRecordKind : byte
 }
 
 /// <summary>
-/// One record of the log: length of the answer i32, CRC-32C u32 of all that follows, kind u8, reason u8, two bytes of zero, key
-/// u128, fingerprint u128, expiry i64, then the answer: status u16, number of headers u16, each name and value with its length
-/// before it as i32, body.
+/// One record of the log: length of the answer i32, CRC-32C u32 of all that follows, kind u8, reason u8, two bytes of
+/// zero, key u128, fingerprint u128, expiry i64, then the answer: status u16, number of headers u16, each name and
+/// value with its length before it as i32, body.
 /// </summary>
 internal readonly ref struct AnswerRecord
 {
@@ -79,13 +79,16 @@ internal readonly ref struct AnswerRecord
         BinaryPrimitives.WriteUInt32LittleEndian(to[4..], Crc32C.Of(to[CheckedFrom..]));
     }
 
-    /// <summary>Reads the record at the beginning of <paramref name="data"/>, without its answer, and how long it is.</summary>
+    /// <summary>
+    /// Reads the record at the beginning of <paramref name="data"/>, without its answer, and how long it is.
+    /// </summary>
     public static bool TryRead(ReadOnlySpan<byte> data, out AnswerRecord record, out int size)
     {
         record = default;
         size = 0;
         if (data.Length < HeaderSize
-            || BinaryPrimitives.ReadInt32LittleEndian(data) is var length && (length < 0 || length > data.Length - HeaderSize))
+            || BinaryPrimitives.ReadInt32LittleEndian(data) is var length
+            && (length < 0 || length > data.Length - HeaderSize))
         {
             return false;
         }

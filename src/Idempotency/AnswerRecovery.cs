@@ -1,8 +1,8 @@
 namespace FenceGateway.Idempotency;
 
 /// <summary>
-/// Reads all segments into the table. Only the last one may end in the middle of a write: nobody was told of that one, and it
-/// is cut off.
+/// Reads all segments into the table. Only the last one may end in the middle of a write: nobody was told of that one,
+/// and it is cut off.
 /// </summary>
 internal sealed class AnswerRecovery(LogFolder folder, KeyTable<AnswerPlace> table, long now)
 {
@@ -66,7 +66,8 @@ internal sealed class AnswerRecovery(LogFolder folder, KeyTable<AnswerPlace> tab
         {
             if (!AnswerRecord.TryRead(rest, out var record, out var size))
             {
-                throw new LogDamagedException(path, offset, "a record cannot be read though its frame's checksum is right");
+                throw new LogDamagedException(
+                    path, offset, "a record cannot be read though its frame's checksum is right");
             }
 
             if (record.ExpiresAt > now)
@@ -83,8 +84,8 @@ internal sealed class AnswerRecovery(LogFolder folder, KeyTable<AnswerPlace> tab
     }
 
     /// <summary>
-    /// Writes the last segment anew, without its torn tail. What was read may be in the page cache only, when the process
-    /// before died of a failed flush: it must be on the disk before it is promised again.
+    /// Writes the last segment anew, without its torn tail. What was read may be in the page cache only, when the
+    /// process before died of a failed flush: it must be on the disk before it is promised again.
     /// </summary>
     private void RewriteLast(string path, byte[] data, int end)
     {

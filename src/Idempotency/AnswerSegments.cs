@@ -1,8 +1,8 @@
 namespace FenceGateway.Idempotency;
 
 /// <summary>
-/// The files of the log: one that is written, and older ones that are read until every record in them has expired. Used by one
-/// thread at a time, except for <see cref="Bytes"/>.
+/// The files of the log: one that is written, and older ones that are read until every record in them has expired. Used
+/// by one thread at a time, except for <see cref="Bytes"/>.
 /// </summary>
 internal sealed class AnswerSegments : IDisposable
 {
@@ -51,7 +51,9 @@ internal sealed class AnswerSegments : IDisposable
         return end;
     }
 
-    /// <summary>Deletes the files in which everything has expired. What cannot be deleted now is deleted the next time.</summary>
+    /// <summary>
+    /// Deletes the files in which everything has expired. What cannot be deleted now is deleted the next time.
+    /// </summary>
     public void Trim(long now)
     {
         if (_tail.Length > LogFileHeader.Size && _latestExpiry <= now)

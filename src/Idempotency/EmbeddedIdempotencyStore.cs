@@ -6,12 +6,16 @@ namespace FenceGateway.Idempotency;
 /// </summary>
 public sealed class EmbeddedIdempotencyStore : IIdempotencyStore
 {
-    /// <summary>Of the bytes that the files may take, how much one may: a small store must not live in a single file.</summary>
+    /// <summary>
+    /// Of the bytes that the files may take, how much one may: a small store must not live in a single file.
+    /// </summary>
     private const int ShareOfFile = 8;
 
     private const string WhenDamaged =
-        "It refuses to start, because answers that it promised may be missing, and a repeat of such a request would be sent a second time. "
-        + "Restore the folder from a backup, or begin with an empty folder once repeats of earlier requests are no longer to be expected.";
+        "It refuses to start, because answers that it promised may be missing, and a repeat of such a request would be "
+        + "sent a second time. "
+        + "Restore the folder from a backup, or begin with an empty folder once repeats of earlier requests are no "
+        + "longer to be expected.";
 
     private readonly EmbeddedIdempotencyStoreOptions _options;
     private readonly TimeProvider _clock;
@@ -87,7 +91,8 @@ public sealed class EmbeddedIdempotencyStore : IIdempotencyStore
     }
 
     /// <inheritdoc/>
-    public async ValueTask CompleteAsync(IdempotencyClaim claim, StoredAnswer answer, CancellationToken cancellationToken)
+    public async ValueTask CompleteAsync(
+        IdempotencyClaim claim, StoredAnswer answer, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(claim);
         var expiry = KeyTable.Expiry(claim, Now);
@@ -158,7 +163,8 @@ public sealed class EmbeddedIdempotencyStore : IIdempotencyStore
     }
 
     private static AnswerRecord Record(
-        IdempotencyClaim claim, AnswerRecordKind kind, long? expiresAt = null, UnknownReason reason = default, StoredAnswer? answer = null) =>
+        IdempotencyClaim claim, AnswerRecordKind kind, long? expiresAt = null, UnknownReason reason = default,
+        StoredAnswer? answer = null) =>
         new()
         {
             Kind = kind,
@@ -188,7 +194,8 @@ public sealed class EmbeddedIdempotencyStore : IIdempotencyStore
         _log.Start();
         _log.Trim();
         _notOpen = null;
-        IdempotencyStoreLog.Opened(_logger, Location, _table.Count, unknown, _clock.GetElapsedTime(start).TotalMilliseconds);
+        IdempotencyStoreLog.Opened(
+            _logger, Location, _table.Count, unknown, _clock.GetElapsedTime(start).TotalMilliseconds);
     }
 
     /// <summary>Why no new key is taken; null when one is.</summary>
@@ -250,7 +257,8 @@ public sealed class EmbeddedIdempotencyStore : IIdempotencyStore
             return again.Status != ClaimStatus.Completed ? again : await ReadAsync(request, moved, cancellationToken);
         }
 
-        IdempotencyStoreLog.AnswerUnreadable(_logger, path, exception?.Message ?? "what is there is not the answer", exception);
+        IdempotencyStoreLog.AnswerUnreadable(
+            _logger, path, exception?.Message ?? "what is there is not the answer", exception);
         return new ClaimReply(ClaimStatus.Unknown) { Reason = UnknownReason.Unreadable };
     }
 

@@ -9,11 +9,15 @@ public sealed class EmbeddedIdempotencyStoreOptions
     [Required]
     public string Path { get; set; } = "data/idempotency";
 
-    /// <summary>Keys that are remembered; at the bound new ones are refused. 1 … 10 million, default 1 million.</summary>
+    /// <summary>
+    /// Keys that are remembered; at the bound new ones are refused. 1 … 10 million, default 1 million.
+    /// </summary>
     [Range(1, 10_000_000)]
     public int MaxEntries { get; set; } = 1_000_000;
 
-    /// <summary>Bytes of files at which new keys are refused; answers under way may go beyond it. Default 1 GiB.</summary>
+    /// <summary>
+    /// Bytes of files at which new keys are refused; answers under way may go beyond it. Default 1 GiB.
+    /// </summary>
     [Range(1L << 20, 1L << 40)]
     public long MaxBytes { get; set; } = 1L << 30;
 

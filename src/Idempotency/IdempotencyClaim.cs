@@ -5,7 +5,8 @@ namespace FenceGateway.Idempotency;
 /// <param name="Fingerprint">Of the request that comes with it.</param>
 /// <param name="Ttl">How long its answer is kept.</param>
 /// <param name="ResendUnknown">Whether a key whose outcome is unknown is free for another attempt.</param>
-public readonly record struct ClaimRequest(KeyHash Key, RequestFingerprint Fingerprint, TimeSpan Ttl, bool ResendUnknown);
+public readonly record struct ClaimRequest(
+    KeyHash Key, RequestFingerprint Fingerprint, TimeSpan Ttl, bool ResendUnknown);
 
 /// <summary>What became of a claim.</summary>
 public enum ClaimStatus
@@ -32,7 +33,9 @@ public enum ClaimStatus
 /// <summary>Why an outcome is unknown.</summary>
 public enum UnknownReason : byte
 {
-    /// <summary>The request was sent, or about to be, and no complete answer came, or the process ended before it was stored.</summary>
+    /// <summary>
+    /// The request was sent, or about to be, and no complete answer came, or the process ended before it was stored.
+    /// </summary>
     Interrupted,
 
     /// <summary>The answer was longer than what is stored.</summary>
@@ -61,7 +64,9 @@ public readonly record struct ClaimReply(ClaimStatus Status)
     public TimeSpan RetryAfter { get; init; }
 }
 
-/// <summary>A key that is claimed, until it is completed, abandoned or released. Used by one request, sequentially.</summary>
+/// <summary>
+/// A key that is claimed, until it is completed, abandoned or released. Used by one request, sequentially.
+/// </summary>
 public sealed class IdempotencyClaim
 {
     internal IdempotencyClaim(in ClaimRequest request, long expiresAt, UnknownReason? before)

@@ -1,7 +1,8 @@
 namespace FenceGateway.Idempotency;
 
 /// <summary>
-/// All keys of a store and the state of each. Knows no clock and no disk: the time is given to it, in Unix milliseconds.
+/// All keys of a store and the state of each. Knows no clock and no disk: the time is given to it, in Unix
+/// milliseconds.
 /// </summary>
 /// <typeparam name="TAnswer">Where an answer is, or the answer itself.</typeparam>
 /// <param name="maxEntries">Keys that may be held.</param>
@@ -66,7 +67,8 @@ internal sealed class KeyTable<TAnswer>(int maxEntries, Func<TAnswer, int> sizeO
     /// <summary>The claim ends without anybody knowing how. A key that was unknown before keeps its expiry.</summary>
     public void Abandon(IdempotencyClaim claim, UnknownReason reason, long expiresAt) => End(
         claim.Key,
-        new Entry(State.Unknown, claim.Fingerprint, claim.Before is null ? expiresAt : claim.ExpiresAt) { Reason = reason },
+        new Entry(State.Unknown, claim.Fingerprint, claim.Before is null ? expiresAt : claim.ExpiresAt)
+        { Reason = reason },
         isNewExpiry: claim.Before is null);
 
     /// <summary>The claim ends as if it had not been made.</summary>
@@ -284,6 +286,9 @@ internal sealed class KeyTable<TAnswer>(int maxEntries, Func<TAnswer, int> sizeO
 /// <summary>What holds for every table.</summary>
 internal static class KeyTable
 {
-    /// <summary>When the key of a claim that ends now expires. Never before what an earlier record of it says.</summary>
-    public static long Expiry(IdempotencyClaim claim, long now) => Math.Max(claim.ExpiresAt, now + (long)claim.Ttl.TotalMilliseconds);
+    /// <summary>
+    /// When the key of a claim that ends now expires. Never before what an earlier record of it says.
+    /// </summary>
+    public static long Expiry(IdempotencyClaim claim, long now) =>
+        Math.Max(claim.ExpiresAt, now + (long)claim.Ttl.TotalMilliseconds);
 }

@@ -1,6 +1,9 @@
 namespace FenceGateway.Idempotency;
 
-/// <summary>Keys and answers in memory and nowhere else: a restart forgets them, and repeats are sent again. For tests and first steps.</summary>
+/// <summary>
+/// Keys and answers in memory and nowhere else: a restart forgets them, and repeats are sent again. For tests and first
+/// steps.
+/// </summary>
 public sealed class MemoryIdempotencyStore : IIdempotencyStore
 {
     private readonly KeyTable<StoredAnswer> _table;
@@ -10,7 +13,8 @@ public sealed class MemoryIdempotencyStore : IIdempotencyStore
 
     /// <summary>Makes an empty store.</summary>
     /// <param name="maxEntries">Keys that may be held.</param>
-    /// <param name="maxBytes">Bytes of answers at which no new key is taken; answers under way may go beyond it.</param>
+    /// <param name="maxBytes">Bytes of answers at which no new key is taken; answers under way may go beyond
+    /// it.</param>
     /// <param name="clock">Tells the time.</param>
     public MemoryIdempotencyStore(int maxEntries, long maxBytes, TimeProvider clock) =>
         (_maxBytes, _clock, _table) = (maxBytes, clock, new KeyTable<StoredAnswer>(maxEntries, AnswerRecord.SizeOf));

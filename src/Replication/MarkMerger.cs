@@ -2,7 +2,9 @@ using FenceGateway.Fencing;
 using FenceGateway.TokenStore;
 namespace FenceGateway.Replication;
 
-/// <summary>Raises marks here that are higher elsewhere. A change that was taken over costs nothing when it is read again.</summary>
+/// <summary>
+/// Raises marks here that are higher elsewhere. A change that was taken over costs nothing when it is read again.
+/// </summary>
 internal sealed class MarkMerger(
     string region, FenceTable fences, StoreClient own, MarkReplicatorOptions options, ReplicationMetrics metrics)
 {
@@ -46,7 +48,9 @@ internal sealed class MarkMerger(
         }
     }
 
-    /// <summary>Whether this gateway has begun a session since the last time: the own store may have come back with other data.</summary>
+    /// <summary>
+    /// Whether this gateway has begun a session since the last time: the own store may have come back with other data.
+    /// </summary>
     public bool SessionIsNew()
     {
         var before = _session;
@@ -59,8 +63,8 @@ internal sealed class MarkMerger(
     {
         try
         {
-            // Another gateway of this region may have been faster; that is a read instead of a step. The store's word counts, and not
-            // this gateway's memory: the mark may have been lowered there.
+            // Another gateway of this region may have been faster; that is a read instead of a step. The store's word
+            // counts, and not this gateway's memory: the mark may have been lowered there.
             if (!((await own.FindAsync(record.Resource, cancellationToken))?.Mark >= record.Mark))
             {
                 if (fences.Inspect(record.Resource)?.Mark > record.Mark)
@@ -70,7 +74,8 @@ internal sealed class MarkMerger(
                 }
 
                 var token = new FencingToken(record.Mark);
-                if (await fences.MergeAsync(record.Resource, token, options.InDoubtHold(), cancellationToken) is { } fault)
+                if (await fences.MergeAsync(
+                        record.Resource, token, options.InDoubtHold(), cancellationToken) is { } fault)
                 {
                     return fault;
                 }
@@ -88,12 +93,16 @@ internal sealed class MarkMerger(
         return null;
     }
 
-    /// <summary>Whether this very change has been taken over. The same mark once more is another one: it was lowered in between.</summary>
+    /// <summary>
+    /// Whether this very change has been taken over. The same mark once more is another one: it was lowered in between.
+    /// </summary>
     private bool IsKnown(MarkRecord record)
     {
         lock (_gate)
         {
-            return (_young.TryGetValue(record.Resource.Value, out var known) || _old.TryGetValue(record.Resource.Value, out known))
+            return (
+                _young.TryGetValue(record.Resource.Value, out var known)
+                    || _old.TryGetValue(record.Resource.Value, out known))
                 && known == (record.Mark, record.Sequence);
         }
     }

@@ -3,12 +3,14 @@ using Microsoft.Extensions.Logging;
 namespace FenceGateway.Replication;
 
 /// <summary>
-/// Takes over the marks of another region by maximum, one region each: reads what changed there and raises the marks here. Weaker
-/// than one store: a stale holder is stopped here once its successor's mark has arrived, and nothing waits for its writes.
+/// Takes over the marks of another region by maximum, one region each: reads what changed there and raises the marks
+/// here. Weaker than one store: a stale holder is stopped here once its successor's mark has arrived, and nothing waits
+/// for its writes.
 /// </summary>
 /// <remarks>
-/// The region's store is opened for reading only, and no mark is ever lowered. A round reads the newest marks, back to what the rounds
-/// before have certainly seen (<see cref="ReplicationBound"/>), and a slice of a sweep over all of them.
+/// The region's store is opened for reading only, and no mark is ever lowered. A round reads the newest marks, back to
+/// what the rounds before have certainly seen (<see cref="ReplicationBound"/>), and a slice of a sweep over all of
+/// them.
 /// </remarks>
 public sealed class MarkReplicator : IAsyncDisposable
 {
@@ -60,7 +62,8 @@ public sealed class MarkReplicator : IAsyncDisposable
     }
 
     /// <summary>How it stands with the region, from memory.</summary>
-    public RegionStatus Status => new(_region, _remote.Info, _time.GetElapsedTime(Volatile.Read(ref _completeAt)), _fault);
+    public RegionStatus Status =>
+        new(_region, _remote.Info, _time.GetElapsedTime(Volatile.Read(ref _completeAt)), _fault);
 
     /// <summary>Reads and merges, round by round, until it is cancelled. Never throws.</summary>
     public async Task RunAsync(CancellationToken cancellationToken)
@@ -86,7 +89,8 @@ public sealed class MarkReplicator : IAsyncDisposable
 
             // It doubles with each failure in a row.
             var interval = _options.Interval.Ticks;
-            var pause = TimeSpan.FromTicks(Math.Min(interval << Math.Min(failures, 5), Math.Max(LongestBackoff.Ticks, interval)));
+            var pause = TimeSpan.FromTicks(
+                Math.Min(interval << Math.Min(failures, 5), Math.Max(LongestBackoff.Ticks, interval)));
             await Task.Delay(pause * (0.75 + Random.Shared.NextDouble() / 2), _time, cancellationToken)
                 .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
@@ -130,7 +134,8 @@ public sealed class MarkReplicator : IAsyncDisposable
         var (top, before, pages) = (0L, long.MaxValue, _bound.Value == 0 ? 2 : _options.MaxPages);
         for (var page = 0; page < pages; page++)
         {
-            var records = await ListAsync(before, page == 0 ? Math.Min(100, _options.PageSize) : _options.PageSize, cancellationToken);
+            var records = await ListAsync(
+                before, page == 0 ? Math.Min(100, _options.PageSize) : _options.PageSize, cancellationToken);
             if (page == 0)
             {
                 top = records.Count == 0 ? 0 : records[0].Sequence;
@@ -208,7 +213,8 @@ public sealed class MarkReplicator : IAsyncDisposable
             // The wait ends at the bound even where the store's driver does not.
             return await call(either.Token).WaitAsync(either.Token);
         }
-        catch (OperationCanceledException e) when (bound.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        catch (OperationCanceledException e) when (
+            bound.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
             throw new TokenStoreUnavailableException($"It did not answer within {_options.CallTimeout}.", e);
         }
@@ -239,6 +245,7 @@ public sealed class MarkReplicator : IAsyncDisposable
 /// <summary>How it stands with another region.</summary>
 /// <param name="Region">Its name.</param>
 /// <param name="Store">Its store, as it was when it was last opened.</param>
-/// <param name="Lag">How old what is known of it may be: since the begin of the last round that saw all that was new.</param>
+/// <param name="Lag">How old what is known of it may be: since the begin of the last round that saw all that was
+/// new.</param>
 /// <param name="Fault">Why its marks are not taken over now, as a sentence; null while they are.</param>
 public sealed record RegionStatus(string Region, TokenStoreInfo Store, TimeSpan Lag, string? Fault);

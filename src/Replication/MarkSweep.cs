@@ -2,9 +2,9 @@ using FenceGateway.TokenStore;
 namespace FenceGateway.Replication;
 
 /// <summary>
-/// Goes through all marks of a region, newest first, a page at a time over many rounds: once at the start, again when a round could not
-/// take all that was new, and now and then for whatever was missed all the same (a commit later than the overlap, above all). A mark
-/// that changes meanwhile moves ahead of it, where the rounds read it.
+/// Goes through all marks of a region, newest first, a page at a time over many rounds: once at the start, again when a
+/// round could not take all that was new, and now and then for whatever was missed all the same (a commit later than
+/// the overlap, above all). A mark that changes meanwhile moves ahead of it, where the rounds read it.
 /// </summary>
 internal sealed class MarkSweep(TimeProvider time, TimeSpan interval, TimeSpan overlap)
 {
@@ -42,14 +42,17 @@ internal sealed class MarkSweep(TimeProvider time, TimeSpan interval, TimeSpan o
             return false;
         }
 
-        // One that had to be made found the store in the middle of things: what was numbered before it and committed after it passed
-        // is found by one more, soon.
+        // One that had to be made found the store in the middle of things: what was numbered before it and committed
+        // after it passed is found by one more, soon.
         _pause = IsOwed ? overlap : interval;
         (Before, IsOwed, _endedAt) = (long.MaxValue, false, time.GetTimestamp());
         return true;
     }
 
-    /// <summary>Where the next page begins: at the last number once more, in case several marks have it, unless that leads nowhere.</summary>
+    /// <summary>
+    /// Where the next page begins: at the last number once more, in case several marks have it, unless that leads
+    /// nowhere.
+    /// </summary>
     public static long Next(long before, IReadOnlyList<MarkRecord> page)
     {
         var last = page[^1].Sequence;

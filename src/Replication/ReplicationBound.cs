@@ -1,14 +1,17 @@
 namespace FenceGateway.Replication;
 
 /// <summary>
-/// How far back the next round has to read. Numbers are given before changes commit, in some stores, so a change with a lower number
-/// can turn up after one with a higher number was read. What was not yet committed when a round began, and takes less than the overlap
-/// to commit, got its number less than the overlap before that round began: above the highest number that any round had seen which
-/// ended earlier than that. So each round reads back to there, however late it comes. No clock but this process's own is asked.
+/// How far back the next round has to read. Numbers are given before changes commit, in some stores, so a change with a
+/// lower number can turn up after one with a higher number was read. What was not yet committed when a round began, and
+/// takes less than the overlap to commit, got its number less than the overlap before that round began: above the
+/// highest number that any round had seen which ended earlier than that. So each round reads back to there, however
+/// late it comes. No clock but this process's own is asked.
 /// </summary>
 internal sealed class ReplicationBound(TimeProvider time, TimeSpan overlap)
 {
-    /// <summary>Rounds come at most every 75 ms; more than fit are left out, which only makes the next round read more.</summary>
+    /// <summary>
+    /// Rounds come at most every 75 ms; more than fit are left out, which only makes the next round read more.
+    /// </summary>
     private const int Capacity = 256;
 
     private readonly Queue<(long Ended, long Highest)> _rounds = new();

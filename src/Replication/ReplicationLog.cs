@@ -4,7 +4,8 @@ namespace FenceGateway.Replication;
 /// <summary>What replication tells. Event ids 2330 … 2339.</summary>
 internal static partial class ReplicationLog
 {
-    [LoggerMessage(2330, LogLevel.Information, "Replication from region {region}: its marks are read from {provider} at {location}")]
+    [LoggerMessage(2330, LogLevel.Information, "Replication from region {region}: its marks are read from {provider} "
+        + "at {location}")]
     public static partial void Reached(ILogger logger, string region, string provider, string location);
 
     [LoggerMessage(2331, LogLevel.Warning,
@@ -12,7 +13,8 @@ internal static partial class ReplicationLog
         + "its stale holders are not known here until it can: {reason}")]
     public static partial void Away(ILogger logger, string region, string reason);
 
-    [LoggerMessage(2332, LogLevel.Information, "Replication from region {region}: all marks were read, {merged} were raised here since the start")]
+    [LoggerMessage(2332, LogLevel.Information, "Replication from region {region}: all marks were read, {merged} were "
+        + "raised here since the start")]
     public static partial void Swept(ILogger logger, string region, long merged);
 
     [LoggerMessage(2333, LogLevel.Warning,

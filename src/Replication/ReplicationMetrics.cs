@@ -14,10 +14,13 @@ public sealed class ReplicationMetrics
     {
         ArgumentNullException.ThrowIfNull(meters);
         var meter = meters.Create("FenceGateway");
-        _merged = meter.CreateCounter<long>("fencegateway.replication.merged", "{mark}", "Marks of other regions that were raised here.");
+        _merged = meter.CreateCounter<long>(
+            "fencegateway.replication.merged", "{mark}", "Marks of other regions that were raised here.");
         _ = meter.CreateObservableGauge(
-            "fencegateway.replication.lag", () => _lags.Select(l => new Measurement<double>(l.Value().TotalSeconds, Tag(l.Key))), "s",
-            "How old the marks known from another region may be: since the begin of the last round that read all that was new.");
+            "fencegateway.replication.lag",
+            () => _lags.Select(l => new Measurement<double>(l.Value().TotalSeconds, Tag(l.Key))), "s",
+            "How old the marks known from another region may be: since the begin of the last round that read all that "
+                + "was new.");
     }
 
     internal void Watch(string region, Func<TimeSpan> lag) => _lags[region] = lag;

@@ -21,7 +21,8 @@ public enum SafetyGrade
 /// <param name="Grade">What it promises.</param>
 /// <param name="Location">Where its data is, for people; never a secret.</param>
 /// <param name="GradeReasons">Why the grade is not higher and what to change, a sentence each.</param>
-public sealed record TokenStoreInfo(string Provider, SafetyGrade Grade, string Location, IReadOnlyList<string> GradeReasons)
+public sealed record TokenStoreInfo(
+    string Provider, SafetyGrade Grade, string Location, IReadOnlyList<string> GradeReasons)
 {
     /// <summary>A store whose grade needs no words.</summary>
     public TokenStoreInfo(string provider, SafetyGrade grade, string location)

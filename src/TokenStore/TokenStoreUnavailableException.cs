@@ -1,6 +1,8 @@
 namespace FenceGateway.TokenStore;
 
-/// <summary>The store cannot tell: unreachable, refused, damaged, full. The message is a sentence for an operator.</summary>
+/// <summary>
+/// The store cannot tell: unreachable, refused, damaged, full. The message is a sentence for an operator.
+/// </summary>
 public sealed class TokenStoreUnavailableException : Exception
 {
     /// <summary>Whether the step was certainly not taken. Default: it may or may not have been.</summary>
@@ -11,7 +13,9 @@ public sealed class TokenStoreUnavailableException : Exception
 
     /// <summary>A step was refused because its session has ended.</summary>
     public static TokenStoreUnavailableException ForEndedSession(string session) =>
-        new($"The session {session} of this gateway has ended in the token store.") { NotTaken = true, SessionEnded = true };
+        new($"The session {session} of this gateway has ended in the token "
+            + "store.")
+        { NotTaken = true, SessionEnded = true };
 
     /// <summary>The store cannot tell, and nothing was done.</summary>
     internal static TokenStoreUnavailableException NothingTaken(string message, Exception? innerException = null) =>

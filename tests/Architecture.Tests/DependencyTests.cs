@@ -9,7 +9,9 @@ using FenceGateway.TokenStore;
 
 namespace FenceGateway.Architecture.Tests;
 
-/// <summary>Dependencies run one way: Fencing and DurableLog ← TokenStore, Idempotency ← Replication ← Gateway.</summary>
+/// <summary>
+/// Dependencies run one way: Fencing and DurableLog ← TokenStore, Idempotency ← Replication ← Gateway.
+/// </summary>
 public sealed class DependencyTests
 {
     private static readonly Dictionary<string, string[]> Allowed = new(StringComparer.Ordinal)
@@ -63,7 +65,8 @@ public sealed class DependencyTests
     [Fact]
     public void TokenStore_ItsAssembly_ReferencesFencingAbstractionsAndStoreClientsOnly() =>
         References(typeof(ITokenStore).Assembly)
-            .Where(name => !IsBaseFramework(name) && !IsAbstraction(name) && !StoreClients.Contains(name, StringComparer.Ordinal)
+            .Where(name => !IsBaseFramework(name) && !IsAbstraction(name) && !StoreClients.Contains(
+                name, StringComparer.Ordinal)
                 && name is not ("FenceGateway.Fencing" or "FenceGateway.DurableLog"))
             .ShouldBeEmpty("A token store must be usable without the gateway, YARP and a web server.");
 
@@ -81,7 +84,8 @@ public sealed class DependencyTests
         Repository.Files("src").Where(path => path.EndsWith(".csproj", StringComparison.Ordinal));
 
     private static IEnumerable<string> Included(string project, string item) =>
-        XDocument.Parse(Repository.Read(project)).Descendants(item).Select(element => element.Attribute("Include")!.Value);
+        XDocument.Parse(Repository.Read(project)).Descendants(item).Select(
+            element => element.Attribute("Include")!.Value);
 
     private static IEnumerable<string> References(Assembly assembly) =>
         assembly.GetReferencedAssemblies().Select(name => name.Name!);

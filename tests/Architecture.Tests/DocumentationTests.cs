@@ -43,14 +43,16 @@ public sealed partial class DocumentationTests
     [MemberData(nameof(RulesAndInvariants))]
     public void RulesAndInvariants_OfTheProtocol_NameTestsThatExist(string rule)
     {
-        var rows = Repository.Read("docs/testing.md").Split('\n').Where(line => Regex.IsMatch(line, $@"^\| [^|]*\b{rule}\b[^|]* \|")).ToList();
+        var rows = Repository.Read("docs/testing.md").Split('\n')
+            .Where(line => Regex.IsMatch(line, $@"^\| [^|]*\b{rule}\b[^|]* \|")).ToList();
         rows.ShouldNotBeEmpty($"docs/testing.md does not say which test holds {rule}.");
         var tests = rows.SelectMany(row => TestName().Matches(row)).ToList();
         (tests.Count > 0 || rows[0].Contains("none yet", StringComparison.Ordinal)).ShouldBeTrue();
         foreach (var test in tests)
         {
             var (type, method) = (test.Groups["type"].Value, test.Groups["method"].Value);
-            var files = Repository.Files("tests").Where(path => path.EndsWith($"/{type}.cs", StringComparison.Ordinal)).ToList();
+            var files = Repository.Files("tests").Where(path => path.EndsWith($"/{type}.cs", StringComparison.Ordinal))
+                .ToList();
             files.ShouldHaveSingleItem($"the file of {type}");
             Repository.Read(files[0]).ShouldContain($" {method}(", Case.Sensitive, $"{type} has no {method}");
         }

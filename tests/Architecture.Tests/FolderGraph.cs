@@ -3,7 +3,9 @@ using Mono.Cecil.Cil;
 
 namespace FenceGateway.Architecture.Tests;
 
-/// <summary>Which folder of a project uses which, by what its compiled code refers to. A folder is a namespace.</summary>
+/// <summary>
+/// Which folder of a project uses which, by what its compiled code refers to. A folder is a namespace.
+/// </summary>
 internal sealed class FolderGraph
 {
     private readonly string _root;
@@ -29,12 +31,18 @@ internal sealed class FolderGraph
         return graph;
     }
 
-    /// <summary>The folders from the lowest, which uses no other, to the highest; those that use each other in a circle are one entry.</summary>
+    /// <summary>
+    /// The folders from the lowest, which uses no other, to the highest; those that use each other in a circle are one
+    /// entry.
+    /// </summary>
     public IReadOnlyList<string[]> Layers()
     {
         var reach = _uses.Keys.ToDictionary(folder => folder, Reachable, StringComparer.Ordinal);
         var circles = _uses.Keys
-            .Select(folder => _uses.Keys.Where(other => other == folder || (reach[folder].Contains(other) && reach[other].Contains(folder))).ToArray())
+            .Select(
+                folder => _uses.Keys.Where(
+                    other => other == folder
+                        || (reach[folder].Contains(other) && reach[other].Contains(folder))).ToArray())
             .DistinctBy(circle => circle[0])
             .ToList();
         return [.. circles.OrderBy(circle => reach[circle[0]].Count).ThenBy(circle => circle[0], StringComparer.Ordinal)];
@@ -124,12 +132,15 @@ internal sealed class FolderGraph
             type = outer;
         }
 
-        if (type.Scope is AssemblyNameReference || !(type.Namespace + ".").StartsWith(_root + ".", StringComparison.Ordinal))
+        if (type.Scope is AssemblyNameReference
+            || !(type.Namespace + ".").StartsWith(_root + ".", StringComparison.Ordinal))
         {
             return null;
         }
 
-        var folder = type.Namespace.Length == _root.Length ? "." : type.Namespace[(_root.Length + 1)..].Replace('.', '/');
+        var folder = type.Namespace.Length == _root.Length
+            ? "."
+            : type.Namespace[(_root.Length + 1)..].Replace('.', '/');
         _uses.TryAdd(folder, new SortedSet<string>(StringComparer.Ordinal));
         return folder;
     }

@@ -14,16 +14,21 @@ public sealed partial class PackageTests
 
     [Fact]
     public void BuildFiles_OfTheRepository_TakeNoPackageOutOfTheGraph() =>
-        BuildFiles().Where(path => Repository.Read(path).Contains("PrunePackageReference", StringComparison.Ordinal)).ShouldBeEmpty();
+        BuildFiles().Where(path => Repository.Read(path).Contains("PrunePackageReference", StringComparison.Ordinal))
+            .ShouldBeEmpty();
 
-    /// <summary>NU1603 and NU1608 say that another version came than was asked for. Warnings are errors unless somebody silences them.</summary>
+    /// <summary>
+    /// NU1603 and NU1608 say that another version came than was asked for. Warnings are errors unless somebody silences
+    /// them.
+    /// </summary>
     [Fact]
     public void BuildFiles_OfTheRepository_SilenceNoWarningOfRestore() =>
         BuildFiles().Where(path => RestoreWarning().IsMatch(Repository.Read(path))).ShouldBeEmpty();
 
     [Fact]
     public void BuildFiles_OfTheRepository_NameVersionsInOnePlaceOnly() =>
-        BuildFiles().Where(path => Repository.Read(path).Contains("VersionOverride", StringComparison.Ordinal)).ShouldBeEmpty();
+        BuildFiles().Where(path => Repository.Read(path).Contains("VersionOverride", StringComparison.Ordinal))
+            .ShouldBeEmpty();
 
     [Theory]
     [MemberData(nameof(Versions))]

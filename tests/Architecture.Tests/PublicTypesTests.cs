@@ -4,7 +4,9 @@ namespace FenceGateway.Architecture.Tests;
 
 public sealed class PublicTypesTests
 {
-    /// <summary>The gateway is a program, not a library: public is its entry point and the enums that its options are made of.</summary>
+    /// <summary>
+    /// The gateway is a program, not a library: public is its entry point and the enums that its options are made of.
+    /// </summary>
     private static readonly string[] Allowed =
     [
         "Program",

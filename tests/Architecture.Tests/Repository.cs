@@ -35,7 +35,8 @@ internal static class Repository
 
     private static bool IsKept(DirectoryInfo folder) => folder.LinkTarget is null && !Generated.Contains(folder.Name);
 
-    private static string Relative(FileSystemInfo entry) => Path.GetRelativePath(Root, entry.FullName).Replace('\\', '/');
+    private static string Relative(FileSystemInfo entry) =>
+        Path.GetRelativePath(Root, entry.FullName).Replace('\\', '/');
 
     private static string FindRoot()
     {

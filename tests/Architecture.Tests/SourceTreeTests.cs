@@ -11,6 +11,7 @@ namespace FenceGateway.Architecture.Tests;
 public sealed partial class SourceTreeTests
 {
     private const int LongestFile = 400;
+    private const int LongestLine = 120;
 
     private static readonly string[] NamesWithoutAFeature = ["Helpers", "Utils", "Interfaces", "Common"];
 
@@ -42,6 +43,14 @@ public sealed partial class SourceTreeTests
     }
 
     [Fact]
+    public void Lines_UnderSrc_FitBesideEachOther() =>
+        SourceFiles()
+            .SelectMany(
+                path => Repository.Read(path).Split('\n').Select((line, i) => (Path: path, Line: i + 1, line.Length)))
+            .Where(line => line.Length > LongestLine)
+            .ShouldBeEmpty($"No line is longer than {LongestLine} characters.");
+
+    [Fact]
     public void LogMessages_OfAllAssemblies_NameTheirFieldsAlike() =>
         LogMessages()
             .Where(message => PascalCaseField().IsMatch(message.Attribute.Message))
@@ -59,7 +68,8 @@ public sealed partial class SourceTreeTests
 
     private static (string Name, LoggerMessageAttribute Attribute)[] LogMessages()
     {
-        Assembly[] assemblies = [typeof(FencingToken).Assembly, typeof(ITokenStore).Assembly, typeof(ProblemType).Assembly];
+        Assembly[] assemblies =
+            [typeof(FencingToken).Assembly, typeof(ITokenStore).Assembly, typeof(ProblemType).Assembly];
         const BindingFlags All = BindingFlags.Static | BindingFlags.Instance
             | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.DeclaredOnly;
         return

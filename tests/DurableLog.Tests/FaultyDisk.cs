@@ -1,8 +1,8 @@
 namespace FenceGateway.DurableLog.Tests;
 
 /// <summary>
-/// Files that keep what was not flushed in memory, as a machine does that can lose its power: a flush brings it to the real
-/// file, a crash loses it or keeps an arbitrary part.
+/// Files that keep what was not flushed in memory, as a machine does that can lose its power: a flush brings it to the
+/// real file, a crash loses it or keeps an arbitrary part.
 /// </summary>
 internal sealed class FaultyDisk : IDisposable
 {
@@ -46,7 +46,9 @@ internal sealed class FaultyDisk : IDisposable
         held?.Released.Set();
     }
 
-    /// <summary>The power goes. Of what was written and not flushed <paramref name="keep"/> says which bytes are there later.</summary>
+    /// <summary>
+    /// The power goes. Of what was written and not flushed <paramref name="keep"/> says which bytes are there later.
+    /// </summary>
     public void Crash(Func<int, bool> keep)
     {
         lock (_gate)
@@ -72,7 +74,8 @@ internal sealed class FaultyDisk : IDisposable
 
     private sealed class FaultyFile(FaultyDisk disk, string path) : ISegmentFile
     {
-        private readonly FileStream _real = new(path, FileMode.Create, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
+        private readonly FileStream _real = new(
+            path, FileMode.Create, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
         private readonly List<(long Offset, byte[] Bytes)> _unsynced = [];
 
         public void Write(long offset, ReadOnlySpan<byte> bytes)

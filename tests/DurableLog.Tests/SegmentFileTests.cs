@@ -10,7 +10,8 @@ public sealed class SegmentFileTests
         {
             using var file = SegmentFile.Create(path);
 
-            // Half of what fits a long: more than most file systems take, and no argument error that a caller has to know.
+            // Half of what fits a long: more than most file systems take, and no argument error that a caller has to
+            // know.
             if (Record.Exception(() => file.Write(long.MaxValue / 2, "x"u8)) is { } failure)
             {
                 failure.ShouldBeAssignableTo<IOException>();

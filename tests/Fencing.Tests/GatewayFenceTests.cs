@@ -60,7 +60,8 @@ public sealed class GatewayFenceTests
         Enter(34, EnterStatus.Draining, new FenceWait(HoldUntil: 7, AskAt: 5));
         Next(34).ShouldBe(new FenceStep(FenceStepKind.AwaitDrain));
         _writes.EndInDoubt(33, until: 9);
-        Next(34).ShouldBe(new FenceStep(FenceStepKind.AwaitDrain, Until: 9, WakeAt: 9), "before that the store would only say so");
+        Next(34).ShouldBe(
+            new FenceStep(FenceStepKind.AwaitDrain, Until: 9, WakeAt: 9), "before that the store would only say so");
         _writes.Resolve();
         Next(34).ShouldBe(new FenceStep(FenceStepKind.AwaitDrain, Until: 7, WakeAt: 5));
         Next(34, now: 5).ShouldBe(new FenceStep(FenceStepKind.Enter, 34, AfterWait: true));
@@ -73,7 +74,8 @@ public sealed class GatewayFenceTests
     {
         _writes.Begin(33);
         Enter(34, EnterStatus.Draining);
-        _fence.Next(new FenceRequest(34, IsCurrent: isCurrent, IsOverdue: true), _writes, First, now: 0).Kind.ShouldBe(expected);
+        _fence.Next(new FenceRequest(34, IsCurrent: isCurrent, IsOverdue: true), _writes, First, now: 0).Kind.ShouldBe(
+            expected);
     }
 
     [Theory]

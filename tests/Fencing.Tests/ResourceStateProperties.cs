@@ -29,7 +29,8 @@ public sealed class ResourceStateProperties
             from gateway in Gen.Choose(0, Gateways - 1)
             from token in Gen.Choose(1, 5)
             from kind in Gen.Frequency(
-                (5, Gen.Constant(Kind.Enter)), (1, Gen.Constant(Kind.EnterAndLoseTheReply)), (3, Gen.Constant(Kind.EndWrites)),
+                (5, Gen.Constant(Kind.Enter)), (1, Gen.Constant(Kind.EnterAndLoseTheReply)),
+                (3, Gen.Constant(Kind.EndWrites)),
                 (2, Gen.Constant(Kind.Withdraw)), (1, Gen.Constant(Kind.WithdrawLate)), (1, Gen.Constant(Kind.Crash)),
                 (2, Gen.Constant(Kind.Wait)))
             select (gateway, (long)token, kind);
@@ -40,7 +41,9 @@ public sealed class ResourceStateProperties
         });
     }
 
-    /// <summary>Whatever happened, once nothing is in flight and every hold is over the highest token is admitted.</summary>
+    /// <summary>
+    /// Whatever happened, once nothing is in flight and every hold is over the highest token is admitted.
+    /// </summary>
     [Property]
     public Property Enter_AfterEverythingHasEnded_IsAdmitted()
     {
@@ -52,20 +55,23 @@ public sealed class ResourceStateProperties
         return Prop.ForAll(writers.ToArbitrary(), list =>
         {
             var distinct = list.DistinctBy(w => w.Session).ToArray();
-            var state = ResourceState.Restore(6, distinct.Select(w => new RegisteredWriter(w.Session, w.Token, 1, w.Ended ? 0 : null)));
+            var state = ResourceState.Restore(
+                6, distinct.Select(w => new RegisteredWriter(w.Session, w.Token, 1, w.Ended ? 0 : null)));
             foreach (var living in distinct.Where(w => !w.Ended))
             {
                 state.Withdraw(living.Session, 1);
             }
 
-            return state.Enter("new", 7, 7, 1, Hold, now: Hold).Status == EnterStatus.Admitted && state.Writers.Count == 1;
+            return state.Enter("new", 7, 7, 1, Hold, now: Hold).Status == EnterStatus.Admitted
+                && state.Writers.Count == 1;
         });
     }
 
     private sealed class World
     {
         private readonly ResourceState _state = new();
-        private readonly Gateway[] _gateways = [.. Enumerable.Range(0, Gateways).Select(i => new Gateway { Session = $"{i}" })];
+        private readonly Gateway[] _gateways =
+            [.. Enumerable.Range(0, Gateways).Select(i => new Gateway { Session = $"{i}" })];
         private readonly List<(long Token, long Until)> _left = [];
         private long _now;
         private long _sequence;
@@ -80,7 +86,8 @@ public sealed class ResourceStateProperties
                     token = Math.Max(token, gateway.Sealed);
                     gateway.Sealed = token;
                     var step = _state.Enter(
-                        gateway.Session, token, Math.Min(token, gateway.Active.Lowest), gateway.Last = ++_sequence, Hold, _now);
+                        gateway.Session, token, Math.Min(token, gateway.Active.Lowest), gateway.Last = ++_sequence,
+                        Hold, _now);
                     if ((step.Status == EnterStatus.Stale) != (token < before))
                     {
                         return false;
@@ -88,7 +95,8 @@ public sealed class ResourceStateProperties
 
                     if (step.Status == EnterStatus.Admitted && kind == Kind.Enter)
                     {
-                        if (_gateways.Any(g => g.Active.Lowest < token) || _left.Exists(l => l.Until > _now && l.Token < token))
+                        if (_gateways.Any(g => g.Active.Lowest < token)
+                            || _left.Exists(l => l.Until > _now && l.Token < token))
                         {
                             return false;
                         }
@@ -141,7 +149,9 @@ public sealed class ResourceStateProperties
         /// <summary>Never goes back below it.</summary>
         public long Sealed { get; set; } = 1;
 
-        /// <summary>The sequence of the latest step, and what it was when nothing was in flight the last time.</summary>
+        /// <summary>
+        /// The sequence of the latest step, and what it was when nothing was in flight the last time.
+        /// </summary>
         public long Last { get; set; }
 
         public long Idle { get; set; }

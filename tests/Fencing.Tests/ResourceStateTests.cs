@@ -43,7 +43,8 @@ public sealed class ResourceStateTests
         Enter("a", 33);
         Enter("a", 34, oldest: 33).ShouldBe(new EnterStep(EnterStatus.Draining));
         Writers().ShouldBe([("a", 33)]);
-        Enter("b", 34).ShouldBe(new EnterStep(EnterStatus.Draining, HeldElsewhere: true), "there was nothing new to tell");
+        Enter("b", 34).ShouldBe(
+            new EnterStep(EnterStatus.Draining, HeldElsewhere: true), "there was nothing new to tell");
         Enter("a", 34).ShouldBe(new EnterStep(EnterStatus.Admitted, Notify: true));
         Enter("b", 34).Status.ShouldBe(EnterStatus.Admitted);
     }
@@ -80,7 +81,8 @@ public sealed class ResourceStateTests
     public void Enter_DrainingAgainAtItsOwnToken_KeepsTheRegistration()
     {
         Enter("a", 34).Status.ShouldBe(EnterStatus.Admitted);
-        Enter("b", 34, oldest: 33).Status.ShouldBe(EnterStatus.Draining, "b has something older, which a could not know");
+        Enter("b", 34, oldest: 33).Status.ShouldBe(
+            EnterStatus.Draining, "b has something older, which a could not know");
         Enter("a", 34, sequence: 10).ShouldBe(new EnterStep(EnterStatus.Draining, HeldElsewhere: true));
         _state.Writers.ShouldContain(new RegisteredWriter("a", 34, 10, null), "a may still write with 34");
         Enter("b", 35, sequence: 11).Status.ShouldBe(EnterStatus.Draining);
@@ -145,8 +147,10 @@ public sealed class ResourceStateTests
         Enter("c", 33);
         _state.End("a", at: 1000);
         _state.End("b", at: 1030);
-        Enter("d", 34, now: 1050).ShouldBe(new EnterStep(EnterStatus.Draining, HeldFor: 80, HeldElsewhere: true, Notify: true));
-        Enter("d", 34, now: 1100).ShouldBe(new EnterStep(EnterStatus.Draining, HeldFor: 30, HeldElsewhere: true, Notify: true));
+        Enter("d", 34, now: 1050).ShouldBe(
+            new EnterStep(EnterStatus.Draining, HeldFor: 80, HeldElsewhere: true, Notify: true));
+        Enter("d", 34, now: 1100).ShouldBe(
+            new EnterStep(EnterStatus.Draining, HeldFor: 30, HeldElsewhere: true, Notify: true));
         Writers().ShouldBe([("b", 33), ("c", 33)]);
     }
 
@@ -200,8 +204,10 @@ public sealed class ResourceStateTests
         _state.End("a", at: 1000);
         var restored = ResourceState.Restore(_state.Mark, _state.Writers);
         restored.Writers.ShouldBe(_state.Writers);
-        restored.Enter("b", 34, 34, ++_sequence, Hold, now: 1050).ShouldBe(new EnterStep(EnterStatus.Draining, HeldFor: 50));
-        Should.Throw<ArgumentException>(() => ResourceState.Restore(1, new RegisteredWriter("a", 1, 1, null), new("a", 1, 2, null)));
+        restored.Enter("b", 34, 34, ++_sequence, Hold, now: 1050).ShouldBe(
+            new EnterStep(EnterStatus.Draining, HeldFor: 50));
+        Should.Throw<ArgumentException>(
+            () => ResourceState.Restore(1, new RegisteredWriter("a", 1, 1, null), new("a", 1, 2, null)));
     }
 
     private EnterStep Enter(string session, long token, long? oldest = null, long? sequence = null, long now = 0) =>

@@ -19,10 +19,12 @@ public sealed class ResourceTemplateTests
     [InlineData("{nothing}")]
     [InlineData("{query:nothing}")]
     [InlineData("orders/{header:Nothing}")]
-    public void Render_ValueMissing_SaysSo(string template) => Render(template, Values()).Status.ShouldBe(RenderStatus.Missing);
+    public void Render_ValueMissing_SaysSo(string template) =>
+        Render(template, Values()).Status.ShouldBe(RenderStatus.Missing);
 
     [Fact]
-    public void Render_ValueTwice_IsAmbiguous() => Render("{query:twice}", Values()).Status.ShouldBe(RenderStatus.Ambiguous);
+    public void Render_ValueTwice_IsAmbiguous() =>
+        Render("{query:twice}", Values()).Status.ShouldBe(RenderStatus.Ambiguous);
 
     [Fact]
     public void Render_SlashInQueryOrHeader_IsEscapedSoThatKeysStayApart()
@@ -98,8 +100,8 @@ public sealed class ResourceTemplateTests
         var started = TimeProvider.System.GetTimestamp();
         while (least > 0 && TimeProvider.System.GetElapsedTime(started) < TimeSpan.FromSeconds(20))
         {
-            // Code that is not optimized yet boxes inside the framework; that ends when the runtime has compiled it again, which
-            // it puts off while other tests keep it busy.
+            // Code that is not optimized yet boxes inside the framework; that ends when the runtime has compiled it
+            // again, which it puts off while other tests keep it busy.
             var before = GC.GetAllocatedBytesForCurrentThread();
             template.Render(ref values, buffer, out _, out _);
             least = Math.Min(least, GC.GetAllocatedBytesForCurrentThread() - before);
@@ -119,7 +121,8 @@ public sealed class ResourceTemplateTests
         ["host"] = "a.example",
     });
 
-    private static (RenderStatus Status, string Key) Render(string text, FakeValues values, bool caseInsensitive = false)
+    private static (RenderStatus Status, string Key) Render(
+        string text, FakeValues values, bool caseInsensitive = false)
     {
         ResourceTemplate.TryParse(text, caseInsensitive, out var template, out var error).ShouldBeTrue(error);
         var buffer = new char[ResourceKey.MaxBytes];

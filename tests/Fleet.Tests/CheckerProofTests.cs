@@ -4,13 +4,16 @@ using FenceGateway.TestKit;
 
 namespace FenceGateway.Fleet.Tests;
 
-/// <summary>What a grade does not promise does break, and the checker sees it: otherwise the other tests prove nothing.</summary>
+/// <summary>
+/// What a grade does not promise does break, and the checker sees it: otherwise the other tests prove nothing.
+/// </summary>
 public sealed class CheckerProofTests(ITestOutputHelper output)
 {
     private const int MostRounds = 10;
 
     [Fact]
-    public Task Fleet_StoreThatIsNotShared_IsCaught() => CaughtAsync(new MemoryUnderTest(), (_, _) => Task.CompletedTask);
+    public Task Fleet_StoreThatIsNotShared_IsCaught() =>
+        CaughtAsync(new MemoryUnderTest(), (_, _) => Task.CompletedTask);
 
     [Fact]
     public Task Fleet_RedisThatLosesWhatItHadNotFlushed_IsCaught() => CaughtAsync(
@@ -47,7 +50,9 @@ public sealed class CheckerProofTests(ITestOutputHelper output)
         }
     }
 
-    /// <summary>Marks that went back let older tokens in again (I2), and their writes are applied after newer ones (I1).</summary>
+    /// <summary>
+    /// Marks that went back let older tokens in again (I2), and their writes are applied after newer ones (I1).
+    /// </summary>
     private static bool Caught(IReadOnlyList<HistoryViolation> violations) =>
         violations.Any(v => v.Rule == "I1") && violations.Any(v => v.Rule == "I2");
 }

@@ -4,8 +4,8 @@ using FenceGateway.Fleet.Tests.World;
 namespace FenceGateway.Fleet.Tests;
 
 /// <summary>
-/// A store and a fleet on it, for all tests of a class: what one test has done to them the next one goes on with. After a failure
-/// both are made anew.
+/// A store and a fleet on it, for all tests of a class: what one test has done to them the next one goes on with. After
+/// a failure both are made anew.
 /// </summary>
 public abstract class FleetFixture : IAsyncDisposable
 {

@@ -35,18 +35,25 @@ internal static class FleetReport
         var answers = history.Answers;
         var applied = history.Writes.Where(w => w.AppliedAt is not null).ToList();
         var slowest = history.Recoveries.Select(r => r.Took).DefaultIfEmpty().Max();
-        return $"{applied.Count} writes applied with {applied.Select(w => (w.Resource, w.Token)).Distinct().Count()} tokens, "
-            + $"{answers.Count(a => a.Problem == "fencing-token-stale")} stale, {answers.Count(a => a.Problem == "fence-draining")} draining, "
-            + $"{answers.Count(a => a.Problem == "token-store-unavailable")} without a store, {answers.Count(a => a.Status is null)} "
-            + $"without an answer; {history.Outages.Count} outages; healed within {slowest.TotalMilliseconds:0} ms at most";
+        return $"{applied.Count} writes applied with {applied.Select(w => (w.Resource, w.Token)).Distinct().Count()} "
+            + "tokens, "
+            + $"{answers.Count(a => a.Problem == "fencing-token-stale")} stale, "
+            + $"{answers.Count(a => a.Problem == "fence-draining")} draining, "
+            + $"{answers.Count(a => a.Problem == "token-store-unavailable")} without a store, "
+            + $"{answers.Count(a => a.Status is null)} "
+            + $"without an answer; {history.Outages.Count} outages; healed within {slowest.TotalMilliseconds:0} ms at "
+            + "most";
     }
 
     private static string Trace(FleetHistory history, string resource)
     {
-        var sent = history.Answers.Where(a => a.Resource == resource).Select(a => (a.Sent, $"{a.RequestId}: {a.Token} -> {a.Gateway}"));
+        var sent = history.Answers.Where(a => a.Resource == resource).Select(
+            a => (a.Sent, $"{a.RequestId}: {a.Token} -> {a.Gateway}"));
         var answered = history.Answers.Where(a => a.Resource == resource && a.Answered is not null)
-            .Select(a => (a.Answered!.Value, $"{a.RequestId}: {a.Token} <- {a.Gateway} {a.Status} {a.Problem} {a.Mark}"));
-        var arrived = history.Writes.Where(w => w.Resource == resource).Select(w => (w.Started, $"{w.RequestId}: {w.Token} arrives"));
+            .Select(
+                a => (a.Answered!.Value, $"{a.RequestId}: {a.Token} <- {a.Gateway} {a.Status} {a.Problem} {a.Mark}"));
+        var arrived = history.Writes.Where(w => w.Resource == resource).Select(
+            w => (w.Started, $"{w.RequestId}: {w.Token} arrives"));
         var ended = history.Writes.Where(w => w.Resource == resource && w.Ended is not null)
             .Select(w => (w.Ended!.Value, $"{w.RequestId}: {w.Token} ends"));
         var faults = history.Outages.SelectMany<StoreOutage, (long, string)>(o =>

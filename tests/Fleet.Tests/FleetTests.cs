@@ -5,8 +5,8 @@ using FenceGateway.TestKit;
 namespace FenceGateway.Fleet.Tests;
 
 /// <summary>
-/// A fleet on real servers of one store, judged from outside: by what arrived at the service and what clients were told. Every
-/// shared store inherits all of it; faults that only one store has are added there.
+/// A fleet on real servers of one store, judged from outside: by what arrived at the service and what clients were
+/// told. Every shared store inherits all of it; faults that only one store has are added there.
 /// </summary>
 public abstract class FleetTests
 {
@@ -46,7 +46,9 @@ public abstract class FleetTests
     [Fact]
     public Task Fleet_GatewayCutOffFromTheStore_OthersTakeOver() => RunAsync(FleetFaults.CutOffGatewayAsync);
 
-    /// <summary>By cause, since a machine that is slow makes gateways ask again where they wait, and send heartbeats meanwhile.</summary>
+    /// <summary>
+    /// By cause, since a machine that is slow makes gateways ask again where they wait, and send heartbeats meanwhile.
+    /// </summary>
     [RealTimeFact]
     public async Task Takeover_FromOneGatewayToTheOther_TakesNoMoreStoreCallsThanItHasTo()
     {
@@ -66,7 +68,8 @@ public abstract class FleetTests
 
         // The answer of a heartbeat may be older than a withdrawal: then there is one more, at most.
         calls.Caused.ShouldBeLessThanOrEqualTo((TakeoverCalls * Takeovers) + calls.Heartbeats);
-        calls.Notices.ShouldBeGreaterThanOrEqualTo(Takeovers, "whoever waits is told, and does not have to ask again each time");
+        calls.Notices.ShouldBeGreaterThanOrEqualTo(
+            Takeovers, "whoever waits is told, and does not have to ask again each time");
         fleet.Check();
     }
 

@@ -27,13 +27,17 @@ public sealed class StoreCallTests(ITestOutputHelper output)
         var sent = await StoreCalls.CountAsync(fleet.Gateways) - counted;
         var calls = (double)sent.Caused / Writes;
         var scripts = (double)(await ScriptsAsync(store) - run - sent.Timed) / Writes;
-        output.WriteLine($"{Writes} steady writes: {calls:0.00000} store calls for each, {scripts:0.00000} scripts run by Redis; {sent}");
+        output.WriteLine(
+            $"{Writes} steady writes: {calls:0.00000} store calls for each, {scripts:0.00000} scripts run by Redis; "
+                + $"{sent}");
         calls.ShouldBeLessThanOrEqualTo(CallsPerWrite);
         scripts.ShouldBeLessThanOrEqualTo(CallsPerWrite);
         fleet.Check();
     }
 
-    /// <summary>Writes to all resources in turn; each write of a resource goes to the other gateway than the one before.</summary>
+    /// <summary>
+    /// Writes to all resources in turn; each write of a resource goes to the other gateway than the one before.
+    /// </summary>
     private static async Task SendAllAsync(QuietFleet fleet, int count)
     {
         var next = -1;

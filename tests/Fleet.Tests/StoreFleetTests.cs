@@ -5,11 +5,13 @@ namespace FenceGateway.Fleet.Tests;
 
 public sealed class RedisFleet() : FleetFixture(() => new RedisUnderTest());
 
-public sealed class RedisFleetTests(RedisFleet fleet, ITestOutputHelper output) : FleetTests(fleet, output), IClassFixture<RedisFleet>;
+public sealed class RedisFleetTests(RedisFleet fleet, ITestOutputHelper output)
+    : FleetTests(fleet, output), IClassFixture<RedisFleet>;
 
 public sealed class QuorumFleet() : FleetFixture(() => new QuorumUnderTest());
 
-public sealed class QuorumFleetTests(QuorumFleet fleet, ITestOutputHelper output) : FleetTests(fleet, output), IClassFixture<QuorumFleet>
+public sealed class QuorumFleetTests(QuorumFleet fleet, ITestOutputHelper output)
+    : FleetTests(fleet, output), IClassFixture<QuorumFleet>
 {
     [Fact]
     public Task Fleet_OneMasterRestartedEmpty_NobodyNotices() => RunAsync(FleetFaults.EmptyServerAsync);
@@ -22,11 +24,13 @@ public sealed class PostgresFleetTests(PostgresFleet fleet, ITestOutputHelper ou
 
 public sealed class EtcdFleet() : FleetFixture(() => new EtcdUnderTest());
 
-public sealed class EtcdFleetTests(EtcdFleet fleet, ITestOutputHelper output) : FleetTests(fleet, output), IClassFixture<EtcdFleet>;
+public sealed class EtcdFleetTests(EtcdFleet fleet, ITestOutputHelper output)
+    : FleetTests(fleet, output), IClassFixture<EtcdFleet>;
 
 public sealed class MySqlFleet() : FleetFixture(() => new MySqlUnderTest());
 
-public sealed class MySqlFleetTests(MySqlFleet fleet, ITestOutputHelper output) : FleetTests(fleet, output), IClassFixture<MySqlFleet>;
+public sealed class MySqlFleetTests(MySqlFleet fleet, ITestOutputHelper output)
+    : FleetTests(fleet, output), IClassFixture<MySqlFleet>;
 
 public sealed class ZooKeeperFleet() : FleetFixture(() => new ZooKeeperUnderTest());
 

@@ -4,8 +4,8 @@ using FenceGateway.TestKit;
 namespace FenceGateway.Gateway.FunctionalTests;
 
 /// <summary>
-/// What a gateway process needs on disk: a configuration with one fenced route <c>/orders/{id}</c>, and a folder for its
-/// tokens. Outlives the process, so that it can be started again on the same marks.
+/// What a gateway process needs on disk: a configuration with one fenced route <c>/orders/{id}</c>, and a folder for
+/// its tokens. Outlives the process, so that it can be started again on the same marks.
 /// </summary>
 internal sealed class GatewayFiles : IDisposable
 {

@@ -47,7 +47,9 @@ public sealed class AnswerCompactionTests : IDisposable
         (await again.Ask("released")).Status.ShouldBe(ClaimStatus.Claimed);
     }
 
-    /// <summary>Of several records of a key in one file only the last one counts after a restart, whichever is looked at first.</summary>
+    /// <summary>
+    /// Of several records of a key in one file only the last one counts after a restart, whichever is looked at first.
+    /// </summary>
     [Fact]
     public async Task Release_UnknownKeyWithOlderRecordsInItsFile_IsUnknownAfterEachRestart()
     {

@@ -6,9 +6,9 @@ using FsCheck.Xunit;
 namespace FenceGateway.Idempotency.Tests;
 
 /// <summary>
-/// Random lives of a store: keys that come to every end, full disks, stops, and power cuts in the middle of a flush that lose
-/// or keep arbitrary bytes. Segments are tiny, so that they begin all the time, and the store is so small that they are
-/// emptied all the time.
+/// Random lives of a store: keys that come to every end, full disks, stops, and power cuts in the middle of a flush
+/// that lose or keep arbitrary bytes. Segments are tiny, so that they begin all the time, and the store is so small
+/// that they are emptied all the time.
 /// </summary>
 public sealed class AnswerCrashPropertyTests
 {
@@ -18,7 +18,8 @@ public sealed class AnswerCrashPropertyTests
     private static readonly Gen<Step> Steps =
         from kind in Gen.Frequency(
             (8, Gen.Constant(Kind.Complete)), (4, Gen.Constant(Kind.Leave)), (4, Gen.Constant(Kind.Release)),
-            (3, Gen.Constant(Kind.Abandon)), (2, Gen.Constant(Kind.DiskFull)), (2, Gen.Constant(Kind.Stop)), (4, Gen.Constant(Kind.Crash)))
+            (3, Gen.Constant(Kind.Abandon)), (2, Gen.Constant(Kind.DiskFull)), (2, Gen.Constant(Kind.Stop)),
+            (4, Gen.Constant(Kind.Crash)))
         from key in Gen.Choose(0, 12)
         from seed in Gen.Choose(0, 1_000_000)
         select new Step(kind, $"{key}", seed);
@@ -52,7 +53,9 @@ public sealed class AnswerCrashPropertyTests
 
     private sealed record Step(Kind Kind, string Key, int Seed);
 
-    /// <summary>Runs the steps against a store and against what may be true of each key when the process is gone.</summary>
+    /// <summary>
+    /// Runs the steps against a store and against what may be true of each key when the process is gone.
+    /// </summary>
     private sealed class Life : IAsyncDisposable
     {
         private readonly AnswerFolder _folder = new();
@@ -137,14 +140,18 @@ public sealed class AnswerCrashPropertyTests
         {
             _disk.PartialWrite = step.Seed % 100;
             _disk.WriteFault = new IOException("No space left on device");
-            await Should.ThrowAsync<IdempotencyStoreUnavailableException>(async () => await Store.StartAsync(claim, default));
+            await Should.ThrowAsync<IdempotencyStoreUnavailableException>(
+                async () => await Store.StartAsync(claim, default));
             _disk.WriteFault = null;
             await Store.Release(claim);
             _later[step.Key] = [Free, Unknown];
             _folder.Clock.Advance(TimeSpan.FromSeconds(1));
         }
 
-        /// <summary>Starts and ends that nobody was told of, some of them in the batch that is being flushed, and then the power goes.</summary>
+        /// <summary>
+        /// Starts and ends that nobody was told of, some of them in the batch that is being flushed, and then the power
+        /// goes.
+        /// </summary>
         private async Task CrashAsync(Step step)
         {
             var random = new Random(step.Seed);
@@ -168,7 +175,9 @@ public sealed class AnswerCrashPropertyTests
             var pending = claims.ConvertAll(c =>
             {
                 _later[c.Key] = c.Started ? [Unknown, $"late {step.Seed}"] : [Free, Unknown];
-                return c.Started ? Store.Complete(c.Claim, $"late {step.Seed}").AsTask() : Store.StartAsync(c.Claim, default).AsTask();
+                return c.Started
+                    ? Store.Complete(c.Claim, $"late {step.Seed}").AsTask()
+                    : Store.StartAsync(c.Claim, default).AsTask();
             });
             if (pending.Count > 0)
             {

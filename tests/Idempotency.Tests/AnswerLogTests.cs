@@ -133,7 +133,8 @@ public sealed class AnswerLogTests : IDisposable
         _disk.WriteFault = DiskFull;
         _disk.PartialWrite = 10;
 
-        await Should.ThrowAsync<IdempotencyStoreUnavailableException>(async () => await store.StartAsync(claim, default));
+        await Should.ThrowAsync<IdempotencyStoreUnavailableException>(
+            async () => await store.StartAsync(claim, default));
         await store.Release(claim);
 
         var refused = await store.Ask("b");
@@ -168,7 +169,8 @@ public sealed class AnswerLogTests : IDisposable
         await using var store = await _folder.OpenAsync(_disk);
         var claim = await store.Claim("a");
         _disk.FlushFault = DiskFull;
-        await Should.ThrowAsync<IdempotencyStoreUnavailableException>(async () => await store.StartAsync(claim, default));
+        await Should.ThrowAsync<IdempotencyStoreUnavailableException>(
+            async () => await store.StartAsync(claim, default));
 
         _disk.FlushFault = null;
         _folder.Clock.Advance(TimeSpan.FromMinutes(1));

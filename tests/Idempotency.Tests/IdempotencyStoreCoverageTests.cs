@@ -12,7 +12,9 @@ public sealed class IdempotencyStoreCoverageTests
             .Where(t => t is { IsClass: true, IsAbstract: false } && t.IsAssignableTo(typeof(IIdempotencyStore)));
         var covered = typeof(IdempotencyStoreCoverageTests).Assembly.GetTypes()
             .Select(t => t.BaseType)
-            .Where(b => b is { IsGenericType: true } && b.GetGenericTypeDefinition() == typeof(IdempotencyStoreConformance<>))
+            .Where(
+                b => b is { IsGenericType: true }
+                    && b.GetGenericTypeDefinition() == typeof(IdempotencyStoreConformance<>))
             .Select(b => b!.GetGenericArguments()[0]);
         stores.Except(covered).ShouldBeEmpty("every idempotency store inherits IdempotencyStoreConformance");
     }
@@ -20,7 +22,8 @@ public sealed class IdempotencyStoreCoverageTests
 
 public sealed class MemoryIdempotencyStoreConformance : IdempotencyStoreConformance<MemoryIdempotencyStore>
 {
-    protected override MemoryIdempotencyStore CreateStore(int maxEntries, long maxBytes) => new(maxEntries, maxBytes, Clock);
+    protected override MemoryIdempotencyStore CreateStore(int maxEntries, long maxBytes) =>
+        new(maxEntries, maxBytes, Clock);
 }
 
 public sealed class EmbeddedIdempotencyStoreConformance : IdempotencyStoreConformance<EmbeddedIdempotencyStore>

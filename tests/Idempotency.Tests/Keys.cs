@@ -21,14 +21,16 @@ internal static class Keys
         await store.ClaimAsync(Request(key, body, ttl, resend), CancellationToken.None);
 
     /// <summary>Claims a key that must be free.</summary>
-    public static async Task<IdempotencyClaim> Claim(this IIdempotencyStore store, string key, TimeSpan? ttl = null, bool resend = false)
+    public static async Task<IdempotencyClaim> Claim(
+        this IIdempotencyStore store, string key, TimeSpan? ttl = null, bool resend = false)
     {
         var reply = await store.Ask(key, ttl: ttl, resend: resend);
         reply.Status.ShouldBe(ClaimStatus.Claimed);
         return reply.Claim.ShouldNotBeNull();
     }
 
-    public static async Task<IdempotencyClaim> Start(this IIdempotencyStore store, string key, TimeSpan? ttl = null, bool resend = false)
+    public static async Task<IdempotencyClaim> Start(
+        this IIdempotencyStore store, string key, TimeSpan? ttl = null, bool resend = false)
     {
         var claim = await store.Claim(key, ttl, resend);
         await store.StartAsync(claim, CancellationToken.None);
@@ -38,7 +40,8 @@ internal static class Keys
     public static ValueTask Complete(this IIdempotencyStore store, IdempotencyClaim claim, string body = "done") =>
         store.CompleteAsync(claim, Answer(body), CancellationToken.None);
 
-    public static async Task Complete(this IIdempotencyStore store, string key, string body = "done", TimeSpan? ttl = null) =>
+    public static async Task Complete(
+        this IIdempotencyStore store, string key, string body = "done", TimeSpan? ttl = null) =>
         await store.Complete(await store.Start(key, ttl), body);
 
     public static ValueTask Abandon(
@@ -57,5 +60,6 @@ internal static class Keys
         }
     }).WithinLimit(what);
 
-    public static string Text(this ClaimReply reply) => Encoding.UTF8.GetString(reply.Answer.ShouldNotBeNull().Body.Span);
+    public static string Text(this ClaimReply reply) =>
+        Encoding.UTF8.GetString(reply.Answer.ShouldNotBeNull().Body.Span);
 }

@@ -46,14 +46,14 @@ internal readonly record struct LateStep(StepKind Kind, bool OfOldSession, byte 
 /// <param name="Fence">The product's own state machine.</param>
 /// <param name="Step">What it asked of the store.</param>
 /// <param name="Asked">The Enter that it asked for.</param>
-/// <param name="Admitted">"Admitted" is in flight here. Any other answer is there at once, or lost: meanwhile nothing else could happen here
-/// that may not happen afterwards.</param>
+/// <param name="Admitted">"Admitted" is in flight here. Any other answer is there at once, or lost: meanwhile nothing
+/// else could happen here that may not happen afterwards.</param>
 internal readonly record struct ModelMemory(
     GatewayFence Fence, StepKind Step = StepKind.None, FenceEnter Asked = default, bool Admitted = false);
 
 /// <summary>
-/// One gateway's part of a state: its memory, its two latest sessions and the requests that it gave up on. A sequence is known by its
-/// rank: <see cref="Latest"/> is that of the gateway's latest step, those before it follow downwards.
+/// One gateway's part of a state: its memory, its two latest sessions and the requests that it gave up on. A sequence
+/// is known by its rank: <see cref="Latest"/> is that of the gateway's latest step, those before it follow downwards.
 /// </summary>
 internal record struct ModelGateway
 {
@@ -171,8 +171,10 @@ internal record struct ModelGateway
 
     private static bool IsOld(LateStep late) => late.Kind != StepKind.None && late.OfOldSession;
 
-    /// <summary>Gives a session's sequences the ranks from <paramref name="top"/> downwards; one that is the gateway's latest keeps its
-    /// own as long as it is.</summary>
+    /// <summary>
+    /// Gives a session's sequences the ranks from <paramref name="top"/> downwards; one that is the gateway's latest
+    /// keeps its own as long as it is.
+    /// </summary>
     private void Rank(ref SessionView session, bool old, int top)
     {
         // Only their order counts; a set of at most four bits, sorted.

@@ -2,7 +2,9 @@ using FenceGateway.Fencing;
 
 namespace FenceGateway.Protocol.Model.Tests;
 
-/// <summary>Every memory that a gateway was found with, each known by its number: there are few, and states are packed small.</summary>
+/// <summary>
+/// Every memory that a gateway was found with, each known by its number: there are few, and states are packed small.
+/// </summary>
 internal sealed class ModelMemories
 {
     /// <summary>So many bits has a number.</summary>

@@ -1,8 +1,9 @@
 namespace FenceGateway.Protocol.Model.Tests;
 
 /// <summary>
-/// One way out of a state, of the protocol's own steps, without a further fault: messages arrive, writes end, lost sessions expire, who is
-/// registered below the mark is told and withdraws; then one gateway enters with the highest token.
+/// One way out of a state, of the protocol's own steps, without a further fault: messages arrive, writes end, lost
+/// sessions expire, who is registered below the mark is told and withdraws; then one gateway enters with the highest
+/// token.
 /// </summary>
 internal sealed class ModelRecovery(ModelScope scope, ModelMemories memories, ModelSteps steps)
 {

@@ -3,7 +3,8 @@ namespace FenceGateway.Protocol.Model.Tests;
 /// <summary>What is searched.</summary>
 /// <param name="Gateways">2 or 3; they are interchangeable.</param>
 /// <param name="Tokens">1 … 3, of which any client may present any one at any gateway at any time.</param>
-/// <param name="LateSteps">So many requests of a gateway, at most, are in flight after it has given up on them; 0 … 2.</param>
+/// <param name="LateSteps">So many requests of a gateway, at most, are in flight after it has given up on them; 0 …
+/// 2.</param>
 /// <param name="Faults">What may happen.</param>
 /// <param name="Flaw">The rule that is broken.</param>
 internal sealed record ModelScope(
@@ -70,7 +71,9 @@ internal enum ModelFlaw
     /// <summary>A step that was overtaken is carried out like any other.</summary>
     EntersWithoutSequence,
 
-    /// <summary>A step that drains with nothing older in flight takes the registration away, though writes with its own token may be
-    /// on theirs.</summary>
+    /// <summary>
+    /// A step that drains with nothing older in flight takes the registration away, though writes with its own token
+    /// may be on theirs.
+    /// </summary>
     ForgetsWritesWithItsOwnToken,
 }

@@ -1,6 +1,8 @@
 namespace FenceGateway.Protocol.Model.Tests;
 
-/// <summary>Visits every state that can be reached, breadth first, so that the first violation has a shortest trace.</summary>
+/// <summary>
+/// Visits every state that can be reached, breadth first, so that the first violation has a shortest trace.
+/// </summary>
 internal sealed class ModelSearch
 {
     // 2 GB. Nothing that is run by default comes near it.
@@ -66,8 +68,8 @@ internal sealed class ModelSearch
     }
 
     /// <summary>
-    /// Whether from every state the highest token can still be admitted, when no more faults come and everything that is in flight
-    /// arrives. Null, or a state from which it cannot.
+    /// Whether from every state the highest token can still be admitted, when no more faults come and everything that
+    /// is in flight arrives. Null, or a state from which it cannot.
     /// </summary>
     public ModelState? FindHopeless()
     {

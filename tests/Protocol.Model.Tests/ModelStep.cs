@@ -1,6 +1,9 @@
 namespace FenceGateway.Protocol.Model.Tests;
 
-/// <summary>A state: the gateways, smallest first, with the mark and the highest token ever forwarded in the first one's upper bits.</summary>
+/// <summary>
+/// A state: the gateways, smallest first, with the mark and the highest token ever forwarded in the first one's upper
+/// bits.
+/// </summary>
 internal readonly record struct ModelState(ulong A, ulong B, ulong C);
 
 /// <summary>A step that was taken, and what it breaks, if anything.</summary>

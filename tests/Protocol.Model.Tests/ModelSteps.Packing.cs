@@ -26,11 +26,14 @@ internal sealed partial class ModelSteps
         _visit(Store(packed[0], packed[1], packed[2], mark, _forwarded), i, step, token, violation);
     }
 
-    /// <summary>A gateway refuses for good by the mark that it knows; looked at when it learns one, and not kept.</summary>
+    /// <summary>
+    /// A gateway refuses for good by the mark that it knows; looked at when it learns one, and not kept.
+    /// </summary>
     private int Put(in ModelMemory memory)
     {
         _learnt = memory.Fence.Mark;
-        return memories.Put(scope.Flaw == ModelFlaw.AdmitsFromTheCachedMark ? memory : memory with { Fence = memory.Fence.Timeless() });
+        return memories.Put(
+            scope.Flaw == ModelFlaw.AdmitsFromTheCachedMark ? memory : memory with { Fence = memory.Fence.Timeless() });
     }
 
     private string? WithoutWitness(byte mark)

@@ -94,7 +94,8 @@ internal sealed partial class ModelSteps(ModelScope scope, ModelMemories memorie
             }
 
             var withdrawing = memory.Fence;
-            if (withdrawing.TryBeginWithdraw(scope.Flaw == ModelFlaw.WithdrawsBeforeTheDrain ? ModelMemories.NoWrites : writes, Session))
+            if (withdrawing.TryBeginWithdraw(
+                    scope.Flaw == ModelFlaw.WithdrawsBeforeTheDrain ? ModelMemories.NoWrites : writes, Session))
             {
                 Emit(i, new ModelMemory(withdrawing, StepKind.Withdraw), ModelStep.BeginWithdraw);
             }
@@ -102,7 +103,8 @@ internal sealed partial class ModelSteps(ModelScope scope, ModelMemories memorie
         else if (scope.Flaw == ModelFlaw.WithdrawsDuringEnter && memory.Step == StepKind.Enter && writes.IsEmpty)
         {
             var overlapping = g;
-            if (overlapping.TryAddLate(new LateStep(StepKind.Withdraw, false, 0, 0, ModelGateway.Latest), scope.LateSteps))
+            if (overlapping.TryAddLate(
+                    new LateStep(StepKind.Withdraw, false, 0, 0, ModelGateway.Latest), scope.LateSteps))
             {
                 Emit(i, overlapping, ModelStep.BeginWithdraw);
             }
@@ -112,7 +114,9 @@ internal sealed partial class ModelSteps(ModelScope scope, ModelMemories memorie
     private void StartSession(int i, GatewayFence fence, ActiveWrites writes)
     {
         var leaves = fence.Leave(Session, writes);
-        var started = _gateways[i] with { Current = new SessionView(SessionStatus.Alive, 0, 0, 0), Memory = Put(new ModelMemory(fence)) };
+        var started =
+            _gateways[i] with
+            { Current = new SessionView(SessionStatus.Alive, 0, 0, 0), Memory = Put(new ModelMemory(fence)) };
         Emit(i, started, ModelStep.StartSession);
         if (leaves && started.Old.Status != SessionStatus.None
             && started.TryAddLate(new LateStep(StepKind.Withdraw, true, 0, 0, ModelGateway.Latest), scope.LateSteps))
@@ -121,7 +125,9 @@ internal sealed partial class ModelSteps(ModelScope scope, ModelMemories memorie
         }
     }
 
-    /// <summary>A request that has waited for older writes as long as it may: before that, it would only wait.</summary>
+    /// <summary>
+    /// A request that has waited for older writes as long as it may: before that, it would only wait.
+    /// </summary>
     private void Request(int i, in GatewayFence fence, ActiveWrites writes, byte token)
     {
         var isReliedOn = scope.Flaw == ModelFlaw.AdmitsFromTheCachedMark;
@@ -164,9 +170,11 @@ internal sealed partial class ModelSteps(ModelScope scope, ModelMemories memorie
             _gateways.CopyTo(_next, 0);
             var reply = _store.Take(_next, ref mark, i, Pending(memory, ofOldSession: false));
             var token = (int)memory.Asked.Token;
-            var admitted = reply == EnterStatus.Admitted || (reply == EnterStatus.Draining && scope.Flaw == ModelFlaw.NoDrain);
+            var admitted = reply == EnterStatus.Admitted
+                || (reply == EnterStatus.Draining && scope.Flaw == ModelFlaw.NoDrain);
             _next[i].Memory = Put(admitted ? memory with { Admitted = true } : Answered(memory, reply, mark));
-            EmitAll(mark, i, memory.Step == StepKind.Enter ? Named(reply, ModelStep.Admitted) : ModelStep.Withdrawn, token);
+            EmitAll(
+                mark, i, memory.Step == StepKind.Enter ? Named(reply, ModelStep.Admitted) : ModelStep.Withdrawn, token);
             if (!admitted && Has(ModelFaults.LostReplies))
             {
                 _next[i].Memory = Put(Unanswered(memory));
@@ -186,7 +194,9 @@ internal sealed partial class ModelSteps(ModelScope scope, ModelMemories memorie
             _gateways.CopyTo(_next, 0);
             var reply = _store.Take(_next, ref mark, i, late);
             Clear(ref _next[i], slot);
-            EmitAll(mark, i, late.Kind == StepKind.Enter ? Named(reply, ModelStep.LateAdmitted) : ModelStep.LateWithdrawn, late.Token);
+            EmitAll(
+                mark, i, late.Kind == StepKind.Enter ? Named(reply, ModelStep.LateAdmitted) : ModelStep.LateWithdrawn,
+                late.Token);
 
             var lost = g;
             Clear(ref lost, slot);
@@ -349,7 +359,8 @@ internal sealed partial class ModelSteps(ModelScope scope, ModelMemories memorie
         }
 
         var memory = memories[g.Memory];
-        if (memory.Step == StepKind.None && memory.Fence.TryRetire(memories.Writes(g), g.HasSession ? Session : 0, ModelMemories.Now))
+        if (memory.Step == StepKind.None
+            && memory.Fence.TryRetire(memories.Writes(g), g.HasSession ? Session : 0, ModelMemories.Now))
         {
             Emit(i, default(ModelMemory), ModelStep.Forget);
         }
@@ -358,8 +369,10 @@ internal sealed partial class ModelSteps(ModelScope scope, ModelMemories memorie
         Clock(i, old: false);
     }
 
-    /// <summary>The store's clock. A session that its gateway still admits in does not expire there: that is what the gateway's margin is
-    /// for. No write is applied later than InDoubtHold after its connection was cut.</summary>
+    /// <summary>
+    /// The store's clock. A session that its gateway still admits in does not expire there: that is what the gateway's
+    /// margin is for. No write is applied later than InDoubtHold after its connection was cut.
+    /// </summary>
     private void Clock(int i, bool old)
     {
         var g = _gateways[i];
@@ -398,7 +411,8 @@ internal sealed partial class ModelSteps(ModelScope scope, ModelMemories memorie
         g.Old = g.Current;
         g.Current = default;
         g.Forgotten = step == ModelStep.Crash;
-        g.Memory = g.Forgotten ? ModelMemories.Empty : memory.Step == StepKind.None ? g.Memory : Put(Unanswered(memory));
+        g.Memory = g.Forgotten ? ModelMemories.Empty : memory.Step == StepKind.None ? g.Memory : Put(
+            Unanswered(memory));
         if (scope.Flaw != ModelFlaw.LetsWritesGoOn || g.Forgotten)
         {
             CutOff(ref g.Old);
@@ -407,7 +421,8 @@ internal sealed partial class ModelSteps(ModelScope scope, ModelMemories memorie
         g.Late0 = g.Late0.Kind == StepKind.None ? g.Late0 : g.Late0 with { OfOldSession = true };
         g.Late1 = g.Late1.Kind == StepKind.None ? g.Late1 : g.Late1 with { OfOldSession = true };
         Emit(i, g, step);
-        if (memory is { Step: not StepKind.None, Admitted: false } && g.TryAddLate(Pending(memory, ofOldSession: true), scope.LateSteps))
+        if (memory is { Step: not StepKind.None, Admitted: false }
+            && g.TryAddLate(Pending(memory, ofOldSession: true), scope.LateSteps))
         {
             Emit(i, g, step);
         }
@@ -427,7 +442,8 @@ internal sealed partial class ModelSteps(ModelScope scope, ModelMemories memorie
     private static LateStep Pending(in ModelMemory memory, bool ofOldSession) =>
         new(memory.Step, ofOldSession, (byte)memory.Asked.Token, (byte)memory.Asked.Oldest, ModelGateway.Latest);
 
-    private static ModelStep Named(EnterStatus? reply, ModelStep first) => first + (reply is { } status ? (int)status : 3);
+    private static ModelStep Named(EnterStatus? reply, ModelStep first) =>
+        first + (reply is { } status ? (int)status : 3);
 
     private void Normalize(ref ModelGateway g, byte mark)
     {

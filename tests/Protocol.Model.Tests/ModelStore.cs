@@ -3,8 +3,9 @@ using FenceGateway.Fencing;
 namespace FenceGateway.Protocol.Model.Tests;
 
 /// <summary>
-/// The store of the model: the product's own <see cref="ResourceState"/>, asked once for each question and remembered. Everything about a
-/// session's end but the comparison of times is the model's: "ended" is within every hold, "hold over" is after it.
+/// The store of the model: the product's own <see cref="ResourceState"/>, asked once for each question and remembered.
+/// Everything about a session's end but the comparison of times is the model's: "ended" is within every hold, "hold
+/// over" is after it.
 /// </summary>
 internal sealed class ModelStore(ModelFlaw flaw)
 {
@@ -21,8 +22,10 @@ internal sealed class ModelStore(ModelFlaw flaw)
     /// <summary>Answers asked of the product's state machine.</summary>
     public int Asked => _known.Count;
 
-    /// <summary>Carries a step out: changes registrations and mark, and says what is replied to an Enter; null when the session has
-    /// ended.</summary>
+    /// <summary>
+    /// Carries a step out: changes registrations and mark, and says what is replied to an Enter; null when the session
+    /// has ended.
+    /// </summary>
     /// <param name="gateways">All of them.</param>
     /// <param name="mark">The mark, before and after.</param>
     /// <param name="asking">Whose step it is.</param>
@@ -53,7 +56,8 @@ internal sealed class ModelStore(ModelFlaw flaw)
         return answer.Reply;
     }
 
-    private (ulong Registrations, byte Mark, EnterStatus? Reply) Ask(Span<ModelGateway> gateways, byte mark, int asking, LateStep step)
+    private (ulong Registrations, byte Mark, EnterStatus? Reply) Ask(
+        Span<ModelGateway> gateways, byte mark, int asking, LateStep step)
     {
         var writers = new List<RegisteredWriter>();
         for (var i = 0; i < gateways.Length; i++)
@@ -70,7 +74,8 @@ internal sealed class ModelStore(ModelFlaw flaw)
             var sequence = flaw == ModelFlaw.EntersWithoutSequence ? ModelGateway.Latest : step.Sequence;
             var hold = flaw == ModelFlaw.NoInDoubtHold ? 0 : Hold;
             reply = state.Enter(name, step.Token, step.Oldest, sequence, hold, Now).Status;
-            if (flaw == ModelFlaw.ForgetsWritesWithItsOwnToken && reply == EnterStatus.Draining && step.Oldest == step.Token)
+            if (flaw == ModelFlaw.ForgetsWritesWithItsOwnToken && reply == EnterStatus.Draining
+                && step.Oldest == step.Token)
             {
                 state.Withdraw(name, step.Sequence);
             }

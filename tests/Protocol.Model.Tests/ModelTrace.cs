@@ -1,9 +1,13 @@
 namespace FenceGateway.Protocol.Model.Tests;
 
-/// <summary>Puts a path into words. States do not say which of their gateways is which: the steps are taken again, without sorting.</summary>
+/// <summary>
+/// Puts a path into words. States do not say which of their gateways is which: the steps are taken again, without
+/// sorting.
+/// </summary>
 internal static class ModelTrace
 {
-    public static IReadOnlyList<string> Of(ModelScope scope, ModelMemories memories, List<ModelState> path, string violation)
+    public static IReadOnlyList<string> Of(
+        ModelScope scope, ModelMemories memories, List<ModelState> path, string violation)
     {
         var sorted = new ModelSteps(scope, memories);
         var lines = new List<string>();

@@ -2,7 +2,9 @@ using System.Globalization;
 
 namespace FenceGateway.Protocol.Model.Tests;
 
-/// <summary>The protocol of several gateways, checked exhaustively within each scope (docs/protocol.md, "The model").</summary>
+/// <summary>
+/// The protocol of several gateways, checked exhaustively within each scope (docs/protocol.md, "The model").
+/// </summary>
 public sealed class ProtocolModelTests(ITestOutputHelper output)
 {
     /// <summary>Set to anything, it adds scopes that take minutes and gigabytes.</summary>
@@ -37,14 +39,19 @@ public sealed class ProtocolModelTests(ITestOutputHelper output)
 
     [Theory]
     [MemberData(nameof(Scopes))]
-    public void Protocol_AllItsStates_BreakNothingAndLeaveAWayOut(int gateways, int tokens, int lateSteps, string faults)
+    public void Protocol_AllItsStates_BreakNothingAndLeaveAWayOut(
+        int gateways, int tokens, int lateSteps, string faults)
     {
         var began = TimeProvider.System.GetTimestamp();
-        var search = new ModelSearch(new ModelScope(gateways, tokens, lateSteps, Enum.Parse<ModelFaults>(faults))).Run();
+        var search = new ModelSearch(new ModelScope(gateways, tokens, lateSteps, Enum.Parse<ModelFaults>(faults)))
+            .Run();
         search.Violation.ShouldBeNull(string.Join('\n', search.Trace()));
         search.FindHopeless().ShouldBeNull("from here the highest token is never admitted");
         output.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"{gateways} gateways, {tokens} tokens, {lateSteps} late steps each, {faults}: {search.Count:N0} states, {search.Transitions:N0} transitions, {search.StoreAnswers:N0} questions to the store, {search.Memories:N0} memories of a gateway, {TimeProvider.System.GetElapsedTime(began).TotalSeconds:0.0} s"));
+            $"{gateways} gateways, {tokens} tokens, {lateSteps} late steps each, {faults}: {search.Count:N0} states, "
+                + $"{search.Transitions:N0} transitions, {search.StoreAnswers:N0} questions to the store, "
+                + $"{search.Memories:N0} memories of a gateway, "
+                + $"{TimeProvider.System.GetElapsedTime(began).TotalSeconds:0.0} s"));
     }
 
     /// <summary>Each with the steps of its shortest violation; their traces are in the output.</summary>

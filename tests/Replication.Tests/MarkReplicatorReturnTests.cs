@@ -25,7 +25,8 @@ public sealed class MarkReplicatorReturnTests : IAsyncDisposable
         _session = TestSession.Open(_own, _time);
         _fences = new FenceTable(_session, _time, 1_000, registrationIdle: TimeSpan.FromSeconds(2));
         _running = new MarkReplicator(
-                "eu", _region, _fences, _session, new MarkReplicatorOptions { InDoubtHold = () => TimeSpan.FromSeconds(10) },
+                "eu", _region, _fences, _session,
+                new MarkReplicatorOptions { InDoubtHold = () => TimeSpan.FromSeconds(10) },
                 _time, new TestLogger<MarkReplicator>(), new ReplicationMetrics(new TestMeters()))
             .RunAsync(_stop.Token);
     }
@@ -125,13 +126,16 @@ public sealed class MarkReplicatorReturnTests : IAsyncDisposable
         var begun = _time.GetTimestamp();
         while (!condition())
         {
-            _time.GetElapsedTime(begun).ShouldBeLessThan(within ?? TimeSpan.FromSeconds(200), "time has passed and it did not happen");
+            _time.GetElapsedTime(begun).ShouldBeLessThan(
+                within ?? TimeSpan.FromSeconds(200), "time has passed and it did not happen");
             await TakeTurnsAsync();
             _time.Advance(TimeSpan.FromMilliseconds(500));
         }
     }
 
-    /// <summary>Waits until the heartbeat and the round that are due have begun: the clock of a test outruns a busy machine.</summary>
+    /// <summary>
+    /// Waits until the heartbeat and the round that are due have begun: the clock of a test outruns a busy machine.
+    /// </summary>
     private async Task TakeTurnsAsync()
     {
         // The look for idle registrations, the session's end, the next heartbeat, the next round.
@@ -142,7 +146,8 @@ public sealed class MarkReplicatorReturnTests : IAsyncDisposable
         }
 
         // Due each third of the session, in steps of half a second; one that is not alive has none.
-        bool HasBeaten() => _session.Current is not { IsAlive: true } || _time.GetElapsedTime(_own.LastBeat) < TimeSpan.FromSeconds(3);
+        bool HasBeaten() =>
+            _session.Current is not { IsAlive: true } || _time.GetElapsedTime(_own.LastBeat) < TimeSpan.FromSeconds(3);
 
         // A round that has failed pauses for longer, and one that merges waits for the clock as well.
         bool HasListed() => _time.GetElapsedTime(_region.LastList) < TimeSpan.FromSeconds(2.2);

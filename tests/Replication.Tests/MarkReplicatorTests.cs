@@ -41,7 +41,8 @@ public sealed class MarkReplicatorTests : IAsyncDisposable
         _region.Put("a", 9, 3);
         await UntilAsync(() => Mark("a") == 9);
         var stale = await _fences.AdmitAsync(
-            _fences.Get("a"), new FencingToken(8), isWrite: true, new AdmissionRules(true, TimeSpan.Zero, TimeSpan.Zero), default);
+            _fences.Get("a"), new FencingToken(8), isWrite: true,
+            new AdmissionRules(true, TimeSpan.Zero, TimeSpan.Zero), default);
         stale.Status.ShouldBe(AdmissionStatus.Stale);
     }
 
@@ -202,13 +203,15 @@ public sealed class MarkReplicatorTests : IAsyncDisposable
     private void Start(MarkReplicatorOptions? options = null)
     {
         var replicator = new MarkReplicator(
-            "eu", _region, _fences, _session, options ?? new MarkReplicatorOptions { InDoubtHold = () => TimeSpan.FromSeconds(10) },
+            "eu", _region, _fences, _session,
+            options ?? new MarkReplicatorOptions { InDoubtHold = () => TimeSpan.FromSeconds(10) },
             _time, _logger, new ReplicationMetrics(_meters));
         _running = replicator.RunAsync(_stop.Token);
     }
 
     private async Task<Admission> EnterAsync(string resource, long token) => await _fences.AdmitAsync(
-        _fences.Get(resource), new FencingToken(token), isWrite: false, new AdmissionRules(true, TimeSpan.Zero, TimeSpan.Zero), default);
+        _fences.Get(resource), new FencingToken(token), isWrite: false,
+        new AdmissionRules(true, TimeSpan.Zero, TimeSpan.Zero), default);
 
     private long Mark(string resource) => _own.PeekMark(Key(resource));
 
@@ -223,8 +226,10 @@ public sealed class MarkReplicatorTests : IAsyncDisposable
         }
     }
 
-    /// <summary>Lets time pass until it is so, for so many seconds in which the region was asked: the clock of a test outruns a round that
-    /// takes its time.</summary>
+    /// <summary>
+    /// Lets time pass until it is so, for so many seconds in which the region was asked: the clock of a test outruns a
+    /// round that takes its time.
+    /// </summary>
     private async Task UntilAsync(Func<bool> condition, int seconds = 200)
     {
         using var end = new CancellationTokenSource(TimeLimit.Default);
@@ -258,8 +263,10 @@ public sealed class MarkReplicatorTests : IAsyncDisposable
                 }
             },
         };
-        listener.SetMeasurementEventCallback<double>((_, value, tags, _) => _lag = OfThisRegion(tags) ? value : double.NaN);
-        listener.SetMeasurementEventCallback<long>((_, value, tags, _) => Interlocked.Add(ref _merged, OfThisRegion(tags) ? value : long.MinValue));
+        listener.SetMeasurementEventCallback<double>(
+            (_, value, tags, _) => _lag = OfThisRegion(tags) ? value : double.NaN);
+        listener.SetMeasurementEventCallback<long>(
+            (_, value, tags, _) => Interlocked.Add(ref _merged, OfThisRegion(tags) ? value : long.MinValue));
         listener.Start();
         return listener;
     }
@@ -267,5 +274,6 @@ public sealed class MarkReplicatorTests : IAsyncDisposable
     private static bool OfThisRegion(ReadOnlySpan<KeyValuePair<string, object?>> tags) =>
         tags.Length == 1 && tags[0].Key == "fencegateway.region" && Equals(tags[0].Value, "eu");
 
-    private static ResourceKey Key(string text) => ResourceKey.TryCreate(text, out var key) ? key : throw new ArgumentException("Not a key.", nameof(text));
+    private static ResourceKey Key(string text) =>
+        ResourceKey.TryCreate(text, out var key) ? key : throw new ArgumentException("Not a key.", nameof(text));
 }

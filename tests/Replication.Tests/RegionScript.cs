@@ -3,7 +3,9 @@ using FenceGateway.TokenStore;
 
 namespace FenceGateway.Replication.Tests;
 
-/// <summary>Another region's store, as one that only reads sees it: a test puts marks into it, in whatever order they commit.</summary>
+/// <summary>
+/// Another region's store, as one that only reads sees it: a test puts marks into it, in whatever order they commit.
+/// </summary>
 internal sealed class RegionScript : ITokenStore
 {
     private readonly Lock _gate = new();
@@ -51,7 +53,8 @@ internal sealed class RegionScript : ITokenStore
         }
     }
 
-    public ValueTask OpenAsync(CancellationToken cancellationToken) => Away is { } fault ? ValueTask.FromException(fault) : default;
+    public ValueTask OpenAsync(CancellationToken cancellationToken) =>
+        Away is { } fault ? ValueTask.FromException(fault) : default;
 
     public ValueTask<IReadOnlyList<MarkRecord>> ListAsync(MarkQuery query, CancellationToken cancellationToken)
     {
@@ -65,28 +68,35 @@ internal sealed class RegionScript : ITokenStore
             _ = Interlocked.Increment(ref _lists);
             LastList = Time.GetTimestamp();
             LongestPage = Math.Max(LongestPage, query.Limit);
-            return new([.. _marks.Values.Where(m => m.Sequence < query.Before).OrderByDescending(m => m.Sequence).Take(query.Limit)]);
+            return new(
+                [.. _marks.Values.Where(m => m.Sequence < query.Before).OrderByDescending(m => m.Sequence).Take(query.Limit)]);
         }
     }
 
-    public ValueTask<TimeSpan> StartSessionAsync(string session, TimeSpan timeToLive, CancellationToken cancellationToken) => throw OnlyRead();
+    public ValueTask<TimeSpan> StartSessionAsync(
+        string session, TimeSpan timeToLive, CancellationToken cancellationToken) => throw OnlyRead();
 
     public ValueTask<Heartbeat> HeartbeatAsync(string session, CancellationToken cancellationToken) => throw OnlyRead();
 
-    public ValueTask EndSessionAsync(string session, bool isClean, CancellationToken cancellationToken) => throw OnlyRead();
+    public ValueTask EndSessionAsync(
+        string session, bool isClean, CancellationToken cancellationToken) => throw OnlyRead();
 
     public long PeekMark(ResourceKey resource) => throw OnlyRead();
 
-    public ValueTask<EnterReply> EnterAsync(EnterRequest request, CancellationToken cancellationToken) => throw OnlyRead();
+    public ValueTask<EnterReply> EnterAsync(
+        EnterRequest request, CancellationToken cancellationToken) => throw OnlyRead();
 
-    public ValueTask WithdrawAsync(string session, IReadOnlyList<Registration> registrations, CancellationToken cancellationToken) =>
+    public ValueTask WithdrawAsync(
+        string session, IReadOnlyList<Registration> registrations, CancellationToken cancellationToken) =>
         throw OnlyRead();
 
-    public ValueTask<MarkRecord?> FindAsync(ResourceKey resource, CancellationToken cancellationToken) => throw OnlyRead();
+    public ValueTask<MarkRecord?> FindAsync(
+        ResourceKey resource, CancellationToken cancellationToken) => throw OnlyRead();
 
     public ValueTask<long> CountAsync(CancellationToken cancellationToken) => throw OnlyRead();
 
-    public ValueTask<bool> SetMarkAsync(SetMarkRequest request, CancellationToken cancellationToken) => throw OnlyRead();
+    public ValueTask<bool> SetMarkAsync(
+        SetMarkRequest request, CancellationToken cancellationToken) => throw OnlyRead();
 
     public ValueTask<int> ResolveAsync(ResourceKey resource, CancellationToken cancellationToken) => throw OnlyRead();
 

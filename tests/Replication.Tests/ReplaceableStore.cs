@@ -5,7 +5,10 @@ using FenceGateway.TokenStore.Memory;
 
 namespace FenceGateway.Replication.Tests;
 
-/// <summary>A shared store whose data a test can take away, as an emptied disk does: marks and sessions are gone, and it serves on.</summary>
+/// <summary>
+/// A shared store whose data a test can take away, as an emptied disk does: marks and sessions are gone, and it serves
+/// on.
+/// </summary>
 internal sealed class ReplaceableStore(TimeProvider time) : ITokenStore
 {
     private volatile MemoryTokenStore _data = Empty(time);
@@ -27,11 +30,14 @@ internal sealed class ReplaceableStore(TimeProvider time) : ITokenStore
     public void LoseData() => _data = Empty(time);
 
     public long Mark(string resource) =>
-        ResourceKey.TryCreate(resource, out var key) ? _data.PeekMark(key) : throw new ArgumentException("Not a key.", nameof(resource));
+        ResourceKey.TryCreate(resource, out var key)
+            ? _data.PeekMark(key)
+            : throw new ArgumentException("Not a key.", nameof(resource));
 
     public ValueTask OpenAsync(CancellationToken cancellationToken) => default;
 
-    public ValueTask<TimeSpan> StartSessionAsync(string session, TimeSpan timeToLive, CancellationToken cancellationToken)
+    public ValueTask<TimeSpan> StartSessionAsync(
+        string session, TimeSpan timeToLive, CancellationToken cancellationToken)
     {
         Volatile.Write(ref _lastBeat, time.GetTimestamp());
         return _data.StartSessionAsync(session, timeToLive, cancellationToken);
@@ -51,7 +57,8 @@ internal sealed class ReplaceableStore(TimeProvider time) : ITokenStore
     public ValueTask<EnterReply> EnterAsync(EnterRequest request, CancellationToken cancellationToken) =>
         _data.EnterAsync(request, cancellationToken);
 
-    public ValueTask WithdrawAsync(string session, IReadOnlyList<Registration> registrations, CancellationToken cancellationToken) =>
+    public ValueTask WithdrawAsync(
+        string session, IReadOnlyList<Registration> registrations, CancellationToken cancellationToken) =>
         _data.WithdrawAsync(session, registrations, cancellationToken);
 
     public ValueTask<MarkRecord?> FindAsync(ResourceKey resource, CancellationToken cancellationToken) =>

@@ -5,7 +5,10 @@ using FenceGateway.TestKit;
 
 namespace FenceGateway.Simulation.Tests;
 
-/// <summary>Fleets in virtual time, on the product's own table, fences, sessions and withdrawals (docs/testing.md, "The simulated fleet").</summary>
+/// <summary>
+/// Fleets in virtual time, on the product's own table, fences, sessions and withdrawals (docs/testing.md, "The
+/// simulated fleet").
+/// </summary>
 public sealed class SimulationTests(ITestOutputHelper output)
 {
     /// <summary>A broken build is found within as many runs as a minute has on one slow core.</summary>
@@ -15,7 +18,10 @@ public sealed class SimulationTests(ITestOutputHelper output)
     private static readonly TimeSpan FreshFor = TimeSpan.FromSeconds(int.Parse(
         Environment.GetEnvironmentVariable("FENCEGATEWAY_SIMULATION_SECONDS") ?? "60", CultureInfo.InvariantCulture));
 
-    /// <summary>Runs in which something was once found: wrong in the product, in a broken build that few others show, or in the simulation.</summary>
+    /// <summary>
+    /// Runs in which something was once found: wrong in the product, in a broken build that few others show, or in the
+    /// simulation.
+    /// </summary>
     public static TheoryData<int> OnceFailed => [7, 22, 40, 51, 63, 64, 71, 93, 115, 118, 119, 120, 129, 1162465598];
 
     [Fact]
@@ -66,7 +72,8 @@ public sealed class SimulationTests(ITestOutputHelper output)
     public async Task Run_SameSeed_IsTheSameRun()
     {
         using var other = Process.Start(new ProcessStartInfo(
-            Path.Combine(AppContext.BaseDirectory, "FenceGateway.Simulation"), ["--seeds", "20", "--from", "1", "--fingerprints"])
+            Path.Combine(AppContext.BaseDirectory, "FenceGateway.Simulation"),
+            ["--seeds", "20", "--from", "1", "--fingerprints"])
         {
             UseShellExecute = false,
             RedirectStandardOutput = true,
@@ -78,7 +85,8 @@ public sealed class SimulationTests(ITestOutputHelper output)
         var runs = Enumerable.Range(1, 20).Select(seed => SimulatedRun.Execute(seed)).ToArray();
         said.Split('\n', StringSplitOptions.RemoveEmptyEntries).ShouldBe(
         [
-            .. runs.Select(run => string.Create(CultureInfo.InvariantCulture, $"seed {run.Seed}: {run.Fingerprint:x16}")),
+            .. runs.Select(
+                run => string.Create(CultureInfo.InvariantCulture, $"seed {run.Seed}: {run.Fingerprint:x16}")),
             $"20 runs, {runs.Sum(r => r.Requests)} requests, 0 violations",
         ]);
     }

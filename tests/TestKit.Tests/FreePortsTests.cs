@@ -9,7 +9,8 @@ public sealed class FreePortsTests
     public async Task Next_NobodyListens_ConnectionsAreRefused()
     {
         using var client = new TcpClient();
-        var refused = await Should.ThrowAsync<SocketException>(() => client.ConnectAsync(IPAddress.Loopback, FreePorts.Next()));
+        var refused = await Should.ThrowAsync<SocketException>(
+            () => client.ConnectAsync(IPAddress.Loopback, FreePorts.Next()));
         refused.SocketErrorCode.ShouldBe(SocketError.ConnectionRefused);
     }
 

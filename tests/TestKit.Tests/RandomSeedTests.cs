@@ -7,7 +7,8 @@ public sealed class RandomSeedTests
     {
         var seed = new RandomSeed(text: null);
 
-        var failure = Should.Throw<SeededTestException>(() => seed.Run(_ => throw new InvalidOperationException("broken")));
+        var failure = Should.Throw<SeededTestException>(
+            () => seed.Run(_ => throw new InvalidOperationException("broken")));
 
         failure.Message.ShouldBe($"Run again with FENCEGATEWAY_SEED={seed.Value}: broken");
     }

@@ -4,14 +4,14 @@ using System.Net.Sockets;
 namespace FenceGateway.TestKit;
 
 /// <summary>
-/// Ports of 127.0.0.1 that belong to this process until it ends: for servers that have to be told their port, and to whom they come
-/// back after a restart, and for addresses where nobody listens.
+/// Ports of 127.0.0.1 that belong to this process until it ends: for servers that have to be told their port, and to
+/// whom they come back after a restart, and for addresses where nobody listens.
 /// </summary>
 /// <remarks>
-/// Each is held by a socket that is bound and does not listen. The system gives such a port to nobody, be it for a listener on port 0
-/// or for a client, and refuses connections to it; a server that names it may still listen there, since both allow the address to be
-/// used again (SO_REUSEADDR), as servers on Linux do. So there is no moment between the choice of a port and its use in which another
-/// process could take it, and no test run collides with another.
+/// Each is held by a socket that is bound and does not listen. The system gives such a port to nobody, be it for a
+/// listener on port 0 or for a client, and refuses connections to it; a server that names it may still listen there,
+/// since both allow the address to be used again (SO_REUSEADDR), as servers on Linux do. So there is no moment between
+/// the choice of a port and its use in which another process could take it, and no test run collides with another.
 /// </remarks>
 public static class FreePorts
 {

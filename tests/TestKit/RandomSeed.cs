@@ -4,7 +4,8 @@ using System.Security.Cryptography;
 namespace FenceGateway.TestKit;
 
 /// <summary>
-/// A random test's seed: fresh for each run unless the environment variable <see cref="Variable"/> sets it. A failure names it.
+/// A random test's seed: fresh for each run unless the environment variable <see cref="Variable"/> sets it. A failure
+/// names it.
 /// </summary>
 public sealed class RandomSeed
 {
@@ -24,7 +25,9 @@ public sealed class RandomSeed
 
     public int Value { get; }
 
-    /// <summary>Runs <paramref name="body"/>; what it throws is wrapped in a message that tells how to run it again.</summary>
+    /// <summary>
+    /// Runs <paramref name="body"/>; what it throws is wrapped in a message that tells how to run it again.
+    /// </summary>
     /// <exception cref="SeededTestException">The body failed.</exception>
     public void Run(Action<Random> body)
     {

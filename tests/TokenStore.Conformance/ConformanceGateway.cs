@@ -4,7 +4,9 @@ using FenceGateway.TestKit;
 
 namespace FenceGateway.TokenStore.Conformance;
 
-/// <summary>One gateway as a store sees it: an instance of the store and, one after the other, sessions in it.</summary>
+/// <summary>
+/// One gateway as a store sees it: an instance of the store and, one after the other, sessions in it.
+/// </summary>
 /// <remarks>Sends no heartbeat by itself.</remarks>
 public sealed class ConformanceGateway
 {
@@ -45,7 +47,8 @@ public sealed class ConformanceGateway
         Session = session;
     }
 
-    public EnterRequest Request(string key, long token, long? oldest = null, TimeSpan? hold = null, long? sequence = null) =>
+    public EnterRequest Request(
+        string key, long token, long? oldest = null, TimeSpan? hold = null, long? sequence = null) =>
         new(Session, Key(key), new FencingToken(token), new FencingToken(oldest ?? token),
             sequence ?? Interlocked.Increment(ref _sequence), hold ?? LongHold);
 
@@ -67,7 +70,8 @@ public sealed class ConformanceGateway
     public async Task<long> MarkAsync(string key) => await FindAsync(key) is { } record ? record.Mark : 0;
 
     public async Task<bool> SetMarkAsync(string key, long mark, TimeSpan? hold = null, string reason = "a reason") =>
-        await Store.SetMarkAsync(new SetMarkRequest(Session, Key(key), mark, hold ?? LongHold, reason, "somebody"), default);
+        await Store.SetMarkAsync(
+            new SetMarkRequest(Session, Key(key), mark, hold ?? LongHold, reason, "somebody"), default);
 
     public async Task<int> ResolveAsync(string key) => await Store.ResolveAsync(Key(key), default);
 

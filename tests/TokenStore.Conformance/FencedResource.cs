@@ -2,7 +2,9 @@ using FenceGateway.Fencing;
 
 namespace FenceGateway.TokenStore.Conformance;
 
-/// <summary>A service behind gateways that follow the protocol: it sees every write and allows no overlap of different tokens.</summary>
+/// <summary>
+/// A service behind gateways that follow the protocol: it sees every write and allows no overlap of different tokens.
+/// </summary>
 internal sealed class FencedResource
 {
     private readonly Lock _gate = new();

@@ -3,8 +3,8 @@ using FenceGateway.Fencing;
 namespace FenceGateway.TokenStore.Conformance;
 
 /// <summary>
-/// Random operations, each carried out at the store and at <see cref="ResourceState"/>, which have to answer and to end up alike. An
-/// ended session holds either for good or not at all, so that no clock matters.
+/// Random operations, each carried out at the store and at <see cref="ResourceState"/>, which have to answer and to end
+/// up alike. An ended session holds either for good or not at all, so that no clock matters.
 /// </summary>
 internal sealed class RandomWalk(IReadOnlyList<ConformanceGateway> gateways, Random random, Func<Task> settle)
 {
@@ -46,7 +46,8 @@ internal sealed class RandomWalk(IReadOnlyList<ConformanceGateway> gateways, Ran
         var store = gateways[0].Store;
         (await store.ListAsync(new MarkQuery("", long.MaxValue, MarkQuery.MaxLimit), default))
             .ToDictionary(r => r.Resource.Value, r => r.Mark, StringComparer.Ordinal)
-            .ShouldBe(_known.ToDictionary(key => key, key => State(key).Mark, StringComparer.Ordinal), ignoreOrder: true);
+            .ShouldBe(
+                _known.ToDictionary(key => key, key => State(key).Mark, StringComparer.Ordinal), ignoreOrder: true);
         (await store.CountAsync(default)).ShouldBe(_known.Count);
     }
 
@@ -172,7 +173,8 @@ internal sealed class RandomWalk(IReadOnlyList<ConformanceGateway> gateways, Ran
     /// <summary>The gateway's latest sequence, the one registered, or one less.</summary>
     private long Sequence(string session, string key, long latest)
     {
-        var registered = State(key).Writers.Where(w => w.Session == session).Select(w => w.Sequence).FirstOrDefault(latest);
+        var registered = State(key).Writers.Where(w => w.Session == session).Select(w => w.Sequence).FirstOrDefault(
+            latest);
         return random.Next(4) switch
         {
             0 => registered,
@@ -184,7 +186,8 @@ internal sealed class RandomWalk(IReadOnlyList<ConformanceGateway> gateways, Ran
     private (TimeSpan Hold, long Ticks) Hold() =>
         random.Next(4) == 0 ? (TimeSpan.Zero, 0) : (ConformanceGateway.LongHold, 1);
 
-    private ResourceState State(string key) => _states.TryGetValue(key, out var state) ? state : _states[key] = new ResourceState();
+    private ResourceState State(string key) =>
+        _states.TryGetValue(key, out var state) ? state : _states[key] = new ResourceState();
 
     private string Name(ConformanceGateway gateway) =>
         $"{(char)('A' + gateways.ToList().IndexOf(gateway))} ({gateway.Session[..4]})";

@@ -4,7 +4,9 @@ using FenceGateway.TestKit;
 
 namespace FenceGateway.TokenStore.Conformance;
 
-/// <summary>A shared store whose every reply a test gives by hand, or that fails on demand. Sessions live five seconds.</summary>
+/// <summary>
+/// A shared store whose every reply a test gives by hand, or that fails on demand. Sessions live five seconds.
+/// </summary>
 public sealed class SharedScript : ITokenStore
 {
     public static readonly TimeSpan TimeToLive = TimeSpan.FromSeconds(5);
@@ -40,7 +42,8 @@ public sealed class SharedScript : ITokenStore
 
     public bool IsDisposed { get; private set; }
 
-    public TokenStoreInfo Info => new("Script", Grade, "a test", Grade == SafetyGrade.Strict ? [] : ["its settings are weak: change them"]);
+    public TokenStoreInfo Info =>
+        new("Script", Grade, "a test", Grade == SafetyGrade.Strict ? [] : ["its settings are weak: change them"]);
 
     public string? Fault => null;
 
@@ -52,7 +55,8 @@ public sealed class SharedScript : ITokenStore
 
     public ValueTask OpenAsync(CancellationToken cancellationToken) => Or(ValueTask.CompletedTask);
 
-    public ValueTask<TimeSpan> StartSessionAsync(string session, TimeSpan timeToLive, CancellationToken cancellationToken)
+    public ValueTask<TimeSpan> StartSessionAsync(
+        string session, TimeSpan timeToLive, CancellationToken cancellationToken)
     {
         if (Away is null)
         {
@@ -84,7 +88,8 @@ public sealed class SharedScript : ITokenStore
         return new(reply.Task);
     }
 
-    public async ValueTask WithdrawAsync(string session, IReadOnlyList<Registration> registrations, CancellationToken cancellationToken)
+    public async ValueTask WithdrawAsync(
+        string session, IReadOnlyList<Registration> registrations, CancellationToken cancellationToken)
     {
         Withdrawn.Enqueue((session, registrations));
         await WithdrawGate;
@@ -94,7 +99,8 @@ public sealed class SharedScript : ITokenStore
         }
     }
 
-    public ValueTask<MarkRecord?> FindAsync(ResourceKey resource, CancellationToken cancellationToken) => Or<MarkRecord?>(null);
+    public ValueTask<MarkRecord?> FindAsync(ResourceKey resource, CancellationToken cancellationToken) =>
+        Or<MarkRecord?>(null);
 
     public ValueTask<IReadOnlyList<MarkRecord>> ListAsync(MarkQuery query, CancellationToken cancellationToken) =>
         Or<IReadOnlyList<MarkRecord>>([]);
@@ -112,12 +118,14 @@ public sealed class SharedScript : ITokenStore
     }
 
     /// <summary>Answers the oldest Enter, once there is one.</summary>
-    public async Task ReplyAsync(EnterStatus status, long mark, bool heldElsewhere = false, TimeSpan retryAfter = default) =>
+    public async Task ReplyAsync(
+        EnterStatus status, long mark, bool heldElsewhere = false, TimeSpan retryAfter = default) =>
         (await NextAsync()).SetResult(new EnterReply(status, new FencingToken(mark), retryAfter, heldElsewhere));
 
     /// <summary>The oldest Enter ends in a failure.</summary>
     public async Task FailAsync(bool notTaken = false, bool sessionEnded = false) => (await NextAsync()).SetException(
-        new TokenStoreUnavailableException("lost") { NotTaken = notTaken || sessionEnded, SessionEnded = sessionEnded });
+        new TokenStoreUnavailableException("lost")
+        { NotTaken = notTaken || sessionEnded, SessionEnded = sessionEnded });
 
     /// <summary>Waits for something that another thread is about to do.</summary>
     public static Task EventuallyAsync(Func<bool> condition, string what) => Eventually.IsSoAsync(condition, what);

@@ -3,7 +3,9 @@ using FenceGateway.TestKit;
 
 namespace FenceGateway.TokenStore.Conformance;
 
-/// <summary>What every store that several gateways can share does in addition: sessions, registrations, revocation.</summary>
+/// <summary>
+/// What every store that several gateways can share does in addition: sessions, registrations, revocation.
+/// </summary>
 /// <typeparam name="TStore">The store under test.</typeparam>
 public abstract partial class SharedTokenStoreConformance<TStore> : TokenStoreConformance<TStore>
     where TStore : class, ITokenStore
@@ -11,8 +13,8 @@ public abstract partial class SharedTokenStoreConformance<TStore> : TokenStoreCo
     private static readonly TimeSpan ShortLife = TimeSpan.FromSeconds(1.5);
 
     /// <summary>
-    /// Makes the store stop to keep its latest session alive, as if its process had died, if it does so by itself. For most stores a
-    /// session lives by <see cref="ITokenStore.HeartbeatAsync"/> alone, and there is nothing to do.
+    /// Makes the store stop to keep its latest session alive, as if its process had died, if it does so by itself. For
+    /// most stores a session lives by <see cref="ITokenStore.HeartbeatAsync"/> alone, and there is nothing to do.
     /// </summary>
     protected virtual ValueTask AbandonAsync(TStore store) => ValueTask.CompletedTask;
 
@@ -98,7 +100,8 @@ public abstract partial class SharedTokenStoreConformance<TStore> : TokenStoreCo
         (await a.EnterAsync("r", 5, sequence: 12)).ShouldBe(Draining(5, elsewhere: true));
         await ExpectWritersAsync(a, "r", (a, 5), (b, 4));
         await a.WithdrawAsync("r", sequence: 11);
-        (await b.EnterAsync("r", 6)).ShouldBe(Draining(6, elsewhere: true), "the registration is as new as the last step");
+        (await b.EnterAsync("r", 6)).ShouldBe(
+            Draining(6, elsewhere: true), "the registration is as new as the last step");
         await a.WithdrawAsync("r", sequence: 12);
         (await b.EnterAsync("r", 6)).ShouldBe(Admitted(6));
     }
@@ -117,7 +120,8 @@ public abstract partial class SharedTokenStoreConformance<TStore> : TokenStoreCo
         await ExpectWritersAsync(a, "r", (a, 7));
         (await b.EnterAsync("r", 8)).ShouldBe(Draining(8, elsewhere: true));
         (await a.EnterAsync("r", 9, sequence: 9)).Status.ShouldBe(EnterStatus.Draining);
-        (await b.EnterAsync("r", 8)).ShouldBe(Draining(8, elsewhere: true), "the late step has not moved the registration");
+        (await b.EnterAsync("r", 8)).ShouldBe(
+            Draining(8, elsewhere: true), "the late step has not moved the registration");
     }
 
     [Fact]
@@ -233,7 +237,8 @@ public abstract partial class SharedTokenStoreConformance<TStore> : TokenStoreCo
             told.UnionWith(revoked.Select(r => r.Resource.Value));
             foreach (var batch in revoked.Chunk(Registration.MaxBatch))
             {
-                await a.Store.WithdrawAsync(a.Session, [.. batch.Select(r => new Registration(r.Resource, a.Sequence))], default);
+                await a.Store.WithdrawAsync(
+                    a.Session, [.. batch.Select(r => new Registration(r.Resource, a.Sequence))], default);
             }
         }
 
@@ -295,7 +300,8 @@ public abstract partial class SharedTokenStoreConformance<TStore> : TokenStoreCo
             await ExpectRefusesAsync(gateway);
             Func<Task>[] calls =
             [
-                () => gateway.Store.WithdrawAsync("s", [new Registration(ConformanceGateway.Key("r"), 1)], default).AsTask(),
+                () => gateway.Store.WithdrawAsync("s", [new Registration(ConformanceGateway.Key("r"), 1)], default)
+                    .AsTask(),
                 () => gateway.Store.HeartbeatAsync("s", default).AsTask(),
                 () => gateway.Store.EndSessionAsync("s", isClean: false, default).AsTask(),
                 () => gateway.FindAsync("r"),
@@ -334,7 +340,8 @@ public abstract partial class SharedTokenStoreConformance<TStore> : TokenStoreCo
                 from gateway in gateways
                 from index in Enumerable.Range(0, resources.Length)
                 let seed = random.Next()
-                select Task.Run(() => resources[index].HammerAsync(gateway, $"r/{index}", new Random(seed), RandomSteps / 8)));
+                select Task.Run(
+                    () => resources[index].HammerAsync(gateway, $"r/{index}", new Random(seed), RandomSteps / 8)));
             foreach (var resource in resources)
             {
                 resource.Admissions.ShouldBeGreaterThan(0);

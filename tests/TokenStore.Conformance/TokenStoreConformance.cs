@@ -4,8 +4,8 @@ using FenceGateway.TestKit;
 namespace FenceGateway.TokenStore.Conformance;
 
 /// <summary>
-/// What every token store does, be it for one gateway or for many: here is one gateway with one session. A store's test class
-/// inherits this, or <see cref="SharedTokenStoreConformance{TStore}"/> if several gateways can share it.
+/// What every token store does, be it for one gateway or for many: here is one gateway with one session. A store's test
+/// class inherits this, or <see cref="SharedTokenStoreConformance{TStore}"/> if several gateways can share it.
 /// </summary>
 /// <typeparam name="TStore">The store under test.</typeparam>
 public abstract class TokenStoreConformance<TStore> : IAsyncLifetime
@@ -126,8 +126,10 @@ public abstract class TokenStoreConformance<TStore> : IAsyncLifetime
     {
         string[] keys =
         [
-            "a", "A", "a ", " a", "a\u200d", "a/", "a/b", "a//b", "a/../b", "b", ".", "..", "é", "e\u0301", "ß", "ss", "ı", "i",
-            "𝕏/1", "𝕐/1", "日本", "日本語", "{a}b", "{a}c", "a:b", "a%3Ab", "a'b\"c", "a''b\"c", "a\\b", "a\\\\b", "*", "?", "a+b", "a b",
+            "a", "A", "a ", " a", "a\u200d", "a/", "a/b", "a//b", "a/../b", "b", ".", "..", "é", "e\u0301", "ß", "ss",
+            "ı", "i",
+            "𝕏/1", "𝕐/1", "日本", "日本語", "{a}b", "{a}c", "a:b", "a%3Ab", "a'b\"c", "a''b\"c", "a\\b", "a\\\\b", "*", "?",
+            "a+b", "a b",
         ];
         foreach (var (i, key) in keys.Index())
         {
@@ -168,7 +170,8 @@ public abstract class TokenStoreConformance<TStore> : IAsyncLifetime
         (await Gateway.MarkAsync("a")).ShouldBe(200);
         foreach (var (token, reply) in replies)
         {
-            reply.Status.ShouldBe(reply.Mark.Value > token ? EnterStatus.Stale : EnterStatus.Admitted, $"{token} {reply}");
+            reply.Status.ShouldBe(
+                reply.Mark.Value > token ? EnterStatus.Stale : EnterStatus.Admitted, $"{token} {reply}");
         }
     }
 
@@ -181,7 +184,8 @@ public abstract class TokenStoreConformance<TStore> : IAsyncLifetime
     {
         foreach (var hold in (long[])[-1, TimeSpan.TicksPerDay + 1])
         {
-            var refused = await Should.ThrowAsync<ArgumentException>(() => Gateway.EnterAsync("a", 5, hold: TimeSpan.FromTicks(hold)));
+            var refused = await Should.ThrowAsync<ArgumentException>(
+                () => Gateway.EnterAsync("a", 5, hold: TimeSpan.FromTicks(hold)));
             refused.Message.ShouldContain("0 to 24 hours");
             (await Gateway.FindAsync("a")).ShouldBeNull();
         }
@@ -193,7 +197,8 @@ public abstract class TokenStoreConformance<TStore> : IAsyncLifetime
     public async Task EnterAsync_SessionThatNeverWas_IsRefusedAndChangesNothing()
     {
         var request = Gateway.Request("a", 5) with { Session = "nobody" };
-        var refusal = await Should.ThrowAsync<TokenStoreUnavailableException>(async () => await Store.EnterAsync(request, default));
+        var refusal = await Should.ThrowAsync<TokenStoreUnavailableException>(
+            async () => await Store.EnterAsync(request, default));
         (refusal.SessionEnded, refusal.NotTaken).ShouldBe((true, true));
         (await Gateway.FindAsync("a")).ShouldBeNull();
     }
@@ -281,7 +286,8 @@ public abstract class TokenStoreConformance<TStore> : IAsyncLifetime
     {
         foreach (var hold in (long[])[-1, TimeSpan.TicksPerDay + 1])
         {
-            var refused = await Should.ThrowAsync<ArgumentException>(() => Gateway.SetMarkAsync("a", 5, TimeSpan.FromTicks(hold)));
+            var refused = await Should.ThrowAsync<ArgumentException>(
+                () => Gateway.SetMarkAsync("a", 5, TimeSpan.FromTicks(hold)));
             refused.Message.ShouldContain("0 to 24 hours");
             (await Gateway.FindAsync("a")).ShouldBeNull();
         }
@@ -425,8 +431,8 @@ public abstract class TokenStoreConformance<TStore> : IAsyncLifetime
         });
 
     /// <summary>
-    /// Makes a store that is not open, on the data of this test. All that one test makes share these data; no two tests do. A store
-    /// for one gateway is made again only after the one before was disposed of, or is never opened.
+    /// Makes a store that is not open, on the data of this test. All that one test makes share these data; no two tests
+    /// do. A store for one gateway is made again only after the one before was disposed of, or is never opened.
     /// </summary>
     protected abstract TStore CreateStore();
 

@@ -21,19 +21,24 @@ public sealed class ConformanceCoverageTests
             .Where(b => b.IsGenericType && Suites.Contains(b.GetGenericTypeDefinition()))
             .Select(b => b.GetGenericArguments()[0]);
         stores.Except(covered).ShouldBeEmpty(
-            "every store inherits TokenStoreConformance, or SharedTokenStoreConformance if several gateways can share it");
+            "every store inherits TokenStoreConformance, or SharedTokenStoreConformance if several gateways can share "
+                + "it");
     }
 
     [Fact]
     public void TokenStores_ForSeveralGateways_AreHeldToAllOfIt()
     {
         var onlyOne = typeof(ConformanceCoverageTests).Assembly.GetTypes()
-            .Where(t => !t.IsAbstract && BasesOf(t).Any(b => b.IsGenericType && b.GetGenericTypeDefinition() == Suites[0])
+            .Where(t => !t.IsAbstract && BasesOf(t).Any(
+                b => b.IsGenericType && b.GetGenericTypeDefinition() == Suites[0])
                 && !BasesOf(t).Any(b => b.IsGenericType && b.GetGenericTypeDefinition() == Suites[1]));
         onlyOne.ShouldBe([typeof(Embedded.EmbeddedTokenStoreConformance)], "no other store is for one gateway alone");
     }
 
-    /// <summary>A store that works on several engines is held to all of it on each; the engine is what the class's fixture starts.</summary>
+    /// <summary>
+    /// A store that works on several engines is held to all of it on each; the engine is what the class's fixture
+    /// starts.
+    /// </summary>
     [Theory]
     [InlineData(typeof(RedisTokenStore), typeof(RedisFixture), typeof(GarnetFixture))]
     [InlineData(typeof(QuorumTokenStore), typeof(QuorumFixture), typeof(GarnetQuorumFixture))]

@@ -349,7 +349,9 @@ public sealed class FenceTableTests : IAsyncDisposable
         table.CountActive().ShouldBe((0, 0));
     }
 
-    /// <summary>Many holders at once: no write overlaps one with another token, and admitted tokens never decrease.</summary>
+    /// <summary>
+    /// Many holders at once: no write overlaps one with another token, and admitted tokens never decrease.
+    /// </summary>
     [Fact]
     public async Task AdmitAsync_ConcurrentHolders_NeverOverlapAndNeverGoBack()
     {
@@ -450,7 +452,8 @@ public sealed class FenceTableTests : IAsyncDisposable
         table.AdmitAsync(fence, new FencingToken(token), isWrite, rules ?? Drain, CancellationToken.None).AsTask();
 
     private static Task<OperatorStatus> SetMark(FenceTable table, ResourceFence fence, long mark) =>
-        table.SetMarkAsync(fence.Resource, mark, TimeSpan.FromSeconds(10), "a test", "tests", CancellationToken.None).AsTask();
+        table.SetMarkAsync(fence.Resource, mark, TimeSpan.FromSeconds(10), "a test", "tests", CancellationToken.None)
+            .AsTask();
 
     private static StoreClient Memory(TimeProvider time) =>
         TestSession.Open(new MemoryTokenStore(time, NullLogger<MemoryTokenStore>.Instance), time);

@@ -23,14 +23,17 @@ internal sealed class ScriptedStore : ITokenStore
 
     public ValueTask OpenAsync(CancellationToken cancellationToken) => default;
 
-    public ValueTask<TimeSpan> StartSessionAsync(string session, TimeSpan timeToLive, CancellationToken cancellationToken) =>
+    public ValueTask<TimeSpan> StartSessionAsync(
+        string session, TimeSpan timeToLive, CancellationToken cancellationToken) =>
         new(Timeout.InfiniteTimeSpan);
 
-    public ValueTask<Heartbeat> HeartbeatAsync(string session, CancellationToken cancellationToken) => new(new Heartbeat(true, []));
+    public ValueTask<Heartbeat> HeartbeatAsync(string session, CancellationToken cancellationToken) =>
+        new(new Heartbeat(true, []));
 
     public ValueTask EndSessionAsync(string session, bool isClean, CancellationToken cancellationToken) => default;
 
-    public ValueTask WithdrawAsync(string session, IReadOnlyList<Registration> registrations, CancellationToken cancellationToken) =>
+    public ValueTask WithdrawAsync(
+        string session, IReadOnlyList<Registration> registrations, CancellationToken cancellationToken) =>
         default;
 
     public ValueTask<long> CountAsync(CancellationToken cancellationToken) => new(Marks.Count);

@@ -3,7 +3,10 @@
 
 namespace FenceGateway.TokenStore.Tests;
 
-/// <summary>Classes that have several servers to warm up, which would keep each other from answering in time: one of a kind at a time.</summary>
+/// <summary>
+/// Classes that have several servers to warm up, which would keep each other from answering in time: one of a kind at a
+/// time.
+/// </summary>
 internal static class OneAtATime
 {
     public const string Ensembles = nameof(Ensembles);

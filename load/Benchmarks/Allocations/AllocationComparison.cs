@@ -4,9 +4,9 @@ using System.Text;
 namespace FenceGateway.Benchmarks.Allocations;
 
 /// <summary>
-/// Hosts the gateway in this process between a raw client and a raw service that allocate nothing for a request, and reads what
-/// the process allocated around so many requests on a fenced route, on one with every resilience mechanism as well, and on the same route
-/// without a policy.
+/// Hosts the gateway in this process between a raw client and a raw service that allocate nothing for a request, and
+/// reads what the process allocated around so many requests on a fenced route, on one with every resilience mechanism
+/// as well, and on the same route without a policy.
 /// </summary>
 internal static class AllocationComparison
 {
@@ -19,7 +19,8 @@ internal static class AllocationComparison
         var requests = args is [var text] ? int.Parse(text, CultureInfo.InvariantCulture) : 5_000;
         await using var gateway = await GatewayUnderTest.StartAsync();
         await using var client = await RawClient.ConnectAsync(gateway.Port);
-        var (direct, fenced, resilient, stale) = (Put("/direct/1", 34), Put("/fenced/1", 34), Put("/resilient/1", 34), Put("/fenced/1", 33));
+        var (direct, fenced, resilient, stale) = (
+            Put("/direct/1", 34), Put("/fenced/1", 34), Put("/resilient/1", 34), Put("/fenced/1", 33));
         await client.SendAsync(fenced, WarmUp, 204);
         await client.SendAsync(direct, WarmUp, 204);
         await client.SendAsync(resilient, WarmUp, 204);
@@ -54,7 +55,8 @@ internal static class AllocationComparison
     }
 
     private static byte[] Put(string path, long token) => Encoding.ASCII.GetBytes(
-        $"PUT {path} HTTP/1.1\r\nHost: gateway\r\nFencing-Token: {token}\r\nContent-Length: {RawService.Body.Length}\r\n\r\n"
+        $"PUT {path} HTTP/1.1\r\nHost: gateway\r\nFencing-Token: {token}\r\nContent-Length: "
+        + $"{RawService.Body.Length}\r\n\r\n"
         + Encoding.ASCII.GetString(RawService.Body));
 
     private static double[] Column(double[,] values, int column) =>

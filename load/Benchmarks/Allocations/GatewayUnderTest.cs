@@ -3,7 +3,9 @@ using FenceGateway.Gateway.Hosting;
 
 namespace FenceGateway.Benchmarks.Allocations;
 
-/// <summary>The gateway with three routes to one service: bare, fenced, and fenced with every resilience mechanism.</summary>
+/// <summary>
+/// The gateway with three routes to one service: bare, fenced, and fenced with every resilience mechanism.
+/// </summary>
 internal sealed class GatewayUnderTest : IAsyncDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("fencegateway-allocations-").FullName;
@@ -31,7 +33,8 @@ internal sealed class GatewayUnderTest : IAsyncDisposable
     {
         var file = Path.Combine(_folder, "gateway.json");
         await File.WriteAllTextAsync(file, Configuration());
-        _gateway = await GatewayHost.BuildAsync(new GatewayArguments(file, []), TimeProvider.System, CancellationToken.None);
+        _gateway = await GatewayHost.BuildAsync(
+            new GatewayArguments(file, []), TimeProvider.System, CancellationToken.None);
         await _gateway.App.StartAsync();
     }
 

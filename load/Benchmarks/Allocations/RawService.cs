@@ -3,7 +3,9 @@ using System.Net.Sockets;
 
 namespace FenceGateway.Benchmarks.Allocations;
 
-/// <summary>Answers 204 to every request that ends with <see cref="Body"/>, without looking at the rest of it.</summary>
+/// <summary>
+/// Answers 204 to every request that ends with <see cref="Body"/>, without looking at the rest of it.
+/// </summary>
 internal sealed class RawService : IAsyncDisposable
 {
     private readonly Socket _listener = new(SocketType.Stream, ProtocolType.Tcp);

@@ -11,9 +11,9 @@ using StackExchange.Redis;
 namespace FenceGateway.Benchmarks.Redis;
 
 /// <summary>
-/// The first write of a token, one step of the Redis store, against a plain scripted round trip of the same client: the check that is
-/// often written by hand, which compares a number, keeps it, and knows of nobody else. Calls take turns in one run; each variant has a
-/// connection of its own to one server on this machine.
+/// The first write of a token, one step of the Redis store, against a plain scripted round trip of the same client: the
+/// check that is often written by hand, which compares a number, keeps it, and knows of nobody else. Calls take turns
+/// in one run; each variant has a connection of its own to one server on this machine.
 /// </summary>
 internal static class RedisComparison
 {
@@ -38,17 +38,23 @@ internal static class RedisComparison
             await using var server = await RedisServer.StartAsync(new RedisServerOptions { AppendFsync = fsync });
             await using var plain = new Plain(await ConnectionMultiplexer.ConnectAsync(server.Configuration));
             await using var store = await Store.OpenAsync(server);
-            await output.WriteLineAsync($"appendfsync {fsync}: {Rounds} rounds of {calls} calls each, µs a call; then {Callers} callers, calls/s");
+            await output.WriteLineAsync(
+                $"appendfsync {fsync}: {Rounds} rounds of {calls} calls each, µs a call; then {Callers} callers, "
+                    + "calls/s");
             missed |= !await CompareAsync(calls, plain, store, output);
         }
 
-        await output.WriteLineAsync(missed ? $"MISSED: more than {Limit} times the plain round trip" : $"within {Limit} times the plain round trip");
+        await output.WriteLineAsync(
+            missed
+                ? $"MISSED: more than {Limit} times the plain round trip"
+                : $"within {Limit} times the plain round trip");
         return missed ? 1 : 0;
     }
 
     private static async Task<bool> CompareAsync(int calls, Plain plain, Store store, TextWriter output)
     {
-        Variant[] variants = [new("plain script", plain.CheckAsync), new("first write", store.FirstAsync), new("takeover", store.TakeOverAsync)];
+        Variant[] variants =
+            [new("plain script", plain.CheckAsync), new("first write", store.FirstAsync), new("takeover", store.TakeOverAsync)];
         foreach (var variant in variants)
         {
             await variant.RunAsync(calls * 4, keep: false);
@@ -157,7 +163,9 @@ internal static class RedisComparison
         /// <summary>A token that the resource has not seen, from the gateway that wrote there before.</summary>
         public async Task FirstAsync(int call) => await EnterAsync("one", $"first/{call % 1000}", call + 1);
 
-        /// <summary>The same from another gateway each time, with the withdrawal of the one before: three round trips.</summary>
+        /// <summary>
+        /// The same from another gateway each time, with the withdrawal of the one before: three round trips.
+        /// </summary>
         public async Task TakeOverAsync(int call)
         {
             var (resource, before, after) = ($"taken/{call}", "one", "two");
@@ -173,7 +181,8 @@ internal static class RedisComparison
             using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
             var reply = await _store.EnterAsync(
                 new EnterRequest(
-                    session, Key(resource), new FencingToken(token), new FencingToken(token), Interlocked.Increment(ref _sequence),
+                    session, Key(resource), new FencingToken(token), new FencingToken(token),
+                    Interlocked.Increment(ref _sequence),
                     TimeSpan.FromSeconds(10)),
                 limit.Token);
             if (reply.Status == EnterStatus.Draining)

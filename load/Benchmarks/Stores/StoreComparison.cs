@@ -13,8 +13,9 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace FenceGateway.Benchmarks.Stores;
 
 /// <summary>
-/// What the steps of the protocol take in each shared store: one call after the other, the stores in turn in one run, each on a server
-/// of this machine that puts every answer on its disk; beside them a file of this process that does the same.
+/// What the steps of the protocol take in each shared store: one call after the other, the stores in turn in one run,
+/// each on a server of this machine that puts every answer on its disk; beside them a file of this process that does
+/// the same.
 /// </summary>
 internal static class StoreComparison
 {
@@ -56,14 +57,16 @@ internal static class StoreComparison
 
         await output.WriteLineAsync(string.Create(
             CultureInfo.InvariantCulture,
-            $"{Rounds} rounds of {calls} calls each, ms a call: median, p99. A file, appended to and flushed: {At("", null, 0.5):F2}, {At("", null, 0.99):F2}"));
+            $"{Rounds} rounds of {calls} calls each, ms a call: median, p99. A file, appended to and flushed: "
+                + $"{At("", null, 0.5):F2}, {At("", null, 0.99):F2}"));
         foreach (var step in Steps)
         {
             await output.WriteLineAsync($"\n{step.Name}");
             foreach (var (name, pair) in pairs)
             {
                 await output.WriteLineAsync(string.Create(
-                    CultureInfo.InvariantCulture, $"  {name,-36} {At(name, step, 0.5),7:F2} {At(name, step, 0.99),8:F2}   {pair.Grade}"));
+                    CultureInfo.InvariantCulture,
+                    $"  {name,-36} {At(name, step, 0.5),7:F2} {At(name, step, 0.99),8:F2}   {pair.Grade}"));
             }
         }
 
@@ -135,7 +138,9 @@ internal static class StoreComparison
             }
         }
 
-        /// <summary>The gateway that did not write there last asks and is held back, the other one withdraws, it asks again.</summary>
+        /// <summary>
+        /// The gateway that did not write there last asks and is held back, the other one withdraws, it asks again.
+        /// </summary>
         public async Task TakeOverAsync(string resource, long token)
         {
             var before = _owners.GetValueOrDefault(resource);
@@ -145,7 +150,8 @@ internal static class StoreComparison
             _owners[resource] = 1 - before;
         }
 
-        public async Task HeartbeatAsync(int gateway) => _ = await stores[gateway].HeartbeatAsync(Sessions[gateway], default);
+        public async Task HeartbeatAsync(int gateway) =>
+            _ = await stores[gateway].HeartbeatAsync(Sessions[gateway], default);
 
         public async ValueTask DisposeAsync()
         {
@@ -159,7 +165,8 @@ internal static class StoreComparison
         {
             var reply = await stores[gateway].EnterAsync(
                 new EnterRequest(
-                    Sessions[gateway], Key(resource), new FencingToken(token), new FencingToken(token), ++_sequence, TimeSpan.FromSeconds(10)),
+                    Sessions[gateway], Key(resource), new FencingToken(token), new FencingToken(token), ++_sequence,
+                    TimeSpan.FromSeconds(10)),
                 default);
             return reply.Status;
         }

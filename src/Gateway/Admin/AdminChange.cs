@@ -17,7 +17,9 @@ internal sealed record AdminChange(JsonObject Body, string Reason, string Actor,
     /// <summary>Of two values with one name nobody knows which was meant.</summary>
     private static readonly JsonDocumentOptions StrictJson = new() { AllowDuplicateProperties = false };
 
-    /// <summary>Null unless it is a JSON object with a reason, sent as JSON: a browser page elsewhere cannot send that unasked.</summary>
+    /// <summary>
+    /// Null unless it is a JSON object with a reason, sent as JSON: a browser page elsewhere cannot send that unasked.
+    /// </summary>
     public static async Task<AdminChange?> ReadAsync(HttpContext context)
     {
         if (!context.Request.HasJsonContentType() || context.Request.ContentLength is null or > MaxBodyBytes)
@@ -33,12 +35,15 @@ internal sealed record AdminChange(JsonObject Body, string Reason, string Actor,
                 && body["reason"] is JsonValue value
                 && value.TryGetValue<string>(out var reason)
                 && reason.Trim() is { Length: > 0 and <= SetMarkRequest.MaxTextLength } trimmed
-                ? new AdminChange(body, trimmed, $"admin API from {context.Connection.RemoteIpAddress}", body["resource"]?.GetValue<string>())
+                ? new AdminChange(
+                    body, trimmed, $"admin API from {context.Connection.RemoteIpAddress}",
+                    body["resource"]?.GetValue<string>())
                 : null;
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException)
         {
-            // No JSON, or text that is none: half a surrogate pair, bytes that are no UTF-8; or a resource that is no text.
+            // No JSON, or text that is none: half a surrogate pair, bytes that are no UTF-8; or a resource that is no
+            // text.
             return null;
         }
     }

@@ -2,7 +2,9 @@ using FenceGateway.TokenStore;
 
 namespace FenceGateway.Gateway.Admin;
 
-/// <summary>Gives every answer of the admin listener a body: unknown paths, wrong methods, a store that cannot tell.</summary>
+/// <summary>
+/// Gives every answer of the admin listener a body: unknown paths, wrong methods, a store that cannot tell.
+/// </summary>
 internal sealed class AdminErrorMiddleware(RequestDelegate next)
 {
     public async Task InvokeAsync(HttpContext context)
@@ -20,7 +22,9 @@ internal sealed class AdminErrorMiddleware(RequestDelegate next)
         if (!context.Response.HasStarted && context.Response.StatusCode is 404 or 405)
         {
             await (context.Response.StatusCode == 404
-                ? AdminJson.WriteProblemAsync(context, 404, "Not Found", "Try /livez, /readyz, /healthz or /admin/v1/{version,config,routes,store,resources,clusters}.")
+                ? AdminJson.WriteProblemAsync(
+                    context, 404, "Not Found",
+                    "Try /livez, /readyz, /healthz or /admin/v1/{version,config,routes,store,resources,clusters}.")
                 : AdminJson.WriteProblemAsync(context, 405, "Method Not Allowed", "Read with GET; change with POST."));
         }
     }

@@ -12,7 +12,8 @@ internal static class AdminJson
         Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
     };
 
-    public static Task WriteAsync(HttpContext context, int status, JsonNode body, string contentType = "application/json")
+    public static Task WriteAsync(
+        HttpContext context, int status, JsonNode body, string contentType = "application/json")
     {
         context.Response.StatusCode = status;
         context.Response.ContentType = contentType;

@@ -4,8 +4,8 @@ using Microsoft.AspNetCore.Hosting.Server.Features;
 namespace FenceGateway.Gateway.Admin;
 
 /// <summary>
-/// The admin listener: a server of its own, so that nothing of it can be reached on the data listener whatever a request says
-/// about its host, and so that probes are answered while the data listener drains.
+/// The admin listener: a server of its own, so that nothing of it can be reached on the data listener whatever a
+/// request says about its host, and so that probes are answered while the data listener drains.
 /// </summary>
 internal sealed class AdminServer(
     AdminOptions options, IEnumerable<IAdminEndpoints> features, ILoggerFactory loggers, ILogger<AdminServer> logger)
@@ -13,7 +13,9 @@ internal sealed class AdminServer(
 {
     private WebApplication? _app;
 
-    /// <summary>Where it listens, with the port that was given when 0 was asked for; null before it has started.</summary>
+    /// <summary>
+    /// Where it listens, with the port that was given when 0 was asked for; null before it has started.
+    /// </summary>
     public string? Address { get; private set; }
 
     public async Task StartAsync(CancellationToken cancellationToken)
@@ -33,7 +35,8 @@ internal sealed class AdminServer(
         }
 
         await _app.StartAsync(cancellationToken);
-        Address = _app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
+        Address = _app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses
+            .First();
         logger.Listening(Address);
     }
 
@@ -53,7 +56,9 @@ internal sealed class AdminServer(
         }
     }
 
-    /// <summary>The process has one lifetime, the gateway's; this server lives inside it and says nothing about it.</summary>
+    /// <summary>
+    /// The process has one lifetime, the gateway's; this server lives inside it and says nothing about it.
+    /// </summary>
     private sealed class NoLifetime : IHostLifetime
     {
         public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;

@@ -8,7 +8,8 @@ internal static partial class ChaosLog
         this ILogger logger, string rule, string kind, string method, string? path, string route, string correlationId);
 
     [LoggerMessage(1662, LogLevel.Warning,
-        "CHAOS IS ON: requests are delayed, failed or answered in the service's place on purpose, by the rules {rules}")]
+        "CHAOS IS ON: requests are delayed, failed or answered in the service's place on purpose, by the rules "
+            + "{rules}")]
     public static partial void On(this ILogger logger, string rules);
 
     [LoggerMessage(1663, LogLevel.Warning,

@@ -10,8 +10,8 @@ using Yarp.ReverseProxy.Forwarder;
 namespace FenceGateway.Gateway.Chaos;
 
 /// <summary>
-/// The last before the forwarder, so that the fence, circuits and retries take what it injects for the service's doing: it
-/// leaves behind what the forwarder would have left.
+/// The last before the forwarder, so that the fence, circuits and retries take what it injects for the service's doing:
+/// it leaves behind what the forwarder would have left.
 /// </summary>
 internal sealed class ChaosMiddleware(RequestDelegate next, ChaosRules rules)
 {
@@ -46,18 +46,21 @@ internal sealed class ChaosMiddleware(RequestDelegate next, ChaosRules rules)
         Claim(context);
         var error = injected.Exception switch
         {
-            // A wait that was cut short is what a slow service looks like: whether it got the request, nobody would know.
+            // A wait that was cut short is what a slow service looks like: whether it got the request, nobody would
+            // know.
             OperationCanceledException canceled => new InjectedError(ForwarderError.RequestCanceled, canceled),
             HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError } refused =>
                 new InjectedError(ForwarderError.Request, refused),
-            HttpRequestException reset => await ReadBodyAsync(context) ?? new InjectedError(ForwarderError.Request, reset),
+            HttpRequestException reset =>
+                await ReadBodyAsync(context) ?? new InjectedError(ForwarderError.Request, reset),
             null => await ReadBodyAsync(context),
             var unexpected => throw new UnreachableException("No chaos rule injects this.", unexpected),
         };
         if (error is null)
         {
             context.Response.StatusCode = injected.Result;
-            using var answer = new HttpResponseMessage((HttpStatusCode)injected.Result) { Content = new EmptyContent() };
+            using var answer =
+                new HttpResponseMessage((HttpStatusCode)injected.Result) { Content = new EmptyContent() };
             context.Features.GetRequiredFeature<GatewayRequest>().Attempts.HeadArrived(answer);
         }
         else
@@ -67,7 +70,10 @@ internal sealed class ChaosMiddleware(RequestDelegate next, ChaosRules rules)
         }
     }
 
-    /// <summary>The service would have got the body, and only a body that was read whole can be sent again. What is wrong with it.</summary>
+    /// <summary>
+    /// The service would have got the body, and only a body that was read whole can be sent again. What is wrong with
+    /// it.
+    /// </summary>
     private static async Task<InjectedError?> ReadBodyAsync(HttpContext context)
     {
         try

@@ -3,17 +3,20 @@ using System.ComponentModel.DataAnnotations;
 
 namespace FenceGateway.Gateway.Chaos;
 
-[Description("Faults on demand, to see what clients and policies make of them. Needs the command line's --allow-chaos as well.")]
+[Description("Faults on demand, to see what clients and policies make of them. Needs the command line's --allow-chaos "
+    + "as well.")]
 internal sealed class ChaosOptions
 {
-    [Description("Whether the rules are in force, in a process that was started with --allow-chaos or FENCEGATEWAY_ALLOW_CHAOS=true.")]
+    [Description("Whether the rules are in force, in a process that was started with --allow-chaos or "
+        + "FENCEGATEWAY_ALLOW_CHAOS=true.")]
     public bool Enabled { get; set; }
 
     [Description("What is injected, by name. The rules of a route apply in the order of their names.")]
     public Dictionary<string, ChaosRuleOptions> Rules { get; set; } = new(StringComparer.OrdinalIgnoreCase);
 }
 
-[Description("What is injected into attempts to reach the service. Each part is drawn for itself, in the order latency, fault, outcome.")]
+[Description("What is injected into attempts to reach the service. Each part is drawn for itself, in the order "
+    + "latency, fault, outcome.")]
 internal sealed class ChaosRuleOptions
 {
     [Description("The route's id, or * for every route.")]

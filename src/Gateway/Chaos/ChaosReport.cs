@@ -13,7 +13,9 @@ internal enum ChaosKind
     Outcome,
 }
 
-/// <summary>Tells of each injection: the log, a counter, and a header of the answer, so that nobody takes it for a real fault.</summary>
+/// <summary>
+/// Tells of each injection: the log, a counter, and a header of the answer, so that nobody takes it for a real fault.
+/// </summary>
 internal sealed class ChaosReport
 {
     public const string Header = "FenceGateway-Chaos";
@@ -48,7 +50,9 @@ internal sealed class ChaosReport
         context.Response.OnStarting(() => Mark(context.Response, rule));
     }
 
-    /// <summary>When the answer starts: what is set before, an answer of the gateway's own would take away again.</summary>
+    /// <summary>
+    /// When the answer starts: what is set before, an answer of the gateway's own would take away again.
+    /// </summary>
     private static Task Mark(HttpResponse response, string rule)
     {
         if (!response.Headers[Header].Contains(rule, StringComparer.Ordinal))

@@ -16,7 +16,8 @@ internal static class ChaosRouteRules
         foreach (var (name, rule) in chaos.Rules)
         {
             CheckRule(name, rule, problems);
-            if (rule.Route is not ("" or AnyRoute) && !routes.Any(r => r.RouteId.Equals(rule.Route, StringComparison.OrdinalIgnoreCase)))
+            if (rule.Route is not ("" or AnyRoute)
+                && !routes.Any(r => r.RouteId.Equals(rule.Route, StringComparison.OrdinalIgnoreCase)))
             {
                 var hint = NearestName.Hint(rule.Route, [.. routes.Select(r => r.RouteId)], "routes");
                 problems.Add(new(Path(name, nameof(rule.Route)), $"names no route '{rule.Route}'; {hint}"));
@@ -28,7 +29,9 @@ internal static class ChaosRouteRules
     {
         if (name.Length > MaxNameLength || !name.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.'))
         {
-            problems.Add(new(Path(name), $"has a name that cannot stand in a header: up to {MaxNameLength} letters, digits, '-', '_' and '.'"));
+            problems.Add(
+                new(Path(name), $"has a name that cannot stand in a header: up to {MaxNameLength} letters, digits, "
+                    + "'-', '_' and '.'"));
         }
 
         if (rule is { Latency: null, Fault: ChaosFault.None, Outcome: null })

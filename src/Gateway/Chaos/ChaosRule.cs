@@ -7,7 +7,9 @@ using Polly.Simmy.Outcomes;
 
 namespace FenceGateway.Gateway.Chaos;
 
-/// <summary>A rule, as a pipeline of Polly's chaos strategies. What comes out of it says what becomes of the attempt.</summary>
+/// <summary>
+/// A rule, as a pipeline of Polly's chaos strategies. What comes out of it says what becomes of the attempt.
+/// </summary>
 internal sealed class ChaosRule
 {
     /// <summary>Comes out when nothing takes the service's place.</summary>
@@ -24,7 +26,8 @@ internal sealed class ChaosRule
     /// <param name="report">Is told of each injection before it happens.</param>
     /// <param name="time">The time of latencies.</param>
     /// <param name="randomizer">Draws from 0 to 1; null for a random one.</param>
-    public ChaosRule(string name, ChaosRuleOptions options, ChaosReport report, TimeProvider time, Func<double>? randomizer = null)
+    public ChaosRule(
+        string name, ChaosRuleOptions options, ChaosReport report, TimeProvider time, Func<double>? randomizer = null)
     {
         (Name, _header, _report) = (name, options.Header, report);
         var builder = new ResiliencePipelineBuilder<int> { TimeProvider = time };
@@ -51,7 +54,9 @@ internal sealed class ChaosRule
 
     public bool AppliesTo(HttpRequest request) => _header is null || request.Headers.ContainsKey(_header);
 
-    /// <summary>Draws, and waits where a latency was drawn: a fault, a status to answer, or <see cref="Forward"/>.</summary>
+    /// <summary>
+    /// Draws, and waits where a latency was drawn: a fault, a status to answer, or <see cref="Forward"/>.
+    /// </summary>
     public async ValueTask<Outcome<int>> InjectAsync(HttpContext context)
     {
         var execution = ResilienceContextPool.Shared.Get(context.RequestAborted);
@@ -67,7 +72,10 @@ internal sealed class ChaosRule
         }
     }
 
-    /// <summary>Told of by the generator: Polly's own callback comes when the wait is over, and not at all when it was cut short.</summary>
+    /// <summary>
+    /// Told of by the generator: Polly's own callback comes when the wait is over, and not at all when it was cut
+    /// short.
+    /// </summary>
     private void AddLatency(ResiliencePipelineBuilder<int> builder, TimeSpan latency, double rate, Func<double> draw) =>
         builder.AddChaosLatency(new ChaosLatencyStrategyOptions
         {
@@ -110,5 +118,6 @@ internal sealed class ChaosRule
 
     /// <summary>As HttpClient throws when nobody listens.</summary>
     private static HttpRequestException Refused() => new(
-        HttpRequestError.ConnectionError, "Chaos: the connection was refused.", new SocketException((int)SocketError.ConnectionRefused));
+        HttpRequestError.ConnectionError, "Chaos: the connection was refused.",
+        new SocketException((int)SocketError.ConnectionRefused));
 }

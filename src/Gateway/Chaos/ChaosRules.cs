@@ -17,7 +17,8 @@ internal sealed class ChaosRules
     private volatile FrozenDictionary<string, ChaosRule[]>? _routes;
 
     public ChaosRules(
-        InForce<ChaosSettings> settings, ChaosSwitch chaosSwitch, ChaosReport report, TimeProvider time, ILogger<ChaosRules> logger)
+        InForce<ChaosSettings> settings, ChaosSwitch chaosSwitch, ChaosReport report, TimeProvider time,
+        ILogger<ChaosRules> logger)
     {
         (_switch, _report, _time, _logger) = (chaosSwitch, report, time, logger);
         settings.Follow(Apply);
@@ -27,7 +28,8 @@ internal sealed class ChaosRules
 
     /// <summary>The names of the rules in force.</summary>
     public IEnumerable<string> Names => _routes is { } routes
-        ? routes.Values.SelectMany(rules => rules).Select(rule => rule.Name).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)
+        ? routes.Values.SelectMany(rules => rules).Select(rule => rule.Name).Distinct(StringComparer.Ordinal).Order(
+            StringComparer.Ordinal)
         : [];
 
     /// <summary>The rules of a route; null when it has none.</summary>
@@ -38,7 +40,9 @@ internal sealed class ChaosRules
     {
         var chaos = settings.Options;
         var wasOn = _routes is not null;
-        _routes = chaos is { Enabled: true, Rules.Count: > 0 } && _switch.IsAllowed ? Compile(chaos, settings.Routes) : null;
+        _routes = chaos is { Enabled: true, Rules.Count: > 0 } && _switch.IsAllowed
+            ? Compile(chaos, settings.Routes)
+            : null;
         if (_routes is not null)
         {
             _logger.On(string.Join(", ", chaos.Rules.Keys));
@@ -61,7 +65,9 @@ internal sealed class ChaosRules
             .ToArray();
         return routes
             .Select(route => (Id: route.RouteId, Rules: rules
-                .Where(r => r.Route == ChaosRouteRules.AnyRoute || r.Route.Equals(route.RouteId, StringComparison.OrdinalIgnoreCase))
+                .Where(
+                    r => r.Route == ChaosRouteRules.AnyRoute
+                        || r.Route.Equals(route.RouteId, StringComparison.OrdinalIgnoreCase))
                 .Select(r => r.Rule)
                 .ToArray()))
             .Where(route => route.Rules.Length > 0)

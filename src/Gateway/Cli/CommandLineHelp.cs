@@ -25,7 +25,8 @@ internal sealed class CommandLineHelp(HelpAction usual) : SynchronousCommandLine
             "fencegateway run --urls http://0.0.0.0:8080 --FenceGateway:TokenStore:Embedded:Path=/var/lib/fencegateway",
             "FenceGateway__Admin__Url=http://127.0.0.1:9081 fencegateway run",
             "",
-            "A changed file is reloaded (SIGHUP reloads at once); a bad one is logged and the last good one keeps serving.",
+            "A changed file is reloaded (SIGHUP reloads at once); a bad one is logged and the last good one keeps "
+                + "serving.",
             "SIGTERM and Ctrl-C end it: readiness goes, requests in flight end, the token store is closed.",
         ],
         ["demo"] =
@@ -39,9 +40,11 @@ internal sealed class CommandLineHelp(HelpAction usual) : SynchronousCommandLine
             "fencegateway validate",
             "fencegateway validate my.json && deploy my.json",
             "",
-            "Each problem is a line 'PATH: message' on stderr. Environment variables and settings count as they do for run.",
+            "Each problem is a line 'PATH: message' on stderr. Environment variables and settings count as they do for "
+                + "run.",
         ],
-        ["print"] = ["fencegateway config print --config my.json", "fencegateway config print --urls http://0.0.0.0:8080"],
+        ["print"] =
+            ["fencegateway config print --config my.json", "fencegateway config print --urls http://0.0.0.0:8080"],
         ["schema"] =
         [
             "fencegateway config schema > gateway.schema.json",

@@ -28,9 +28,11 @@ internal sealed class HealthcheckVerb(TimeProvider time, TextWriter output)
         client.Timeout = Timeout.InfiniteTimeSpan;
         try
         {
-            using var response = await client.GetAsync(target, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
+            using var response = await client.GetAsync(
+                target, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
             await output.WriteLineAsync(
-                $"{(response.IsSuccessStatusCode ? "ready" : "not ready")}: {target} answered {(int)response.StatusCode}");
+                $"{(response.IsSuccessStatusCode ? "ready" : "not ready")}: {target} answered "
+                    + $"{(int)response.StatusCode}");
             return response.IsSuccessStatusCode ? ExitCode.Done : ExitCode.Failed;
         }
         catch (HttpRequestException e)
@@ -46,8 +48,8 @@ internal sealed class HealthcheckVerb(TimeProvider time, TextWriter output)
     }
 
     /// <summary>
-    /// Where the configuration says that the admin listener is. A file that is broken is no reason to fail: the gateway still
-    /// runs with the last good one, and it is the gateway that is asked about.
+    /// Where the configuration says that the admin listener is. A file that is broken is no reason to fail: the gateway
+    /// still runs with the last good one, and it is the gateway that is asked about.
     /// </summary>
     private static string AdminUrl(GatewayArguments arguments)
     {
@@ -56,15 +58,19 @@ internal sealed class HealthcheckVerb(TimeProvider time, TextWriter output)
         {
             var file = ConfigurationFile.Locate(arguments.ConfigFile);
             var ignored = new List<ConfigProblem>();
-            values = ConfigurationFile.Read(file, ignored) is { } json ? ConfigurationFile.Parse(file, json, ignored) : null;
+            values = ConfigurationFile.Read(file, ignored) is { } json
+                ? ConfigurationFile.Parse(file, json, ignored)
+                : null;
         }
         catch (ConfigurationRejectedException) when (arguments.ConfigFile is null)
         {
             // No file at all: environment, command line and default remain.
         }
 
-        var configuration = ConfigurationLayers.Of(arguments.Settings).Build(values ?? new Dictionary<string, string?>(StringComparer.OrdinalIgnoreCase));
-        return (configuration["FenceGateway:Admin:Url"] is { Length: > 0 } url ? url : new AdminOptions().Url).TrimEnd('/');
+        var configuration = ConfigurationLayers.Of(arguments.Settings).Build(
+            values ?? new Dictionary<string, string?>(StringComparer.OrdinalIgnoreCase));
+        return (configuration["FenceGateway:Admin:Url"] is { Length: > 0 } url ? url : new AdminOptions().Url).TrimEnd(
+            '/');
     }
 
     /// <summary>An address to listen on as one to connect to.</summary>

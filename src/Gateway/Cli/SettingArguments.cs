@@ -3,8 +3,8 @@ using FenceGateway.Gateway.Configuration;
 namespace FenceGateway.Gateway.Cli;
 
 /// <summary>
-/// Takes the settings of .NET configuration (<c>--urls X</c>, <c>--Section:Key=value</c>) out of a command line. .NET would
-/// take any <c>--word</c> for a setting; here only what can be one is.
+/// Takes the settings of .NET configuration (<c>--urls X</c>, <c>--Section:Key=value</c>) out of a command line. .NET
+/// would take any <c>--word</c> for a setting; here only what can be one is.
 /// </summary>
 internal static class SettingArguments
 {
@@ -56,6 +56,7 @@ internal static class SettingArguments
         return Sections.Contains(name, StringComparer.OrdinalIgnoreCase)
             ? true
             : throw new CliException(
-                $"'{option}' sets nothing: there is no section '{name}'; {NearestName.Hint(name, Sections, "sections")}");
+                $"'{option}' sets nothing: there is no section '{name}'; "
+                    + $"{NearestName.Hint(name, Sections, "sections")}");
     }
 }

@@ -12,7 +12,8 @@ internal static class ValidateVerb
         using var configuration = await LastGoodConfiguration.LoadAsync(arguments, time, cancellationToken);
         var isTerminal = ReferenceEquals(output, Console.Out) && !Console.IsOutputRedirected
             && Environment.GetEnvironmentVariable("NO_COLOR") is not { Length: > 0 };
-        await new ValidateReport(output, isTerminal).WriteAsync(arguments.ConfigFile ?? configuration.File, configuration.Current);
+        await new ValidateReport(output, isTerminal).WriteAsync(
+            arguments.ConfigFile ?? configuration.File, configuration.Current);
         return ExitCode.Done;
     }
 

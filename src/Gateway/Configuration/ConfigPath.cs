@@ -8,7 +8,8 @@ internal static class ConfigPath
     public static string Of(string configurationPath)
     {
         var path = new StringBuilder("$");
-        foreach (var key in configurationPath.Split(ConfigurationPath.KeyDelimiter, StringSplitOptions.RemoveEmptyEntries))
+        foreach (var key in configurationPath
+            .Split(ConfigurationPath.KeyDelimiter, StringSplitOptions.RemoveEmptyEntries))
         {
             Append(path, key);
         }

@@ -8,10 +8,13 @@ internal static class ConfigurationFile
 {
     public const string DefaultName = "config/gateway.json";
 
-    /// <summary>More than any configuration a person or a generator writes; a wrong file is not read into memory.</summary>
+    /// <summary>
+    /// More than any configuration a person or a generator writes; a wrong file is not read into memory.
+    /// </summary>
     private const int MaxBytes = 16 * 1024 * 1024;
 
-    private static readonly JsonDocumentOptions Lenient = new() { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true };
+    private static readonly JsonDocumentOptions Lenient =
+        new() { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true };
 
     /// <summary>The named file, else the default one below the working directory, else beside the executable.</summary>
     /// <exception cref="ConfigurationRejectedException">There is none.</exception>
@@ -33,7 +36,8 @@ internal static class ConfigurationFile
     {
         try
         {
-            using var stream = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+            using var stream = new FileStream(
+                file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
             if (stream.Length <= MaxBytes)
             {
                 var bytes = new byte[stream.Length];
@@ -81,7 +85,9 @@ internal static class ConfigurationFile
         }
     }
 
-    /// <summary>.NET takes an empty object for null. Here it is a part that is on with all its defaults: it gets an empty value.</summary>
+    /// <summary>
+    /// .NET takes an empty object for null. Here it is a part that is on with all its defaults: it gets an empty value.
+    /// </summary>
     private static void MarkEmptyObjects(JsonElement element, string path, IDictionary<string, string?> values)
     {
         foreach (var property in element.EnumerateObject().Where(p => p.Value.ValueKind == JsonValueKind.Object))

@@ -3,7 +3,9 @@ using Microsoft.Extensions.Configuration.Memory;
 
 namespace FenceGateway.Gateway.Configuration;
 
-/// <summary>What lies under and over the file, later ones winning: default address, file, environment, command line.</summary>
+/// <summary>
+/// What lies under and over the file, later ones winning: default address, file, environment, command line.
+/// </summary>
 internal sealed class ConfigurationLayers(string[] settings, IReadOnlyList<IConfigurationSource> environment)
 {
     public static ConfigurationLayers Of(string[] settings) => new(settings, [
@@ -20,7 +22,9 @@ internal sealed class ConfigurationLayers(string[] settings, IReadOnlyList<IConf
         return builder.Build();
     }
 
-    /// <summary>Adds all layers, with <paramref name="file"/> in its place, which starts with <paramref name="values"/>.</summary>
+    /// <summary>
+    /// Adds all layers, with <paramref name="file"/> in its place, which starts with <paramref name="values"/>.
+    /// </summary>
     public void AddTo(IConfigurationBuilder builder, IConfigurationSource file, IDictionary<string, string?> values)
     {
         var given = new ConfigurationBuilder().AddInMemoryCollection(values);

@@ -5,7 +5,9 @@ internal static class DataUrls
 {
     public const string Default = "http://127.0.0.1:8080";
 
-    /// <summary>The addresses of the data listener and where they stand; Kestrel's own section goes first, as in Kestrel.</summary>
+    /// <summary>
+    /// The addresses of the data listener and where they stand; Kestrel's own section goes first, as in Kestrel.
+    /// </summary>
     public static IEnumerable<(string Url, string Path)> Of(IConfiguration configuration)
     {
         var endpoints = configuration.GetSection("Kestrel:Endpoints").GetChildren().ToArray();
@@ -28,7 +30,8 @@ internal static class DataUrls
         foreach (var scheme in urls.Length > 0 ? [] : new[] { "http", "https" })
         {
             var ports = configuration[$"{scheme}_ports"] ?? "";
-            foreach (var port in ports.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
+            foreach (var port in ports
+                .Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
             {
                 yield return ($"{scheme}://*:{port}", $"$.{scheme}_ports");
             }

@@ -20,7 +20,8 @@ internal sealed class DestinationRules : IClusterValidator
                 {
                     errors.Add(
                         ReverseProxyRules.PathIn(cluster, nameof(ClusterConfig.Destinations), id, key),
-                        $"is '{SecretText.Shown(address)}' where an address such as http://127.0.0.1:9001/ is expected");
+                        $"is '{SecretText.Shown(address)}' where an address such as http://127.0.0.1:9001/ is "
+                            + "expected");
                 }
             }
         }
@@ -30,5 +31,6 @@ internal sealed class DestinationRules : IClusterValidator
 
     private static bool IsAddress(string text) =>
         Uri.TryCreate(text, UriKind.Absolute, out var uri)
-        && uri is { Scheme: "http" or "https", Host.Length: > 0, UserInfo.Length: 0, Query.Length: 0, Fragment.Length: 0 };
+        && uri is
+        { Scheme: "http" or "https", Host.Length: > 0, UserInfo.Length: 0, Query.Length: 0, Fragment.Length: 0 };
 }

@@ -5,8 +5,8 @@ using System.Text.RegularExpressions;
 namespace FenceGateway.Gateway.Configuration;
 
 /// <summary>
-/// The only form of a duration: <c>hh:mm:ss</c>, with days before and a fraction after it where needed. Without days, hours may
-/// go beyond 23, up to 9999.
+/// The only form of a duration: <c>hh:mm:ss</c>, with days before and a fraction after it where needed. Without days,
+/// hours may go beyond 23, up to 9999.
 /// </summary>
 /// <remarks>.NET's own parser takes "5" for five days, and "24:00:00" for twenty-four of them.</remarks>
 internal static partial class Durations
@@ -32,13 +32,16 @@ internal static partial class Durations
         return true;
     }
 
-    public static string Write(TimeSpan duration) => duration.Milliseconds == 0 && duration.Microseconds == 0 && duration.Nanoseconds == 0
+    public static string Write(TimeSpan duration) =>
+        duration.Milliseconds == 0 && duration.Microseconds == 0 && duration.Nanoseconds == 0
         ? duration.ToString("c", CultureInfo.InvariantCulture)
         : duration.ToString("c", CultureInfo.InvariantCulture).TrimEnd('0');
 
     /// <summary>What was measured, in whole milliseconds.</summary>
-    public static string WriteWhole(TimeSpan duration) => Write(TimeSpan.FromMilliseconds(Math.Floor(duration.TotalMilliseconds)));
+    public static string WriteWhole(TimeSpan duration) =>
+        Write(TimeSpan.FromMilliseconds(Math.Floor(duration.TotalMilliseconds)));
 
-    [GeneratedRegex(Pattern, RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(
+        Pattern, RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Form();
 }

@@ -17,10 +17,13 @@ internal static class HeaderRules
         "Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Connection", "TE", "Trailer",
         "Transfer-Encoding", "Upgrade", "HTTP2-Settings",
         // They mean something else to every server.
-        "Accept", "Accept-Encoding", "Authorization", "Content-Encoding", "Content-Length", "Content-Type", "Cookie", "Date",
-        "Destination", "Expect", "Host", "If-Match", "If-None-Match", "Origin", "Range", "Referer", "Set-Cookie", "User-Agent",
+        "Accept", "Accept-Encoding", "Authorization", "Content-Encoding", "Content-Length", "Content-Type", "Cookie",
+        "Date",
+        "Destination", "Expect", "Host", "If-Match", "If-None-Match", "Origin", "Range", "Referer", "Set-Cookie",
+        "User-Agent",
         // Proxies write them.
-        "Forwarded", "Proxy-Status", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Prefix", "X-Forwarded-Proto",
+        "Forwarded", "Proxy-Status", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Prefix",
+        "X-Forwarded-Proto",
         "X-HTTP-Method", "X-HTTP-Method-Override", "X-Method-Override",
     }.Select(Folded).ToFrozenSet(StringComparer.Ordinal);
 
@@ -34,7 +37,9 @@ internal static class HeaderRules
     /// <summary>Whether <paramref name="name"/> can be a header's name at all.</summary>
     public static bool IsName(string name) => name.Length > 0 && !name.AsSpan().ContainsAnyExcept(TokenCharacters);
 
-    /// <summary>The form in which CGI, WSGI, PHP and others see the name: capital letters, digits, and '_' for everything else.</summary>
+    /// <summary>
+    /// The form in which CGI, WSGI, PHP and others see the name: capital letters, digits, and '_' for everything else.
+    /// </summary>
     public static string Folded(string name) => string.Create(name.Length, name, static (folded, name) =>
     {
         for (var i = 0; i < folded.Length; i++)

@@ -2,13 +2,16 @@ using System.Text.Json;
 
 namespace FenceGateway.Gateway.Configuration;
 
-/// <summary>What must hold of the JSON text itself. .NET's reader stops at the first duplicate and gives no place.</summary>
+/// <summary>
+/// What must hold of the JSON text itself. .NET's reader stops at the first duplicate and gives no place.
+/// </summary>
 internal static class JsonFileRules
 {
     public static void Check(string file, ReadOnlySpan<byte> json, List<ConfigProblem> problems)
     {
         json = json.StartsWith("\uFEFF"u8) ? json[3..] : json;
-        var reader = new Utf8JsonReader(json, new() { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true });
+        var reader = new Utf8JsonReader(
+            json, new() { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true });
         var scopes = new Stack<Scope>();
         try
         {
@@ -25,7 +28,8 @@ internal static class JsonFileRules
     }
 
     private static void Visit(
-        ref Utf8JsonReader reader, string file, ReadOnlySpan<byte> json, Stack<Scope> scopes, List<ConfigProblem> problems)
+        ref Utf8JsonReader reader, string file, ReadOnlySpan<byte> json, Stack<Scope> scopes,
+        List<ConfigProblem> problems)
     {
         if (reader.TokenType == JsonTokenType.PropertyName)
         {

@@ -6,8 +6,8 @@ using System.Reflection;
 namespace FenceGateway.Gateway.Configuration;
 
 /// <summary>
-/// Reads options from a section and reports everything in it that is not understood. .NET's binder ignores unknown keys and
-/// stops at the first wrong value; a gateway that ignored a misspelt policy would not fence.
+/// Reads options from a section and reports everything in it that is not understood. .NET's binder ignores unknown keys
+/// and stops at the first wrong value; a gateway that ignored a misspelt policy would not fence.
 /// </summary>
 internal sealed class OptionsReader(List<ConfigProblem> problems)
 {
@@ -98,7 +98,10 @@ internal sealed class OptionsReader(List<ConfigProblem> problems)
         var dictionary = (IDictionary)Activator.CreateInstance(type, StringComparer.OrdinalIgnoreCase)!;
         if (!string.IsNullOrEmpty(section.Value))
         {
-            Report(section, $"is the value '{SecretText.Shown(section.Value)}' where an object is expected: {{ \"name\": {{ … }} }}");
+            Report(
+                section,
+                $"is the value '{SecretText.Shown(section.Value)}' where an object is expected: {{ \"name\": {{ … }} "
+                    + $"}}");
         }
 
         foreach (var child in section.GetChildren())
@@ -150,7 +153,8 @@ internal sealed class OptionsReader(List<ConfigProblem> problems)
         {
             Report(section, isSecret
                 ? $"is a value where a list is expected: [ {quote}…{quote} ]"
-                : $"is the value '{SecretText.Shown(section.Value)}' where a list is expected: [ {quote}{SecretText.Shown(section.Value)}{quote} ]");
+                : $"is the value '{SecretText.Shown(section.Value)}' where a list is expected: [ "
+                    + $"{quote}{SecretText.Shown(section.Value)}{quote} ]");
         }
 
         foreach (var child in section.GetChildren())
@@ -172,10 +176,12 @@ internal sealed class OptionsReader(List<ConfigProblem> problems)
         {
             _ when type == typeof(string) => text,
             _ when type == typeof(bool) => bool.TryParse(text, out var truth) ? truth : null,
-            _ when type == typeof(int) => int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number)
+            _ when type == typeof(int) =>
+                int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number)
                 ? number : null,
             _ when type == typeof(double) => double.TryParse(
-                text, NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var share)
+                text, NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture,
+                out var share)
                 ? share : null,
             _ when type == typeof(TimeSpan) => Durations.TryParse(text, out var duration) ? duration : null,
             _ when type.IsEnum => OptionsText.EnumValue(type, text),
@@ -183,7 +189,9 @@ internal sealed class OptionsReader(List<ConfigProblem> problems)
         };
         if (value is null)
         {
-            Report(section, $"is '{SecretText.Shown(text)}' where {OptionsText.Kind(type)} is expected{EnumHint(type, text)}");
+            Report(
+                section,
+                $"is '{SecretText.Shown(text)}' where {OptionsText.Kind(type)} is expected{EnumHint(type, text)}");
             return null;
         }
 
@@ -201,9 +209,12 @@ internal sealed class OptionsReader(List<ConfigProblem> problems)
 
     /// <summary>What belongs one level deeper may be a secret.</summary>
     private static string TheValue(IConfigurationSection section, PropertyInfo[] properties) =>
-        properties.Any(p => p.IsDefined(typeof(SecretAttribute))) ? "is a value" : $"is the value '{SecretText.Shown(section.Value!)}'";
+        properties.Any(p => p.IsDefined(typeof(SecretAttribute)))
+            ? "is a value"
+            : $"is the value '{SecretText.Shown(section.Value!)}'";
 
     private static string Hint(string[] names) => $"its keys are {string.Join(", ", names)}";
 
-    private void Report(IConfigurationSection section, string message) => problems.Add(new(ConfigPath.Of(section.Path), message));
+    private void Report(IConfigurationSection section, string message) =>
+        problems.Add(new(ConfigPath.Of(section.Path), message));
 }

@@ -3,15 +3,20 @@ using System.Security.Authentication;
 
 namespace FenceGateway.Gateway.Configuration;
 
-/// <summary>A StackExchange.Redis configuration string, as far as it can be told right from wrong without a server.</summary>
+/// <summary>
+/// A StackExchange.Redis configuration string, as far as it can be told right from wrong without a server.
+/// </summary>
 internal static class RedisText
 {
     /// <summary>The options whose values are no secrets.</summary>
     public static readonly string[] PlainOptions =
     [
-        "abortConnect", "allowAdmin", "checkCertificateRevocation", "configChannel", "configCheckSeconds", "connectRetry", "connectTimeout",
-        "defaultDatabase", "highIntegrity", "highPriorityThreads", "keepAlive", "name", "proxy", "resolveDns", "responseTimeout",
-        "sentinelUser", "serviceName", "ssl", "sslHost", "sslProtocols", "syncTimeout", "tcpKeepAlive", "tiebreaker", "user", "version",
+        "abortConnect", "allowAdmin", "checkCertificateRevocation", "configChannel", "configCheckSeconds",
+        "connectRetry", "connectTimeout",
+        "defaultDatabase", "highIntegrity", "highPriorityThreads", "keepAlive", "name", "proxy", "resolveDns",
+        "responseTimeout",
+        "sentinelUser", "serviceName", "ssl", "sslHost", "sslProtocols", "syncTimeout", "tcpKeepAlive", "tiebreaker",
+        "user", "version",
         "writeBuffer",
     ];
 
@@ -27,19 +32,22 @@ internal static class RedisText
 
     private static readonly string[] Flags =
     [
-        "abortConnect", "allowAdmin", "checkCertificateRevocation", "highIntegrity", "highPriorityThreads", "resolveDns", "ssl", "tcpKeepAlive",
+        "abortConnect", "allowAdmin", "checkCertificateRevocation", "highIntegrity", "highPriorityThreads",
+        "resolveDns", "ssl", "tcpKeepAlive",
     ];
 
     private static readonly string[] Numbers =
     [
-        "configCheckSeconds", "connectRetry", "connectTimeout", "defaultDatabase", "keepAlive", "responseTimeout", "syncTimeout", "writeBuffer",
+        "configCheckSeconds", "connectRetry", "connectTimeout", "defaultDatabase", "keepAlive", "responseTimeout",
+        "syncTimeout", "writeBuffer",
     ];
 
     /// <summary>The servers it names, in lower case: Sentinels, where it names a service.</summary>
     public static IEnumerable<string> Servers(string text)
     {
         var port = Service(text) is null ? 6379 : 26379;
-        return Parts(text).Where(part => !part.Contains('=', StringComparison.Ordinal)).Select(part => WithPort(part.ToLowerInvariant(), port));
+        return Parts(text).Where(part => !part.Contains('=', StringComparison.Ordinal)).Select(
+            part => WithPort(part.ToLowerInvariant(), port));
     }
 
     /// <summary>The service whose master Sentinels know; null when it names none.</summary>
@@ -59,13 +67,15 @@ internal static class RedisText
         {
             if (PartFault(parts[i]) is { } fault)
             {
-                return $"has {fault}, in its part {i + 1} (parts are separated by commas; a password with one in it is given as Password or PasswordFile)";
+                return $"has {fault}, in its part {i + 1} (parts are separated by commas; a password with one in it is "
+                    + "given as Password or PasswordFile)";
             }
         }
 
         if (parts.SkipWhile(part => !IsSecret(part)).Any(IsShown))
         {
-            return "names a server or a serviceName behind a password, where it may be the rest of one with a comma in it: put it before, or give "
+            return "names a server or a serviceName behind a password, where it may be the rest of one with a comma in "
+                + "it: put it before, or give "
                 + "the password as Password or PasswordFile";
         }
 
@@ -73,16 +83,19 @@ internal static class RedisText
     }
 
     /// <summary>Whether it names a user, or has a password.</summary>
-    public static (bool HasUser, bool HasPassword) SignIn(string text) => (Value(text, "user") is not null, Value(text, "password") is not null);
+    public static (bool HasUser, bool HasPassword) SignIn(string text) =>
+        (Value(text, "user") is not null, Value(text, "password") is not null);
 
     /// <summary>The same for Sentinels.</summary>
     public static (bool HasUser, bool HasPassword) SentinelSignIn(string text) =>
         (Value(text, "sentinelUser") is not null, Value(text, "sentinelPassword") is not null);
 
-    private static bool IsSecret(string part) => SecretText.BeforeSecret(part).Length < part.Length && part.Contains('=', StringComparison.Ordinal);
+    private static bool IsSecret(string part) =>
+        SecretText.BeforeSecret(part).Length < part.Length && part.Contains('=', StringComparison.Ordinal);
 
     private static bool IsShown(string part) =>
-        !part.Contains('=', StringComparison.Ordinal) || part.StartsWith("serviceName", StringComparison.OrdinalIgnoreCase);
+        !part.Contains('=', StringComparison.Ordinal)
+            || part.StartsWith("serviceName", StringComparison.OrdinalIgnoreCase);
 
     private static string? PartFault(string part)
     {
@@ -104,18 +117,23 @@ internal static class RedisText
             return $"an option that StackExchange.Redis does not know{hint}";
         }
 
-        return Flags.Contains(name, StringComparer.OrdinalIgnoreCase) && !bool.TryParse(value, out _) ? $"a {name} that is neither true nor false"
-            : Numbers.Contains(name, StringComparer.OrdinalIgnoreCase) && !int.TryParse(value, out _) ? $"a {name} that is no whole number"
-            : name.Equals("sslProtocols", StringComparison.OrdinalIgnoreCase) && !Enum.TryParse<SslProtocols>(value, ignoreCase: true, out _)
+        return Flags.Contains(name, StringComparer.OrdinalIgnoreCase)
+            && !bool.TryParse(value, out _) ? $"a {name} that is neither true nor false"
+            : Numbers.Contains(name, StringComparer.OrdinalIgnoreCase)
+            && !int.TryParse(value, out _) ? $"a {name} that is no whole number"
+            : name.Equals("sslProtocols", StringComparison.OrdinalIgnoreCase)
+            && !Enum.TryParse<SslProtocols>(value, ignoreCase: true, out _)
                 ? "a sslProtocols that is none, such as Tls12|Tls13"
-            : name.Equals("version", StringComparison.OrdinalIgnoreCase) && !Version.TryParse(value, out _) ? "a version that is none"
+            : name.Equals("version", StringComparison.OrdinalIgnoreCase)
+            && !Version.TryParse(value, out _) ? "a version that is none"
             : null;
     }
 
     /// <summary><c>host</c>, <c>host:port</c>, <c>[::1]:port</c>.</summary>
     public static bool IsServer(string text) =>
         IPEndPoint.TryParse(text, out _)
-        || (!text.Contains('@', StringComparison.Ordinal) && Uri.TryCreate("redis://" + text, UriKind.Absolute, out var uri)
+        || (!text.Contains('@', StringComparison.Ordinal) && Uri.TryCreate(
+            "redis://" + text, UriKind.Absolute, out var uri)
             && uri is { PathAndQuery: "/" or "", UserInfo: "", Fragment: "", Host.Length: > 0, Port: -1 or > 0 });
 
     /// <summary>The last one given counts, as for the client.</summary>
@@ -123,7 +141,9 @@ internal static class RedisText
         .Select(part => part.Split('=', 2, StringSplitOptions.TrimEntries))
         .LastOrDefault(pair => pair.Length == 2 && pair[0].Equals(option, StringComparison.OrdinalIgnoreCase))?[1];
 
-    private static string WithPort(string server, int port) => server.LastIndexOf(':') > server.LastIndexOf(']') ? server : $"{server}:{port}";
+    private static string WithPort(string server, int port) =>
+        server.LastIndexOf(':') > server.LastIndexOf(']') ? server : $"{server}:{port}";
 
-    private static string[] Parts(string text) => text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+    private static string[] Parts(string text) =>
+        text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
 }

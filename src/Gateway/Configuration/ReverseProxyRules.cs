@@ -14,12 +14,16 @@ internal static class ReverseProxyRules
     public static string PathIn(ClusterConfig cluster, params ReadOnlySpan<string> keys) =>
         ConfigPath.Of([SectionNames.ReverseProxy, "Clusters", cluster.ClusterId, .. keys]);
 
-    /// <summary>The names of the parameters of a route's path; null where there is no telling: YARP itself refuses such a path.</summary>
+    /// <summary>
+    /// The names of the parameters of a route's path; null where there is no telling: YARP itself refuses such a path.
+    /// </summary>
     public static string[]? Parameters(RouteConfig route)
     {
         try
         {
-            return route.Match.Path is { } path ? [.. RoutePatternFactory.Parse(path).Parameters.Select(p => p.Name)] : [];
+            return route.Match.Path is { } path
+                ? [.. RoutePatternFactory.Parse(path).Parameters.Select(p => p.Name)]
+                : [];
         }
         catch (RoutePatternException)
         {

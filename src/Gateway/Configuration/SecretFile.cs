@@ -3,13 +3,16 @@ using FenceGateway.TokenStore;
 
 namespace FenceGateway.Gateway.Configuration;
 
-/// <summary>A file with one secret in it. What is wrong with it is told with its path, and with nothing of what is in it.</summary>
+/// <summary>
+/// A file with one secret in it. What is wrong with it is told with its path, and with nothing of what is in it.
+/// </summary>
 internal static class SecretFile
 {
     /// <summary>Far more than any password, and no more than is read of a file that is none.</summary>
     private const int MaxBytes = 4096;
 
-    private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+    private static readonly UTF8Encoding Strict = new(
+        encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
     /// <exception cref="TokenStoreUnavailableException">There is none; nothing was sent to the store.</exception>
     public static string Read(string path) => TryRead(path, out var secret) is { } fault
@@ -43,7 +46,8 @@ internal static class SecretFile
         {
             return "is no file; a relative path is relative to the working directory";
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
+        catch (Exception e) when (
+            e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
         {
             return $"cannot be read: {SecretText.Shown(e.Message.ReplaceLineEndings(" "))}";
         }

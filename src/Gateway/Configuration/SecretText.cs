@@ -23,7 +23,9 @@ internal enum SecretForm
     ConnectionString,
 }
 
-/// <summary>Says what is secret, and leaves it out of a text. What it does not understand it leaves out as a whole.</summary>
+/// <summary>
+/// Says what is secret, and leaves it out of a text. What it does not understand it leaves out as a whole.
+/// </summary>
 internal static partial class SecretText
 {
     public const string Redacted = "***";
@@ -36,8 +38,10 @@ internal static partial class SecretText
         _ => Redacted,
     };
 
-    /// <summary>A text as a problem may repeat it: its beginning, and nothing of one that has, or was to have, a user with a password before
-    /// an <c>@</c>.</summary>
+    /// <summary>
+    /// A text as a problem may repeat it: its beginning, and nothing of one that has, or was to have, a user with a
+    /// password before an <c>@</c>.
+    /// </summary>
     public static string Shown(string text) => text.Contains('@', StringComparison.Ordinal) ? Redacted
         : text.Length <= LongestShown ? text
         : $"{text.AsSpan(0, LongestShown)}…";
@@ -45,10 +49,16 @@ internal static partial class SecretText
     /// <summary>The user part of an address.</summary>
     public static string RedactUser(string text) => UserInfo().Replace(text, Redacted);
 
-    /// <summary>The part of a connection string before its first secret. What follows may be the rest of one with a separator in it.</summary>
-    public static string BeforeSecret(string text) => SecretPart().Match(text) is { Success: true, Index: var at } ? text[..at] : text;
+    /// <summary>
+    /// The part of a connection string before its first secret. What follows may be the rest of one with a separator in
+    /// it.
+    /// </summary>
+    public static string BeforeSecret(string text) =>
+        SecretPart().Match(text) is { Success: true, Index: var at } ? text[..at] : text;
 
-    /// <summary>Whether a setting of that name is a secret, or may well be one: of YARP, Kestrel or a transform.</summary>
+    /// <summary>
+    /// Whether a setting of that name is a secret, or may well be one: of YARP, Kestrel or a transform.
+    /// </summary>
     public static bool IsSecretName(string name) => SecretName().IsMatch(name);
 
     private static string RedactRedis(string text)
@@ -58,7 +68,10 @@ internal static partial class SecretText
         if (shown.Count < parts.Length)
         {
             var name = parts[shown.Count].Split('=', 2)[0];
-            shown.Add(RedisText.Options.Contains(name.Trim(), StringComparer.OrdinalIgnoreCase) ? $"{name}={Redacted}" : Redacted);
+            shown.Add(
+                RedisText.Options.Contains(name.Trim(), StringComparer.OrdinalIgnoreCase)
+                    ? $"{name}={Redacted}"
+                    : Redacted);
         }
 
         return string.Join(',', shown);
@@ -87,14 +100,17 @@ internal static partial class SecretText
     }
 
     [GeneratedRegex(
-        @"(?:^|[;,])[^;,=]*(?:(?:pass|pwd|psw|secret|token)[^;,=]*|key\s*)=", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant,
+        @"(?:^|[;,])[^;,=]*(?:(?:pass|pwd|psw|secret|token)[^;,=]*|key\s*)=",
+        RegexOptions.IgnoreCase | RegexOptions.CultureInvariant,
         matchTimeoutMilliseconds: 1000)]
     private static partial Regex SecretPart();
 
     [GeneratedRegex(
-        "passw(or)?d|passphrase|secret|credential|connection-?_?string|(api|access|private|account|shared)[-_]?key|authorization|cookie"
+        "passw(or)?d|passphrase|secret|credential|connection-?_?string|(api|access|private|account|shared)[-_]?key"
+        + "|authorization|cookie"
         + "|bearer|auth[-_]?token|access[-_]?token",
-        RegexOptions.IgnoreCase | RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+        RegexOptions.IgnoreCase | RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture,
+        matchTimeoutMilliseconds: 1000)]
     private static partial Regex SecretName();
 
     [GeneratedRegex("(?<=://)[^/@\\s]+(?=@)", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]

@@ -35,7 +35,8 @@ internal static class CorsPolicyReader
         if (RouteCors.IsDisable(name))
         {
             problems.Add(new(
-                Path(name), $"is a name that means no policy on a route (CorsPolicy: {RouteCors.Disable}); choose another"));
+                Path(name),
+                $"is a name that means no policy on a route (CorsPolicy: {RouteCors.Disable}); choose another"));
         }
 
         if (policy.AllowedOrigins.Count == 0)
@@ -44,7 +45,8 @@ internal static class CorsPolicyReader
                 Path(name, nameof(policy.AllowedOrigins)), "is required: without an origin the policy allows nothing"));
         }
 
-        Check(policy.AllowedOrigins, nameof(policy.AllowedOrigins), IsOrigin, "an origin (https://shop.example, no path)");
+        Check(policy.AllowedOrigins, nameof(policy.AllowedOrigins), IsOrigin, "an origin (https://shop.example, no "
+            + "path)");
         Check(policy.AllowedMethods, nameof(policy.AllowedMethods), HeaderRules.IsName, "a method");
         Check(policy.AllowedHeaders, nameof(policy.AllowedHeaders), HeaderRules.IsName, "a header name");
         Check(policy.ExposedHeaders, nameof(policy.ExposedHeaders), HeaderRules.IsName, "a header name");

@@ -24,11 +24,13 @@ internal static class RouteCors
     {
         foreach (var route in routes)
         {
-            if (route.CorsPolicy is { Length: > 0 } name && !IsDisable(name) && !policies.Contains(name, StringComparer.OrdinalIgnoreCase))
+            if (route.CorsPolicy is { Length: > 0 } name && !IsDisable(name)
+                && !policies.Contains(name, StringComparer.OrdinalIgnoreCase))
             {
                 var hint = NearestName.Hint(name, policies, "CORS policies");
                 problems.Add(new(
-                    ReverseProxyRules.PathIn(route, nameof(route.CorsPolicy)), $"names no CORS policy '{name}'; {hint}"));
+                    ReverseProxyRules.PathIn(route, nameof(route.CorsPolicy)),
+                    $"names no CORS policy '{name}'; {hint}"));
             }
         }
     }

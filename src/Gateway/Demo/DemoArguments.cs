@@ -7,7 +7,8 @@ namespace FenceGateway.Gateway.Demo;
 /// <param name="ServicePort">Port of the sample service.</param>
 /// <param name="NoColor">Plain text.</param>
 /// <param name="Settings">Settings of .NET configuration for the gateway, as .NET's command line takes them.</param>
-internal sealed record DemoArguments(bool Once, int Port, int AdminPort, int ServicePort, bool NoColor, string[] Settings)
+internal sealed record DemoArguments(
+    bool Once, int Port, int AdminPort, int ServicePort, bool NoColor, string[] Settings)
 {
     public const int DefaultPort = 8080;
     public const int DefaultAdminPort = 8081;

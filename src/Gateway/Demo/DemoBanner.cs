@@ -14,8 +14,12 @@ internal static class DemoBanner
         Address(screen, "service", ports.ServiceUrl, "a sample service behind the gateway; it does not look at tokens");
         screen.Line();
         screen.Text($"policy    {DemoConfiguration.PolicyName}, on route {DemoConfiguration.Route}");
-        screen.Text($"          resource {DemoConfiguration.Resource}, header {DemoService.TokenHeader}, writes without a token are refused,");
-        screen.Text($"          barrier Drain: a newer token waits up to {DemoConfiguration.DrainTimeoutSeconds} s until older writes have ended");
+        screen.Text(
+            $"          resource {DemoConfiguration.Resource}, header {DemoService.TokenHeader}, writes without a "
+                + "token are refused,");
+        screen.Text(
+            $"          barrier Drain: a newer token waits up to {DemoConfiguration.DrainTimeoutSeconds} s until older "
+                + "writes have ended");
         screen.Line();
         screen.Text("Try it from another terminal:");
         foreach (var command in Commands(ports))
@@ -27,14 +31,21 @@ internal static class DemoBanner
     public static void WriteSummary(DemoScreen screen)
     {
         screen.Title("What was shown");
-        screen.Text("- A write with a token older than one already seen for its resource gets 409 and never reaches the service.");
+        screen.Text(
+            "- A write with a token older than one already seen for its resource gets 409 and never reaches the "
+                + "service.");
         screen.Text("- A newer token waits until older writes that are in flight have ended.");
         screen.Text("- The service was not changed. It gets the token as well, in the same header.");
         screen.Title("What the fence cannot do");
-        screen.Text("- It guards what comes through it: a write that reaches the service by another way is not checked.");
-        screen.Text("- It sees an answer, not what the service goes on doing after it. Only the service itself can close that gap:");
+        screen.Text(
+            "- It guards what comes through it: a write that reaches the service by another way is not checked.");
+        screen.Text(
+            "- It sees an answer, not what the service goes on doing after it. Only the service itself can close that "
+                + "gap:");
         screen.Text("  UPDATE ... WHERE fence <= @token, in the transaction of the write.");
-        screen.Text("- A time-out is no end: such a write is in doubt, and newer tokens wait InDoubtHold for it. Choose that longer than");
+        screen.Text(
+            "- A time-out is no end: such a write is in doubt, and newer tokens wait InDoubtHold for it. Choose that "
+                + "longer than");
         screen.Text("  the service can take.");
     }
 

@@ -13,7 +13,8 @@ internal sealed class DemoCommand(
 {
     /// <summary>Runs the demo on the console.</summary>
     /// <param name="arguments">What was typed.</param>
-    /// <param name="startGateway">Starts a gateway with a configuration file and settings; ends when it listens.</param>
+    /// <param name="startGateway">Starts a gateway with a configuration file and settings; ends when it
+    /// listens.</param>
     /// <param name="cancellationToken">Ends the demo, as Ctrl-C and SIGTERM do.</param>
     /// <returns>The exit code.</returns>
     public static async Task<int> RunAsync(
@@ -24,8 +25,10 @@ internal sealed class DemoCommand(
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
-        var plain = arguments.NoColor || Console.IsOutputRedirected || Environment.GetEnvironmentVariable("NO_COLOR") is { Length: > 0 };
-        var demo = new DemoCommand(arguments with { NoColor = plain }, startGateway, TimeProvider.System, Console.Out, Console.Error);
+        var plain = arguments.NoColor || Console.IsOutputRedirected
+            || Environment.GetEnvironmentVariable("NO_COLOR") is { Length: > 0 };
+        var demo = new DemoCommand(
+            arguments with { NoColor = plain }, startGateway, TimeProvider.System, Console.Out, Console.Error);
         return await demo.RunAsync(stop.Token);
 
         // The second signal ends the process at once, for whoever does not want to wait.
@@ -40,7 +43,9 @@ internal sealed class DemoCommand(
     {
         if (DemoConfiguration.FindConflict(arguments.Settings) is { } setting)
         {
-            await error.WriteLineAsync($"fencegateway: The demo chooses its addresses itself: instead of '{setting}' use --port and --admin-port.");
+            await error.WriteLineAsync(
+                $"fencegateway: The demo chooses its addresses itself: instead of '{setting}' use --port and "
+                    + "--admin-port.");
             return ExitCode.BadUsage;
         }
 
@@ -59,7 +64,8 @@ internal sealed class DemoCommand(
         catch (IOException e)
         {
             // Most likely a port that another program took since it was tried.
-            await error.WriteLineAsync($"The demo could not start: {e.Message} See --port, --admin-port and --service-port.");
+            await error.WriteLineAsync(
+                $"The demo could not start: {e.Message} See --port, --admin-port and --service-port.");
             return ExitCode.Failed;
         }
         finally
@@ -76,7 +82,8 @@ internal sealed class DemoCommand(
         {
             await using var service = await DemoService.StartAsync(ports.Service, time, cancellationToken);
             var file = await DemoConfiguration.WriteAsync(folder, ports, cancellationToken);
-            await using var gateway = await startGateway(file, DemoConfiguration.Settings(arguments, ports), cancellationToken);
+            await using var gateway = await startGateway(
+                file, DemoConfiguration.Settings(arguments, ports), cancellationToken);
             using var client = new DemoClient(ports.GatewayUrl, time);
             DemoBanner.Write(screen, ports);
             asTold = await new DemoStory(screen, client, service, time).PlayAsync(cancellationToken);

@@ -11,13 +11,15 @@ internal static class DemoConfiguration
     /// <summary>Settings that follow from the ports.</summary>
     private static readonly string[] Taken = ["--urls", "--FenceGateway:Admin:Url"];
 
-    /// <summary>A setting that would tear the gateway from the addresses that the demo talks to, if there is one.</summary>
+    /// <summary>
+    /// A setting that would tear the gateway from the addresses that the demo talks to, if there is one.
+    /// </summary>
     public static string? FindConflict(string[] settings) =>
         settings.FirstOrDefault(s => Taken.Contains(s.Split('=', 2)[0], StringComparer.OrdinalIgnoreCase));
 
     /// <summary>
-    /// What goes over the file. The story is the output: the gateway's own log lines only when something is wrong. Addresses
-    /// stand here too, since the environment wins over the file.
+    /// What goes over the file. The story is the output: the gateway's own log lines only when something is wrong.
+    /// Addresses stand here too, since the environment wins over the file.
     /// </summary>
     public static string[] Settings(DemoArguments arguments, DemoPorts ports) =>
     [
@@ -52,7 +54,10 @@ internal static class DemoConfiguration
           },
           "FenceGateway": {
             "Admin": { "Url": "{{ports.AdminUrl}}" },
-            "TokenStore": { "Provider": "Embedded", "Embedded": { "Path": {{Quoted(Path.Combine(folder, "tokens"))}} } },
+            "TokenStore": {
+              "Provider": "Embedded",
+              "Embedded": { "Path": {{Quoted(Path.Combine(folder, "tokens"))}} }
+            },
             "Shutdown": { "Timeout": "00:00:05" },
             "FencingPolicies": {
               "{{PolicyName}}": {

@@ -13,8 +13,8 @@ internal sealed record DemoPorts(int Gateway, int Admin, int Service)
     public string ServiceUrl { get; } = Url(Service);
 
     /// <summary>
-    /// Tries the ports asked for, all at once, so that free ones differ. They are let go again before the listeners take them:
-    /// another program may be faster, and then the listener says so.
+    /// Tries the ports asked for, all at once, so that free ones differ. They are let go again before the listeners
+    /// take them: another program may be faster, and then the listener says so.
     /// </summary>
     /// <returns>The ports, or what is wrong with each that cannot be had.</returns>
     public static (DemoPorts? Ports, string[] Problems) Find(DemoArguments arguments)
@@ -45,8 +45,11 @@ internal sealed record DemoPorts(int Gateway, int Admin, int Service)
         }
         catch (SocketException e)
         {
-            var reason = e.SocketErrorCode == SocketError.AddressAlreadyInUse ? "is taken" : $"cannot be used ({e.Message})";
-            problems.Add($"Port {port} of the {owner} {reason}. Choose another: {option} {Math.Min(port + 1000, 65535)}, "
+            var reason = e.SocketErrorCode == SocketError.AddressAlreadyInUse
+                ? "is taken"
+                : $"cannot be used ({e.Message})";
+            problems.Add($"Port {port} of the {owner} {reason}. Choose another: {option} "
+                + $"{Math.Min(port + 1000, 65535)}, "
                 + $"or {option} 0 for any free one.");
             return port;
         }

@@ -24,7 +24,8 @@ internal sealed class DemoScreen
         _output = output;
         if (!plain)
         {
-            _console = AnsiConsole.Create(new AnsiConsoleSettings { Ansi = AnsiSupport.Yes, Out = new AnsiConsoleOutput(output) });
+            _console = AnsiConsole.Create(
+                new AnsiConsoleSettings { Ansi = AnsiSupport.Yes, Out = new AnsiConsoleOutput(output) });
             _console.Profile.Width = NoWrap;
         }
     }
@@ -64,7 +65,8 @@ internal sealed class DemoScreen
     {
         var colour = response.Status < 400 ? "green" : "red";
         var reason = Markup.Escape(response.Reason);
-        Line($"   [cyan]{who} <[/] [bold {colour}]{response.Status} {reason}[/] [grey]after {Seconds(response.Elapsed)}[/]");
+        Line($"   [cyan]{who} <[/] [bold {colour}]{response.Status} {reason}[/] [grey]after "
+            + $"{Seconds(response.Elapsed)}[/]");
         foreach (var header in response.Headers)
         {
             Line($"       [grey]{Markup.Escape(header)}[/]");

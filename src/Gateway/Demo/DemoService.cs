@@ -7,8 +7,8 @@ using System.Threading.Channels;
 namespace FenceGateway.Gateway.Demo;
 
 /// <summary>
-/// The sample service behind the gateway. It stores orders and does not look at tokens, like any service that was never told
-/// about fencing; it repeats the token it got only so that one can see it.
+/// The sample service behind the gateway. It stores orders and does not look at tokens, like any service that was never
+/// told about fencing; it repeats the token it got only so that one can see it.
 /// </summary>
 internal sealed class DemoService : IAsyncDisposable
 {

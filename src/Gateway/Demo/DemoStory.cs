@@ -3,8 +3,8 @@ using System.Text.Json;
 namespace FenceGateway.Gateway.Demo;
 
 /// <summary>
-/// The story of a lock that was lost without its holder noticing, played with real requests. The lock service is the only part
-/// that is told instead of run: tokens 33, 34 and 35 are what it would have handed out.
+/// The story of a lock that was lost without its holder noticing, played with real requests. The lock service is the
+/// only part that is told instead of run: tokens 33, 34 and 35 are what it would have handed out.
 /// </summary>
 internal sealed class DemoStory(DemoScreen screen, DemoClient gateway, DemoService service, TimeProvider time)
 {
@@ -37,7 +37,8 @@ internal sealed class DemoStory(DemoScreen screen, DemoClient gateway, DemoServi
     private async Task<bool> LockAsync(CancellationToken cancellationToken)
     {
         screen.Title("1. A takes the lock and writes");
-        screen.Text("The lock service grants A the lock of order 42, with fencing token 33. A sends the token with its write.");
+        screen.Text(
+            "The lock service grants A the lock of order 42, with fencing token 33. A sends the token with its write.");
         var answer = await ExchangeAsync("A", new DemoRequest("PUT", Order, 33, "packed by A"), cancellationToken);
         return screen.Verdict(
             answer.Status == 200 && await ArrivedAsync(33, cancellationToken) is not null,
@@ -90,7 +91,9 @@ internal sealed class DemoStory(DemoScreen screen, DemoClient gateway, DemoServi
     private async Task<bool> HoldBackAsync(CancellationToken cancellationToken)
     {
         screen.Title("5. A write that hangs at the service holds the next holder back");
-        screen.Text($"B writes again and the service is slow: it takes {HoldSeconds} seconds. Meanwhile B loses the lock to C, token 35.");
+        screen.Text(
+            $"B writes again and the service is slow: it takes {HoldSeconds} seconds. Meanwhile B loses the lock to C, "
+                + "token 35.");
         screen.Text("Checking C's token is not enough now: B's write is past the check and would land after C's.");
         var slow = new DemoRequest("PUT", $"{Order}?hold={HoldSeconds}", 34, "address changed by B");
         var next = new DemoRequest("PUT", Order, 35, "closed by C");
@@ -111,9 +114,11 @@ internal sealed class DemoStory(DemoScreen screen, DemoClient gateway, DemoServi
         return await JudgeOrderAsync(first, answers, cancellationToken);
     }
 
-    private async Task<bool> JudgeOrderAsync(DemoWrite first, DemoResponse[] answers, CancellationToken cancellationToken)
+    private async Task<bool> JudgeOrderAsync(
+        DemoWrite first, DemoResponse[] answers, CancellationToken cancellationToken)
     {
-        if (answers is not [{ Status: 200 }, { Status: 200 }] || await ArrivedAsync(35, cancellationToken) is not { } second)
+        if (answers is not [{ Status: 200 }, { Status: 200 }]
+            || await ArrivedAsync(35, cancellationToken) is not { } second)
         {
             return screen.Verdict(asTold: false, "", "both writes should have reached the service and got 200");
         }
@@ -122,7 +127,9 @@ internal sealed class DemoStory(DemoScreen screen, DemoClient gateway, DemoServi
         screen.Text("At the service, counted from the arrival of B's write:");
         screen.Text($"    {DemoScreen.Seconds(TimeSpan.Zero),8}  B's write arrives, token {first.Token}");
         screen.Text($"    {DemoScreen.Seconds(time.GetElapsedTime(first.Arrived, ended)),8}  B's write ends");
-        screen.Text($"    {DemoScreen.Seconds(time.GetElapsedTime(first.Arrived, second.Arrived)),8}  C's write arrives, token {second.Token}");
+        screen.Text(
+            $"    {DemoScreen.Seconds(time.GetElapsedTime(first.Arrived, second.Arrived)),8}  C's write arrives, token "
+                + $"{second.Token}");
         if (!screen.Verdict(
             ended <= second.Arrived,
             "C was held back until B's write had ended. Seal, drain, forward: the two never overlapped.",

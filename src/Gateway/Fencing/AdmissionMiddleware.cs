@@ -8,8 +8,8 @@ using Microsoft.AspNetCore.Http.Timeouts;
 namespace FenceGateway.Gateway.Fencing;
 
 /// <summary>
-/// Admits a fenced request as the last step before it is forwarded (R7): after every queue, with the destination chosen. The
-/// forwarding middleware, which stands around it, tells the fence how the write ended.
+/// Admits a fenced request as the last step before it is forwarded (R7): after every queue, with the destination
+/// chosen. The forwarding middleware, which stands around it, tells the fence how the write ended.
 /// </summary>
 internal sealed class AdmissionMiddleware(
     RequestDelegate next,
@@ -38,7 +38,8 @@ internal sealed class AdmissionMiddleware(
         {
             // Refused before it counts as a write: nothing of it is sent, so nothing is in doubt.
             return RefuseAsync(context, request, new(
-                FenceOutcome.BodyTooLarge, ProblemType.ContentTooLarge, "The request body is longer than this gateway takes."));
+                FenceOutcome.BodyTooLarge, ProblemType.ContentTooLarge,
+                "The request body is longer than this gateway takes."));
         }
 
         if (!fence.TryAdmit(request.Token, request.IsWrite, out var admission))
@@ -51,7 +52,8 @@ internal sealed class AdmissionMiddleware(
     }
 
     /// <summary>
-    /// Another attempt of a write that the fence counts already (R7). It does not wait: whoever has sealed its token waits for it.
+    /// Another attempt of a write that the fence counts already (R7). It does not wait: whoever has sealed its token
+    /// waits for it.
     /// </summary>
     private Task AdmitAgainAsync(HttpContext context, GatewayRequest request, ResourceFence fence)
     {
@@ -74,7 +76,9 @@ internal sealed class AdmissionMiddleware(
                 : Draining(new Admission(AdmissionStatus.Draining, fence, fence.Mark)));
     }
 
-    /// <summary>The longest body that Kestrel will take; null when any will do. YARP sets the route's own limit only further on.</summary>
+    /// <summary>
+    /// The longest body that Kestrel will take; null when any will do. YARP sets the route's own limit only further on.
+    /// </summary>
     private static long? BodyLimit(HttpContext context) => context.GetRouteModel().Config.MaxRequestBodySize switch
     {
         null => context.Features.Get<IHttpMaxRequestBodySizeFeature>()?.MaxRequestBodySize,
@@ -123,7 +127,8 @@ internal sealed class AdmissionMiddleware(
         {
             case WaitEnd.ShuttingDown:
                 return RefuseAsync(context, request, new(FenceOutcome.ShuttingDown, ProblemType.ShuttingDown,
-                    "The gateway stops; older writes had not ended yet. This attempt was not forwarded.", ProblemResponse.Soon));
+                    "The gateway stops; older writes had not ended yet. This attempt was not forwarded.",
+                    ProblemResponse.Soon));
             case WaitEnd.TimedOut:
                 return RefuseAsync(context, request, fence.AwaitsStore
                     ? FenceCheck.StoreUnavailable("The route's Timeout passed before the token store answered.")
@@ -134,7 +139,10 @@ internal sealed class AdmissionMiddleware(
         }
     }
 
-    /// <summary>Takes charge of a write that the fence counts from now on, before anything else can fail; a refusal is the deciding fence's.</summary>
+    /// <summary>
+    /// Takes charge of a write that the fence counts from now on, before anything else can fail; a refusal is the
+    /// deciding fence's.
+    /// </summary>
     private void Accept(GatewayRequest request, in Admission admission)
     {
         if (admission.Status == AdmissionStatus.Admitted && request.IsWrite)
@@ -147,18 +155,20 @@ internal sealed class AdmissionMiddleware(
         }
     }
 
-    private Task ContinueAsync(HttpContext context, GatewayRequest request, in Admission admission) => admission.Status switch
-    {
-        AdmissionStatus.Admitted => ForwardAsync(context, request),
-        AdmissionStatus.Stale => RefuseAsync(context, request, FenceCheck.Stale(request.Token, admission.Fence)),
-        AdmissionStatus.Draining => RefuseAsync(context, request, Draining(admission)),
-        _ => RefuseUnknownAsync(context, request, admission.Fence, admission.Fault!),
-    };
+    private Task ContinueAsync(HttpContext context, GatewayRequest request, in Admission admission) =>
+        admission.Status switch
+        {
+            AdmissionStatus.Admitted => ForwardAsync(context, request),
+            AdmissionStatus.Stale => RefuseAsync(context, request, FenceCheck.Stale(request.Token, admission.Fence)),
+            AdmissionStatus.Draining => RefuseAsync(context, request, Draining(admission)),
+            _ => RefuseUnknownAsync(context, request, admission.Fence, admission.Fault!),
+        };
 
     /// <summary>The store cannot tell (R8). What is known to be stale is stale without it.</summary>
     private Task RefuseUnknownAsync(HttpContext context, GatewayRequest request, ResourceFence fence, string fault) =>
         request.Token.Value < fence.Mark ? RefuseAsync(context, request, FenceCheck.Stale(request.Token, fence))
-        : request.Policy!.StoreUnavailable == StoreUnavailableAction.Allow ? bypass.ForwardAsync(context, request, fault, next)
+        : request.Policy!.StoreUnavailable == StoreUnavailableAction.Allow ? bypass.ForwardAsync(
+            context, request, fault, next)
         : RefuseAsync(context, request, FenceCheck.StoreUnavailable(fault));
 
     private Task ForwardAsync(HttpContext context, GatewayRequest request)
@@ -179,7 +189,8 @@ internal sealed class AdmissionMiddleware(
     private async Task AdvanceAsync(HttpContext context, GatewayRequest request)
     {
         var fence = request.Fence!;
-        // An answer without a body starts only after the write has ended; the gateway's own answers to a write are no successes.
+        // An answer without a body starts only after the write has ended; the gateway's own answers to a write are no
+        // successes.
         if (context.Response.StatusCode is < 200 or >= 400)
         {
             return;
@@ -187,7 +198,8 @@ internal sealed class AdmissionMiddleware(
 
         try
         {
-            if (await table.AdvanceAsync(fence, request.Token, request.Policy!.Rules, CancellationToken.None) is { } fault)
+            if (await table.AdvanceAsync(
+                    fence, request.Token, request.Policy!.Rules, CancellationToken.None) is { } fault)
             {
                 logger.AdvanceFailed(fence.Resource.Value, request.Token.Value, fault);
             }
@@ -204,7 +216,8 @@ internal sealed class AdmissionMiddleware(
 
     private static FenceRefusal Draining(in Admission admission) => new(
         FenceOutcome.Draining, ProblemType.FenceDraining,
-        "Writes with older tokens are still in flight or in doubt. The mark is raised: they cannot be followed by others. "
+        "Writes with older tokens are still in flight or in doubt. The mark is raised: they cannot be followed by "
+        + "others. "
         + "This attempt was not forwarded; try again.",
         admission.RetryAfter ?? ProblemResponse.Soon);
 }

@@ -9,8 +9,9 @@ using Microsoft.Net.Http.Headers;
 namespace FenceGateway.Gateway.Fencing;
 
 /// <summary>
-/// The early checks of a fenced request, in memory: can it be fenced at all, which resource does it name, which token does it
-/// carry, is that token known to be stale. Null lets it go on; <see cref="GatewayRequest.NeedsAdmission"/> is set if it has to be admitted.
+/// The early checks of a fenced request, in memory: can it be fenced at all, which resource does it name, which token
+/// does it carry, is that token known to be stale. Null lets it go on; <see cref="GatewayRequest.NeedsAdmission"/> is
+/// set if it has to be admitted.
 /// </summary>
 internal sealed class FenceCheck(FenceTable table)
 {
@@ -45,7 +46,10 @@ internal sealed class FenceCheck(FenceTable table)
         return CheckResource(context, policy, request, token, isWrite);
     }
 
-    /// <summary>The same for a repeat that is not forwarded, whatever its method is: without a token it may pass, with a stale one too.</summary>
+    /// <summary>
+    /// The same for a repeat that is not forwarded, whatever its method is: without a token it may pass, with a stale
+    /// one too.
+    /// </summary>
     public FenceRefusal? CheckReplay(HttpContext context, FencingPolicy policy, GatewayRequest request)
     {
         if (Read(context, policy, out var status, out var token) is { } unreadable)
@@ -53,13 +57,18 @@ internal sealed class FenceCheck(FenceTable table)
             return unreadable;
         }
 
-        return status == TokenHeaderStatus.One && CheckResource(context, policy, request, token, isWrite: false) is { Outcome: not FenceOutcome.Stale } refusal
+        return status == TokenHeaderStatus.One
+            && CheckResource(
+                context, policy, request, token, isWrite: false) is { Outcome: not FenceOutcome.Stale } refusal
             ? refusal
             : null;
     }
 
-    /// <summary>What goes before the method and the resource: is there one reading of the request, and of its token?</summary>
-    private static FenceRefusal? Read(HttpContext context, FencingPolicy policy, out TokenHeaderStatus status, out FencingToken token)
+    /// <summary>
+    /// What goes before the method and the resource: is there one reading of the request, and of its token?
+    /// </summary>
+    private static FenceRefusal? Read(
+        HttpContext context, FencingPolicy policy, out TokenHeaderStatus status, out FencingToken token)
     {
         (status, token) = (TokenHeaderStatus.None, default);
         if (IsTunnel(context.Request))
@@ -120,7 +129,9 @@ internal sealed class FenceCheck(FenceTable table)
         $"Token {token} is older than one already seen for {fence.Resource}: the lock has a new holder. "
         + "This attempt was not forwarded; take the lock again.");
 
-    /// <summary>Spread over some seconds: those who are turned away by one fault must not all come back at once.</summary>
+    /// <summary>
+    /// Spread over some seconds: those who are turned away by one fault must not all come back at once.
+    /// </summary>
     /// <param name="fault">For operators only: it may say more than a client is to know.</param>
     public static FenceRefusal StoreUnavailable(string fault) => new(
         FenceOutcome.StoreUnavailable, ProblemType.TokenStoreUnavailable,
@@ -134,7 +145,9 @@ internal sealed class FenceCheck(FenceTable table)
     {
         if (policy.MissingToken == MissingTokenAction.Reject)
         {
-            var hint = TokenHeaders.LookalikeOf(headers, policy) is { } lookalike ? $" (the request has {lookalike})" : "";
+            var hint = TokenHeaders.LookalikeOf(headers, policy) is { } lookalike
+                ? $" (the request has {lookalike})"
+                : "";
             return new(FenceOutcome.TokenMissing, ProblemType.FencingTokenRequired,
                 $"Send the token of your lock in the header {policy.Header}{hint}.");
         }
@@ -191,7 +204,10 @@ internal sealed class FenceCheck(FenceTable table)
             request.Headers.GetCommaSeparatedValues(HeaderNames.Upgrade),
             static protocol => protocol.StartsWith("websocket", StringComparison.OrdinalIgnoreCase)));
 
-    /// <summary>Any other upgrade is an offer (h2c, TLS) of a client that goes on without it: a server may ignore it (RFC 9110, 7.8).</summary>
+    /// <summary>
+    /// Any other upgrade is an offer (h2c, TLS) of a client that goes on without it: a server may ignore it (RFC 9110,
+    /// 7.8).
+    /// </summary>
     private static void DeclineUpgrade(IHeaderDictionary headers)
     {
         if (headers.Upgrade.Count > 0)
@@ -204,7 +220,8 @@ internal sealed class FenceCheck(FenceTable table)
     private static string Unrendered(RenderStatus status, ResourceTemplatePart culprit) => status switch
     {
         RenderStatus.Missing => $"it lacks {culprit}, which names the resource",
-        RenderStatus.Ambiguous => $"{culprit}, which names the resource, has more than one value or can be read in more than one way",
+        RenderStatus.Ambiguous => $"{culprit}, which names the resource, has more than one value or can be read in "
+            + "more than one way",
         _ => $"its resource key would be longer than {ResourceKey.MaxBytes} bytes",
     };
 }

@@ -6,8 +6,8 @@ using Yarp.ReverseProxy.Model;
 namespace FenceGateway.Gateway.Fencing;
 
 /// <summary>
-/// Runs the early checks on endpoints with a fencing policy, before any queue and before a destination is chosen, and keeps
-/// ambiguous targets away from services that are fenced on another route.
+/// Runs the early checks on endpoints with a fencing policy, before any queue and before a destination is chosen, and
+/// keeps ambiguous targets away from services that are fenced on another route.
 /// </summary>
 internal sealed class FenceMiddleware(
     RequestDelegate next, FenceCheck check, FenceRefusals refusals, FencedServices fenced, FencingMetrics metrics)
@@ -38,8 +38,9 @@ internal sealed class FenceMiddleware(
     }
 
     /// <summary>
-    /// <c>/public/..%2Forders/1</c> matches no fenced route and is <c>/orders/1</c> to many a service: where no policy stands in
-    /// the way, an ambiguous target is refused if the service behind is fenced on another route, or if no route matched.
+    /// <c>/public/..%2Forders/1</c> matches no fenced route and is <c>/orders/1</c> to many a service: where no policy
+    /// stands in the way, an ambiguous target is refused if the service behind is fenced on another route, or if no
+    /// route matched.
     /// </summary>
     private FenceRefusal? FindBypass(HttpContext context, Endpoint? endpoint)
     {

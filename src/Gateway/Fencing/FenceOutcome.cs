@@ -1,6 +1,8 @@
 namespace FenceGateway.Gateway.Fencing;
 
-/// <summary>What the fence said to a request: the closed set of values of the tag and of the log's <c>outcome</c>.</summary>
+/// <summary>
+/// What the fence said to a request: the closed set of values of the tag and of the log's <c>outcome</c>.
+/// </summary>
 internal enum FenceOutcome
 {
     /// <summary>Admitted and forwarded.</summary>
@@ -15,7 +17,9 @@ internal enum FenceOutcome
     /// <summary>A write without a token that the policy lets pass.</summary>
     Unfenced,
 
-    /// <summary>Not forwarded: the stored answer to an earlier request with its key was given, and the mark has seen its token.</summary>
+    /// <summary>
+    /// Not forwarded: the stored answer to an earlier request with its key was given, and the mark has seen its token.
+    /// </summary>
     Replayed,
 
     /// <summary>Forwarded unfenced, for the token store was away and the policy lets that pass.</summary>

@@ -4,7 +4,10 @@ using Microsoft.AspNetCore.Http.Features;
 
 namespace FenceGateway.Gateway.Fencing;
 
-/// <summary>Carries out that a request is not forwarded: counts it and answers it, or lets it go on where the policy only reports.</summary>
+/// <summary>
+/// Carries out that a request is not forwarded: counts it and answers it, or lets it go on where the policy only
+/// reports.
+/// </summary>
 internal sealed class FenceRefusals(FencingMetrics metrics, TimeProvider time, ILogger<FenceRefusals> logger)
 {
     private readonly LogThrottle _faults = new(time);
@@ -28,7 +31,9 @@ internal sealed class FenceRefusals(FencingMetrics metrics, TimeProvider time, I
             return ProblemResponse.WriteAsync(context, refusal.Type, refusal.Detail, refusal.RetryAfter);
         }
 
-        logger.WouldRefuse(policy.Name, request.Fence?.Resource.Value ?? context.Request.Path.Value, refusal.Outcome.Name(), refusal.Detail);
+        logger.WouldRefuse(
+            policy.Name, request.Fence?.Resource.Value ?? context.Request.Path.Value, refusal.Outcome.Name(),
+            refusal.Detail);
         request.Withdraw();
         return next(context);
     }

@@ -6,7 +6,8 @@ using Yarp.ReverseProxy.Configuration.RouteValidators;
 namespace FenceGateway.Gateway.Fencing;
 
 /// <summary>What must hold between a route and the fencing policy that it names.</summary>
-internal sealed class FencedRouteRules(IReadOnlyCollection<string> names, IReadOnlyDictionary<string, FencingPolicy> policies)
+internal sealed class FencedRouteRules(
+    IReadOnlyCollection<string> names, IReadOnlyDictionary<string, FencingPolicy> policies)
     : IRouteValidator
 {
     /// <summary>The key in a route's <c>Metadata</c> that names its policy.</summary>
@@ -17,7 +18,9 @@ internal sealed class FencedRouteRules(IReadOnlyCollection<string> names, IReadO
 
     /// <summary>The fencing policy of a route; null where it has none.</summary>
     public static FencingPolicy? PolicyOf(RouteConfig route, IReadOnlyDictionary<string, FencingPolicy> policies) =>
-        route.Metadata is { } metadata && metadata.TryGetValue(MetadataKey, out var name) ? policies.GetValueOrDefault(name ?? "") : null;
+        route.Metadata is { } metadata && metadata.TryGetValue(MetadataKey, out var name)
+            ? policies.GetValueOrDefault(name ?? "")
+            : null;
 
     public ValueTask ValidateAsync(RouteConfig routeConfig, IList<Exception> errors)
     {
@@ -57,7 +60,8 @@ internal sealed class FencedRouteRules(IReadOnlyCollection<string> names, IReadO
             {
                 errors.Add(
                     ReverseProxyRules.PathIn(route, "Match", "Path"),
-                    $"{(route.Match.Path is { } p ? $"'{p}' has" : "is missing and so has")} no parameter {part}, which the "
+                    $"{(route.Match.Path is { } p ? $"'{p}' has" : "is missing and so has")} no parameter {part}, "
+                    + "which the "
                     + $"resource '{policy.Resource.Text}' of fencing policy '{policy.Name}' needs; "
                     + NearestName.Hint(part.Text, parameters, "parameters"));
             }

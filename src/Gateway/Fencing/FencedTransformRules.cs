@@ -7,7 +7,8 @@ using Yarp.ReverseProxy.Configuration;
 namespace FenceGateway.Gateway.Fencing;
 
 /// <summary>
-/// Transforms that would give the service another request than the fence has judged: another method, another resource, or no token (R10).
+/// Transforms that would give the service another request than the fence has judged: another method, another resource,
+/// or no token (R10).
 /// </summary>
 internal static class FencedTransformRules
 {
@@ -18,9 +19,11 @@ internal static class FencedTransformRules
     private const string XForwardedPrefix = "X-Forwarded-";
 
     /// <summary>Transforms whose own value is the header that they set or remove.</summary>
-    private static readonly string[] HeaderTransforms = ["RequestHeader", "RequestHeaderRouteValue", "RequestHeaderRemove", "ClientCert"];
+    private static readonly string[] HeaderTransforms =
+        ["RequestHeader", "RequestHeaderRouteValue", "RequestHeaderRemove", "ClientCert"];
 
-    private static readonly string[] QueryTransforms = ["QueryValueParameter", "QueryRouteParameter", "QueryRemoveParameter"];
+    private static readonly string[] QueryTransforms =
+        ["QueryValueParameter", "QueryRouteParameter", "QueryRemoveParameter"];
 
     private static readonly string[] XForwardedHeaders = ["For", "Host", "Proto", "Prefix"];
 
@@ -48,11 +51,13 @@ internal static class FencedTransformRules
     {
         if (transform.ContainsKey("HttpMethodChange"))
         {
-            return "changes the method of a fenced request: the fence tells writes from reads, and retries tell what may be repeated, by the "
+            return "changes the method of a fenced request: the fence tells writes from reads, and retries tell what "
+                + "may be repeated, by the "
                 + "method that the client sent; take it out";
         }
 
-        return Headers(transform).Select(header => HeaderFault(header, policy)).FirstOrDefault(fault => fault is not null)
+        return Headers(transform).Select(header => HeaderFault(header, policy)).FirstOrDefault(
+            fault => fault is not null)
             ?? QueryFault(transform, policy)
             ?? PathFault(transform, route, policy);
     }
@@ -77,7 +82,8 @@ internal static class FencedTransformRules
             var prefix = transform.TryGetValue("HeaderPrefix", out var given) ? given : XForwardedPrefix;
             foreach (var suffix in XForwardedHeaders)
             {
-                if (!(transform.TryGetValue(suffix, out var own) ? own : all).Equals("Off", StringComparison.OrdinalIgnoreCase))
+                if (!(transform.TryGetValue(suffix, out var own) ? own : all)
+                    .Equals("Off", StringComparison.OrdinalIgnoreCase))
                 {
                     yield return prefix + suffix;
                 }
@@ -85,9 +91,13 @@ internal static class FencedTransformRules
         }
     }
 
-    /// <summary>Unless told otherwise, the gateway writes what proxies say of a request itself: no value of a client's gets to the service.</summary>
+    /// <summary>
+    /// Unless told otherwise, the gateway writes what proxies say of a request itself: no value of a client's gets to
+    /// the service.
+    /// </summary>
     private static void CheckForwarded(
-        RouteConfig route, IReadOnlyList<IReadOnlyDictionary<string, string>> transforms, FencingPolicy policy, IList<Exception> errors)
+        RouteConfig route, IReadOnlyList<IReadOnlyDictionary<string, string>> transforms, FencingPolicy policy,
+        IList<Exception> errors)
     {
         if (transforms.Any(transform => transform.ContainsKey(XForwarded) || transform.ContainsKey(Forwarded)))
         {
@@ -100,7 +110,8 @@ internal static class FencedTransformRules
             {
                 errors.Add(
                     ReverseProxyRules.PathIn(route, nameof(route.Metadata), FencedRouteRules.MetadataKey),
-                    $"names '{policy.Name}', whose resource '{policy.Resource.Text}' takes '{header}', which the gateway writes anew for the service; name the "
+                    $"names '{policy.Name}', whose resource '{policy.Resource.Text}' takes '{header}', which the "
+                    + "gateway writes anew for the service; name the "
                     + $"resource by something else, or add the transform {{ \"{XForwarded}\": \"Off\" }}");
             }
         }
@@ -110,13 +121,15 @@ internal static class FencedTransformRules
     {
         if (Array.Exists(policy.TokenHeaders, token => HeaderRules.LookAlike(header, token)))
         {
-            return $"touches '{header}': the service gets the token of fencing policy '{policy.Name}' in {policy.Header}, as the fence has admitted it, or "
+            return $"touches '{header}': the service gets the token of fencing policy '{policy.Name}' in "
+                + $"{policy.Header}, as the fence has admitted it, or "
                 + "may take this header for it; take it out";
         }
 
         if (Array.Exists(FenceCheck.MethodOverrides, name => HeaderRules.LookAlike(header, name)))
         {
-            return $"touches '{header}', which gives the request a second method that the fence does not see; take it out";
+            return $"touches '{header}', which gives the request a second method that the fence does not see; take it "
+                + "out";
         }
 
         if (HeaderRules.LookAlike(header, WebDavDestination.Header))
@@ -144,7 +157,8 @@ internal static class FencedTransformRules
         return null;
     }
 
-    private static string? PathFault(IReadOnlyDictionary<string, string> transform, RouteConfig route, FencingPolicy policy)
+    private static string? PathFault(
+        IReadOnlyDictionary<string, string> transform, RouteConfig route, FencingPolicy policy)
     {
         var named = Named(policy, ResourceValueKind.Route).ToArray();
         if (named.Length == 0)
@@ -164,21 +178,24 @@ internal static class FencedTransformRules
         }
 
         return transform.TryGetValue("PathRemovePrefix", out var prefix) && !IsLiteralPrefix(prefix, route)
-            ? $"removes '{prefix}' from some paths of the route only and so may make one path of two resources; name a prefix that stands "
+            ? $"removes '{prefix}' from some paths of the route only and so may make one path of two resources; name a "
+                + "prefix that stands "
                 + $"before the first parameter of '{route.Match.Path}'"
             : null;
     }
 
     /// <summary>The token, and what names the resource, have to be among the headers that are sent on.</summary>
     private static void CheckCopied(
-        RouteConfig route, IReadOnlyList<IReadOnlyDictionary<string, string>> transforms, FencingPolicy policy, IList<Exception> errors)
+        RouteConfig route, IReadOnlyList<IReadOnlyDictionary<string, string>> transforms, FencingPolicy policy,
+        IList<Exception> errors)
     {
         var (copies, at, allowed) = (true, 0, new List<string>());
         for (var i = 0; i < transforms.Count; i++)
         {
             if (transforms[i].TryGetValue(HeadersAllowed, out var names))
             {
-                allowed.AddRange(names.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries));
+                allowed.AddRange(
+                    names.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries));
                 (copies, at) = (false, i);
             }
             else if (transforms[i].TryGetValue(HeadersCopy, out var copy) && bool.TryParse(copy, out var isOn))
@@ -192,7 +209,8 @@ internal static class FencedTransformRules
             if (!allowed.Contains(header, StringComparer.OrdinalIgnoreCase))
             {
                 errors.Add(PathOf(route, at), header == policy.Header
-                    ? $"keeps {header} from the service, which has to get the token of fencing policy '{policy.Name}'; name it in {HeadersAllowed}"
+                    ? $"keeps {header} from the service, which has to get the token of fencing policy '{policy.Name}'; "
+                        + $"name it in {HeadersAllowed}"
                     : $"keeps '{header}' from the service, {WhichNames(policy)}");
             }
         }
@@ -205,7 +223,8 @@ internal static class FencedTransformRules
             var literal = RoutePatternFactory.Parse(route.Match.Path ?? "").PathSegments
                 .TakeWhile(segment => segment.IsSimple && segment.Parts[0].IsLiteral)
                 .Select(segment => ((RoutePatternLiteralPart)segment.Parts[0]).Content);
-            return $"/{string.Join('/', literal)}/".StartsWith(prefix.TrimEnd('/') + "/", StringComparison.OrdinalIgnoreCase);
+            return $"/{string.Join('/', literal)}/".StartsWith(
+                prefix.TrimEnd('/') + "/", StringComparison.OrdinalIgnoreCase);
         }
         catch (RoutePatternException)
         {
@@ -231,8 +250,10 @@ internal static class FencedTransformRules
         policy.Resource.Parts.Where(part => part.Kind == kind).Select(part => part.Text);
 
     private static string WhichNames(FencingPolicy policy) =>
-        $"which names the resource '{policy.Resource.Text}' of fencing policy '{policy.Name}': the service would see another resource than the fence; "
+        $"which names the resource '{policy.Resource.Text}' of fencing policy '{policy.Name}': the service would see "
+        + "another resource than the fence; "
         + "take it out, or name the resource by something else";
 
-    private static string PathOf(RouteConfig route, int index) => ReverseProxyRules.PathIn(route, nameof(route.Transforms), index.ToString());
+    private static string PathOf(RouteConfig route, int index) =>
+        ReverseProxyRules.PathIn(route, nameof(route.Transforms), index.ToString());
 }

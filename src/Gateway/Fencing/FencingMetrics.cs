@@ -16,13 +16,16 @@ internal sealed class FencingMetrics
         _checks = meter.CreateCounter<long>(
             "fencegateway.fence.checks", "{request}", "Requests on fenced routes, by what the fence said.");
         _wait = meter.CreateHistogram<double>(
-            "fencegateway.fence.wait.duration", "s", "How long requests waited for the token store and for older writes.");
+            "fencegateway.fence.wait.duration", "s",
+            "How long requests waited for the token store and for older writes.");
         _write = meter.CreateHistogram<double>(
             "fencegateway.fence.write.duration", "s", "How long admitted writes were in flight.");
         meter.CreateObservableGauge(
-            "fencegateway.fence.in_flight", () => table.CountActive().InFlight, "{write}", "Admitted writes in flight.");
+            "fencegateway.fence.in_flight", () => table.CountActive().InFlight, "{write}",
+            "Admitted writes in flight.");
         meter.CreateObservableGauge(
-            "fencegateway.fence.in_doubt", () => table.CountActive().InDoubt, "{token}", "Tokens with writes whose end is unknown.");
+            "fencegateway.fence.in_doubt", () => table.CountActive().InDoubt, "{token}",
+            "Tokens with writes whose end is unknown.");
         meter.CreateObservableGauge(
             "fencegateway.fence.resources", () => table.Count, "{resource}", "Resources whose local state is held.");
     }

@@ -8,7 +8,8 @@ namespace FenceGateway.Gateway.Fencing;
 internal sealed record FencingPolicy
 {
     /// <summary>What an intermediary says that got no answer itself.</summary>
-    public static StatusSet UsualInDoubtStatuses { get; } = new([StatusCodes.Status502BadGateway, StatusCodes.Status504GatewayTimeout]);
+    public static StatusSet UsualInDoubtStatuses { get; } = new(
+        [StatusCodes.Status502BadGateway, StatusCodes.Status504GatewayTimeout]);
 
     public required string Name { get; init; }
 
@@ -23,7 +24,9 @@ internal sealed record FencingPolicy
     /// <summary>Other headers that a client may use instead.</summary>
     public required string[] HeaderAliases { get; init; }
 
-    /// <summary>All headers that may carry the token. What looks like one of them to a service is never forwarded beside it.</summary>
+    /// <summary>
+    /// All headers that may carry the token. What looks like one of them to a service is never forwarded beside it.
+    /// </summary>
     public required string[] TokenHeaders { get; init; }
 
     /// <summary>The lengths of all names that are looked for among a request's headers.</summary>
@@ -53,9 +56,12 @@ internal sealed record FencingPolicy
 
     public required bool ExposeMark { get; init; }
 
-    /// <summary>How the fence table admits. A report waits for nothing but the store, and only to learn the mark.</summary>
+    /// <summary>
+    /// How the fence table admits. A report waits for nothing but the store, and only to learn the mark.
+    /// </summary>
     public AdmissionRules Rules => field ??= new AdmissionRules(
-        Barrier == FenceBarrier.Drain && Mode == FencingMode.Enforce, DrainTimeout, InDoubtHold, AdvanceOn == AdvanceOn.Success);
+        Barrier == FenceBarrier.Drain && Mode == FencingMode.Enforce, DrainTimeout, InDoubtHold,
+        AdvanceOn == AdvanceOn.Success);
 }
 
 /// <summary>Whether a policy's verdict counts.</summary>

@@ -5,7 +5,9 @@ using FenceGateway.Gateway.Requests;
 
 namespace FenceGateway.Gateway.Fencing;
 
-/// <summary>Turns the options of all policies into policies, and reports what the options' own bounds cannot express.</summary>
+/// <summary>
+/// Turns the options of all policies into policies, and reports what the options' own bounds cannot express.
+/// </summary>
 internal static class FencingPolicyReader
 {
     /// <summary>The policies by name; one that cannot be used is reported and left out.</summary>
@@ -14,7 +16,8 @@ internal static class FencingPolicyReader
     /// <param name="isShared">Whether several gateways share the token store.</param>
     /// <param name="problems">What is wrong is added here.</param>
     public static FrozenDictionary<string, FencingPolicy> Read(
-        IReadOnlyDictionary<string, FencingPolicyOptions> options, RequestOptions requests, bool isShared, List<ConfigProblem> problems)
+        IReadOnlyDictionary<string, FencingPolicyOptions> options, RequestOptions requests, bool isShared,
+        List<ConfigProblem> problems)
     {
         var policies = new Dictionary<string, FencingPolicy>(StringComparer.OrdinalIgnoreCase);
         foreach (var (name, policy) in options)
@@ -34,19 +37,25 @@ internal static class FencingPolicyReader
         return policies.ToFrozenDictionary(StringComparer.OrdinalIgnoreCase);
     }
 
-    /// <summary>The one that asks decides how long counts what another gateway has left behind, so policies with the same resources need one hold.</summary>
+    /// <summary>
+    /// The one that asks decides how long counts what another gateway has left behind, so policies with the same
+    /// resources need one hold.
+    /// </summary>
     private static void CheckHolds(IEnumerable<FencingPolicy> policies, List<ConfigProblem> problems)
     {
         var first = new Dictionary<string, FencingPolicy>(StringComparer.Ordinal);
-        foreach (var policy in policies.Where(p => p.Mode != FencingMode.Off).OrderBy(p => p.Name, StringComparer.Ordinal))
+        foreach (var policy in policies.Where(p => p.Mode != FencingMode.Off)
+            .OrderBy(p => p.Name, StringComparer.Ordinal))
         {
             var other = first.TryAdd(policy.Resource.Text, policy) ? policy : first[policy.Resource.Text];
             if (other.InDoubtHold != policy.InDoubtHold)
             {
                 problems.Add(new(
                     Path(policy.Name, nameof(policy.InDoubtHold)),
-                    $"is {Durations.Write(policy.InDoubtHold)}, and that of '{other.Name}', which has the same Resource, is "
-                    + $"{Durations.Write(other.InDoubtHold)}; the shorter one would let newer tokens pass too early: give both the longer one"));
+                    $"is {Durations.Write(policy.InDoubtHold)}, and that of '{other.Name}', which has the same "
+                    + "Resource, is "
+                    + $"{Durations.Write(other.InDoubtHold)}; the shorter one would let newer tokens pass too early: "
+                    + "give both the longer one"));
             }
         }
     }
@@ -85,7 +94,8 @@ internal static class FencingPolicyReader
         for (var i = 0; i < options.HeaderAliases.Count; i++)
         {
             var index = i.ToString();
-            Check(options.HeaderAliases[i], Path(name, nameof(options.HeaderAliases), index), $"HeaderAliases[{index}]");
+            Check(
+                options.HeaderAliases[i], Path(name, nameof(options.HeaderAliases), index), $"HeaderAliases[{index}]");
         }
 
         void Check(string header, string path, string what)
@@ -96,7 +106,8 @@ internal static class FencingPolicyReader
             }
             else if (header.Length > 0 && !seen.TryAdd(HeaderRules.Folded(header), what))
             {
-                problems.Add(new(path, $"is '{header}', which a service may take for {seen[HeaderRules.Folded(header)]}"));
+                problems.Add(
+                    new(path, $"is '{header}', which a service may take for {seen[HeaderRules.Folded(header)]}"));
             }
         }
     }

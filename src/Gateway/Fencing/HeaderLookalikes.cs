@@ -5,12 +5,16 @@ using Microsoft.Extensions.Primitives;
 namespace FenceGateway.Gateway.Fencing;
 
 /// <summary>
-/// Finds headers that a service of the CGI kind takes for one of given names: it sees letters and digits only, and '_' for every other
-/// character (RFC 3875, section 4.1.18, and what WSGI, PHP and others made of it). Looks at every header once and does not allocate.
+/// Finds headers that a service of the CGI kind takes for one of given names: it sees letters and digits only, and '_'
+/// for every other character (RFC 3875, section 4.1.18, and what WSGI, PHP and others made of it). Looks at every
+/// header once and does not allocate.
 /// </summary>
 internal static class HeaderLookalikes
 {
-    /// <summary>The first header with another name than <paramref name="names"/> that may be taken for one of them; null when there is none.</summary>
+    /// <summary>
+    /// The first header with another name than <paramref name="names"/> that may be taken for one of them; null when
+    /// there is none.
+    /// </summary>
     public static string? Find(IHeaderDictionary headers, ReadOnlySpan<string> names)
     {
         using var copy = new Copy(headers);
@@ -26,19 +30,21 @@ internal static class HeaderLookalikes
     }
 
     /// <summary>
-    /// Whether any header may be taken for one of <paramref name="refused"/>, or for one of <paramref name="known"/> without being it:
-    /// the one pass that a usual request costs.
+    /// Whether any header may be taken for one of <paramref name="refused"/>, or for one of <paramref name="known"/>
+    /// without being it: the one pass that a usual request costs.
     /// </summary>
     /// <param name="headers">The headers.</param>
     /// <param name="known">Names that may stand there.</param>
     /// <param name="refused">Names that may not.</param>
     /// <param name="lengths">The <see cref="LengthsOf"/> all of these names.</param>
-    public static bool Any(IHeaderDictionary headers, ReadOnlySpan<string> known, ReadOnlySpan<string> refused, ulong lengths)
+    public static bool Any(
+        IHeaderDictionary headers, ReadOnlySpan<string> known, ReadOnlySpan<string> refused, ulong lengths)
     {
         using var copy = new Copy(headers);
         foreach (var header in copy.Headers)
         {
-            if ((lengths & LengthOf(header.Key)) != 0 && (IsLookalike(header.Key, known) || LooksLikeOneOf(header.Key, refused)))
+            if ((lengths & LengthOf(header.Key)) != 0
+                && (IsLookalike(header.Key, known) || LooksLikeOneOf(header.Key, refused)))
             {
                 return true;
             }

@@ -2,10 +2,13 @@ using System.Collections.Immutable;
 
 namespace FenceGateway.Gateway.Fencing;
 
-/// <summary>How long each policy holds what is in doubt, those included that a reload took away: they have sent writes too.</summary>
+/// <summary>
+/// How long each policy holds what is in doubt, those included that a reload took away: they have sent writes too.
+/// </summary>
 internal sealed class InDoubtHolds
 {
-    private volatile ImmutableDictionary<string, TimeSpan> _holds = ImmutableDictionary.Create<string, TimeSpan>(StringComparer.OrdinalIgnoreCase);
+    private volatile ImmutableDictionary<string, TimeSpan> _holds = ImmutableDictionary.Create<string, TimeSpan>(
+        StringComparer.OrdinalIgnoreCase);
 
     public TimeSpan Longest => _holds.Values.Append(TimeSpan.Zero).Max();
 

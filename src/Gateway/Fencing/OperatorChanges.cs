@@ -8,7 +8,8 @@ namespace FenceGateway.Gateway.Fencing;
 /// <param name="table">The fence.</param>
 /// <param name="store">Knows who is registered.</param>
 /// <param name="time">The clock of the wait.</param>
-/// <param name="registrationIdle">For how long a gateway keeps a registration without use, at least; at most twice as long.</param>
+/// <param name="registrationIdle">For how long a gateway keeps a registration without use, at least; at most twice as
+/// long.</param>
 internal sealed class OperatorChanges(
     FenceTable table, StoreClient store, TimeProvider time, TimeSpan registrationIdle)
 {
@@ -18,9 +19,10 @@ internal sealed class OperatorChanges(
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
 
     /// <summary>
-    /// As <see cref="FenceTable.SetMarkAsync"/>. A gateway keeps its registration for a while after its last write: as long as
-    /// nothing but registrations of gateways that live is in the way, the change is tried again, until each of them has had the
-    /// time to go. Whether one has writes in flight is known to that gateway alone, so none is taken from it (R11).
+    /// As <see cref="FenceTable.SetMarkAsync"/>. A gateway keeps its registration for a while after its last write: as
+    /// long as nothing but registrations of gateways that live is in the way, the change is tried again, until each of
+    /// them has had the time to go. Whether one has writes in flight is known to that gateway alone, so none is taken
+    /// from it (R11).
     /// </summary>
     public async ValueTask<OperatorStatus> SetMarkAsync(
         ResourceKey resource, long mark, TimeSpan inDoubtHold, AdminChange change, CancellationToken cancellationToken)

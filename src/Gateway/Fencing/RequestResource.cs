@@ -2,7 +2,9 @@ using FenceGateway.Fencing;
 
 namespace FenceGateway.Gateway.Fencing;
 
-/// <summary>The resource of a request that carries no token, such as a plain read: its route's policy names it all the same.</summary>
+/// <summary>
+/// The resource of a request that carries no token, such as a plain read: its route's policy names it all the same.
+/// </summary>
 internal static class RequestResource
 {
     /// <summary>The key of the resource; empty where the route has no policy, or the request names none.</summary>
@@ -16,6 +18,8 @@ internal static class RequestResource
         }
 
         var values = new RequestResourceValues(context.Request, context.Request.RouteValues);
-        return template.Render(ref values, buffer, out var length, out _) == RenderStatus.Rendered ? buffer[..length] : default;
+        return template.Render(ref values, buffer, out var length, out _) == RenderStatus.Rendered
+            ? buffer[..length]
+            : default;
     }
 }

@@ -6,7 +6,8 @@ namespace FenceGateway.Gateway.Fencing;
 /// <summary>The values that a request gives to a resource template.</summary>
 /// <param name="request">The request.</param>
 /// <param name="routeValues">The values of its path, or of the path of a second target.</param>
-internal readonly ref struct RequestResourceValues(HttpRequest request, RouteValueDictionary routeValues) : IResourceValues
+internal readonly ref struct RequestResourceValues(HttpRequest request, RouteValueDictionary routeValues)
+    : IResourceValues
 {
     public ResourceValueStatus Find(ResourceTemplatePart part, out ReadOnlySpan<char> value)
     {
@@ -36,8 +37,11 @@ internal readonly ref struct RequestResourceValues(HttpRequest request, RouteVal
         }
 
         // A comma joins two header lines into one: a list has no single value.
-        var single = values.Count == 1 && !value.Contains(',') && !TokenHeaders.IsNamedByConnection(request.Headers, name);
-        return single && HeaderLookalikes.Find(request.Headers, [name]) is null ? ResourceValueStatus.Found : ResourceValueStatus.Ambiguous;
+        var single = values.Count == 1 && !value.Contains(',')
+            && !TokenHeaders.IsNamedByConnection(request.Headers, name);
+        return single && HeaderLookalikes.Find(request.Headers, [name]) is null
+            ? ResourceValueStatus.Found
+            : ResourceValueStatus.Ambiguous;
     }
 
     private ResourceValueStatus FindQuery(string name, out ReadOnlySpan<char> value)
@@ -64,13 +68,14 @@ internal readonly ref struct RequestResourceValues(HttpRequest request, RouteVal
     }
 
     /// <summary>
-    /// Whether some parser takes the parameter for <paramref name="name"/>: names differ in case to some only, and PHP takes
-    /// leading blanks away, makes '_' of '.' and blank, and ends the name at '[' and NUL.
+    /// Whether some parser takes the parameter for <paramref name="name"/>: names differ in case to some only, and PHP
+    /// takes leading blanks away, makes '_' of '.' and blank, and ends the name at '[' and NUL.
     /// </summary>
     private static bool Names(ReadOnlySpan<char> candidate, string name)
     {
         candidate = candidate.TrimStart();
-        if (candidate.Length < name.Length || (candidate.Length > name.Length && candidate[name.Length] is not ('[' or '\0')))
+        if (candidate.Length < name.Length
+            || (candidate.Length > name.Length && candidate[name.Length] is not ('[' or '\0')))
         {
             return false;
         }
@@ -89,8 +94,8 @@ internal readonly ref struct RequestResourceValues(HttpRequest request, RouteVal
     private static char Fold(char c) => c is '.' or ' ' ? '_' : char.ToLowerInvariant(c);
 
     /// <summary>
-    /// A '+' is a blank to some parsers; a '%' that is left is a broken escape, bytes that are not UTF-8, or one that another
-    /// parser decodes once more; a control character ends the value for some.
+    /// A '+' is a blank to some parsers; a '%' that is left is a broken escape, bytes that are not UTF-8, or one that
+    /// another parser decodes once more; a control character ends the value for some.
     /// </summary>
     private static bool IsPlain(ReadOnlySpan<char> encoded, ReadOnlySpan<char> decoded)
     {

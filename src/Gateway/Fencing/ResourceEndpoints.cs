@@ -8,7 +8,8 @@ namespace FenceGateway.Gateway.Fencing;
 
 /// <summary>Marks and what is in flight: <c>/admin/v1/resources</c>, to look at and to change.</summary>
 internal sealed class ResourceEndpoints(
-    StoreClient store, FenceTable table, OperatorChanges changes, InDoubtHolds holds, TimeProvider time, ILogger<ResourceEndpoints> logger)
+    StoreClient store, FenceTable table, OperatorChanges changes, InDoubtHolds holds, TimeProvider time,
+    ILogger<ResourceEndpoints> logger)
     : IAdminEndpoints
 {
     private const int DefaultLimit = 50;
@@ -21,8 +22,10 @@ internal sealed class ResourceEndpoints(
         endpoints.MapPost("/admin/v1/resources/{**key}", ChangeAsync);
     }
 
-    /// <summary><c>GET ?prefix=…&amp;limit=…&amp;cursor=…</c>: the most recently advanced first; <c>next</c> is the next page's cursor,
-    /// <c>total</c>, on the first page, how many there are in all. See <see cref="ResourceWalk"/>.</summary>
+    /// <summary>
+    /// <c>GET ?prefix=…&amp;limit=…&amp;cursor=…</c>: the most recently advanced first; <c>next</c> is the next page's
+    /// cursor, <c>total</c>, on the first page, how many there are in all. See <see cref="ResourceWalk"/>.
+    /// </summary>
     private async Task ListAsync(HttpContext context)
     {
         var query = context.Request.Query;
@@ -34,14 +37,16 @@ internal sealed class ResourceEndpoints(
 
         var cursor = query["cursor"].ToString();
         var walk = ResourceWalk.Begin;
-        if (!TryReadLimit(query["limit"], out var limit) || (cursor.Length > 0 && !ResourceWalk.TryParse(cursor, out walk)))
+        if (!TryReadLimit(query["limit"], out var limit)
+            || (cursor.Length > 0 && !ResourceWalk.TryParse(cursor, out walk)))
         {
             await AdminJson.WriteProblemAsync(
                 context, 400, "Bad Request", $"limit is 1 to {MaxLimit}, cursor is the 'next' of the page before.");
             return;
         }
 
-        var (page, next) = await walk.ReadAsync(q => store.ListAsync(q, context.RequestAborted), query["prefix"].ToString(), limit);
+        var (page, next) = await walk.ReadAsync(
+            q => store.ListAsync(q, context.RequestAborted), query["prefix"].ToString(), limit);
         var body = new JsonObject
         {
             ["resources"] = new JsonArray([.. page.Select(record => (JsonNode)Describe(record))]),
@@ -56,7 +61,9 @@ internal sealed class ResourceEndpoints(
         await AdminJson.WriteAsync(context, 200, body);
     }
 
-    /// <summary><c>GET …/{key}</c>, slashes included and as they are or as <c>%2F</c>; or <c>GET ?key=…</c>, for any key.</summary>
+    /// <summary>
+    /// <c>GET …/{key}</c>, slashes included and as they are or as <c>%2F</c>; or <c>GET ?key=…</c>, for any key.
+    /// </summary>
     private async Task ShowAsync(HttpContext context)
     {
         if (!TryName([ReadKey(context, ""), .. context.Request.Query["key"]], out var resource))
@@ -68,7 +75,10 @@ internal sealed class ResourceEndpoints(
         await ShowAsync(context, resource);
     }
 
-    /// <summary><c>POST …/{key}/mark</c> and <c>POST …/{key}/resolve</c>, with a reason; or the key as <c>?key=…</c>, or in the body.</summary>
+    /// <summary>
+    /// <c>POST …/{key}/mark</c> and <c>POST …/{key}/resolve</c>, with a reason; or the key as <c>?key=…</c>, or in the
+    /// body.
+    /// </summary>
     public async Task ChangeAsync(HttpContext context)
     {
         if (ReadKey(context, "mark") is { } marked)
@@ -88,9 +98,11 @@ internal sealed class ResourceEndpoints(
     private async Task SetMarkAsync(HttpContext context, string name)
     {
         if (await AdminChange.ReadAsync(context) is not { } change || change.Body["mark"] is not JsonValue value
-            || !value.TryGetValue<long>(out var mark) || mark < 0 || !TryName([name, .. context.Request.Query["key"], change.Resource], out var resource))
+            || !value.TryGetValue<long>(out var mark) || mark < 0
+            || !TryName([name, .. context.Request.Query["key"], change.Resource], out var resource))
         {
-            await AdminChange.AnswerBadAsync(context, """{ "mark": 33, "reason": "why" }, mark from 0 to 2^63-1, and name the resource once""");
+            await AdminChange.AnswerBadAsync(
+                context, """{ "mark": 33, "reason": "why" }, mark from 0 to 2^63-1, and name the resource once""");
             return;
         }
 
@@ -111,7 +123,8 @@ internal sealed class ResourceEndpoints(
         if (changed != OperatorStatus.Done)
         {
             await AdminJson.WriteProblemAsync(context, 409, "Conflict", changed == OperatorStatus.Changing
-                ? $"Another change of {resource} is under way, or was made meanwhile; look at it with GET before you try again."
+                ? $"Another change of {resource} is under way, or was made meanwhile; look at it with GET before you "
+                    + "try again."
                 : $"{resource} has writes in flight or in doubt; look at it with GET and try again later.");
             return;
         }
@@ -126,7 +139,8 @@ internal sealed class ResourceEndpoints(
             || !TryName([name, .. context.Request.Query["key"], change.Resource], out var resource))
         {
             await AdminChange.AnswerBadAsync(
-                context, """{ "reason": "why nothing in doubt can be applied any more" }, and name the resource once""");
+                context,
+                """{ "reason": "why nothing in doubt can be applied any more" }, and name the resource once""");
             return;
         }
 
@@ -161,15 +175,21 @@ internal sealed class ResourceEndpoints(
             return;
         }
 
-        var elsewhere = string.Join(", ", record.Writers.Where(w => w.EndedFor is null && w.Session != store.Current?.Id).Select(w => w.Session));
+        var elsewhere = string.Join(
+            ", ",
+            record.Writers.Where(w => w.EndedFor is null && w.Session != store.Current?.Id).Select(w => w.Session));
         await AdminJson.WriteProblemAsync(
             context, 409, "Conflict",
-            $"Nothing was resolved: {resource} has nothing in doubt at this gateway, and no gateway that is gone has left anything in "
-            + (elsewhere.Length == 0 ? "the store." : $"the store. Ask the gateways that may have something in doubt there: {elsewhere}."));
+            $"Nothing was resolved: {resource} has nothing in doubt at this gateway, and no gateway that is gone has "
+            + "left anything in "
+            + (elsewhere.Length == 0 ? "the store." : "the store. Ask the gateways that may have something in doubt "
+            + $"there: {elsewhere}."));
     }
 
-    private static Task AnswerUnknownAsync(HttpContext context, TokenStoreUnavailableException e) => AdminJson.WriteProblemAsync(
-        context, 503, "Token store unavailable", $"{e.Message} It is not known whether the change was made: look at it with GET.");
+    private static Task AnswerUnknownAsync(HttpContext context, TokenStoreUnavailableException e) =>
+        AdminJson.WriteProblemAsync(
+        context, 503, "Token store unavailable",
+        $"{e.Message} It is not known whether the change was made: look at it with GET.");
 
     private async Task ShowAsync(HttpContext context, ResourceKey resource, (int Here, int InStore)? resolved = null)
     {
@@ -202,7 +222,9 @@ internal sealed class ResourceEndpoints(
         {
             if (writer.EndedFor is { } endedFor && LongestHold - endedFor is { Ticks: > 0 } left)
             {
-                inDoubt.Add(InDoubt(writer.Token.Value, left, store.Current is { IsEndless: false } ? "session_ended" : "crash"));
+                inDoubt.Add(
+                    InDoubt(
+                        writer.Token.Value, left, store.Current is { IsEndless: false } ? "session_ended" : "crash"));
             }
         }
 
@@ -217,7 +239,9 @@ internal sealed class ResourceEndpoints(
         };
     }
 
-    /// <summary>A gateway that may have writes in flight, as the store has it: this one, another one, or one that is gone.</summary>
+    /// <summary>
+    /// A gateway that may have writes in flight, as the store has it: this one, another one, or one that is gone.
+    /// </summary>
     private JsonNode Describe(WriterRecord writer) => new JsonObject
     {
         ["session"] = writer.Session,
@@ -233,10 +257,15 @@ internal sealed class ResourceEndpoints(
         ["cause"] = cause,
     };
 
-    /// <summary>How long what a gateway that is gone has left behind may be in doubt: policies that are gone have sent writes too.</summary>
+    /// <summary>
+    /// How long what a gateway that is gone has left behind may be in doubt: policies that are gone have sent writes
+    /// too.
+    /// </summary>
     private TimeSpan LongestHold => holds.Longest;
 
-    /// <summary>The key that stands in the path before an action; empty for none; null where it is another action.</summary>
+    /// <summary>
+    /// The key that stands in the path before an action; empty for none; null where it is another action.
+    /// </summary>
     private static string? ReadKey(HttpContext context, string action)
     {
         var path = context.Request.RouteValues["key"] as string ?? "";
@@ -260,9 +289,11 @@ internal sealed class ResourceEndpoints(
     {
         limit = DefaultLimit;
         return string.IsNullOrEmpty(text)
-            || (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out limit) && limit is >= 1 and <= MaxLimit);
+            || (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out limit)
+                && limit is >= 1 and <= MaxLimit);
     }
 
     private static Task UnknownAsync(HttpContext context) => AdminJson.WriteProblemAsync(
-        context, 404, "Not Found", "No token has been seen for this resource. List them with GET /admin/v1/resources?prefix=…");
+        context, 404, "Not Found",
+        "No token has been seen for this resource. List them with GET /admin/v1/resources?prefix=…");
 }

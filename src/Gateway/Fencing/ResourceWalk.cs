@@ -4,9 +4,10 @@ using FenceGateway.TokenStore;
 namespace FenceGateway.Gateway.Fencing;
 
 /// <summary>
-/// Where a walk through all resources stands, a page at a time, the most recently advanced first. One that advances meanwhile goes to the
-/// front, where the walk has passed already. So at its end the walk goes once more through those that have advanced since it began, and so
-/// on until they fit into one page. Such a resource may come twice; none that was there at the begin is left out.
+/// Where a walk through all resources stands, a page at a time, the most recently advanced first. One that advances
+/// meanwhile goes to the front, where the walk has passed already. So at its end the walk goes once more through those
+/// that have advanced since it began, and so on until they fit into one page. Such a resource may come twice; none that
+/// was there at the begin is left out.
 /// </summary>
 /// <param name="Before">Goes on below this sequence; <see cref="long.MaxValue"/> at the begin of a round.</param>
 /// <param name="Since">The round takes what has advanced after this; 0 in the first, which takes everything.</param>
@@ -32,7 +33,8 @@ internal readonly record struct ResourceWalk(long Before, long Since, long Top)
             var read = await list(new MarkQuery(prefix, walk.Before, asked));
             if (isBegin && read.Count == asked && read[^1].Sequence > since)
             {
-                // More than a page. Not every store reads one at an instant: what advances while this one is read is above the one before.
+                // More than a page. Not every store reads one at an instant: what advances while this one is read is
+                // above the one before.
                 walk = walk with { Top = read[0].Sequence };
                 read = await list(new MarkQuery(prefix, walk.Before, asked));
             }
@@ -63,7 +65,9 @@ internal readonly record struct ResourceWalk(long Before, long Since, long Top)
         var count = 0;
         foreach (var part in text.AsSpan().Split('-'))
         {
-            if (count == numbers.Length || !long.TryParse(text.AsSpan(part), NumberStyles.None, CultureInfo.InvariantCulture, out numbers[count++]))
+            if (count == numbers.Length
+                || !long.TryParse(
+                    text.AsSpan(part), NumberStyles.None, CultureInfo.InvariantCulture, out numbers[count++]))
             {
                 return false;
             }

@@ -3,7 +3,9 @@ using FenceGateway.Gateway.Telemetry;
 
 namespace FenceGateway.Gateway.Fencing;
 
-/// <summary>Forwards requests unfenced while the token store is away, where a policy asks for that, and says so aloud.</summary>
+/// <summary>
+/// Forwards requests unfenced while the token store is away, where a policy asks for that, and says so aloud.
+/// </summary>
 internal sealed class StoreBypass(FencingMetrics metrics, TimeProvider time, ILogger<StoreBypass> logger)
 {
     private readonly LogThrottle _bypassed = new(time);

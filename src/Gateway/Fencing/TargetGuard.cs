@@ -4,12 +4,14 @@ using System.Text;
 namespace FenceGateway.Gateway.Fencing;
 
 /// <summary>
-/// Finds request targets that two parsers could read differently (R13). What passes has one decoded path, the one that routing
-/// used, that the resource key is built from, and that is forwarded.
+/// Finds request targets that two parsers could read differently (R13). What passes has one decoded path, the one that
+/// routing used, that the resource key is built from, and that is forwarded.
 /// </summary>
 internal static class TargetGuard
 {
-    /// <summary>The characters of RFC 3986, section 3.3 that mean themselves to every parser; without ';', '%', '\'.</summary>
+    /// <summary>
+    /// The characters of RFC 3986, section 3.3 that mean themselves to every parser; without ';', '%', '\'.
+    /// </summary>
     private static readonly SearchValues<char> PlainPath =
         SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+,=:@/");
 
@@ -78,7 +80,8 @@ internal static class TargetGuard
                 continue;
             }
 
-            if (i + 2 >= segment.Length || !char.IsAsciiHexDigit(segment[i + 1]) || !char.IsAsciiHexDigit(segment[i + 2]))
+            if (i + 2 >= segment.Length || !char.IsAsciiHexDigit(segment[i + 1])
+                || !char.IsAsciiHexDigit(segment[i + 2]))
             {
                 return "it has a '%' that does not begin an escape";
             }

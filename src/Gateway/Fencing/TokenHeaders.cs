@@ -17,17 +17,21 @@ internal enum TokenHeaderStatus
     Malformed,
 }
 
-/// <summary>Reads the fencing token of a request and puts it into the form in which the service gets it (R10).</summary>
+/// <summary>
+/// Reads the fencing token of a request and puts it into the form in which the service gets it (R10).
+/// </summary>
 internal static class TokenHeaders
 {
     /// <summary>Reads the only token of the request. Does not allocate unless it is malformed.</summary>
     /// <param name="headers">The request's headers.</param>
     /// <param name="policy">Says which headers carry the token.</param>
-    /// <param name="mayHaveLookalike">Whether a header may look like one of them; false spares a look at all names.</param>
+    /// <param name="mayHaveLookalike">Whether a header may look like one of them; false spares a look at all
+    /// names.</param>
     /// <param name="token">The token.</param>
     /// <param name="detail">What is malformed, a sentence.</param>
     public static TokenHeaderStatus Read(
-        IHeaderDictionary headers, FencingPolicy policy, bool mayHaveLookalike, out FencingToken token, out string? detail)
+        IHeaderDictionary headers, FencingPolicy policy, bool mayHaveLookalike, out FencingToken token,
+        out string? detail)
     {
         token = default;
         detail = null;
@@ -40,13 +44,15 @@ internal static class TokenHeaders
 
         if (mayHaveLookalike && count > 0 && LookalikeOf(headers, policy) is { } lookalike)
         {
-            detail = $"Next to {name} stands {lookalike}, which many services take for the same header; send one of them.";
+            detail =
+                $"Next to {name} stands {lookalike}, which many services take for the same header; send one of them.";
             return TokenHeaderStatus.Malformed;
         }
 
         if (NamedByConnection(headers, policy) is { } named)
         {
-            detail = $"The Connection header names {named}, so that a proxy would remove it; send the token end to end.";
+            detail =
+                $"The Connection header names {named}, so that a proxy would remove it; send the token end to end.";
             return TokenHeaderStatus.Malformed;
         }
 
@@ -70,9 +76,12 @@ internal static class TokenHeaders
     }
 
     /// <summary>The look-alike that the request carries, if any.</summary>
-    public static string? LookalikeOf(IHeaderDictionary headers, FencingPolicy policy) => HeaderLookalikes.Find(headers, policy.TokenHeaders);
+    public static string? LookalikeOf(IHeaderDictionary headers, FencingPolicy policy) =>
+        HeaderLookalikes.Find(headers, policy.TokenHeaders);
 
-    /// <summary>Leaves the token in the canonical header alone; aliases go. A request with a look-alike was refused.</summary>
+    /// <summary>
+    /// Leaves the token in the canonical header alone; aliases go. A request with a look-alike was refused.
+    /// </summary>
     public static void Canonicalize(IHeaderDictionary headers, FencingPolicy policy, FencingToken token)
     {
         if (policy.HeaderAliases.Length == 0)
@@ -102,7 +111,10 @@ internal static class TokenHeaders
         HeaderLookalikes.Remove(headers, policy.TokenHeaders);
     }
 
-    /// <summary>Whether the Connection header nominates <paramref name="name"/> (RFC 9110, section 7.6.1), or what looks like it.</summary>
+    /// <summary>
+    /// Whether the Connection header nominates <paramref name="name"/> (RFC 9110, section 7.6.1), or what looks like
+    /// it.
+    /// </summary>
     public static bool IsNamedByConnection(IHeaderDictionary headers, string name)
     {
         foreach (var line in headers.Connection)

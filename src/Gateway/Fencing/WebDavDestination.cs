@@ -4,15 +4,17 @@ using Microsoft.AspNetCore.Routing.Template;
 namespace FenceGateway.Gateway.Fencing;
 
 /// <summary>
-/// WebDAV's MOVE and COPY write to a second resource, the one in <c>Destination</c> (RFC 4918, section 10.3). One token cannot
-/// speak for two, so both have to have the same key.
+/// WebDAV's MOVE and COPY write to a second resource, the one in <c>Destination</c> (RFC 4918, section 10.3). One token
+/// cannot speak for two, so both have to have the same key.
 /// </summary>
 internal static class WebDavDestination
 {
     /// <summary>The header that names it.</summary>
     public const string Header = "Destination";
 
-    /// <summary>Says why the request's destination is not the resource that its token speaks for; null when it is.</summary>
+    /// <summary>
+    /// Says why the request's destination is not the resource that its token speaks for; null when it is.
+    /// </summary>
     public static string? FindMismatch(HttpContext context, FencingPolicy policy, ReadOnlySpan<char> key)
     {
         var request = context.Request;
@@ -49,7 +51,8 @@ internal static class WebDavDestination
 
     public static bool IsMoveOrCopy(string method) =>
         method.Length == 4
-        && (method.Equals("MOVE", StringComparison.OrdinalIgnoreCase) || method.Equals("COPY", StringComparison.OrdinalIgnoreCase));
+        && (method.Equals("MOVE", StringComparison.OrdinalIgnoreCase)
+            || method.Equals("COPY", StringComparison.OrdinalIgnoreCase));
 
     /// <summary>Whether a target is an absolute path, <c>http://host/…</c> or <c>https://host/…</c>, and nothing that
     /// resembles it.</summary>
@@ -91,7 +94,8 @@ internal static class WebDavDestination
                 .TryMatch(path, values);
     }
 
-    private static bool TryGetKey(HttpContext context, FencingPolicy policy, string destination, out ReadOnlySpan<char> key)
+    private static bool TryGetKey(
+        HttpContext context, FencingPolicy policy, string destination, out ReadOnlySpan<char> key)
     {
         key = default;
         if (!TryMatch(context, destination, out _, out var routeValues))

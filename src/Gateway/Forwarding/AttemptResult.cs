@@ -25,14 +25,18 @@ internal readonly record struct AttemptResult(ForwardEnd End, AttemptFault Fault
     /// <summary>Whether the service may have done what was asked, as far as anybody can tell.</summary>
     public bool MayBeApplied => End == ForwardEnd.InDoubt || (End == ForwardEnd.Answered && !SaysAgain(Status));
 
-    /// <summary>The service has not done anything and wants to be asked again, with other credentials or later.</summary>
+    /// <summary>
+    /// The service has not done anything and wants to be asked again, with other credentials or later.
+    /// </summary>
     public static bool SaysAgain(int status) => status is StatusCodes.Status401Unauthorized
         or StatusCodes.Status408RequestTimeout
         or 425 // Too Early
         or StatusCodes.Status429TooManyRequests
         or StatusCodes.Status503ServiceUnavailable;
 
-    /// <summary>The service has answered. An intermediary's word that it does not know is no end of what it was asked (R5).</summary>
+    /// <summary>
+    /// The service has answered. An intermediary's word that it does not know is no end of what it was asked (R5).
+    /// </summary>
     /// <param name="status">With this.</param>
     /// <param name="inDoubt">Statuses by which nobody knows what the service has done.</param>
     /// <param name="duration">How long it took.</param>
@@ -42,7 +46,8 @@ internal readonly record struct AttemptResult(ForwardEnd End, AttemptFault Fault
     /// <summary>Classifies what YARP reports. Whatever is not known to be harmless is in doubt.</summary>
     /// <param name="error">YARP's error.</param>
     /// <param name="exception">What caused it, if anything.</param>
-    /// <param name="cut">Why the gateway itself has ended it: a time-out has passed, or its session has ended; none when it has not.</param>
+    /// <param name="cut">Why the gateway itself has ended it: a time-out has passed, or its session has ended; none
+    /// when it has not.</param>
     /// <param name="hasLeft">Whether anything of the request may have left.</param>
     /// <param name="status">The service's status, if the head of its answer has arrived; else 0.</param>
     /// <param name="duration">How long it took.</param>
@@ -53,23 +58,25 @@ internal readonly record struct AttemptResult(ForwardEnd End, AttemptFault Fault
         return new AttemptResult(hasLeft ? end : ForwardEnd.NotSent, fault, status, duration);
     }
 
-    private static (ForwardEnd End, AttemptFault Fault) Classify(ForwarderError error, Exception? exception, AttemptFault cut) => error switch
-    {
-        ForwarderError.NoAvailableDestinations or ForwarderError.RequestCreation => (ForwardEnd.NotSent, AttemptFault.Gateway),
-        ForwarderError.Request or ForwarderError.RequestTimedOut when ConnectFault(exception) is { } fault =>
-            (ForwardEnd.NotSent, fault),
-        _ when cut != AttemptFault.None => (ForwardEnd.InDoubt, cut),
-        ForwarderError.RequestTimedOut => (ForwardEnd.InDoubt, AttemptFault.TimedOut),
+    private static (ForwardEnd End, AttemptFault Fault) Classify(
+        ForwarderError error, Exception? exception, AttemptFault cut) => error switch
+        {
+            ForwarderError.NoAvailableDestinations or ForwarderError.RequestCreation =>
+                (ForwardEnd.NotSent, AttemptFault.Gateway),
+            ForwarderError.Request or ForwarderError.RequestTimedOut when ConnectFault(exception) is { } fault =>
+                (ForwardEnd.NotSent, fault),
+            _ when cut != AttemptFault.None => (ForwardEnd.InDoubt, cut),
+            ForwarderError.RequestTimedOut => (ForwardEnd.InDoubt, AttemptFault.TimedOut),
 
-        // A tunnel through which nothing has come from either end.
-        ForwarderError.UpgradeActivityTimeout => (ForwardEnd.InDoubt, AttemptFault.SlowClient),
-        ForwarderError.RequestCanceled or ForwarderError.RequestBodyCanceled or ForwarderError.RequestBodyClient
-            or ForwarderError.ResponseBodyCanceled or ForwarderError.ResponseBodyClient
-            or ForwarderError.UpgradeRequestCanceled or ForwarderError.UpgradeRequestClient
-            or ForwarderError.UpgradeResponseCanceled or ForwarderError.UpgradeResponseClient =>
-            (ForwardEnd.InDoubt, AttemptFault.Client),
-        _ => (ForwardEnd.InDoubt, AttemptFault.Broken),
-    };
+            // A tunnel through which nothing has come from either end.
+            ForwarderError.UpgradeActivityTimeout => (ForwardEnd.InDoubt, AttemptFault.SlowClient),
+            ForwarderError.RequestCanceled or ForwarderError.RequestBodyCanceled or ForwarderError.RequestBodyClient
+                or ForwarderError.ResponseBodyCanceled or ForwarderError.ResponseBodyClient
+                or ForwarderError.UpgradeRequestCanceled or ForwarderError.UpgradeRequestClient
+                or ForwarderError.UpgradeResponseCanceled or ForwarderError.UpgradeResponseClient =>
+                (ForwardEnd.InDoubt, AttemptFault.Client),
+            _ => (ForwardEnd.InDoubt, AttemptFault.Broken),
+        };
 
     /// <summary>Why no connection came about; null when one did. HttpClient tells a connect time-out only by its inner
     /// exception.</summary>
@@ -112,7 +119,9 @@ internal enum ForwardEnd
     /// <summary>Nothing was sent: it can be tried again anywhere.</summary>
     NotSent,
 
-    /// <summary>Something was sent and no complete answer came, or one that does not know either: it may still be applied (R5).</summary>
+    /// <summary>
+    /// Something was sent and no complete answer came, or one that does not know either: it may still be applied (R5).
+    /// </summary>
     InDoubt,
 }
 

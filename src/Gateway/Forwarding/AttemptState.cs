@@ -45,7 +45,9 @@ internal struct AttemptState
     /// <summary>Whether the service got any that has ended.</summary>
     public bool WasSent;
 
-    /// <summary>Whether any that has ended may have been applied, be it that its answer was dropped for another attempt.</summary>
+    /// <summary>
+    /// Whether any that has ended may have been applied, be it that its answer was dropped for another attempt.
+    /// </summary>
     public bool MayBeApplied;
 
     /// <summary>Whether the open one waits for its client: for more of the body, or to be rid of the answer.</summary>
@@ -55,8 +57,9 @@ internal struct AttemptState
     public RetryDecision? Retry;
 
     /// <summary>
-    /// The head of the service's answer is there: it stops the time to the first byte, and one without a body is the whole answer
-    /// whatever becomes of the rest of the request. True: the answer is dropped, for another attempt follows.
+    /// The head of the service's answer is there: it stops the time to the first byte, and one without a body is the
+    /// whole answer whatever becomes of the rest of the request. True: the answer is dropped, for another attempt
+    /// follows.
     /// </summary>
     public bool HeadArrived(HttpResponseMessage answer)
     {

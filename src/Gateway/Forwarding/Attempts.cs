@@ -9,7 +9,8 @@ using Yarp.ReverseProxy.Model;
 namespace FenceGateway.Gateway.Forwarding;
 
 /// <summary>
-/// Begins an attempt just before the forwarder, with the time-outs that apply to it, and concludes it behind the forwarder.
+/// Begins an attempt just before the forwarder, with the time-outs that apply to it, and concludes it behind the
+/// forwarder.
 /// </summary>
 internal sealed class Attempts(ForwardDeadline.Pool deadlines, TimeProvider time)
 {
@@ -81,7 +82,8 @@ internal sealed class Attempts(ForwardDeadline.Pool deadlines, TimeProvider time
     }
 
     /// <summary>How long the request as a whole may still take; infinite when nothing bounds it.</summary>
-    public TimeSpan Remaining(GatewayRequest request, TimeoutPolicy? times) => Remaining(request, times, time.GetTimestamp());
+    public TimeSpan Remaining(GatewayRequest request, TimeoutPolicy? times) =>
+        Remaining(request, times, time.GetTimestamp());
 
     /// <summary>Concludes the open attempt, if there is one, by what the forwarder reports.</summary>
     public void End(HttpContext context, GatewayRequest request)
@@ -106,7 +108,9 @@ internal sealed class Attempts(ForwardDeadline.Pool deadlines, TimeProvider time
         if (request.Attempts.OpenedAt != 0)
         {
             var duration = time.GetElapsedTime(request.Attempts.OpenedAt);
-            Conclude(context, request, new AttemptResult(ForwardEnd.InDoubt, AttemptFault.Gateway, request.Attempts.Status, duration));
+            Conclude(
+                context, request,
+                new AttemptResult(ForwardEnd.InDoubt, AttemptFault.Gateway, request.Attempts.Status, duration));
         }
     }
 
@@ -186,7 +190,10 @@ internal sealed class Attempts(ForwardDeadline.Pool deadlines, TimeProvider time
         : request.Attempts.WaitsForClient ? AttemptFault.SlowClient
         : AttemptFault.TimedOut;
 
-    /// <summary>Whether time ran out. YARP reports its own idle time-out as it reports a client that left, once the answer has begun.</summary>
+    /// <summary>
+    /// Whether time ran out. YARP reports its own idle time-out as it reports a client that left, once the answer has
+    /// begun.
+    /// </summary>
     private static bool HasTimedOut(HttpContext context, GatewayRequest request, IForwarderErrorFeature failure)
     {
         if (failure.Error == ForwarderError.RequestTimedOut || HasBodyStoodStill(failure))
@@ -194,7 +201,8 @@ internal sealed class Attempts(ForwardDeadline.Pool deadlines, TimeProvider time
             return true;
         }
 
-        var isRoutesOver = context.Features.Get<IHttpRequestTimeoutFeature>()?.RequestTimeoutToken.IsCancellationRequested == true;
+        var isRoutesOver =
+            context.Features.Get<IHttpRequestTimeoutFeature>()?.RequestTimeoutToken.IsCancellationRequested == true;
         if (request.Attempts.Deadline is { } deadline)
         {
             // The route's own time-out comes by the way of the client's abort.

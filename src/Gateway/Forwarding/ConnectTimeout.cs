@@ -22,7 +22,8 @@ internal sealed class ConnectTimeout(TimeProvider time, ILogger<ConnectTimeout> 
 
     /// <summary>Opens a connection: a handler's <see cref="SocketsHttpHandler.ConnectCallback"/>.</summary>
     /// <param name="context">What for.</param>
-    /// <param name="undelivered">How long the kernel may try to deliver what was sent; null for as long as it does.</param>
+    /// <param name="undelivered">How long the kernel may try to deliver what was sent; null for as long as it
+    /// does.</param>
     /// <param name="cancellationToken">Ends the attempt.</param>
     public async ValueTask<Stream> ConnectAsync(
         SocketsHttpConnectionContext context, TimeSpan? undelivered, CancellationToken cancellationToken)

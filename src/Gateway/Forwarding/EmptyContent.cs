@@ -4,9 +4,9 @@ using FenceGateway.Gateway.Requests;
 namespace FenceGateway.Gateway.Forwarding;
 
 /// <summary>
-/// Content of no bytes, for a request that is sent once: HttpClient may send one without content a second time when its connection ends
-/// before an answer, and does so with any content of HTTP/2 that the service has refused or said goodbye to. One admission is at
-/// most one send (I6), and the request leaves only while it may.
+/// Content of no bytes, for a request that is sent once: HttpClient may send one without content a second time when its
+/// connection ends before an answer, and does so with any content of HTTP/2 that the service has refused or said
+/// goodbye to. One admission is at most one send (I6), and the request leaves only while it may.
 /// </summary>
 internal sealed class EmptyContent : HttpContent
 {
@@ -37,7 +37,8 @@ internal sealed class EmptyContent : HttpContent
     {
         if (_isSent)
         {
-            throw new InvalidOperationException("The request was sent before, and is not sent again without another look at it.");
+            throw new InvalidOperationException(
+                "The request was sent before, and is not sent again without another look at it.");
         }
 
         _isSent = true;

@@ -4,8 +4,8 @@ using FenceGateway.Gateway.Requests;
 namespace FenceGateway.Gateway.Forwarding;
 
 /// <summary>
-/// A request body of unknown length that goes out as it comes in: HttpClient keeps what does not fill its buffer until the end,
-/// which a client that streams small pieces would wait for in vain.
+/// A request body of unknown length that goes out as it comes in: HttpClient keeps what does not fill its buffer until
+/// the end, which a client that streams small pieces would wait for in vain.
 /// </summary>
 internal sealed class FlushingContent : HttpContent
 {
@@ -29,7 +29,8 @@ internal sealed class FlushingContent : HttpContent
     protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) =>
         SerializeToStreamAsync(stream, context, CancellationToken.None);
 
-    protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context, CancellationToken cancellationToken) =>
+    protected override Task SerializeToStreamAsync(
+        Stream stream, TransportContext? context, CancellationToken cancellationToken) =>
         Body.CopyToAsync(new FlushingStream(stream), context, cancellationToken);
 
     protected override void Dispose(bool disposing)
@@ -47,7 +48,8 @@ internal sealed class FlushingContent : HttpContent
     {
         public override bool CanWrite => true;
 
-        public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+        public override async ValueTask WriteAsync(
+            ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
         {
             await inner.WriteAsync(buffer, cancellationToken);
             await inner.FlushAsync(cancellationToken);

@@ -3,9 +3,9 @@ using System.Collections.Concurrent;
 namespace FenceGateway.Gateway.Forwarding;
 
 /// <summary>
-/// What ends an attempt: the earlier of its time to the first byte and the end of all attempts, and the end of the session in which
-/// it was admitted. It stands in for the client's abort. A request that has to outlive its client does not hear of the client; any
-/// other one ends with it.
+/// What ends an attempt: the earlier of its time to the first byte and the end of all attempts, and the end of the
+/// session in which it was admitted. It stands in for the client's abort. A request that has to outlive its client does
+/// not hear of the client; any other one ends with it.
 /// </summary>
 internal sealed class ForwardDeadline(TimeProvider time) : CancellationTokenSource(Timeout.InfiniteTimeSpan, time)
 {
@@ -35,7 +35,8 @@ internal sealed class ForwardDeadline(TimeProvider time) : CancellationTokenSour
     }
 
     /// <summary>The head of the answer is there: from now on only the end of all attempts counts.</summary>
-    /// <param name="isUpgrade">It makes a tunnel of the connection, which is no answer that could come to its end.</param>
+    /// <param name="isUpgrade">It makes a tunnel of the connection, which is no answer that could come to its
+    /// end.</param>
     public void HeadArrived(bool isUpgrade)
     {
         if (isUpgrade || _awaitsHead)
@@ -85,7 +86,9 @@ internal sealed class ForwardDeadline(TimeProvider time) : CancellationTokenSour
         return !_clientGone && !_sessionOver && TryReset();
     }
 
-    /// <summary>Lends deadlines out, since every write needs one. A deadline whose timer has fired is not used again.</summary>
+    /// <summary>
+    /// Lends deadlines out, since every write needs one. A deadline whose timer has fired is not used again.
+    /// </summary>
     public sealed class Pool(TimeProvider time)
     {
         private const int MaxIdle = 1024;
@@ -96,7 +99,8 @@ internal sealed class ForwardDeadline(TimeProvider time) : CancellationTokenSour
         /// <param name="total">Until the end of the answer; may be infinite.</param>
         /// <param name="client">The client's abort, if the attempt ends with it.</param>
         /// <param name="session">The end of the session in which it was admitted, if the attempt ends with it.</param>
-        public ForwardDeadline Start(TimeSpan? firstByte, TimeSpan total, CancellationToken client, CancellationToken session)
+        public ForwardDeadline Start(
+            TimeSpan? firstByte, TimeSpan total, CancellationToken client, CancellationToken session)
         {
             if (!_idle.TryDequeue(out var deadline))
             {

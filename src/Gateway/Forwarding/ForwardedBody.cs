@@ -4,8 +4,8 @@ using Yarp.ReverseProxy.Forwarder;
 namespace FenceGateway.Gateway.Forwarding;
 
 /// <summary>
-/// YARP's content of a request that has a body. It knows whose body it is and does not tell; a mark on the request, or a content around this
-/// one, would cost more memory than all else that a fenced write takes.
+/// YARP's content of a request that has a body. It knows whose body it is and does not tell; a mark on the request, or
+/// a content around this one, would cost more memory than all else that a fenced write takes.
 /// </summary>
 internal static class ForwardedBody
 {
@@ -20,5 +20,6 @@ internal static class ForwardedBody
         : null;
 
     [UnsafeAccessor(UnsafeAccessorKind.Field, Name = "_context")]
-    private static extern ref HttpContext Context([UnsafeAccessorType(ContentType + ", Yarp.ReverseProxy")] object content);
+    private static extern ref HttpContext Context(
+        [UnsafeAccessorType(ContentType + ", Yarp.ReverseProxy")] object content);
 }

@@ -8,9 +8,9 @@ namespace FenceGateway.Gateway.Forwarding;
 internal static class ForwardingExtensions
 {
     /// <summary>
-    /// Tells the client of the service how long the connection may take to come about, and that a write in flight, or a request whose
-    /// retries are counted, is sent once. Takes Expect away from the service only: Kestrel answers the client's own with 100 when the
-    /// body is first read.
+    /// Tells the client of the service how long the connection may take to come about, and that a write in flight, or a
+    /// request whose retries are counted, is sent once. Takes Expect away from the service only: Kestrel answers the
+    /// client's own with 100 when the body is first read.
     /// </summary>
     public static IReverseProxyBuilder AddAttemptRequests(this IReverseProxyBuilder builder) =>
         builder.AddTransforms(static context => context.AddRequestTransform(static transform =>
@@ -33,7 +33,8 @@ internal static class ForwardingExtensions
             }
 
             // From here on it is known whether anything of a bounded write leaves.
-            request.Attempts.HasLeft = !request.Ticket.IsBounded || !RequestContentHandler.LooksAt(transform.ProxyRequest);
+            request.Attempts.HasLeft = !request.Ticket.IsBounded
+                || !RequestContentHandler.LooksAt(transform.ProxyRequest);
             return ValueTask.CompletedTask;
         }));
 

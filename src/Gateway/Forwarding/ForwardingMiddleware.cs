@@ -7,8 +7,8 @@ using Yarp.ReverseProxy.Forwarder;
 namespace FenceGateway.Gateway.Forwarding;
 
 /// <summary>
-/// Stands around all attempts on every route: learns how the request ended, answers 502 or 504 where the service did not
-/// answer, and tells the fence how an admitted write ended.
+/// Stands around all attempts on every route: learns how the request ended, answers 502 or 504 where the service did
+/// not answer, and tells the fence how an admitted write ended.
 /// </summary>
 internal sealed class ForwardingMiddleware(
     RequestDelegate next,
@@ -43,13 +43,19 @@ internal sealed class ForwardingMiddleware(
         }
         else
         {
-            EndWrite(request, last?.End == ForwardEnd.InDoubt ? "the answer does not know its end" : "an earlier attempt had no answer");
+            EndWrite(
+                request,
+                last?.End == ForwardEnd.InDoubt
+                    ? "the answer does not know its end"
+                    : "an earlier attempt had no answer");
         }
     }
 
-    private Task FailAsync(HttpContext context, GatewayRequest request, AttemptResult failed, IForwarderErrorFeature failure)
+    private Task FailAsync(
+        HttpContext context, GatewayRequest request, AttemptResult failed, IForwarderErrorFeature failure)
     {
-        var inDoubt = EndWrite(request, failed.End == ForwardEnd.InDoubt ? Describe(failed.Fault) : "an earlier attempt had no answer")
+        var inDoubt = EndWrite(
+            request, failed.End == ForwardEnd.InDoubt ? Describe(failed.Fault) : "an earlier attempt had no answer")
             || (request.Attempts.LeftInDoubt && !RequestSemantics.IsSafe(context.Request.Method));
         if (context.Response.HasStarted)
         {
@@ -82,14 +88,16 @@ internal sealed class ForwardingMiddleware(
         if (failed is { Fault: AttemptFault.SessionEnded, End: ForwardEnd.NotSent } && !wasSent)
         {
             return ProblemResponse.WriteAsync(
-                context, ProblemType.TokenStoreUnavailable, "The gateway lost its session in the token store. Nothing was sent; try again.",
+                context, ProblemType.TokenStoreUnavailable,
+                "The gateway lost its session in the token store. Nothing was sent; try again.",
                 ProblemResponse.Soon);
         }
 
         if (failed.Fault == AttemptFault.SessionEnded)
         {
             return ProblemResponse.WriteAsync(
-                context, ProblemType.UpstreamUnreachable, "The gateway lost its session in the token store and cut the write off." + doubt);
+                context, ProblemType.UpstreamUnreachable,
+                "The gateway lost its session in the token store and cut the write off." + doubt);
         }
 
         if (failed.Fault == AttemptFault.SlowClient)

@@ -4,8 +4,8 @@ using Yarp.ReverseProxy.Model;
 namespace FenceGateway.Gateway.Forwarding;
 
 /// <summary>
-/// The proxy's state of a request with another idle time-out than its cluster's: YARP's forwarder takes that from the cluster,
-/// a resilience policy may be the route's.
+/// The proxy's state of a request with another idle time-out than its cluster's: YARP's forwarder takes that from the
+/// cluster, a resilience policy may be the route's.
 /// </summary>
 internal sealed class IdleProxyFeature(IReverseProxyFeature inner, IdleTimeout idle) : IReverseProxyFeature
 {
@@ -39,7 +39,8 @@ internal sealed class IdleTimeout(TimeSpan idle)
         if (last?.Cluster != cluster)
         {
             var request = (cluster.Config.HttpRequest ?? ForwarderRequestConfig.Empty) with { ActivityTimeout = idle };
-            _last = last = new Pair(cluster, new ClusterModel(cluster.Config with { HttpRequest = request }, cluster.HttpClient));
+            _last = last = new Pair(
+                cluster, new ClusterModel(cluster.Config with { HttpRequest = request }, cluster.HttpClient));
         }
 
         return last.WithIdle;

@@ -7,9 +7,9 @@ using Yarp.ReverseProxy.Transforms;
 namespace FenceGateway.Gateway.Forwarding;
 
 /// <summary>
-/// Sends an escaped path on as it came, on a route that is not fenced. The listener decodes a path but for <c>%2F</c>, and
-/// so cannot tell <c>%2F</c> from <c>%252F</c>; YARP encodes what is decoded, and a service would get <c>%252F</c> for
-/// both. On a fenced route there is one canonical form of a target, and neither of the two passes (R13).
+/// Sends an escaped path on as it came, on a route that is not fenced. The listener decodes a path but for <c>%2F</c>,
+/// and so cannot tell <c>%2F</c> from <c>%252F</c>; YARP encodes what is decoded, and a service would get <c>%252F</c>
+/// for both. On a fenced route there is one canonical form of a target, and neither of the two passes (R13).
 /// </summary>
 internal static class PathAsItCame
 {

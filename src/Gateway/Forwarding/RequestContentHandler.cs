@@ -3,9 +3,9 @@ using FenceGateway.Gateway.Requests;
 namespace FenceGateway.Gateway.Forwarding;
 
 /// <summary>
-/// Gives a request the content that it goes out with: an <see cref="EmptyContent"/> where there is none and HttpClient must not send
-/// it again by itself, a <see cref="FlushingContent"/> where the length is unknown. Here and not in a transform, since YARP's forwarder
-/// takes no other content than its own.
+/// Gives a request the content that it goes out with: an <see cref="EmptyContent"/> where there is none and HttpClient
+/// must not send it again by itself, a <see cref="FlushingContent"/> where the length is unknown. Here and not in a
+/// transform, since YARP's forwarder takes no other content than its own.
 /// </summary>
 /// <param name="tunnels">What opens tunnels, each on a connection of its own.</param>
 internal sealed class RequestContentHandler(HttpMessageInvoker tunnels) : DelegatingHandler
@@ -13,8 +13,8 @@ internal sealed class RequestContentHandler(HttpMessageInvoker tunnels) : Delega
     private static readonly HttpRequestOptionsKey<GatewayRequest> SendOnceKey = new("FenceGateway.SendOnce");
 
     /// <summary>
-    /// Marks a request that is sent once although its method is idempotent; one of another method always is. A mark costs memory, so
-    /// that a request with content, which HttpClient sends once in any case, gets none.
+    /// Marks a request that is sent once although its method is idempotent; one of another method always is. A mark
+    /// costs memory, so that a request with content, which HttpClient sends once in any case, gets none.
     /// </summary>
     public static void SendOnce(HttpRequestMessage request, GatewayRequest asked)
     {
@@ -24,8 +24,11 @@ internal sealed class RequestContentHandler(HttpMessageInvoker tunnels) : Delega
         }
     }
 
-    /// <summary>Whether a request that has been made is looked at when its head leaves: a head without a header is not.</summary>
-    public static bool LooksAt(HttpRequestMessage request) => request.Headers.NonValidated.Count > 0 && Asked(request) is not null;
+    /// <summary>
+    /// Whether a request that has been made is looked at when its head leaves: a head without a header is not.
+    /// </summary>
+    public static bool LooksAt(HttpRequestMessage request) =>
+        request.Headers.NonValidated.Count > 0 && Asked(request) is not null;
 
     /// <summary>Looks at a request when its head is made, for the connection or the stream that it has found.</summary>
     /// <exception cref="OperationCanceledException">It may not leave any more.</exception>
@@ -41,7 +44,8 @@ internal sealed class RequestContentHandler(HttpMessageInvoker tunnels) : Delega
     public static bool IsTunnel(HttpRequestMessage request) =>
         request.Method == HttpMethod.Connect || request.Headers.NonValidated.Contains("Upgrade");
 
-    protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+    protected override Task<HttpResponseMessage> SendAsync(
+        HttpRequestMessage request, CancellationToken cancellationToken)
     {
         if (IsTunnel(request))
         {
@@ -50,7 +54,9 @@ internal sealed class RequestContentHandler(HttpMessageInvoker tunnels) : Delega
 
         if (IsEmpty(request.Content))
         {
-            request.Content = IsSentOnce(request, out var asked) ? new EmptyContent(asked, request.Content) : request.Content;
+            request.Content = IsSentOnce(request, out var asked)
+                ? new EmptyContent(asked, request.Content)
+                : request.Content;
         }
         else if (request.Content!.Headers.ContentLength is null)
         {

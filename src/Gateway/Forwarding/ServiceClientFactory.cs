@@ -8,10 +8,12 @@ using Yarp.ReverseProxy.Forwarder;
 namespace FenceGateway.Gateway.Forwarding;
 
 /// <summary>
-/// Makes each cluster's client of its service: connections come about in time, contents are the gateway's own, and nothing goes out late
-/// to a service that a fenced route leads to. A tunnel, which cannot be fenced, has connections of its own: these end in good order.
+/// Makes each cluster's client of its service: connections come about in time, contents are the gateway's own, and
+/// nothing goes out late to a service that a fenced route leads to. A tunnel, which cannot be fenced, has connections
+/// of its own: these end in good order.
 /// </summary>
-internal sealed class ServiceClientFactory(ConnectTimeout connects, InForce<FencedRoutes> fenced) : ForwarderHttpClientFactory
+internal sealed class ServiceClientFactory(ConnectTimeout connects, InForce<FencedRoutes> fenced)
+    : ForwarderHttpClientFactory
 {
     private readonly Dictionary<string, TimeSpan?> _undelivered = new(StringComparer.OrdinalIgnoreCase);
 
@@ -22,7 +24,8 @@ internal sealed class ServiceClientFactory(ConnectTimeout connects, InForce<Fenc
         {
             return base.CanReuseOldClient(context)
                 && ConnectionLifetime.Of(context.OldMetadata) == ConnectionLifetime.Of(context.NewMetadata)
-                && _undelivered.TryGetValue(context.ClusterId, out var before) && before == Undelivered(context.ClusterId);
+                && _undelivered.TryGetValue(context.ClusterId, out var before)
+                && before == Undelivered(context.ClusterId);
         }
     }
 
@@ -36,7 +39,8 @@ internal sealed class ServiceClientFactory(ConnectTimeout connects, InForce<Fenc
         }
 
         handler.PooledConnectionLifetime = ConnectionLifetime.Of(context.NewMetadata);
-        handler.ConnectCallback = (connection, cancellationToken) => connects.ConnectAsync(connection, undelivered, cancellationToken);
+        handler.ConnectCallback = (connection, cancellationToken) =>
+            connects.ConnectAsync(connection, undelivered, cancellationToken);
 
         // What the handler asks for each header: the one moment between a connection, or a stream, and the head on it.
         var encoding = handler.RequestHeaderEncodingSelector;
@@ -62,13 +66,15 @@ internal sealed class ServiceClientFactory(ConnectTimeout connects, InForce<Fenc
             ConnectTimeout = TimeSpan.FromSeconds(15),
         };
         base.ConfigureHandler(context, tunnels);
-        tunnels.ConnectCallback = (connection, cancellationToken) => connects.ConnectAsync(connection, undelivered: null, cancellationToken);
-        return new RequestContentHandler(new HttpMessageInvoker(tunnels)) { InnerHandler = base.WrapHandler(context, handler) };
+        tunnels.ConnectCallback = (connection, cancellationToken) =>
+            connects.ConnectAsync(connection, undelivered: null, cancellationToken);
+        return new RequestContentHandler(new HttpMessageInvoker(tunnels))
+        { InnerHandler = base.WrapHandler(context, handler) };
     }
 
     /// <summary>
-    /// How long the kernel may try to deliver what was sent to the cluster: until the first write in doubt there stops to hold newer ones
-    /// back. Null where no fenced route leads to it.
+    /// How long the kernel may try to deliver what was sent to the cluster: until the first write in doubt there stops
+    /// to hold newer ones back. Null where no fenced route leads to it.
     /// </summary>
     private TimeSpan? Undelivered(string cluster) => fenced.Current.ShortestHold(cluster);
 }

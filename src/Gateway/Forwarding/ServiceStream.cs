@@ -3,9 +3,9 @@ using System.Net.Sockets;
 namespace FenceGateway.Gateway.Forwarding;
 
 /// <summary>
-/// A connection to a service from which nothing goes out late: the kernel forgets what it could not deliver in time, and all of it when
-/// the gateway gives the connection up. Otherwise it would go on to deliver a write that nobody waits for any more, after a blip
-/// between the two, and after the gateway itself is gone.
+/// A connection to a service from which nothing goes out late: the kernel forgets what it could not deliver in time,
+/// and all of it when the gateway gives the connection up. Otherwise it would go on to deliver a write that nobody
+/// waits for any more, after a blip between the two, and after the gateway itself is gone.
 /// </summary>
 /// <remarks>Sources: tcp(7), TCP_USER_TIMEOUT and tcp_info; socket(7), SO_LINGER.</remarks>
 internal sealed class ServiceStream(Socket socket) : NetworkStream(socket, ownsSocket: true)
@@ -19,8 +19,10 @@ internal sealed class ServiceStream(Socket socket) : NetworkStream(socket, ownsS
     private static readonly LingerOption Reset = new(enable: true, seconds: 0);
     private bool _isDisposed;
 
-    /// <summary>Lets the kernel end the connection when something has not been acknowledged for <paramref name="limit"/>, be it that the
-    /// service does not read. Linux only: elsewhere nothing of the kind is promised (docs/protocol.md).</summary>
+    /// <summary>
+    /// Lets the kernel end the connection when something has not been acknowledged for <paramref name="limit"/>, be it
+    /// that the service does not read. Linux only: elsewhere nothing of the kind is promised (docs/protocol.md).
+    /// </summary>
     public static void Bound(Socket socket, TimeSpan limit)
     {
         if (OperatingSystem.IsLinux())
@@ -57,7 +59,9 @@ internal sealed class ServiceStream(Socket socket) : NetworkStream(socket, ownsS
         }
     }
 
-    /// <summary>Whether the kernel has anything that the service's has not acknowledged; true where that cannot be known.</summary>
+    /// <summary>
+    /// Whether the kernel has anything that the service's has not acknowledged; true where that cannot be known.
+    /// </summary>
     private bool HasUndelivered()
     {
         if (!OperatingSystem.IsLinux())

@@ -33,7 +33,8 @@ internal sealed class WebDavTargetTransform(RequestTransform[] paths) : RequestT
     {
         var headers = context.ProxyRequest.Headers;
         if (WebDavDestination.IsMoveOrCopy(context.HttpContext.Request.Method)
-            && headers.NonValidated.TryGetValues(WebDavDestination.Header, out var destinations) && destinations.Count == 1)
+            && headers.NonValidated.TryGetValues(WebDavDestination.Header, out var destinations)
+            && destinations.Count == 1)
         {
             var mapped = await MapAsync(context, destinations.ToString());
             headers.Remove(WebDavDestination.Header);

@@ -16,13 +16,19 @@ namespace FenceGateway.Gateway.Hosting;
 /// <summary>Builds and runs the gateway.</summary>
 internal static class GatewayHost
 {
-    /// <summary>Runs until it is told to stop. Exit code 0, or 1 when it could not start; the reason goes to <paramref name="error"/>.</summary>
+    /// <summary>
+    /// Runs until it is told to stop. Exit code 0, or 1 when it could not start; the reason goes to
+    /// <paramref name="error"/>.
+    /// </summary>
     /// <exception cref="ConfigurationRejectedException">The configuration is not good.</exception>
-    public static async Task<int> RunAsync(GatewayArguments arguments, TextWriter error, CancellationToken cancellationToken)
+    public static async Task<int> RunAsync(
+        GatewayArguments arguments, TextWriter error, CancellationToken cancellationToken)
     {
         if (DescriptorLimit.Descriptors() is var descriptors and < DescriptorLimit.Least)
         {
-            await error.WriteLineAsync($"The process may open {descriptors} files and needs {DescriptorLimit.Least} at least: raise it with ulimit -n.");
+            await error.WriteLineAsync(
+                $"The process may open {descriptors} files and needs {DescriptorLimit.Least} at least: raise it with "
+                    + "ulimit -n.");
             return 1;
         }
 
@@ -33,14 +39,16 @@ internal static class GatewayHost
         }
         catch (Exception e)
         {
-            // The host does not stop what it could not start; the next start would take the open store for one of a crash.
+            // The host does not stop what it could not start; the next start would take the open store for one of a
+            // crash.
             await gateway.CloseStoreAsync();
             switch (e)
             {
                 case OperationCanceledException:
                     // Told to stop while it started.
                     return 0;
-                case TokenStoreUnavailableException or IdempotencyStoreUnavailableException or SafetyGradeException or IOException or UnauthorizedAccessException or SocketException:
+                case TokenStoreUnavailableException or IdempotencyStoreUnavailableException or SafetyGradeException
+                    or IOException or UnauthorizedAccessException or SocketException:
                     await error.WriteLineAsync(Explain(e));
                     return 1;
                 default:
@@ -53,9 +61,11 @@ internal static class GatewayHost
     }
 
     /// <summary>Starts a gateway and returns when it listens; disposing stops it in good order.</summary>
-    public static async Task<IAsyncDisposable> StartAsync(string configFile, string[] settings, CancellationToken cancellationToken)
+    public static async Task<IAsyncDisposable> StartAsync(
+        string configFile, string[] settings, CancellationToken cancellationToken)
     {
-        var gateway = await BuildAsync(new GatewayArguments(configFile, settings), TimeProvider.System, cancellationToken);
+        var gateway = await BuildAsync(
+            new GatewayArguments(configFile, settings), TimeProvider.System, cancellationToken);
         try
         {
             await gateway.App.StartAsync(cancellationToken);
@@ -72,11 +82,13 @@ internal static class GatewayHost
     public static async Task<BuiltGateway> BuildAsync(
         GatewayArguments arguments, TimeProvider time, CancellationToken cancellationToken)
     {
-        // A lone line feed ends a line to some parsers only: a request that has one may be another request to the service.
+        // A lone line feed ends a line to some parsers only: a request that has one may be another request to the
+        // service.
         AppContext.SetSwitch("Microsoft.AspNetCore.Server.Kestrel.DisableHttp1LineFeedTerminators", isEnabled: true);
         var configuration = await LastGoodConfiguration.LoadAsync(arguments, time, cancellationToken);
         var (limits, descriptors) = (configuration.Current.Options.Limits, DescriptorLimit.Descriptors());
-        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ContentRootPath = Environment.CurrentDirectory });
+        var builder = WebApplication.CreateEmptyBuilder(
+            new WebApplicationOptions { ContentRootPath = Environment.CurrentDirectory });
         configuration.AddTo(builder.Configuration);
         builder.Services.AddGatewayLogging(builder.Configuration, time);
         builder.Services.AddSingleton(ChaosSwitch.Of(arguments));
@@ -85,7 +97,8 @@ internal static class GatewayHost
 
         // The last one that is added is asked first.
         builder.Services.AddSingleton<IConnectionListenerFactory>(
-            services => ActivatorUtilities.CreateInstance<BoundedListeners>(services, DescriptorLimit.Room(limits, descriptors)));
+            services => ActivatorUtilities.CreateInstance<BoundedListeners>(
+                services, DescriptorLimit.Room(limits, descriptors)));
 
         var app = builder.Build();
         var templates = app.Services.GetRequiredService<TemplateGuard>();
@@ -98,8 +111,10 @@ internal static class GatewayHost
     public static string Explain(Exception e) => e switch
     {
         IOException { InnerException: AddressInUseException } =>
-            $"{e.Message} Choose another with --urls http://127.0.0.1:PORT, the admin listener's with --FenceGateway:Admin:Url=…",
-        SocketException => $"The gateway cannot listen where it was told to: {e.Message}. See Urls, Kestrel:Endpoints and FenceGateway:Admin:Url.",
+            $"{e.Message} Choose another with --urls http://127.0.0.1:PORT, the admin listener's with "
+                + "--FenceGateway:Admin:Url=…",
+        SocketException => $"The gateway cannot listen where it was told to: {e.Message}. See Urls, Kestrel:Endpoints "
+            + "and FenceGateway:Admin:Url.",
         _ => e.Message,
     };
 }

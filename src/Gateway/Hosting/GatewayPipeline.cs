@@ -12,7 +12,9 @@ using FenceGateway.Gateway.Resilience.Retries;
 
 namespace FenceGateway.Gateway.Hosting;
 
-/// <summary>A request's way from the client to the service; what stands above stands around what stands below.</summary>
+/// <summary>
+/// A request's way from the client to the service; what stands above stands around what stands below.
+/// </summary>
 internal static class GatewayPipeline
 {
     public static void UseGateway(this WebApplication app, RequestOptions requests)
@@ -21,7 +23,8 @@ internal static class GatewayPipeline
         app.UseTrustedProxies(requests);
         app.UseMiddleware<RequestMiddleware>(requests.CorrelationHeader, requests.TenantHeader);
 
-        // Where it goes, and the policies that it runs under to its end. A page may read whatever is answered from here on.
+        // Where it goes, and the policies that it runs under to its end. A page may read whatever is answered from here
+        // on.
         app.UseRouting();
         app.UseCorsPolicies();
 

@@ -25,7 +25,8 @@ namespace FenceGateway.Gateway.Hosting;
 /// <summary>What the gateway is made of.</summary>
 internal static class GatewayServices
 {
-    public static void AddGateway(this IServiceCollection services, LastGoodConfiguration configuration, TimeProvider time)
+    public static void AddGateway(
+        this IServiceCollection services, LastGoodConfiguration configuration, TimeProvider time)
     {
         var options = configuration.Current.Options;
         services.AddSingleton(time);
@@ -48,7 +49,8 @@ internal static class GatewayServices
 
         // Affinity's keys are made when affinity asks for them, not at each start.
         services.Remove(services.Single(static service =>
-            service.ServiceType == typeof(IHostedService) && service.ImplementationType?.Assembly == typeof(KeyManagementOptions).Assembly));
+            service.ServiceType == typeof(IHostedService)
+                && service.ImplementationType?.Assembly == typeof(KeyManagementOptions).Assembly));
         services.AddSingleton<RouteGenerations>();
         services.AddSingleton(provider => provider.GetRequiredService<RouteGenerations>().Provider);
         services.AddForwarding();
@@ -61,16 +63,21 @@ internal static class GatewayServices
         services.AddSingleton<IConfigChangeListener>(static provider => provider.GetRequiredService<RouterState>());
         services.AddSingleton<HealthState>();
         services.AddAdmin(options.Admin);
-        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<OperatorChanges>(provider, options.TokenStore.RegistrationIdle));
+        services.AddSingleton(
+            provider => ActivatorUtilities.CreateInstance<OperatorChanges>(
+                provider, options.TokenStore.RegistrationIdle));
 
         // Started in this order, before the data listener; stopped in the reverse order, after it.
-        services.AddHostedService(provider => ActivatorUtilities.CreateInstance<ShutdownSequence>(provider, options.Shutdown.Delay));
+        services.AddHostedService(
+            provider => ActivatorUtilities.CreateInstance<ShutdownSequence>(provider, options.Shutdown.Delay));
         services.AddReplication(options.TokenStore);
-        services.AddIdempotency(options.Idempotency, inMemory: options.TokenStore.Provider == TokenStoreProvider.Memory);
+        services.AddIdempotency(
+            options.Idempotency, inMemory: options.TokenStore.Provider == TokenStoreProvider.Memory);
         services.AddHostedService(provider => provider.GetRequiredService<AdminServer>());
         services.AddSingleton<ServerCertificates>();
         services.AddHostedService<ConfigurationWatcher>();
-        services.Configure<HostOptions>(host => host.ShutdownTimeout = options.Shutdown.Delay + options.Shutdown.Timeout);
+        services.Configure<HostOptions>(
+            host => host.ShutdownTimeout = options.Shutdown.Delay + options.Shutdown.Timeout);
     }
 
     /// <summary>What is in force, as a whole and in the parts that features follow.</summary>
@@ -80,9 +87,11 @@ internal static class GatewayServices
         services.AddSingleton(configuration.Part(static current => current.Fenced));
         services.AddSingleton(configuration.Part(static current => current.Options.Limits));
         services.AddSingleton(configuration.Part(static current => current.Options.AccessLog));
-        services.AddSingleton(configuration.Part(static current => new ChaosSettings(current.Options.Chaos, current.Routes)));
+        services.AddSingleton(
+            configuration.Part(static current => new ChaosSettings(current.Options.Chaos, current.Routes)));
         services.AddSingleton(configuration.Part(
-            static current => new IdempotencyNeed(current.ResiliencePolicies.Values.Any(policy => policy.Idempotency is not null))));
+            static current =>
+                new IdempotencyNeed(current.ResiliencePolicies.Values.Any(policy => policy.Idempotency is not null))));
     }
 
     /// <summary>The admin listener and everything that is offered on it.</summary>
@@ -100,15 +109,17 @@ internal static class GatewayServices
     private static void AddTokenStore(this IServiceCollection services, TokenStoreOptions options, string? instanceName)
     {
         services.AddSingleton(provider => TokenStores.Create(options, provider));
-        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<StoreClient>(provider, new StoreClientOptions
-        {
-            TimeToLive = options.SessionTtl,
-            InstanceName = instanceName,
-            RequireGrade = options.RequireGrade?.Grade(),
-            WaitForStore = options.Provider.IsShared(),
-        }));
+        services.AddSingleton(
+            provider => ActivatorUtilities.CreateInstance<StoreClient>(provider, new StoreClientOptions
+            {
+                TimeToLive = options.SessionTtl,
+                InstanceName = instanceName,
+                RequireGrade = options.RequireGrade?.Grade(),
+                WaitForStore = options.Provider.IsShared(),
+            }));
         services.AddSingleton(provider => new FenceTable(
-            provider.GetRequiredService<StoreClient>(), provider.GetRequiredService<TimeProvider>(), options.MaxActiveResources,
+            provider.GetRequiredService<StoreClient>(), provider.GetRequiredService<TimeProvider>(),
+            options.MaxActiveResources,
             options.RegistrationIdle));
     }
 

@@ -12,12 +12,16 @@ using Yarp.ReverseProxy.Configuration;
 namespace FenceGateway.Gateway.Hosting;
 
 /// <summary>
-/// Builds each generation whole, the routes with the policies that they run under, and hands it to YARP, which swaps all endpoints at
-/// once. An endpoint keeps the policies that it was built with, and a request its endpoint: a reload never mixes two generations (R20).
+/// Builds each generation whole, the routes with the policies that they run under, and hands it to YARP, which swaps
+/// all endpoints at once. An endpoint keeps the policies that it was built with, and a request its endpoint: a reload
+/// never mixes two generations (R20).
 /// </summary>
 internal sealed class RouteGenerations
 {
-    /// <summary>Differs in each generation, so that YARP builds every endpoint anew. Not for configuration files, in whose keys a colon is a delimiter.</summary>
+    /// <summary>
+    /// Differs in each generation, so that YARP builds every endpoint anew. Not for configuration files, in whose keys
+    /// a colon is a delimiter.
+    /// </summary>
     private const string Stamp = "FenceGateway:Generation";
 
     /// <summary>YARP hands back the very route that it was given.</summary>
@@ -31,7 +35,8 @@ internal sealed class RouteGenerations
     private long _generation;
 
     public RouteGenerations(
-        LastGoodConfiguration configuration, RateLimitRegistry limits, ResilienceRegistry resilience, FencedServices services, InDoubtHolds holds)
+        LastGoodConfiguration configuration, RateLimitRegistry limits, ResilienceRegistry resilience,
+        FencedServices services, InDoubtHolds holds)
     {
         (_limits, _resilience, _services, _holds) = (limits, resilience, services, holds);
         configuration.Serve(Apply);
@@ -70,9 +75,11 @@ internal sealed class RouteGenerations
     {
         _holds.Apply(configuration.FencingPolicies.Values);
         var limits = _limits.Apply(configuration.RateLimitPolicies);
-        var mechanisms = _resilience.Apply(configuration.Routes, configuration.Clusters, configuration.ResiliencePolicies);
+        var mechanisms = _resilience.Apply(
+            configuration.Routes, configuration.Clusters, configuration.ResiliencePolicies);
         var generation = (++_generation).ToString(CultureInfo.InvariantCulture);
-        var routes = configuration.Routes.Select(route => Build(route, configuration, limits, mechanisms, generation)).ToList();
+        var routes = configuration.Routes.Select(route => Build(route, configuration, limits, mechanisms, generation))
+            .ToList();
         _provider.Update(routes, configuration.Clusters);
     }
 
@@ -85,7 +92,14 @@ internal sealed class RouteGenerations
     {
         var route = RouteRateLimit.ForYarp(configured) with { CorsPolicy = null };
         var metadata = route.Metadata ?? FrozenDictionary<string, string>.Empty;
-        route = route with { Metadata = new Dictionary<string, string>(metadata, StringComparer.OrdinalIgnoreCase) { [Stamp] = generation } };
+        route =
+            route with
+            {
+                Metadata = new Dictionary<string, string>(metadata, StringComparer.OrdinalIgnoreCase)
+                {
+                    [Stamp] = generation,
+                },
+            };
         _policies.Add(route, new RoutePolicies(
             FencedRouteRules.PolicyOf(route, configuration.FencingPolicies),
             mechanisms[route.RouteId],

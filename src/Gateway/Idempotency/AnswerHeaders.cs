@@ -10,13 +10,15 @@ internal static class AnswerHeaders
     public const string Replayed = "Idempotency-Replayed";
 
     /// <summary>
-    /// Those of one connection; the length, which follows from the body; and cookies: they are credentials, which are not put on
-    /// a disk and not given to whoever comes with the key later.
+    /// Those of one connection; the length, which follows from the body; and cookies: they are credentials, which are
+    /// not put on a disk and not given to whoever comes with the key later.
     /// </summary>
     private static readonly FrozenSet<string> NotKept = FrozenSet.ToFrozenSet(
         [
-            HeaderNames.Connection, HeaderNames.KeepAlive, HeaderNames.ProxyConnection, HeaderNames.TE, HeaderNames.Trailer,
-            HeaderNames.TransferEncoding, HeaderNames.Upgrade, HeaderNames.ProxyAuthenticate, HeaderNames.ProxyAuthorization,
+            HeaderNames.Connection, HeaderNames.KeepAlive, HeaderNames.ProxyConnection, HeaderNames.TE,
+            HeaderNames.Trailer,
+            HeaderNames.TransferEncoding, HeaderNames.Upgrade, HeaderNames.ProxyAuthenticate,
+            HeaderNames.ProxyAuthorization,
             HeaderNames.ContentLength, HeaderNames.SetCookie, "Set-Cookie2", Replayed,
         ],
         StringComparer.OrdinalIgnoreCase);
@@ -42,7 +44,9 @@ internal static class AnswerHeaders
         }
 
         response.Headers[Replayed] = "true";
-        if (answer.Status is StatusCodes.Status204NoContent or StatusCodes.Status205ResetContent or StatusCodes.Status304NotModified)
+        if (answer.Status is StatusCodes.Status204NoContent
+            or StatusCodes.Status205ResetContent
+            or StatusCodes.Status304NotModified)
         {
             return;
         }

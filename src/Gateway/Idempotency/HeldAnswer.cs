@@ -5,8 +5,8 @@ using Microsoft.AspNetCore.Http.Features;
 namespace FenceGateway.Gateway.Idempotency;
 
 /// <summary>
-/// Holds an answer back until it is whole and stored, so that no client relies on one that a crash could take back. An answer
-/// that is longer than what is stored flows on from the moment that this shows.
+/// Holds an answer back until it is whole and stored, so that no client relies on one that a crash could take back. An
+/// answer that is longer than what is stored flows on from the moment that this shows.
 /// </summary>
 /// <param name="inner">Where the answer goes in the end.</param>
 /// <param name="limit">Bytes of a body that are held.</param>
@@ -47,7 +47,8 @@ internal sealed class HeldAnswer(IHttpResponseBodyFeature inner, int limit) : As
         }
     }
 
-    public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+    public override async ValueTask WriteAsync(
+        ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
     {
         if (!HasPassed && _held.Length + buffer.Length <= limit)
         {

@@ -10,7 +10,8 @@ internal static class IdempotencyExtensions
     public static void AddIdempotency(this IServiceCollection services, IdempotencyStoreOptions settings, bool inMemory)
     {
         services.AddSingleton<IIdempotencyStore>(provider => inMemory
-            ? new MemoryIdempotencyStore(settings.MaxEntries, settings.MaxSizeMiB * MiB, provider.GetRequiredService<TimeProvider>())
+            ? new MemoryIdempotencyStore(
+                settings.MaxEntries, settings.MaxSizeMiB * MiB, provider.GetRequiredService<TimeProvider>())
             : ActivatorUtilities.CreateInstance<EmbeddedIdempotencyStore>(provider, new EmbeddedIdempotencyStoreOptions
             {
                 Path = settings.Path,

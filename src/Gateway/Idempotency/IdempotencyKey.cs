@@ -3,8 +3,9 @@ using Microsoft.Extensions.Primitives;
 namespace FenceGateway.Gateway.Idempotency;
 
 /// <summary>
-/// The request header <c>Idempotency-Key</c>: a string of RFC 8941, as draft-ietf-httpapi-idempotency-key-header has it, or
-/// the same characters without quotes, as most clients send it. Both forms of the same characters are the same key.
+/// The request header <c>Idempotency-Key</c>: a string of RFC 8941, as draft-ietf-httpapi-idempotency-key-header has
+/// it, or the same characters without quotes, as most clients send it. Both forms of the same characters are the same
+/// key.
 /// </summary>
 internal static class IdempotencyKey
 {
@@ -21,7 +22,8 @@ internal static class IdempotencyKey
             return false;
         }
 
-        return (value[0] == '"' ? TryUnquote(value, out key) : IsToken(key = value)) && key.Length is > 0 and <= MaxLength;
+        return (value[0] == '"' ? TryUnquote(value, out key) : IsToken(key = value))
+            && key.Length is > 0 and <= MaxLength;
     }
 
     private static bool TryUnquote(string value, out string key)
@@ -52,7 +54,9 @@ internal static class IdempotencyKey
         return true;
     }
 
-    /// <summary>Nothing that could end a value or a string for another parser: a comma joins two lines of a header into one.</summary>
+    /// <summary>
+    /// Nothing that could end a value or a string for another parser: a comma joins two lines of a header into one.
+    /// </summary>
     private static bool IsToken(string value)
     {
         foreach (var c in value)

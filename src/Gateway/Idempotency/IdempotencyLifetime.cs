@@ -4,11 +4,12 @@ using FenceGateway.Idempotency;
 namespace FenceGateway.Gateway.Idempotency;
 
 /// <summary>
-/// Opens the store before anything listens, if a policy needs it, and closes it after everything has stopped. If a reload
-/// brings the first such policy, the store is opened then; until it is, requests with a key are refused.
+/// Opens the store before anything listens, if a policy needs it, and closes it after everything has stopped. If a
+/// reload brings the first such policy, the store is opened then; until it is, requests with a key are refused.
 /// </summary>
 internal sealed class IdempotencyLifetime(
-    IIdempotencyStore store, InForce<IdempotencyNeed> need, ILogger<IdempotencyLifetime> logger) : IHostedLifecycleService
+    IIdempotencyStore store, InForce<IdempotencyNeed> need,
+    ILogger<IdempotencyLifetime> logger) : IHostedLifecycleService
 {
     private readonly Lock _gate = new();
     private Task _openingLate = Task.CompletedTask;

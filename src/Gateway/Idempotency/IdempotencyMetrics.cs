@@ -24,7 +24,9 @@ internal enum StoreStep
     Complete,
 }
 
-/// <summary>The instruments of idempotency. Tags are from closed sets: the route's name, the outcome, the step.</summary>
+/// <summary>
+/// The instruments of idempotency. Tags are from closed sets: the route's name, the outcome, the step.
+/// </summary>
 internal sealed class IdempotencyMetrics
 {
     private readonly Counter<long> _requests;
@@ -34,11 +36,15 @@ internal sealed class IdempotencyMetrics
     {
         var meter = meters.Create("FenceGateway");
         _requests = meter.CreateCounter<long>(
-            "fencegateway.idempotency.requests", "{request}", "Writes that carry an Idempotency-Key or need one, by what became of them.");
+            "fencegateway.idempotency.requests", "{request}",
+            "Writes that carry an Idempotency-Key or need one, by what became of them.");
         _store = meter.CreateHistogram<double>(
-            "fencegateway.idempotency.store.duration", "s", "How long requests waited until their start or their answer was stored.");
-        meter.CreateObservableGauge("fencegateway.idempotency.entries", () => store.Count, "{entry}", "Keys that are remembered.");
-        meter.CreateObservableGauge("fencegateway.idempotency.size", () => store.Bytes, "By", "Bytes that stored answers take.");
+            "fencegateway.idempotency.store.duration", "s",
+            "How long requests waited until their start or their answer was stored.");
+        meter.CreateObservableGauge(
+            "fencegateway.idempotency.entries", () => store.Count, "{entry}", "Keys that are remembered.");
+        meter.CreateObservableGauge(
+            "fencegateway.idempotency.size", () => store.Bytes, "By", "Bytes that stored answers take.");
     }
 
     public void Request(string route, KeyedOutcome outcome) => _requests.Add(

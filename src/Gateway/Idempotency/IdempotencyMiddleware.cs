@@ -9,8 +9,9 @@ using Yarp.ReverseProxy.Model;
 namespace FenceGateway.Gateway.Idempotency;
 
 /// <summary>
-/// Answers the repeats of a write that carries an Idempotency-Key, stale ones too (R9), when the fence has seen their token (R18), and lets
-/// the first one go on with its key claimed. A key that nothing was sent for is free again, without any I/O.
+/// Answers the repeats of a write that carries an Idempotency-Key, stale ones too (R9), when the fence has seen their
+/// token (R18), and lets the first one go on with its key claimed. A key that nothing was sent for is free again,
+/// without any I/O.
 /// </summary>
 internal sealed class IdempotencyMiddleware(
     RequestDelegate next,
@@ -23,7 +24,8 @@ internal sealed class IdempotencyMiddleware(
     {
         var request = context.Features.GetRequiredFeature<GatewayRequest>();
         var method = context.Request.Method;
-        if (request.Mechanisms(context).Idempotency is not { } policy || RequestSemantics.IsSafe(method) || HttpMethods.IsConnect(method))
+        if (request.Mechanisms(context).Idempotency is not { } policy || RequestSemantics.IsSafe(method)
+            || HttpMethods.IsConnect(method))
         {
             return next(context);
         }
@@ -38,13 +40,15 @@ internal sealed class IdempotencyMiddleware(
         if (values.Count == 0)
         {
             return RefuseAsync(context, route, KeyedOutcome.Missing, ProblemType.IdempotencyKeyRequired,
-                "Send a header Idempotency-Key with a value that no other request has, such as a UUID, and the same one with each repeat.");
+                "Send a header Idempotency-Key with a value that no other request has, such as a UUID, and the same "
+                    + "one with each repeat.");
         }
 
         return IdempotencyKey.TryParse(values, out var key)
             ? CheckAsync(context, request, policy, route, key)
             : RefuseAsync(context, route, KeyedOutcome.Malformed, ProblemType.IdempotencyKeyMalformed,
-                $"Idempotency-Key must be one value of 1 to {IdempotencyKey.MaxLength} visible ASCII characters, in quotes or, without "
+                $"Idempotency-Key must be one value of 1 to {IdempotencyKey.MaxLength} visible ASCII characters, in "
+                + "quotes or, without "
                 + "quotes, commas, semicolons and backslashes, as it is.");
     }
 
@@ -102,15 +106,18 @@ internal sealed class IdempotencyMiddleware(
                 return ReplayAsync(context, route, reply.Answer!);
             case ClaimStatus.Running:
                 return RefuseAsync(context, route, KeyedOutcome.InProgress, ProblemType.IdempotencyKeyInProgress,
-                    "The first request with this Idempotency-Key has not been answered yet. This one was not forwarded; "
+                    "The first request with this Idempotency-Key has not been answered yet. This one was not "
+                    + "forwarded; "
                     + "repeat it to get the answer.", ProblemResponse.Soon);
             case ClaimStatus.Reused:
                 return RefuseAsync(context, route, KeyedOutcome.Reused, ProblemType.IdempotencyKeyReused,
-                    "An earlier request with this Idempotency-Key had another method, target, content type or body. This one was not "
+                    "An earlier request with this Idempotency-Key had another method, target, content type or body. "
+                    + "This one was not "
                     + "forwarded; send it with a key of its own.");
             case ClaimStatus.Unknown:
                 logger.RepeatOfUnknown(route.Config.RouteId, reply.Reason);
-                return RefuseAsync(context, route, KeyedOutcome.Unknown, ProblemType.IdempotencyOutcomeUnknown, Explain(reply.Reason)
+                return RefuseAsync(context, route, KeyedOutcome.Unknown, ProblemType.IdempotencyOutcomeUnknown, Explain(
+                    reply.Reason)
                     + " This repeat was not forwarded: find out at the service whether the first one was applied.");
             default:
                 return RefuseAsync(context, route, KeyedOutcome.Full, ProblemType.IdempotencyStoreFull,
@@ -127,8 +134,8 @@ internal sealed class IdempotencyMiddleware(
         });
 
     /// <summary>
-    /// The answer, whoever gives it, is held back until the claim has ended and all places are given back: a repeat that follows
-    /// it finds the key as the answer says, and a client that is slow to read holds nobody up.
+    /// The answer, whoever gives it, is held back until the claim has ended and all places are given back: a repeat
+    /// that follows it finds the key as the answer says, and a client that is slow to read holds nobody up.
     /// </summary>
     private async Task GoOnAsync(HttpContext context, IdempotencyPolicy policy, string route, IdempotencyClaim claim)
     {
@@ -155,7 +162,8 @@ internal sealed class IdempotencyMiddleware(
     }
 
     private Task RefuseAsync(
-        HttpContext context, RouteModel route, KeyedOutcome outcome, ProblemType type, string detail, TimeSpan? retryAfter = null)
+        HttpContext context, RouteModel route, KeyedOutcome outcome, ProblemType type, string detail,
+        TimeSpan? retryAfter = null)
     {
         metrics.Request(route.Config.RouteId, outcome);
         return ProblemResponse.WriteAsync(context, type, detail, retryAfter);
@@ -163,8 +171,10 @@ internal sealed class IdempotencyMiddleware(
 
     private static string Explain(UnknownReason reason) => reason switch
     {
-        UnknownReason.TooLong => "The first request with this Idempotency-Key was answered, and its answer was too long to be kept.",
-        UnknownReason.Unreadable => "The first request with this Idempotency-Key was answered, and its answer could not be kept.",
+        UnknownReason.TooLong => "The first request with this Idempotency-Key was answered, and its answer was too "
+            + "long to be kept.",
+        UnknownReason.Unreadable => "The first request with this Idempotency-Key was answered, and its answer could "
+            + "not be kept.",
         _ => "The first request with this Idempotency-Key may have been applied, and its answer is not known.",
     };
 }

@@ -41,5 +41,6 @@ internal static class KeyedEnds
         };
     }
 
-    private static KeyedEnd NotApplied(in AttemptState attempts) => attempts.MayBeApplied ? KeyedEnd.Unknown : KeyedEnd.Released;
+    private static KeyedEnd NotApplied(in AttemptState attempts) =>
+        attempts.MayBeApplied ? KeyedEnd.Unknown : KeyedEnd.Released;
 }

@@ -8,8 +8,9 @@ using Microsoft.AspNetCore.Http.Features;
 namespace FenceGateway.Gateway.Idempotency;
 
 /// <summary>
-/// Shows the token of a repeat to the fence before the stored answer is given (R18): it is admitted as a read, which advances the mark and
-/// waits for older writes, and nothing is in flight for it. A stale token gets its answer all the same: nothing is forwarded (R9).
+/// Shows the token of a repeat to the fence before the stored answer is given (R18): it is admitted as a read, which
+/// advances the mark and waits for older writes, and nothing is in flight for it. A stale token gets its answer all the
+/// same: nothing is forwarded (R9).
 /// </summary>
 internal sealed class ReplayAdmission(
     FenceCheck check, FenceTable table, ShutdownSignal shutdown, FenceRefusals refusals, FencingMetrics metrics)
@@ -34,7 +35,8 @@ internal sealed class ReplayAdmission(
         return request.NeedsAdmission ? AdmitAsync(context, policy, request, status, replay) : replay(context);
     }
 
-    private async Task AdmitAsync(HttpContext context, FencingPolicy policy, GatewayRequest request, int status, RequestDelegate replay)
+    private async Task AdmitAsync(
+        HttpContext context, FencingPolicy policy, GatewayRequest request, int status, RequestDelegate replay)
     {
         FenceRefusal? refusal;
         using (var wait = new RequestWait(context, shutdown))
@@ -72,12 +74,15 @@ internal sealed class ReplayAdmission(
         await replay(context);
     }
 
-    private ValueTask<Admission> AdmitAsync(FencingPolicy policy, GatewayRequest request, CancellationToken cancellationToken) =>
+    private ValueTask<Admission> AdmitAsync(
+        FencingPolicy policy, GatewayRequest request, CancellationToken cancellationToken) =>
         request.Fence!.TryAdmit(request.Token, isWrite: false, out var admission)
             ? new(admission)
             : table.AdmitAsync(request.Fence!, request.Token, isWrite: false, policy.Rules, cancellationToken);
 
-    /// <summary>A policy that advances on success does so when the client learns of the success, by whoever's answer.</summary>
+    /// <summary>
+    /// A policy that advances on success does so when the client learns of the success, by whoever's answer.
+    /// </summary>
     private async ValueTask<FenceRefusal?> AdvanceAsync(
         FencingPolicy policy, GatewayRequest request, int status, CancellationToken cancellationToken)
     {
@@ -100,14 +105,17 @@ internal sealed class ReplayAdmission(
     private static FenceRefusal GivenUp(ResourceFence fence, WaitEnd end) => end switch
     {
         WaitEnd.ShuttingDown => new(FenceOutcome.ShuttingDown, ProblemType.ShuttingDown,
-            "The gateway stops; older writes had not ended yet. Repeat the request to get its answer.", ProblemResponse.Soon),
-        _ when fence.AwaitsStore => FenceCheck.StoreUnavailable("The route's Timeout passed before the token store answered."),
+            "The gateway stops; older writes had not ended yet. Repeat the request to get its answer.",
+            ProblemResponse.Soon),
+        _ when fence.AwaitsStore =>
+            FenceCheck.StoreUnavailable("The route's Timeout passed before the token store answered."),
         _ => Draining(null),
     };
 
     private static FenceRefusal Draining(TimeSpan? retryAfter) => new(
         FenceOutcome.Draining, ProblemType.FenceDraining,
-        "The request with this Idempotency-Key was answered, but writes with older tokens are still in flight or in doubt. The mark is raised: "
+        "The request with this Idempotency-Key was answered, but writes with older tokens are still in flight or in "
+        + "doubt. The mark is raised: "
         + "they cannot be followed by others. This attempt was not forwarded; try again to get the answer.",
         retryAfter ?? ProblemResponse.Soon);
 }

@@ -11,7 +11,9 @@ internal sealed class HealthEndpoints(HealthState health) : IAdminEndpoints
 
     public void Map(IEndpointRouteBuilder endpoints)
     {
-        endpoints.MapMethods("/livez", Methods, static context => AdminJson.WriteAsync(context, 200, new JsonObject { ["status"] = "live" }));
+        endpoints.MapMethods(
+            "/livez", Methods,
+            static context => AdminJson.WriteAsync(context, 200, new JsonObject { ["status"] = "live" }));
         endpoints.MapMethods("/readyz", Methods, WriteReadinessAsync);
         endpoints.MapMethods("/healthz", Methods, WriteReadinessAsync);
     }
@@ -27,6 +29,7 @@ internal sealed class HealthEndpoints(HealthState health) : IAdminEndpoints
         }
 
         return AdminJson.WriteAsync(
-            context, ready ? 200 : 503, new JsonObject { ["status"] = ready ? "ready" : "not ready", ["checks"] = checks });
+            context, ready ? 200 : 503,
+            new JsonObject { ["status"] = ready ? "ready" : "not ready", ["checks"] = checks });
     }
 }

@@ -3,8 +3,8 @@ using FenceGateway.TokenStore;
 namespace FenceGateway.Gateway.Lifecycle;
 
 /// <summary>
-/// Opens the store before anything listens and closes it after everything has stopped. Between them, on the way out: not ready,
-/// keep serving for the delay, close the listeners, let what is in flight end, close the store.
+/// Opens the store before anything listens and closes it after everything has stopped. Between them, on the way out:
+/// not ready, keep serving for the delay, close the listeners, let what is in flight end, close the store.
 /// </summary>
 internal sealed class ShutdownSequence(
     StoreClient store,
@@ -53,7 +53,8 @@ internal sealed class ShutdownSequence(
         await WithdrawAsync();
         try
         {
-            // Not cancelled with the rest: a store that is closed cleanly saves the next start, and other gateways, their wait.
+            // Not cancelled with the rest: a store that is closed cleanly saves the next start, and other gateways,
+            // their wait.
             await store.CloseAsync(isClean: inFlight == 0 && inDoubt == 0);
         }
         catch (TokenStoreUnavailableException e)
@@ -65,7 +66,10 @@ internal sealed class ShutdownSequence(
         logger.Stopped(inFlight, inDoubt);
     }
 
-    /// <summary>Ahead of the session's end, for a session that ends with writes in doubt leaves all its registrations to their hold.</summary>
+    /// <summary>
+    /// Ahead of the session's end, for a session that ends with writes in doubt leaves all its registrations to their
+    /// hold.
+    /// </summary>
     private async Task WithdrawAsync()
     {
         try

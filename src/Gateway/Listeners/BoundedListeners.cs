@@ -6,8 +6,9 @@ using Microsoft.Extensions.Options;
 namespace FenceGateway.Gateway.Listeners;
 
 /// <summary>
-/// Kestrel's listeners, with as many connections open at once as there are descriptors for: one above that is closed before the next one
-/// is accepted. Kestrel's own limit looks at connections later, when a burst has taken more descriptors than the process has.
+/// Kestrel's listeners, with as many connections open at once as there are descriptors for: one above that is closed
+/// before the next one is accepted. Kestrel's own limit looks at connections later, when a burst has taken more
+/// descriptors than the process has.
 /// </summary>
 /// <param name="options">Kestrel's own.</param>
 /// <param name="loggers">For Kestrel's sockets.</param>
@@ -20,7 +21,8 @@ internal sealed class BoundedListeners(IOptions<SocketTransportOptions> options,
 
     public bool CanBind(EndPoint endpoint) => _sockets.CanBind(endpoint);
 
-    public async ValueTask<IConnectionListener> BindAsync(EndPoint endpoint, CancellationToken cancellationToken = default) =>
+    public async ValueTask<IConnectionListener> BindAsync(
+        EndPoint endpoint, CancellationToken cancellationToken = default) =>
         new Listener(await _sockets.BindAsync(endpoint, cancellationToken), this);
 
     private bool TryOpen(ConnectionContext connection)
@@ -31,7 +33,8 @@ internal sealed class BoundedListeners(IOptions<SocketTransportOptions> options,
             return false;
         }
 
-        connection.ConnectionClosed.UnsafeRegister(static state => Interlocked.Decrement(ref ((BoundedListeners)state!)._open), this);
+        connection.ConnectionClosed.UnsafeRegister(
+            static state => Interlocked.Decrement(ref ((BoundedListeners)state!)._open), this);
         return true;
     }
 
@@ -48,14 +51,16 @@ internal sealed class BoundedListeners(IOptions<SocketTransportOptions> options,
                     return connection;
                 }
 
-                connection.Abort(new ConnectionAbortedException("The process has no descriptors for more connections."));
+                connection.Abort(
+                    new ConnectionAbortedException("The process has no descriptors for more connections."));
                 await connection.DisposeAsync();
             }
 
             return null;
         }
 
-        public ValueTask UnbindAsync(CancellationToken cancellationToken = default) => inner.UnbindAsync(cancellationToken);
+        public ValueTask UnbindAsync(CancellationToken cancellationToken = default) =>
+            inner.UnbindAsync(cancellationToken);
 
         public ValueTask DisposeAsync() => inner.DisposeAsync();
     }

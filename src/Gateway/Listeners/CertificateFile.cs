@@ -41,7 +41,8 @@ internal sealed class CertificateFile(IConfigurationSection section)
 
     /// <summary>The certificate with its key and those between it and its authority.</summary>
     /// <param name="offline">Asks no authority for what a server shows beside its certificate.</param>
-    /// <exception cref="CryptographicException">The files hold no certificate with its key, or a part of it.</exception>
+    /// <exception cref="CryptographicException">The files hold no certificate with its key, or a part of
+    /// it.</exception>
     /// <exception cref="IOException">They cannot be read.</exception>
     public SslStreamCertificateContext Load(bool offline)
     {

@@ -13,7 +13,8 @@ internal static class CertificateRules
     /// <param name="unused">Why they do nothing, where the connection is not encrypted; null where it is.</param>
     /// <param name="path">Where the section stands.</param>
     /// <param name="problems">Gets what is wrong.</param>
-    public static void Check(string? authority, string? client, string? unused, string path, List<ConfigProblem> problems)
+    public static void Check(
+        string? authority, string? client, string? unused, string path, List<ConfigProblem> problems)
     {
         Check(authority, nameof(RedisStoreOptions.CertificateAuthority), AuthorityFault);
         Check(client, nameof(RedisStoreOptions.ClientCertificate), ClientFault);
@@ -49,14 +50,18 @@ internal static class CertificateRules
     {
         if (!File.Exists(file))
         {
-            return $"is '{SecretText.Shown(file)}', which is no file; a relative path is relative to the working directory";
+            return $"is '{SecretText.Shown(file)}', which is no file; a relative path is relative to the working "
+                + "directory";
         }
 
         try
         {
-            return holdsWhatItShould() ? null : $"is '{SecretText.Shown(file)}', in which there is no certificate in PEM form";
+            return holdsWhatItShould()
+                ? null
+                : $"is '{SecretText.Shown(file)}', in which there is no certificate in PEM form";
         }
-        catch (Exception e) when (e is CryptographicException or IOException or UnauthorizedAccessException or ArgumentException)
+        catch (Exception e) when (
+            e is CryptographicException or IOException or UnauthorizedAccessException or ArgumentException)
         {
             return $"is '{SecretText.Shown(file)}', which cannot be used: {e.Message.ReplaceLineEndings(" ")}";
         }

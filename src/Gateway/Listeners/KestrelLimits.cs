@@ -4,18 +4,20 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 namespace FenceGateway.Gateway.Listeners;
 
 /// <summary>
-/// Bounds what Kestrel itself does not bound or bounds too loosely for a gateway, then applies the section <c>Kestrel</c>, which
-/// has the last word. Sizes, times, rates and streams are bounded by Kestrel's own defaults; a test holds that.
+/// Bounds what Kestrel itself does not bound or bounds too loosely for a gateway, then applies the section
+/// <c>Kestrel</c>, which has the last word. Sizes, times, rates and streams are bounded by Kestrel's own defaults; a
+/// test holds that.
 /// </summary>
 internal static class KestrelLimits
 {
     /// <summary>
-    /// What Kestrel reads ahead of whoever consumes a request, for each connection. Its own default of 1 MiB would be gigabytes
-    /// with a few thousand uploads that wait for a service; a fast upload is as fast with this.
+    /// What Kestrel reads ahead of whoever consumes a request, for each connection. Its own default of 1 MiB would be
+    /// gigabytes with a few thousand uploads that wait for a service; a fast upload is as fast with this.
     /// </summary>
     private const long RequestBuffer = 128 * 1024;
 
-    /// <exception cref="InvalidOperationException">A value of the section is no good; the message says which.</exception>
+    /// <exception cref="InvalidOperationException">A value of the section is no good; the message says
+    /// which.</exception>
     public static void Apply(KestrelServerOptions kestrel, int connections, IConfigurationSection section)
     {
         var limits = kestrel.Limits;
@@ -30,7 +32,8 @@ internal static class KestrelLimits
         limits.MaxRequestBufferSize = limits.MaxRequestBufferSize is { } buffer ? Math.Max(buffer, head) : null;
 
         // The binder leaves an existing rate as it is: it is immutable.
-        limits.MinRequestBodyDataRate = ReadRate(section, nameof(limits.MinRequestBodyDataRate), limits.MinRequestBodyDataRate);
+        limits.MinRequestBodyDataRate = ReadRate(
+            section, nameof(limits.MinRequestBodyDataRate), limits.MinRequestBodyDataRate);
         limits.MinResponseDataRate = ReadRate(section, nameof(limits.MinResponseDataRate), limits.MinResponseDataRate);
     }
 

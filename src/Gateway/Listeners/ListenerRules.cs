@@ -39,7 +39,8 @@ internal static class ListenerRules
         if (url.Contains('@', StringComparison.Ordinal) && !url.Contains("//unix:", StringComparison.OrdinalIgnoreCase))
         {
             // Not shown: what stands before it may be a password.
-            problems.Add(new(path, "has a user name in it, which no address to listen on has (such as http://127.0.0.1:8080)"));
+            problems.Add(
+                new(path, "has a user name in it, which no address to listen on has (such as http://127.0.0.1:8080)"));
             return null;
         }
 

@@ -80,7 +80,8 @@ internal sealed partial class ServerCertificates
 
     private void Renew(ConnectionContext connection, SslServerAuthenticationOptions options)
     {
-        var atStart = options.ServerCertificateContext?.TargetCertificate ?? options.ServerCertificate as X509Certificate2;
+        var atStart = options.ServerCertificateContext?.TargetCertificate
+            ?? options.ServerCertificate as X509Certificate2;
         if (atStart is not null && _fileOf.TryGetValue(atStart.Thumbprint, out var file)
             && _renewed.TryGetValue(file, out var renewed))
         {

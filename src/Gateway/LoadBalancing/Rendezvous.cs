@@ -5,19 +5,22 @@ using Yarp.ReverseProxy.Model;
 namespace FenceGateway.Gateway.LoadBalancing;
 
 /// <summary>
-/// Rendezvous hashing (Thaler and Ravishankar, 1998) with bounded loads (Mirrokni, Thorup and Zadimoghaddam, 2018). Each
-/// destination has a score for a key, and the highest score wins: a destination that goes gives away its own keys only, one that
-/// comes takes its share of all others', and two gateways agree without talking. One that has more than its share of the requests
-/// in progress is passed over for the next best.
+/// Rendezvous hashing (Thaler and Ravishankar, 1998) with bounded loads (Mirrokni, Thorup and Zadimoghaddam, 2018).
+/// Each destination has a score for a key, and the highest score wins: a destination that goes gives away its own keys
+/// only, one that comes takes its share of all others', and two gateways agree without talking. One that has more than
+/// its share of the requests in progress is passed over for the next best.
 /// </summary>
 internal static class Rendezvous
 {
-    /// <summary>How many times the average a destination may have in progress: the lower, the more even, and the more keys are moved.</summary>
+    /// <summary>
+    /// How many times the average a destination may have in progress: the lower, the more even, and the more keys are
+    /// moved.
+    /// </summary>
     public const double LoadFactor = 1.25;
 
     /// <summary>
-    /// Requests in progress that any destination may have: around an average of one or two, chance alone exceeds the factor all the
-    /// time, and keys would wander although nobody is busy.
+    /// Requests in progress that any destination may have: around an average of one or two, chance alone exceeds the
+    /// factor all the time, and keys would wander although nobody is busy.
     /// </summary>
     public const int FreeLoad = 8;
 
@@ -66,7 +69,9 @@ internal static class Rendezvous
     /// <summary>The id is hashed each time: that is quicker than looking its hash up.</summary>
     private static ulong Score(ulong key, string id) => Mix(key ^ Hash(id));
 
-    /// <summary>Spreads each bit over all others: the finalizer of MurmurHash3 with Stafford's constants (variant 13).</summary>
+    /// <summary>
+    /// Spreads each bit over all others: the finalizer of MurmurHash3 with Stafford's constants (variant 13).
+    /// </summary>
     private static ulong Mix(ulong x)
     {
         x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;

@@ -8,8 +8,8 @@ using Yarp.ReverseProxy.Model;
 namespace FenceGateway.Gateway.LoadBalancing;
 
 /// <summary>
-/// Keeps the requests of a resource on one destination, so that what that destination knows of it (a cache, a connection, a
-/// lock) serves them all. Without a fencing policy the path stands for the resource.
+/// Keeps the requests of a resource on one destination, so that what that destination knows of it (a cache, a
+/// connection, a lock) serves them all. Without a fencing policy the path stands for the resource.
 /// </summary>
 internal sealed class ResourceHashPolicy : ILoadBalancingPolicy
 {
@@ -31,8 +31,8 @@ internal sealed class ResourceHashPolicy : ILoadBalancingPolicy
         : HashRendered(context);
 
     /// <summary>
-    /// A read without a token goes where the writes of its resource go. Apart, so that only who renders a key pays for its place
-    /// on the stack.
+    /// A read without a token goes where the writes of its resource go. Apart, so that only who renders a key pays for
+    /// its place on the stack.
     /// </summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static ulong HashRendered(HttpContext context)

@@ -19,7 +19,9 @@ internal sealed class InFlightRequests
 
     public TimeSpan RetryAfter => _limits.RetryAfter;
 
-    /// <summary>Takes a request in, unless the limit is reached. Whoever got true calls <see cref="Leave"/> once.</summary>
+    /// <summary>
+    /// Takes a request in, unless the limit is reached. Whoever got true calls <see cref="Leave"/> once.
+    /// </summary>
     public bool TryEnter()
     {
         if (Interlocked.Increment(ref _count) <= _limit)
@@ -39,7 +41,9 @@ internal sealed class InFlightRequests
         (_limits, _limit) = (limits, inFlight);
         if (connections < limits.MaxConnections || inFlight < limits.MaxInFlight)
         {
-            var level = connections < limits.MaxConnections / 2 || inFlight < limits.MaxInFlight / 2 ? LogLevel.Warning : LogLevel.Information;
+            var level = connections < limits.MaxConnections / 2 || inFlight < limits.MaxInFlight / 2
+                ? LogLevel.Warning
+                : LogLevel.Information;
             logger.FewDescriptors(level, descriptors, connections, limits.MaxConnections, inFlight, limits.MaxInFlight);
         }
     }

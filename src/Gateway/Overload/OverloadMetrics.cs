@@ -11,11 +11,14 @@ internal sealed class OverloadMetrics
     {
         var meter = meters.Create("FenceGateway");
         _shed = meter.CreateCounter<long>(
-            "fencegateway.overload.shed", "{request}", "Requests that were turned away because the gateway had as many as it takes.");
+            "fencegateway.overload.shed", "{request}",
+            "Requests that were turned away because the gateway had as many as it takes.");
         meter.CreateObservableGauge(
-            "fencegateway.overload.in_flight", () => inFlight.Count, "{request}", "Requests in progress on the data listener.");
+            "fencegateway.overload.in_flight", () => inFlight.Count, "{request}",
+            "Requests in progress on the data listener.");
         meter.CreateObservableGauge(
-            "fencegateway.overload.limit", () => inFlight.Limit, "{request}", "Requests in progress that the gateway takes.");
+            "fencegateway.overload.limit", () => inFlight.Limit, "{request}",
+            "Requests in progress that the gateway takes.");
     }
 
     public void Shed() => _shed.Add(1);

@@ -1,11 +1,14 @@
 namespace FenceGateway.Gateway.Overload;
 
 /// <summary>
-/// Counts requests that are turned away, and tells the log when that begins and when it is over: once each, however many there are.
+/// Counts requests that are turned away, and tells the log when that begins and when it is over: once each, however
+/// many there are.
 /// </summary>
 internal sealed class Shedding : IDisposable
 {
-    /// <summary>It is over when nobody was turned away for so long; so there are no two lines of a kind within less.</summary>
+    /// <summary>
+    /// It is over when nobody was turned away for so long; so there are no two lines of a kind within less.
+    /// </summary>
     public static readonly TimeSpan Quiet = TimeSpan.FromSeconds(10);
 
     private readonly InFlightRequests _inFlight;
@@ -25,7 +28,8 @@ internal sealed class Shedding : IDisposable
     public Shedding(InFlightRequests inFlight, OverloadMetrics metrics, TimeProvider time, ILogger<Shedding> logger)
     {
         (_inFlight, _metrics, _time, _logger) = (inFlight, metrics, time, logger);
-        _timer = time.CreateTimer(static state => ((Shedding)state!).Look(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _timer = time.CreateTimer(
+            static state => ((Shedding)state!).Look(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
     /// <summary>A request is turned away.</summary>
@@ -40,7 +44,9 @@ internal sealed class Shedding : IDisposable
         }
     }
 
-    /// <summary>The timer is set by whoever begins, and by itself until it finds quiet: never twice at a time.</summary>
+    /// <summary>
+    /// The timer is set by whoever begins, and by itself until it finds quiet: never twice at a time.
+    /// </summary>
     private void Look()
     {
         var count = Interlocked.Read(ref _count);

@@ -1,6 +1,8 @@
 namespace FenceGateway.Gateway.Problems;
 
-/// <summary>What a problem type looks like on the wire: RFC 9457 fields and the error of RFC 9209, section 2.3.</summary>
+/// <summary>
+/// What a problem type looks like on the wire: RFC 9457 fields and the error of RFC 9209, section 2.3.
+/// </summary>
 /// <param name="Status">The HTTP status.</param>
 /// <param name="Name">The last part of the type's URN; null for <c>about:blank</c>.</param>
 /// <param name="Title">The same words for every occurrence.</param>

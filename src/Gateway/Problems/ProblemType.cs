@@ -1,6 +1,8 @@
 namespace FenceGateway.Gateway.Problems;
 
-/// <summary>Every answer that the gateway gives itself; <see cref="Problem"/> maps each to its status and name.</summary>
+/// <summary>
+/// Every answer that the gateway gives itself; <see cref="Problem"/> maps each to its status and name.
+/// </summary>
 internal enum ProblemType
 {
     FencingTokenMalformed,

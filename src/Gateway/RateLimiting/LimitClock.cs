@@ -12,5 +12,6 @@ internal static class LimitClock
     }
 
     /// <summary>Rounded up: a limit never counts over less than its window.</summary>
-    public static long Microseconds(TimeSpan span) => (span.Ticks + TimeSpan.TicksPerMicrosecond - 1) / TimeSpan.TicksPerMicrosecond;
+    public static long Microseconds(TimeSpan span) =>
+        (span.Ticks + TimeSpan.TicksPerMicrosecond - 1) / TimeSpan.TicksPerMicrosecond;
 }

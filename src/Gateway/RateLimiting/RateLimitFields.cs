@@ -4,8 +4,8 @@ using System.Text;
 namespace FenceGateway.Gateway.RateLimiting;
 
 /// <summary>
-/// The fields of draft-ietf-httpapi-ratelimit-headers-11. A service's own are left alone, and then the gateway adds none: its
-/// limit shows in its 429.
+/// The fields of draft-ietf-httpapi-ratelimit-headers-11. A service's own are left alone, and then the gateway adds
+/// none: its limit shows in its 429.
 /// </summary>
 internal sealed class RateLimitFields
 {

@@ -8,7 +8,9 @@ using FenceGateway.Gateway.Requests;
 
 namespace FenceGateway.Gateway.RateLimiting;
 
-/// <summary>Which parts of a request make up the key of its partition. No parts: one partition for all requests.</summary>
+/// <summary>
+/// Which parts of a request make up the key of its partition. No parts: one partition for all requests.
+/// </summary>
 internal sealed class RateLimitKey(params RateLimitKeyPart[] parts) : IEquatable<RateLimitKey>
 {
     public const int MaxParts = 6;
@@ -16,7 +18,9 @@ internal sealed class RateLimitKey(params RateLimitKeyPart[] parts) : IEquatable
     /// <summary>The longest key, in characters.</summary>
     public const int MaxLength = MaxParts * (MaxValue + 1);
 
-    /// <summary>A longer value is replaced by its hash: a client chooses values, and each may be held for long.</summary>
+    /// <summary>
+    /// A longer value is replaced by its hash: a client chooses values, and each may be held for long.
+    /// </summary>
     private const int MaxValue = 64;
 
     // What stands in place of a value's length, where there is no value as it is.
@@ -26,8 +30,8 @@ internal sealed class RateLimitKey(params RateLimitKeyPart[] parts) : IEquatable
     public IReadOnlyList<RateLimitKeyPart> Parts => parts;
 
     /// <summary>
-    /// Writes the key to <paramref name="key"/>, at least <see cref="MaxLength"/> characters, and returns its length. A value that
-    /// the request lacks is empty. Not a text for people.
+    /// Writes the key to <paramref name="key"/>, at least <see cref="MaxLength"/> characters, and returns its length. A
+    /// value that the request lacks is empty. Not a text for people.
     /// </summary>
     public int Write(HttpContext context, GatewayRequest request, Span<char> key)
     {
@@ -109,7 +113,9 @@ internal sealed class RateLimitKey(params RateLimitKeyPart[] parts) : IEquatable
     private static void AppendHeader(IHeaderDictionary headers, string name, Span<char> key, ref int length)
     {
         var values = headers[name];
-        Append(values.Count <= 1 ? values.ToString().AsSpan().Trim() : string.Join(", ", values.ToArray()), key, ref length);
+        Append(
+            values.Count <= 1 ? values.ToString().AsSpan().Trim() : string.Join(", ", values.ToArray()), key,
+            ref length);
     }
 
     private static void AppendTemplate(HttpRequest request, ResourceTemplatePart part, Span<char> key, ref int length)

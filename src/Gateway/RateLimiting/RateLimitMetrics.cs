@@ -12,9 +12,11 @@ internal sealed class RateLimitMetrics
     {
         var meter = meters.Create("FenceGateway");
         _requests = meter.CreateCounter<long>(
-            "fencegateway.ratelimit.requests", "{request}", "Requests on routes with a rate limit, by what became of them there.");
+            "fencegateway.ratelimit.requests", "{request}",
+            "Requests on routes with a rate limit, by what became of them there.");
         _overflow = meter.CreateCounter<long>(
-            "fencegateway.ratelimit.overflow", "{request}", "Requests that shared a partition because there were too many.");
+            "fencegateway.ratelimit.overflow", "{request}",
+            "Requests that shared a partition because there were too many.");
         meter.CreateObservableGauge(
             "fencegateway.ratelimit.partitions",
             () => registry.All.Select(l => new Measurement<int>(l.Partitions.Count, Policy(l.Policy))),
@@ -38,7 +40,8 @@ internal sealed class RateLimitMetrics
         }
     }
 
-    private static KeyValuePair<string, object?> Policy(RateLimitPolicy policy) => new("fencegateway.policy", policy.Name);
+    private static KeyValuePair<string, object?> Policy(RateLimitPolicy policy) =>
+        new("fencegateway.policy", policy.Name);
 
     private static string Name(RateLimitOutcome outcome) => outcome switch
     {

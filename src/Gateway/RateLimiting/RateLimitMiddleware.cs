@@ -8,11 +8,12 @@ using Microsoft.AspNetCore.Http.Features;
 namespace FenceGateway.Gateway.RateLimiting;
 
 /// <summary>
-/// Lets requests through as the limit of their route allows, 429 else. Stands behind the early checks of the fence, so that a stale
-/// request uses no permit.
+/// Lets requests through as the limit of their route allows, 429 else. Stands behind the early checks of the fence, so
+/// that a stale request uses no permit.
 /// </summary>
 internal sealed class RateLimitMiddleware(
-    RequestDelegate next, ShutdownSignal shutdown, FenceRefusals refusals, RateLimitMetrics metrics, ILogger<RateLimitMiddleware> logger)
+    RequestDelegate next, ShutdownSignal shutdown, FenceRefusals refusals, RateLimitMetrics metrics,
+    ILogger<RateLimitMiddleware> logger)
 {
     public Task InvokeAsync(HttpContext context) =>
         context.GetEndpoint()?.Metadata.GetMetadata<RateLimit>() is { } limit
@@ -67,7 +68,8 @@ internal sealed class RateLimitMiddleware(
         }
     }
 
-    private async Task WaitAsync(HttpContext context, GatewayRequest request, RateLimit limit, RateLimitPartition partition)
+    private async Task WaitAsync(
+        HttpContext context, GatewayRequest request, RateLimit limit, RateLimitPartition partition)
     {
         RateLimitLease lease;
         using (var wait = new RequestWait(context, shutdown))
@@ -90,7 +92,8 @@ internal sealed class RateLimitMiddleware(
         }
 
         metrics.Count(limit.Policy, RateLimitOutcome.Queued);
-        if (request.NeedsAdmission && request.Policy!.Mode == FencingMode.Enforce && request.Token.Value < request.Fence!.Mark)
+        if (request.NeedsAdmission && request.Policy!.Mode == FencingMode.Enforce
+            && request.Token.Value < request.Fence!.Mark)
         {
             // A later token has overtaken it meanwhile.
             lease.Dispose();
@@ -110,7 +113,8 @@ internal sealed class RateLimitMiddleware(
         }
 
         partition.Exit();
-        metrics.Count(limit.Policy, end == WaitEnd.ShuttingDown ? RateLimitOutcome.ShuttingDown : RateLimitOutcome.Abandoned);
+        metrics.Count(
+            limit.Policy, end == WaitEnd.ShuttingDown ? RateLimitOutcome.ShuttingDown : RateLimitOutcome.Abandoned);
         return RequestWait.GiveUpAsync(context, end);
     }
 
@@ -124,8 +128,10 @@ internal sealed class RateLimitMiddleware(
             context,
             ProblemType.RateLimited,
             limit.Policy.HoldsPermits
-                ? $"Rate limit '{limit.Policy.Name}' lets {limit.Policy.PermitLimit} requests be in progress at once. This one was not forwarded."
-                : $"Rate limit '{limit.Policy.Name}' lets {limit.Policy.PermitLimit} requests through in {limit.Policy.Window}. This one was not "
+                ? $"Rate limit '{limit.Policy.Name}' lets {limit.Policy.PermitLimit} requests be in progress at once. "
+                    + "This one was not forwarded."
+                : $"Rate limit '{limit.Policy.Name}' lets {limit.Policy.PermitLimit} requests through in "
+                    + $"{limit.Policy.Window}. This one was not "
                     + "forwarded.",
             reading.Next ?? ProblemResponse.Soon);
     }
@@ -139,8 +145,11 @@ internal sealed class RateLimitMiddleware(
         }
     }
 
-    /// <summary>Writes the fields when the answer starts: only then is known whether the service sent its own, and what is left.</summary>
-    private sealed class AnswerFields(HttpContext context, RateLimit limit, RateLimitPartition partition, RateLimitReading? reading = null)
+    /// <summary>
+    /// Writes the fields when the answer starts: only then is known whether the service sent its own, and what is left.
+    /// </summary>
+    private sealed class AnswerFields(
+        HttpContext context, RateLimit limit, RateLimitPartition partition, RateLimitReading? reading = null)
     {
         public static readonly Func<object, Task> Add = static state => ((AnswerFields)state).AddAsync();
 

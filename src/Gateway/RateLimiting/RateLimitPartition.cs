@@ -18,7 +18,9 @@ internal sealed class RateLimitPartition(string key, RateLimiter limiter)
         ? timed.Read()
         : new((int)limiter.GetStatistics()!.CurrentAvailablePermits, Next: null);
 
-    /// <summary>Keeps the partition until <see cref="Exit"/>. False if it was evicted: its successor counts from now on.</summary>
+    /// <summary>
+    /// Keeps the partition until <see cref="Exit"/>. False if it was evicted: its successor counts from now on.
+    /// </summary>
     public bool TryEnter()
     {
         var users = Volatile.Read(ref _users);
@@ -39,8 +41,8 @@ internal sealed class RateLimitPartition(string key, RateLimiter limiter)
     public void Exit() => Interlocked.Decrement(ref _users);
 
     /// <summary>
-    /// Closes the partition if nobody uses it and all of its permits are there: a new one in its place gives nobody more than the
-    /// limit.
+    /// Closes the partition if nobody uses it and all of its permits are there: a new one in its place gives nobody
+    /// more than the limit.
     /// </summary>
     public bool TryRetire()
     {

@@ -4,13 +4,15 @@ using FenceGateway.Gateway.Requests;
 namespace FenceGateway.Gateway.RateLimiting;
 
 /// <summary>
-/// The partitions of one policy, at most as many as it allows. At the bound a new key takes the place of a partition that has
-/// all of its permits; while none is found, all new keys share one. Nobody is without a limit, and nobody is
+/// The partitions of one policy, at most as many as it allows. At the bound a new key takes the place of a partition
+/// that has all of its permits; while none is found, all new keys share one. Nobody is without a limit, and nobody is
 /// refused for being new.
 /// </summary>
 internal sealed class RateLimitPartitions
 {
-    /// <summary>How many partitions a new key looks at for a place: an attacker's cost stays small, and the hand goes round.</summary>
+    /// <summary>
+    /// How many partitions a new key looks at for a place: an attacker's cost stays small, and the hand goes round.
+    /// </summary>
     private const int Search = 8;
 
     private readonly RateLimitPolicy _policy;
@@ -37,7 +39,8 @@ internal sealed class RateLimitPartitions
     public int Count => _single is null ? Volatile.Read(ref _count) : 1;
 
     /// <summary>
-    /// The partition of a request, which the caller has to <see cref="RateLimitPartition.Exit"/>. Allocates for a new key only.
+    /// The partition of a request, which the caller has to <see cref="RateLimitPartition.Exit"/>. Allocates for a new
+    /// key only.
     /// </summary>
     public RateLimitPartition Enter(HttpContext context, GatewayRequest request, out bool overflow)
     {

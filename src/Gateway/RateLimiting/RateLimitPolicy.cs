@@ -2,7 +2,9 @@ using System.Threading.RateLimiting;
 
 namespace FenceGateway.Gateway.RateLimiting;
 
-/// <summary>A rate limit, parsed once and immutable. Two that are equal limit alike. Keys and defaults: docs/configuration.md.</summary>
+/// <summary>
+/// A rate limit, parsed once and immutable. Two that are equal limit alike. Keys and defaults: docs/configuration.md.
+/// </summary>
 internal sealed record RateLimitPolicy
 {
     public required string Name { get; init; }
@@ -27,9 +29,11 @@ internal sealed record RateLimitPolicy
     public RateLimiter CreateLimiter(TimeProvider time) => Type switch
     {
         RateLimitType.FixedWindow => new FixedWindowLimiter(time, PermitLimit, Window, QueueLimit),
-        RateLimitType.SlidingWindow => new SlidingWindowLimiter(time, PermitLimit, Window, SegmentsPerWindow, QueueLimit),
+        RateLimitType.SlidingWindow => new SlidingWindowLimiter(
+            time, PermitLimit, Window, SegmentsPerWindow, QueueLimit),
         RateLimitType.TokenBucket => new TokenBucketLimiter(time, PermitLimit, Window, QueueLimit),
-        RateLimitType.Concurrency => new ConcurrencyLimiter(new() { PermitLimit = PermitLimit, QueueLimit = QueueLimit }),
+        RateLimitType.Concurrency => new ConcurrencyLimiter(
+            new() { PermitLimit = PermitLimit, QueueLimit = QueueLimit }),
         _ => throw new InvalidOperationException($"There is no limiter of type {Type}."),
     };
 }

@@ -3,7 +3,9 @@ using FenceGateway.Gateway.Configuration;
 
 namespace FenceGateway.Gateway.RateLimiting;
 
-/// <summary>Turns the options of all policies into policies, and reports what the options' own bounds cannot express.</summary>
+/// <summary>
+/// Turns the options of all policies into policies, and reports what the options' own bounds cannot express.
+/// </summary>
 internal static class RateLimitPolicyReader
 {
     private static readonly string[] Plain =
@@ -38,7 +40,9 @@ internal static class RateLimitPolicyReader
     {
         if (RouteRateLimit.IsDisable(name))
         {
-            problems.Add(new(Path(name), $"is a name that means no limit on a route (RateLimiterPolicy: {RouteRateLimit.Disable}); choose another"));
+            problems.Add(
+                new(Path(name), "is a name that means no limit on a route (RateLimiterPolicy: "
+                    + $"{RouteRateLimit.Disable}); choose another"));
         }
         else if (name.Any(c => c is < ' ' or > '~'))
         {
@@ -61,7 +65,8 @@ internal static class RateLimitPolicyReader
             {
                 problems.Add(new(path, error!));
             }
-            else if (parts.Exists(p => p.Kind == part.Kind && p.Name.Equals(part.Name, StringComparison.OrdinalIgnoreCase)))
+            else if (parts.Exists(
+                    p => p.Kind == part.Kind && p.Name.Equals(part.Name, StringComparison.OrdinalIgnoreCase)))
             {
                 problems.Add(new(path, $"is '{texts[i]}', which stands there already"));
             }
@@ -73,7 +78,8 @@ internal static class RateLimitPolicyReader
 
         if (parts.Count > RateLimitKey.MaxParts)
         {
-            problems.Add(new(Path(name, nameof(RateLimiterPolicyOptions.PartitionBy)), $"has {parts.Count} entries; at most "
+            problems.Add(new(Path(name, nameof(RateLimiterPolicyOptions.PartitionBy)), $"has {parts.Count} entries; at "
+                + "most "
                 + $"{RateLimitKey.MaxParts} combine"));
         }
 
@@ -86,16 +92,20 @@ internal static class RateLimitPolicyReader
         var kind = colon < 0 ? text : text[..colon];
         var value = colon < 0 ? "" : text[(colon + 1)..];
         error = null;
-        if (Array.Find(colon < 0 ? Plain : Named, k => k.Equals(kind, StringComparison.OrdinalIgnoreCase)) is not { } known)
+        if (Array.Find(
+                colon < 0 ? Plain : Named, k => k.Equals(kind, StringComparison.OrdinalIgnoreCase)) is not { } known)
         {
-            error = Array.Exists(Plain, k => k.Equals(kind, StringComparison.OrdinalIgnoreCase)) ? $"is '{text}'; {kind} takes no name"
+            error =
+                Array.Exists(Plain, k => k.Equals(kind, StringComparison.OrdinalIgnoreCase)) ? $"is '{text}'; {kind} "
+                    + "takes no name"
                 : Array.Find(Named, k => k.Equals(kind, StringComparison.OrdinalIgnoreCase)) is { } named
                     ? $"is '{text}', which lacks a name: {named}:name"
                 : $"is '{text}', which is nothing to partition by; {NearestName.Hint(kind, Known, "known are")}";
             return null;
         }
 
-        if (colon >= 0 && (value.Length == 0 || (known == nameof(RateLimitKeyKind.Header) && !HeaderRules.IsName(value))))
+        if (colon >= 0
+            && (value.Length == 0 || (known == nameof(RateLimitKeyKind.Header) && !HeaderRules.IsName(value))))
         {
             error = $"is '{text}', which has no usable name after the colon";
             return null;

@@ -7,8 +7,8 @@ namespace FenceGateway.Gateway.RateLimiting;
 internal sealed record RateLimit(RateLimitPolicy Policy, RateLimitPartitions Partitions, RateLimitFields Fields);
 
 /// <summary>
-/// The rate limits by name, for the life of the process. Routes that name the same policy share its limit, and a reload that leaves a
-/// policy as it is leaves its counts as well.
+/// The rate limits by name, for the life of the process. Routes that name the same policy share its limit, and a reload
+/// that leaves a policy as it is leaves its counts as well.
 /// </summary>
 internal sealed class RateLimitRegistry(TimeProvider time)
 {
@@ -19,8 +19,8 @@ internal sealed class RateLimitRegistry(TimeProvider time)
     public IEnumerable<RateLimit> All => _limits.Values;
 
     /// <summary>
-    /// The limits of a generation, by name. A changed policy begins to count anew; one that is gone keeps its counts for its return.
-    /// Names only accumulate as an operator invents them.
+    /// The limits of a generation, by name. A changed policy begins to count anew; one that is gone keeps its counts
+    /// for its return. Names only accumulate as an operator invents them.
     /// </summary>
     public IReadOnlyDictionary<string, RateLimit> Apply(IReadOnlyDictionary<string, RateLimitPolicy> policies)
     {

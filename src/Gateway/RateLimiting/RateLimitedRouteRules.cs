@@ -6,7 +6,8 @@ using Yarp.ReverseProxy.Configuration.RouteValidators;
 namespace FenceGateway.Gateway.RateLimiting;
 
 /// <summary>What must hold between a route and the rate limit that it names.</summary>
-internal sealed class RateLimitedRouteRules(IReadOnlyCollection<string> names, IReadOnlyDictionary<string, RateLimitPolicy> policies)
+internal sealed class RateLimitedRouteRules(
+    IReadOnlyCollection<string> names, IReadOnlyDictionary<string, RateLimitPolicy> policies)
     : IRouteValidator
 {
     private const string Default = "Default";
@@ -40,20 +41,24 @@ internal sealed class RateLimitedRouteRules(IReadOnlyCollection<string> names, I
         }
     }
 
-    private static void CheckPart(RouteConfig route, RateLimitPolicy policy, RateLimitKeyPart part, IList<Exception> errors)
+    private static void CheckPart(
+        RouteConfig route, RateLimitPolicy policy, RateLimitKeyPart part, IList<Exception> errors)
     {
         if (part.Kind == RateLimitKeyKind.Resource && !FencedRouteRules.IsFenced(route))
         {
-            errors.Add(Path(route), $"names '{policy.Name}', which is partitioned by {part}: that is the resource of the route's "
+            errors.Add(Path(route), $"names '{policy.Name}', which is partitioned by {part}: that is the resource of "
+                + "the route's "
                 + "FencingPolicy, and the route has none");
         }
         else if (part.Kind == RateLimitKeyKind.Route && ReverseProxyRules.Parameters(route) is { } parameters
             && !parameters.Contains(part.Name, StringComparer.OrdinalIgnoreCase))
         {
-            errors.Add(Path(route), $"names '{policy.Name}', which is partitioned by {part}, and the route's Match.Path has no "
+            errors.Add(Path(route), $"names '{policy.Name}', which is partitioned by {part}, and the route's "
+                + "Match.Path has no "
                 + $"such parameter; {NearestName.Hint(part.Name, parameters, "parameters")}");
         }
     }
 
-    private static string Path(RouteConfig route) => ReverseProxyRules.PathIn(route, nameof(RouteConfig.RateLimiterPolicy));
+    private static string Path(RouteConfig route) =>
+        ReverseProxyRules.PathIn(route, nameof(RouteConfig.RateLimiterPolicy));
 }

@@ -25,7 +25,8 @@ internal sealed class RateLimiterPolicyOptions
     [Range(0, 100_000)]
     public int QueueLimit { get; set; }
 
-    [Description("What has a limit of its own: ClientAddress, Tenant, Resource, Header:Name, Route:name, Query:name; several "
+    [Description("What has a limit of its own: ClientAddress, Tenant, Resource, Header:Name, Route:name, Query:name; "
+        + "several "
         + "combine. None: all requests share one.")]
     public List<string> PartitionBy { get; set; } = [];
 

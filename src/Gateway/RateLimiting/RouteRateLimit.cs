@@ -4,8 +4,8 @@ using Yarp.ReverseProxy.Configuration;
 namespace FenceGateway.Gateway.RateLimiting;
 
 /// <summary>
-/// Takes the name of a route's limit out of YARP's hands: it would look for a policy of ASP.NET's middleware. The name goes on as
-/// metadata.
+/// Takes the name of a route's limit out of YARP's hands: it would look for a policy of ASP.NET's middleware. The name
+/// goes on as metadata.
 /// </summary>
 internal static class RouteRateLimit
 {
@@ -28,7 +28,8 @@ internal static class RouteRateLimit
             return route;
         }
 
-        var metadata = new Dictionary<string, string>(route.Metadata ?? FrozenDictionary<string, string>.Empty, StringComparer.OrdinalIgnoreCase);
+        var metadata = new Dictionary<string, string>(
+            route.Metadata ?? FrozenDictionary<string, string>.Empty, StringComparer.OrdinalIgnoreCase);
         if (!IsDisable(name))
         {
             metadata[MetadataKey] = name;

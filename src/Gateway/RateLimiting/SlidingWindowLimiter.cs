@@ -1,7 +1,8 @@
 namespace FenceGateway.Gateway.RateLimiting;
 
 /// <summary>
-/// So many permits in the last segments of time; a permit comes back when the segment in which it was taken leaves the window.
+/// So many permits in the last segments of time; a permit comes back when the segment in which it was taken leaves the
+/// window.
 /// </summary>
 internal sealed class SlidingWindowLimiter : TimedRateLimiter
 {

@@ -3,9 +3,10 @@ using System.Threading.RateLimiting;
 namespace FenceGateway.Gateway.RateLimiting;
 
 /// <summary>
-/// A limit over time. .NET's own know no <see cref="TimeProvider"/> and suit no limit that is brought up to date on use: a sliding
-/// window moves one segment a call however long it was idle, and a bucket that was idle gives its burst twice. This one
-/// computes from the clock, holds a timer only while somebody waits, and tells when the next permit comes.
+/// A limit over time. .NET's own know no <see cref="TimeProvider"/> and suit no limit that is brought up to date on
+/// use: a sliding window moves one segment a call however long it was idle, and a bucket that was idle gives its burst
+/// twice. This one computes from the clock, holds a timer only while somebody waits, and tells when the next permit
+/// comes.
 /// </summary>
 internal abstract class TimedRateLimiter(TimeProvider time, int queueLimit) : RateLimiter
 {
@@ -144,7 +145,8 @@ internal abstract class TimedRateLimiter(TimeProvider time, int queueLimit) : Ra
         var due = TimeSpan.FromMilliseconds(Math.Max(1, Math.Ceiling((NextAtLocked(now) - now) / 1000.0)));
         if (_timer is null)
         {
-            _timer = time.CreateTimer(static limiter => ((TimedRateLimiter)limiter!).Serve(), this, due, Timeout.InfiniteTimeSpan);
+            _timer = time.CreateTimer(
+                static limiter => ((TimedRateLimiter)limiter!).Serve(), this, due, Timeout.InfiniteTimeSpan);
         }
         else
         {
@@ -155,7 +157,8 @@ internal abstract class TimedRateLimiter(TimeProvider time, int queueLimit) : Ra
     private sealed class Waiter
     {
         private readonly TimedRateLimiter _limiter;
-        private readonly TaskCompletionSource<RateLimitLease> _answer = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private readonly TaskCompletionSource<RateLimitLease> _answer = new(
+            TaskCreationOptions.RunContinuationsAsynchronously);
 
         public Waiter(TimedRateLimiter limiter)
         {

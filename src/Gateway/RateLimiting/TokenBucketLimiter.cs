@@ -1,8 +1,8 @@
 namespace FenceGateway.Gateway.RateLimiting;
 
 /// <summary>
-/// A bucket of permits that refills evenly, the whole of it in a window. Counted in shares of a permit, a microsecond's refill each,
-/// so that nothing is lost or won by rounding however often it is looked at.
+/// A bucket of permits that refills evenly, the whole of it in a window. Counted in shares of a permit, a microsecond's
+/// refill each, so that nothing is lost or won by rounding however often it is looked at.
 /// </summary>
 internal sealed class TokenBucketLimiter : TimedRateLimiter
 {
@@ -30,14 +30,17 @@ internal sealed class TokenBucketLimiter : TimedRateLimiter
     {
         var elapsed = Math.Max(0, now - _at);
         var missing = _capacity - _shares;
-        _shares = elapsed >= _window || elapsed * _permitLimit >= missing ? _capacity : _shares + (elapsed * _permitLimit);
+        _shares = elapsed >= _window || elapsed * _permitLimit >= missing
+            ? _capacity
+            : _shares + (elapsed * _permitLimit);
         _at += elapsed;
         return (int)(_shares / _window);
     }
 
     protected override void TakeLocked() => _shares -= _window;
 
-    protected override long NextAtLocked(long now) => _at + Refill(Math.Min(_window - (_shares % _window), _capacity - _shares));
+    protected override long NextAtLocked(long now) =>
+        _at + Refill(Math.Min(_window - (_shares % _window), _capacity - _shares));
 
     protected override long FullAtLocked() => _at + Refill(_capacity - _shares);
 

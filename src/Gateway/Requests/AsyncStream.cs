@@ -1,8 +1,8 @@
 namespace FenceGateway.Gateway.Requests;
 
 /// <summary>
-/// A body that is read or written piece by piece, asynchronously and in order. Whoever derives from this overrides the one member for its
-/// direction; all that a <see cref="Stream"/> has beside it is refused here.
+/// A body that is read or written piece by piece, asynchronously and in order. Whoever derives from this overrides the
+/// one member for its direction; all that a <see cref="Stream"/> has beside it is refused here.
 /// </summary>
 internal abstract class AsyncStream : Stream
 {
@@ -29,7 +29,8 @@ internal abstract class AsyncStream : Stream
     /// <summary>Nothing is kept that could be flushed, unless a derived class says otherwise.</summary>
     public override Task FlushAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    public sealed override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
+    public sealed override Task<int> ReadAsync(
+        byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
         ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
 
     public sealed override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>

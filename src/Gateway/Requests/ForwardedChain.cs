@@ -29,7 +29,8 @@ internal static class ForwardedChain
     /// </summary>
     public static readonly string[] Headers = [For, Host, Forwarded, .. Kept];
 
-    public static IReverseProxyBuilder AddForwardedChain(this IReverseProxyBuilder builder) => builder.AddTransforms(Add);
+    public static IReverseProxyBuilder AddForwardedChain(this IReverseProxyBuilder builder) =>
+        builder.AddTransforms(Add);
 
     private static void Add(TransformBuilderContext context)
     {

@@ -10,8 +10,8 @@ using FenceGateway.TokenStore;
 namespace FenceGateway.Gateway.Requests;
 
 /// <summary>
-/// What the gateway knows of one request: a request feature, made for every request, so that the fence adds no object of its
-/// own. Used by one request's pipeline, which is sequential.
+/// What the gateway knows of one request: a request feature, made for every request, so that the fence adds no object
+/// of its own. Used by one request's pipeline, which is sequential.
 /// </summary>
 internal sealed class GatewayRequest
 {
@@ -24,10 +24,14 @@ internal sealed class GatewayRequest
     /// <summary>The tenant as it may stand in a log; null where the request names none, or none that may.</summary>
     public string? TenantId { get; init; }
 
-    /// <summary>What the request says of its tenant, whatever that is: two that say something else share nothing. Null: nothing.</summary>
+    /// <summary>
+    /// What the request says of its tenant, whatever that is: two that say something else share nothing. Null: nothing.
+    /// </summary>
     public string? TenantScope { get; init; }
 
-    /// <summary>The gateway had too many requests and did not look at this one: a flood of them must not flood the log.</summary>
+    /// <summary>
+    /// The gateway had too many requests and did not look at this one: a flood of them must not flood the log.
+    /// </summary>
     public bool IsShed { get; set; }
 
     /// <summary>What the fence said; null on routes without one.</summary>
@@ -56,7 +60,9 @@ internal sealed class GatewayRequest
 
     public bool IsWrite { get; private set; }
 
-    /// <summary>Whether the request goes on to its end although its client has left: a bounded write does in any case.</summary>
+    /// <summary>
+    /// Whether the request goes on to its end although its client has left: a bounded write does in any case.
+    /// </summary>
     public bool OutlivesClient { get; set; }
 
     /// <summary>The key that the request has claimed; null when it has none.</summary>
@@ -71,7 +77,9 @@ internal sealed class GatewayRequest
     /// <summary>The places that it holds in bulkheads, until its end.</summary>
     public HeldPlaces Places;
 
-    /// <summary>The resilience mechanisms of the request's route, in the generation in which the request began.</summary>
+    /// <summary>
+    /// The resilience mechanisms of the request's route, in the generation in which the request began.
+    /// </summary>
     public RouteMechanisms Mechanisms(HttpContext context) =>
         _mechanisms ??= context.GetEndpoint()?.Metadata.GetMetadata<RouteMechanisms>() ?? RouteMechanisms.None;
 
@@ -85,10 +93,14 @@ internal sealed class GatewayRequest
         NeedsAdmission = true;
     }
 
-    /// <summary>The request goes on without being admitted (a policy that only reports). Its log line still names the resource.</summary>
+    /// <summary>
+    /// The request goes on without being admitted (a policy that only reports). Its log line still names the resource.
+    /// </summary>
     public void Withdraw() => NeedsAdmission = false;
 
-    /// <summary>The fence that has decided: while the request waited, the one it came with may have been forgotten.</summary>
+    /// <summary>
+    /// The fence that has decided: while the request waited, the one it came with may have been forgotten.
+    /// </summary>
     public void DecidedBy(ResourceFence fence) => Fence = fence;
 
     /// <summary>The write was admitted at <paramref name="fence"/> and is about to be forwarded.</summary>
@@ -98,7 +110,9 @@ internal sealed class GatewayRequest
         Ticket.Begin(session, admittedAt, Policy!.Mode);
     }
 
-    /// <summary>Looks at the write before a piece of it leaves in the open attempt, which ends where it may not.</summary>
+    /// <summary>
+    /// Looks at the write before a piece of it leaves in the open attempt, which ends where it may not.
+    /// </summary>
     /// <exception cref="OperationCanceledException">Nothing more of it may leave.</exception>
     public void ThrowUnlessMayGo()
     {

@@ -13,11 +13,16 @@ namespace FenceGateway.Gateway.Requests;
 /// <summary>Writes the gateway's own answers: problem+json (RFC 9457) with <c>Proxy-Status</c> (RFC 9209).</summary>
 internal static class ProblemResponse
 {
-    /// <summary>When to come again where nobody can know: when another request has ended, a disk works, the next gateway is there.</summary>
+    /// <summary>
+    /// When to come again where nobody can know: when another request has ended, a disk works, the next gateway is
+    /// there.
+    /// </summary>
     public static readonly TimeSpan Soon = TimeSpan.FromSeconds(1);
 
-    /// <summary>So much of a body that nobody reads is taken all the same, for as long as Kestrel does that (5 s): a client that sends before it
-    /// reads would see a reset instead of the answer.</summary>
+    /// <summary>
+    /// So much of a body that nobody reads is taken all the same, for as long as Kestrel does that (5 s): a client that
+    /// sends before it reads would see a reset instead of the answer.
+    /// </summary>
     private const long Lingering = 256 * 1024 * 1024;
 
     private const string ContentType = "application/problem+json";
@@ -32,7 +37,8 @@ internal static class ProblemResponse
     /// <summary>Answers <paramref name="type"/>. The response must not have started.</summary>
     /// <param name="context">The request.</param>
     /// <param name="type">What is wrong.</param>
-    /// <param name="detail">What is wrong with this request and what to do, a sentence for the client's developer.</param>
+    /// <param name="detail">What is wrong with this request and what to do, a sentence for the client's
+    /// developer.</param>
     /// <param name="retryAfter">When another try can succeed; rounded up to whole seconds, at least one.</param>
     public static Task WriteAsync(HttpContext context, ProblemType type, string detail, TimeSpan? retryAfter = null) =>
         WriteAsync(context, Problem.Of(type), detail, retryAfter, allow: default);
@@ -84,8 +90,10 @@ internal static class ProblemResponse
 
     /// <summary>Answers that the client's body could not be read to its end.</summary>
     /// <param name="context">The request.</param>
-    /// <param name="exception">What reading it ended with; somewhere in it Kestrel may say what it had against the body.</param>
-    /// <param name="consequence">What that means for the request: a further sentence with a blank before it, or nothing.</param>
+    /// <param name="exception">What reading it ended with; somewhere in it Kestrel may say what it had against the
+    /// body.</param>
+    /// <param name="consequence">What that means for the request: a further sentence with a blank before it, or
+    /// nothing.</param>
     public static Task WriteBadBodyAsync(HttpContext context, Exception? exception, string consequence)
     {
         while (exception is not null and not BadHttpRequestException)
@@ -101,15 +109,19 @@ internal static class ProblemResponse
         };
         return WriteAsync(
             context, type,
-            "The request body cannot be taken: it ended too early, came too slowly, or is malformed or too large." + consequence);
+            "The request body cannot be taken: it ended too early, came too slowly, or is malformed or too large."
+                + consequence);
     }
 
     /// <summary>
-    /// The client has left before anything was forwarded. Nobody reads an answer; without this one the log would say 200.
+    /// The client has left before anything was forwarded. Nobody reads an answer; without this one the log would say
+    /// 200.
     /// </summary>
-    public static void Abandon(HttpContext context) => context.Response.StatusCode = StatusCodes.Status499ClientClosedRequest;
+    public static void Abandon(HttpContext context) =>
+        context.Response.StatusCode = StatusCodes.Status499ClientClosedRequest;
 
-    private static void WriteBody(Utf8JsonWriter json, HttpContext context, Problem problem, string detail, GatewayRequest? request)
+    private static void WriteBody(
+        Utf8JsonWriter json, HttpContext context, Problem problem, string detail, GatewayRequest? request)
     {
         json.WriteStartObject();
         json.WriteString("type", problem.Type);

@@ -7,8 +7,8 @@ using Microsoft.Extensions.Primitives;
 namespace FenceGateway.Gateway.Requests;
 
 /// <summary>
-/// Outermost on the data listener: gives every request its correlation id and its feature, answers what nobody else answered,
-/// and writes one line about it.
+/// Outermost on the data listener: gives every request its correlation id and its feature, answers what nobody else
+/// answered, and writes one line about it.
 /// </summary>
 internal sealed class RequestMiddleware(
     RequestDelegate next, string correlationHeader, string tenantHeader, ShutdownSignal shutdown, AccessLog log,
@@ -25,7 +25,8 @@ internal sealed class RequestMiddleware(
         var request = new GatewayRequest
         {
             CorrelationHeader = correlationHeader,
-            CorrelationId = ReadId(headers[correlationHeader]) ?? Activity.Current?.TraceId.ToHexString() ?? context.TraceIdentifier,
+            CorrelationId = ReadId(headers[correlationHeader]) ?? Activity.Current?.TraceId.ToHexString()
+                ?? context.TraceIdentifier,
             TenantId = ReadId(tenant),
             TenantScope = tenant.Count == 0 ? null : tenant.ToString(),
         };
@@ -34,7 +35,8 @@ internal sealed class RequestMiddleware(
         context.Features.Set(request);
         if (shutdown.IsAnnounced)
         {
-            // Connection: close, or GOAWAY: the client's next request goes elsewhere, instead of meeting a closed connection.
+            // Connection: close, or GOAWAY: the client's next request goes elsewhere, instead of meeting a closed
+            // connection.
             context.Features.Get<IConnectionLifetimeNotificationFeature>()?.RequestClose();
         }
 
@@ -53,7 +55,8 @@ internal sealed class RequestMiddleware(
         catch (Exception e) when (!context.Response.HasStarted)
         {
             logger.Failed(e, context.Request.Method, context.Request.Path.Value);
-            await ProblemResponse.WriteAsync(context, ProblemType.InternalError, "The gateway failed; its log says how.");
+            await ProblemResponse.WriteAsync(
+                context, ProblemType.InternalError, "The gateway failed; its log says how.");
         }
         finally
         {
@@ -61,7 +64,9 @@ internal sealed class RequestMiddleware(
         }
     }
 
-    /// <summary>An id that may stand in a log and a header as it is: one value, short, printable, without blanks.</summary>
+    /// <summary>
+    /// An id that may stand in a log and a header as it is: one value, short, printable, without blanks.
+    /// </summary>
     private static string? ReadId(StringValues values)
     {
         if (values.Count != 1 || values[0] is not { Length: > 0 and <= MaxIdLength } id)

@@ -15,7 +15,9 @@ internal enum WaitEnd
     ShuttingDown,
 }
 
-/// <summary>A request's wait for its turn, which ends with its client, with its route's time-out and with the gateway.</summary>
+/// <summary>
+/// A request's wait for its turn, which ends with its client, with its route's time-out and with the gateway.
+/// </summary>
 internal sealed class RequestWait(HttpContext context, ShutdownSignal shutdown) : IDisposable
 {
     private readonly CancellationTokenSource _stop =
@@ -25,8 +27,9 @@ internal sealed class RequestWait(HttpContext context, ShutdownSignal shutdown) 
 
     /// <summary>What has ended it, once <see cref="Token"/> is cancelled.</summary>
     public WaitEnd End => shutdown.Stopping.IsCancellationRequested ? WaitEnd.ShuttingDown
-        : context.Features.Get<IHttpRequestTimeoutFeature>()?.RequestTimeoutToken.IsCancellationRequested == true ? WaitEnd.TimedOut
-        : WaitEnd.ClientLeft;
+        : context.Features.Get<IHttpRequestTimeoutFeature>()?.RequestTimeoutToken.IsCancellationRequested == true
+            ? WaitEnd.TimedOut
+            : WaitEnd.ClientLeft;
 
     /// <summary>Ends a request whose client has left, or that the gateway does not wait for any longer.</summary>
     public static Task GiveUpAsync(HttpContext context, WaitEnd end)
@@ -34,7 +37,8 @@ internal sealed class RequestWait(HttpContext context, ShutdownSignal shutdown) 
         if (end == WaitEnd.ShuttingDown)
         {
             return ProblemResponse.WriteAsync(
-                context, ProblemType.ShuttingDown, "The gateway stops; the request was still waiting for its turn. It was not forwarded.",
+                context, ProblemType.ShuttingDown,
+                "The gateway stops; the request was still waiting for its turn. It was not forwarded.",
                 ProblemResponse.Soon);
         }
 

@@ -5,8 +5,8 @@ using Microsoft.AspNetCore.HttpOverrides;
 namespace FenceGateway.Gateway.Requests;
 
 /// <summary>
-/// Whose word about a client and its request counts. Without trusted proxies the address is that of the connection, whatever
-/// <c>X-Forwarded-For</c> says.
+/// Whose word about a client and its request counts. Without trusted proxies the address is that of the connection,
+/// whatever <c>X-Forwarded-For</c> says.
 /// </summary>
 internal static class TrustedProxies
 {
@@ -24,15 +24,17 @@ internal static class TrustedProxies
             if (text.Length > 0 && Parse(text) is null)
             {
                 problems.Add(new(
-                    ConfigPath.Of(SectionNames.Gateway, SectionNames.Requests, nameof(options.TrustedProxies), i.ToString()),
+                    ConfigPath.Of(
+                        SectionNames.Gateway, SectionNames.Requests, nameof(options.TrustedProxies), i.ToString()),
                     $"is '{text}' where an address (10.0.0.7, fd00::7) or a network (10.0.0.0/8) is expected"));
             }
         }
     }
 
     /// <summary>
-    /// Takes the client's address from <c>X-Forwarded-For</c>, right to left, as far as proxies are trusted. Neither host nor scheme of the
-    /// request change: a proxy that hands on what its client wrote there must not steer routes or the fence.
+    /// Takes the client's address from <c>X-Forwarded-For</c>, right to left, as far as proxies are trusted. Neither
+    /// host nor scheme of the request change: a proxy that hands on what its client wrote there must not steer routes
+    /// or the fence.
     /// </summary>
     public static void UseTrustedProxies(this IApplicationBuilder app, RequestOptions options)
     {
@@ -42,7 +44,8 @@ internal static class TrustedProxies
             return;
         }
 
-        var forwarded = new ForwardedHeadersOptions { ForwardedHeaders = ForwardedHeaders.XForwardedFor, ForwardLimit = MaxHops };
+        var forwarded =
+            new ForwardedHeadersOptions { ForwardedHeaders = ForwardedHeaders.XForwardedFor, ForwardLimit = MaxHops };
         forwarded.KnownProxies.Clear();
         forwarded.KnownIPNetworks.Clear();
         var networks = options.TrustedProxies.Select(text => Parse(text)!.Value).ToArray();
@@ -60,7 +63,9 @@ internal static class TrustedProxies
         app.UseForwardedHeaders(forwarded);
     }
 
-    /// <summary>Who connects, without what only this machine understands of its address: IPv4 in IPv6 form, and the zone.</summary>
+    /// <summary>
+    /// Who connects, without what only this machine understands of its address: IPv4 in IPv6 form, and the zone.
+    /// </summary>
     private static IPAddress? Peer(HttpContext context) => context.Connection.RemoteIpAddress switch
     {
         { IsIPv4MappedToIPv6: true } mapped => mapped.MapToIPv4(),

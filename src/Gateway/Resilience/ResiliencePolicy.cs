@@ -3,7 +3,10 @@ using FenceGateway.Gateway.Requests;
 
 namespace FenceGateway.Gateway.Resilience;
 
-/// <summary>A resilience policy, parsed once and immutable; a mechanism that is null is off. Keys and defaults: docs/configuration.md.</summary>
+/// <summary>
+/// A resilience policy, parsed once and immutable; a mechanism that is null is off. Keys and defaults:
+/// docs/configuration.md.
+/// </summary>
 /// <remarks>Records, so that a reload can tell what did not change.</remarks>
 internal sealed record ResiliencePolicy(
     string Name,
@@ -23,7 +26,8 @@ internal sealed record CircuitBreakerPolicy(
     StatusSet FailureStatuses);
 
 internal sealed record BulkheadPolicy(
-    int PermitLimit, int QueueLimit, TimeSpan QueueTimeout, ResourceBulkheadPolicy? PerResource, AdaptiveLimitPolicy? Adaptive);
+    int PermitLimit, int QueueLimit, TimeSpan QueueTimeout, ResourceBulkheadPolicy? PerResource,
+    AdaptiveLimitPolicy? Adaptive);
 
 /// <param name="PermitLimit">Requests of one resource at once.</param>
 /// <param name="QueueLimit">Requests of one resource that may wait.</param>

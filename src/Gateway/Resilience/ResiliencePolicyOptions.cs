@@ -100,11 +100,13 @@ internal sealed class AdaptiveLimitOptions
 
 internal sealed class TimeoutOptions
 {
-    [Description("Until a TCP connection to the service is there. Without it, and for TLS on top of it, the limit is 15 s.")]
+    [Description("Until a TCP connection to the service is there. Without it, and for TLS on top of it, the limit is "
+        + "15 s.")]
     [Range(typeof(TimeSpan), "00:00:00.001", "00:00:15")]
     public TimeSpan? Connect { get; set; }
 
-    [Description("From the start of an attempt until the head of the service's answer, the upload of the body included.")]
+    [Description("From the start of an attempt until the head of the service's answer, the upload of the body "
+        + "included.")]
     [Range(typeof(TimeSpan), "00:00:00.001", "1.00:00:00")]
     public TimeSpan? FirstByte { get; set; }
 
@@ -112,7 +114,8 @@ internal sealed class TimeoutOptions
     [Range(typeof(TimeSpan), "00:00:00.001", "1.00:00:00")]
     public TimeSpan? Idle { get; set; }
 
-    [Description("From the first attempt to the end of the answer, all attempts and the waits between them included. A fenced "
+    [Description("From the first attempt to the end of the answer, all attempts and the waits between them included. A "
+        + "fenced "
         + "write ends at its policy's WriteTimeout if that is earlier.")]
     [Range(typeof(TimeSpan), "00:00:00.001", "1.00:00:00")]
     public TimeSpan? Total { get; set; }
@@ -128,7 +131,8 @@ internal sealed class RetryOptions
     [Range(typeof(TimeSpan), "00:00:00.001", "00:01:00")]
     public TimeSpan BaseDelay { get; set; } = TimeSpan.FromMilliseconds(50);
 
-    [Description("The longest wait between two attempts. A service that asks for more with Retry-After is not tried again.")]
+    [Description("The longest wait between two attempts. A service that asks for more with Retry-After is not tried "
+        + "again.")]
     [Range(typeof(TimeSpan), "00:00:00.001", "00:10:00")]
     public TimeSpan MaxDelay { get; set; } = TimeSpan.FromSeconds(1);
 
@@ -140,7 +144,8 @@ internal sealed class RetryOptions
     [Range(400, 599)]
     public List<int> Statuses { get; set; } = [502, 503, 504];
 
-    [Description("Longest request body, in bytes, that is kept for another attempt. A request with a longer one, or one of "
+    [Description("Longest request body, in bytes, that is kept for another attempt. A request with a longer one, or "
+        + "one of "
         + "unknown length, is tried again only if nothing of it was sent.")]
     [Range(0, 16 * 1024 * 1024)]
     public int MaxBody { get; set; } = 64 * 1024;
@@ -148,14 +153,16 @@ internal sealed class RetryOptions
 
 internal sealed class IdempotencyOptions
 {
-    [Description("Optional: requests with an Idempotency-Key are answered once. Required: a write without one gets 400.")]
+    [Description("Optional: requests with an Idempotency-Key are answered once. Required: a write without one gets "
+        + "400.")]
     public IdempotencyMode Mode { get; set; } = IdempotencyMode.Optional;
 
     [Description("How long an answer is kept.")]
     [Range(typeof(TimeSpan), "00:00:01", "30.00:00:00")]
     public TimeSpan Ttl { get; set; } = TimeSpan.FromHours(24);
 
-    [Description("Whether the service itself takes two requests with the same key for one. Then a request whose end is unknown "
+    [Description("Whether the service itself takes two requests with the same key for one. Then a request whose end is "
+        + "unknown "
         + "may be sent again.")]
     public bool HonouredByService { get; set; }
 

@@ -4,7 +4,9 @@ using FenceGateway.Gateway.Requests;
 
 namespace FenceGateway.Gateway.Resilience;
 
-/// <summary>Turns the options of all resilience policies into policies, and reports what the options' own bounds cannot express.</summary>
+/// <summary>
+/// Turns the options of all resilience policies into policies, and reports what the options' own bounds cannot express.
+/// </summary>
 internal static class ResiliencePolicyReader
 {
     public static FrozenDictionary<string, ResiliencePolicy> Read(
@@ -22,7 +24,8 @@ internal static class ResiliencePolicyReader
     {
         if (policy is { CircuitBreaker: null, Bulkhead: null, Timeouts: null, Retry: null, Idempotency: null })
         {
-            problems.Add(new(Path(name), "names no mechanism: CircuitBreaker, Bulkhead, Timeouts, Retry or Idempotency"));
+            problems.Add(
+                new(Path(name), "names no mechanism: CircuitBreaker, Bulkhead, Timeouts, Retry or Idempotency"));
         }
 
         if (policy.Bulkhead is { Adaptive: { } adaptive } bulkhead)
@@ -30,13 +33,15 @@ internal static class ResiliencePolicyReader
             if (adaptive.MinLimit > adaptive.MaxLimit)
             {
                 problems.Add(new(
-                    Path(name, "Bulkhead", "Adaptive", "MinLimit"), $"is {adaptive.MinLimit}, above MaxLimit {adaptive.MaxLimit}"));
+                    Path(name, "Bulkhead", "Adaptive", "MinLimit"),
+                    $"is {adaptive.MinLimit}, above MaxLimit {adaptive.MaxLimit}"));
             }
             else if (bulkhead.PermitLimit < adaptive.MinLimit || bulkhead.PermitLimit > adaptive.MaxLimit)
             {
                 problems.Add(new(
                     Path(name, "Bulkhead", "PermitLimit"),
-                    $"is {bulkhead.PermitLimit}, where the adaptive limit starts, outside of {adaptive.MinLimit} to {adaptive.MaxLimit}"));
+                    $"is {bulkhead.PermitLimit}, where the adaptive limit starts, outside of {adaptive.MinLimit} to "
+                        + $"{adaptive.MaxLimit}"));
             }
         }
 
@@ -50,7 +55,8 @@ internal static class ResiliencePolicyReader
         if (policy.Timeouts is { FirstByte: { } first, Total: { } total } && first > total)
         {
             problems.Add(new(
-                Path(name, "Timeouts", "FirstByte"), $"is {Durations.Write(first)}, longer than Total {Durations.Write(total)}"));
+                Path(name, "Timeouts", "FirstByte"),
+                $"is {Durations.Write(first)}, longer than Total {Durations.Write(total)}"));
         }
     }
 
@@ -62,12 +68,16 @@ internal static class ResiliencePolicyReader
             : null,
         options.Bulkhead is { } bulkhead
             ? new(bulkhead.PermitLimit, bulkhead.QueueLimit, bulkhead.QueueTimeout,
-                bulkhead.PerResource is { } resource ? new(resource.PermitLimit, resource.QueueLimit, bulkhead.QueueTimeout) : null,
+                bulkhead.PerResource is { } resource
+                    ? new(resource.PermitLimit, resource.QueueLimit, bulkhead.QueueTimeout)
+                    : null,
                 bulkhead.Adaptive is { } adaptive ? new(adaptive.MinLimit, adaptive.MaxLimit) : null)
             : null,
         options.Timeouts is { } times ? new(times.Connect, times.FirstByte, times.Idle, times.Total) : null,
         options.Retry is { } retry
-            ? new(retry.MaxAttempts, retry.BaseDelay, retry.MaxDelay, retry.BudgetRatio, new StatusSet(retry.Statuses), retry.MaxBody)
+            ? new(
+                retry.MaxAttempts, retry.BaseDelay, retry.MaxDelay, retry.BudgetRatio, new StatusSet(retry.Statuses),
+                retry.MaxBody)
             : null,
         options.Idempotency is { } keys
             ? new(keys.Mode, keys.Ttl, keys.HonouredByService, keys.MaxRequestBody, keys.MaxAnswerBody)

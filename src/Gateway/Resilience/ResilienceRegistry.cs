@@ -7,7 +7,8 @@ using Yarp.ReverseProxy.Configuration;
 namespace FenceGateway.Gateway.Resilience;
 
 /// <summary>
-/// The mechanisms of all routes and what they have counted. A reload replaces what changed and keeps the state of what did not.
+/// The mechanisms of all routes and what they have counted. A reload replaces what changed and keeps the state of what
+/// did not.
 /// </summary>
 internal sealed class ResilienceRegistry(BulkheadRegistry bulkheads, CircuitRegistry circuits, TimeProvider time)
 {
@@ -16,7 +17,8 @@ internal sealed class ResilienceRegistry(BulkheadRegistry bulkheads, CircuitRegi
 
     /// <summary>The mechanisms of a generation, by the names of its routes.</summary>
     public IReadOnlyDictionary<string, RouteMechanisms> Apply(
-        IReadOnlyList<RouteConfig> routes, IReadOnlyList<ClusterConfig> clusters, IReadOnlyDictionary<string, ResiliencePolicy> policies)
+        IReadOnlyList<RouteConfig> routes, IReadOnlyList<ClusterConfig> clusters,
+        IReadOnlyDictionary<string, ResiliencePolicy> policies)
     {
         lock (_applying)
         {
@@ -33,17 +35,21 @@ internal sealed class ResilienceRegistry(BulkheadRegistry bulkheads, CircuitRegi
     }
 
     /// <summary>A route's policy, its cluster's, and the one of the two whose circuit breaker is in force.</summary>
-    private static (ClusterConfig? Cluster, ResiliencePolicy? Own, ResiliencePolicy? Clusters, ResiliencePolicy? Breaker) Policies(
-        RouteConfig route, IReadOnlyList<ClusterConfig> clusters, IReadOnlyDictionary<string, ResiliencePolicy> policies)
+    private static (
+        ClusterConfig? Cluster, ResiliencePolicy? Own, ResiliencePolicy? Clusters, ResiliencePolicy? Breaker) Policies(
+        RouteConfig route, IReadOnlyList<ClusterConfig> clusters,
+        IReadOnlyDictionary<string, ResiliencePolicy> policies)
     {
-        var cluster = clusters.FirstOrDefault(c => c.ClusterId.Equals(route.ClusterId, StringComparison.OrdinalIgnoreCase));
+        var cluster = clusters.FirstOrDefault(
+            c => c.ClusterId.Equals(route.ClusterId, StringComparison.OrdinalIgnoreCase));
         var own = ResilientRouteRules.PolicyOf(route.Metadata, policies);
         var its = ResilientRouteRules.PolicyOf(cluster?.Metadata, policies);
         var breaker = own is { CircuitBreaker: not null } ? own : its is { CircuitBreaker: not null } ? its : null;
         return (cluster, own, its, breaker);
     }
 
-    private RouteMechanisms Combine(RouteConfig route, ResiliencePolicy? own, ResiliencePolicy? clusters, ResiliencePolicy? breaker)
+    private RouteMechanisms Combine(
+        RouteConfig route, ResiliencePolicy? own, ResiliencePolicy? clusters, ResiliencePolicy? breaker)
     {
         var timeouts = own?.Timeouts ?? clusters?.Timeouts;
         var idempotency = own?.Idempotency ?? clusters?.Idempotency;

@@ -6,7 +6,8 @@ using FenceGateway.Gateway.Resilience.Retries;
 namespace FenceGateway.Gateway.Resilience;
 
 /// <summary>
-/// The mechanisms in force on a route: those of the policy that it names and, where that is silent, of its cluster's. Null is off.
+/// The mechanisms in force on a route: those of the policy that it names and, where that is silent, of its cluster's.
+/// Null is off.
 /// </summary>
 internal sealed class RouteMechanisms
 {

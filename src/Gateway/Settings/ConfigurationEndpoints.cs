@@ -10,7 +10,9 @@ using Yarp.ReverseProxy;
 
 namespace FenceGateway.Gateway.Settings;
 
-/// <summary>What the gateway is and what it runs with: <c>/admin/v1/version</c>, <c>config</c>, <c>routes</c>.</summary>
+/// <summary>
+/// What the gateway is and what it runs with: <c>/admin/v1/version</c>, <c>config</c>, <c>routes</c>.
+/// </summary>
 internal sealed class ConfigurationEndpoints(
     IConfiguration configuration,
     LastGoodConfiguration lastGood,
@@ -49,7 +51,8 @@ internal sealed class ConfigurationEndpoints(
             ["problems"] = new JsonArray([.. reload.Problems.Select(p => JsonValue.Create(p.ToString()))]),
             ["needsRestart"] = new JsonArray([.. reload.NeedsRestart.Select(n => JsonValue.Create(n))]),
         };
-        body["warnings"] = new JsonArray([.. ConfigurationWarnings.Of(lastGood.Current).Select(w => JsonValue.Create(w.ToString()))]);
+        body["warnings"] = new JsonArray(
+            [.. ConfigurationWarnings.Of(lastGood.Current).Select(w => JsonValue.Create(w.ToString()))]);
         body["chaos"] = new JsonObject
         {
             ["allowed"] = chaos.IsAllowed,
@@ -71,13 +74,18 @@ internal sealed class ConfigurationEndpoints(
             {
                 ["route"] = config.RouteId,
                 ["path"] = config.Match.Path,
-                ["hosts"] = config.Match.Hosts is { } hosts ? new JsonArray([.. hosts.Select(h => JsonValue.Create(h))]) : null,
-                ["methods"] = config.Match.Methods is { } methods ? new JsonArray([.. methods.Select(m => JsonValue.Create(m))]) : null,
+                ["hosts"] = config.Match.Hosts is { } hosts
+                    ? new JsonArray([.. hosts.Select(h => JsonValue.Create(h))])
+                    : null,
+                ["methods"] = config.Match.Methods is { } methods
+                    ? new JsonArray([.. methods.Select(m => JsonValue.Create(m))])
+                    : null,
                 ["cluster"] = config.ClusterId,
                 ["fencingPolicy"] = policy?.Name,
                 ["resource"] = policy?.Resource.Text,
                 ["mode"] = policy?.Mode.ToString(),
-                ["resiliencePolicy"] = ResilientRouteRules.PolicyOf(config.Metadata, lastGood.Current.ResiliencePolicies)?.Name,
+                ["resiliencePolicy"] = ResilientRouteRules
+                    .PolicyOf(config.Metadata, lastGood.Current.ResiliencePolicies)?.Name,
                 ["rateLimiterPolicy"] = RouteRateLimit.PolicyOf(config),
             });
         }

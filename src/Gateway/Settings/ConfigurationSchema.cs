@@ -35,7 +35,8 @@ internal static class ConfigurationSchema
             ["Serilog"] = Open("Serilog's own settings. Needs a restart."),
             [SectionNames.ReverseProxy] = Open(
                 "YARP's own settings: Routes and Clusters. A route picks its policies through its Metadata: "
-                + "{ \"FencingPolicy\": \"name\", \"ResiliencePolicy\": \"name\" }, and a rate limit through RateLimiterPolicy."),
+                + "{ \"FencingPolicy\": \"name\", \"ResiliencePolicy\": \"name\" }, and a rate limit through "
+                + "RateLimiterPolicy."),
             [SectionNames.Gateway] = OfObject(new GatewayOptions()),
         },
     };
@@ -78,7 +79,8 @@ internal static class ConfigurationSchema
                 ["additionalProperties"] = OfObject(Activator.CreateInstance(type.GetGenericArguments()[1])!),
             },
             _ when type == typeof(List<string>) => OfList(
-                new JsonObject { ["type"] = "string" }, [.. ((List<string>)value!).Select(text => JsonValue.Create(text))]),
+                new JsonObject { ["type"] = "string" },
+                [.. ((List<string>)value!).Select(text => JsonValue.Create(text))]),
             _ when type == typeof(List<int>) => OfList(
                 OfNumber("integer", property), [.. ((List<int>)value!).Select(number => JsonValue.Create(number))]),
             _ when type.IsClass && type != typeof(string) => OfObject(value ?? Activator.CreateInstance(type)!),
@@ -141,7 +143,8 @@ internal static class ConfigurationSchema
         };
     }
 
-    private static JsonValue Bound(object bound) => bound is int number ? JsonValue.Create(number) : JsonValue.Create((double)bound);
+    private static JsonValue Bound(object bound) =>
+        bound is int number ? JsonValue.Create(number) : JsonValue.Create((double)bound);
 
     private static JsonObject OfDuration(PropertyInfo property)
     {

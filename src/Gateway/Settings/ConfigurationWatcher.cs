@@ -6,11 +6,13 @@ namespace FenceGateway.Gateway.Settings;
 
 /// <summary>
 /// Reloads the configuration when its file changes or SIGHUP arrives. Watches the folder, not the file: editors and
-/// deployments replace a file by renaming another one over it or by turning a symbolic link. A slow poll lies underneath,
-/// since notifications are lost on network and bind mounts. Certificates, which may lie in any folder, are looked at as often.
+/// deployments replace a file by renaming another one over it or by turning a symbolic link. A slow poll lies
+/// underneath, since notifications are lost on network and bind mounts. Certificates, which may lie in any folder, are
+/// looked at as often.
 /// </summary>
 internal sealed partial class ConfigurationWatcher(
-    LastGoodConfiguration configuration, ServerCertificates certificates, TimeProvider time, ILogger<ConfigurationWatcher> logger)
+    LastGoodConfiguration configuration, ServerCertificates certificates, TimeProvider time,
+    ILogger<ConfigurationWatcher> logger)
     : BackgroundService
 {
     /// <summary>Changes come in bursts; a reload waits until they have been quiet for so long.</summary>
@@ -33,7 +35,9 @@ internal sealed partial class ConfigurationWatcher(
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var watcher = Watch();
-        using var hangup = OperatingSystem.IsWindows() ? null : PosixSignalRegistration.Create(PosixSignal.SIGHUP, OnHangup);
+        using var hangup = OperatingSystem.IsWindows()
+            ? null
+            : PosixSignalRegistration.Create(PosixSignal.SIGHUP, OnHangup);
         using var poll = time.CreateTimer(_ => _changes.Writer.TryWrite(true), null, Poll, Poll);
         configuration.LogWarnings(logger);
         // The file may have changed between the start of the process and the start of the watch.
@@ -83,7 +87,8 @@ internal sealed partial class ConfigurationWatcher(
     {
         try
         {
-            var watcher = new FileSystemWatcher(Path.GetDirectoryName(configuration.File)!) { EnableRaisingEvents = true };
+            var watcher =
+                new FileSystemWatcher(Path.GetDirectoryName(configuration.File)!) { EnableRaisingEvents = true };
             watcher.Changed += OnChange;
             watcher.Created += OnChange;
             watcher.Deleted += OnChange;
@@ -111,7 +116,8 @@ internal sealed partial class ConfigurationWatcher(
         [LoggerMessage(1104, LogLevel.Error, "Reloading configuration {file} failed.")]
         public static partial void Failed(ILogger logger, string file, Exception exception);
 
-        [LoggerMessage(1105, LogLevel.Warning, "Changes of {file} are noticed only every {seconds} s: its folder cannot be watched.")]
+        [LoggerMessage(1105, LogLevel.Warning, "Changes of {file} are noticed only every {seconds} s: its folder "
+            + "cannot be watched.")]
         public static partial void PollOnly(ILogger logger, string file, int seconds, Exception exception);
     }
 }

@@ -9,7 +9,8 @@ namespace FenceGateway.Gateway.Settings;
 /// <summary>Shows the configuration in force as JSON, defaults filled in, secrets left out.</summary>
 internal static partial class EffectiveConfiguration
 {
-    private static readonly string[] Sections = ["Urls", "http_ports", "https_ports", "Kestrel", SectionNames.ReverseProxy];
+    private static readonly string[] Sections =
+        ["Urls", "http_ports", "https_ports", "Kestrel", SectionNames.ReverseProxy];
 
     public static JsonObject Render(IConfiguration configuration, GatewayOptions options)
     {
@@ -42,7 +43,8 @@ internal static partial class EffectiveConfiguration
         }
 
         // { "RequestHeader": "Authorization", "Set": "…" }: the name stands in one property, the secret in another.
-        var namesSecret = children.Any(c => c.Value is { } v && ValueOfNamed().IsMatch(c.Key) && SecretText.IsSecretName(v));
+        var namesSecret = children.Any(
+            c => c.Value is { } v && ValueOfNamed().IsMatch(c.Key) && SecretText.IsSecretName(v));
         var json = new JsonObject();
         foreach (var child in children)
         {
@@ -61,20 +63,26 @@ internal static partial class EffectiveConfiguration
         double number => JsonValue.Create(number),
         TimeSpan duration => JsonValue.Create(Durations.Write(duration)),
         Enum name => JsonValue.Create(name.ToString()),
-        IDictionary map => new JsonObject(map.Keys.Cast<string>().Select(k => KeyValuePair.Create(k, RenderOptions(map[k])))),
+        IDictionary map =>
+            new JsonObject(map.Keys.Cast<string>().Select(k => KeyValuePair.Create(k, RenderOptions(map[k])))),
         IEnumerable list => new JsonArray([.. list.Cast<object>().Select(RenderOptions)]),
-        _ => new JsonObject(value.GetType().GetProperties().Select(p => KeyValuePair.Create(p.Name, RenderProperty(p, p.GetValue(value))))),
+        _ => new JsonObject(
+            value.GetType().GetProperties().Select(
+                p => KeyValuePair.Create(p.Name, RenderProperty(p, p.GetValue(value))))),
     };
 
-    private static JsonNode? RenderProperty(PropertyInfo property, object? value) => (property.GetCustomAttribute<SecretAttribute>(), value) switch
-    {
-        ({ } secret, string text) => JsonValue.Create(SecretText.Redact(secret.Form, text)),
-        ({ } secret, List<string> texts) => new JsonArray([.. texts.Select(text => JsonValue.Create(SecretText.Redact(secret.Form, text)))]),
-        _ => RenderOptions(value),
-    };
+    private static JsonNode? RenderProperty(PropertyInfo property, object? value) =>
+        (property.GetCustomAttribute<SecretAttribute>(), value) switch
+        {
+            ({ } secret, string text) => JsonValue.Create(SecretText.Redact(secret.Form, text)),
+            ({ } secret, List<string> texts) =>
+                new JsonArray([.. texts.Select(text => JsonValue.Create(SecretText.Redact(secret.Form, text)))]),
+            _ => RenderOptions(value),
+        };
 
     [GeneratedRegex(
         "^(RequestHeader|ResponseHeader|ResponseTrailer|QueryValueParameter|Name)$",
-        RegexOptions.IgnoreCase | RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+        RegexOptions.IgnoreCase | RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture,
+        matchTimeoutMilliseconds: 1000)]
     private static partial Regex ValueOfNamed();
 }

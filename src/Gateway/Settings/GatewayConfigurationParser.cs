@@ -59,8 +59,8 @@ internal static class GatewayConfigurationParser
     }
 
     /// <summary>
-    /// Other sections belong to .NET, but one that is nearly ours was meant to be ours. Single values are left alone: every
-    /// environment variable is one.
+    /// Other sections belong to .NET, but one that is nearly ours was meant to be ours. Single values are left alone:
+    /// every environment variable is one.
     /// </summary>
     private static void CheckSections(IConfiguration configuration, List<ConfigProblem> problems)
     {
@@ -89,13 +89,18 @@ internal static class GatewayConfigurationParser
         var (tokens, answers) = (options.TokenStore.Embedded.Path, options.Idempotency.Path);
         var before = problems.Count;
         CheckPath(tokens, ConfigPath.Of(
-            SectionNames.Gateway, nameof(GatewayOptions.TokenStore), nameof(options.TokenStore.Embedded), nameof(EmbeddedStoreOptions.Path)));
-        CheckPath(answers, ConfigPath.Of(SectionNames.Gateway, nameof(GatewayOptions.Idempotency), nameof(options.Idempotency.Path)));
+            SectionNames.Gateway, nameof(GatewayOptions.TokenStore), nameof(options.TokenStore.Embedded),
+            nameof(EmbeddedStoreOptions.Path)));
+        CheckPath(
+            answers,
+            ConfigPath.Of(SectionNames.Gateway, nameof(GatewayOptions.Idempotency), nameof(options.Idempotency.Path)));
         if (problems.Count == before && tokens.Length > 0 && answers.Length > 0
-            && Path.TrimEndingDirectorySeparator(Path.GetFullPath(tokens)) == Path.TrimEndingDirectorySeparator(Path.GetFullPath(answers)))
+            && Path.TrimEndingDirectorySeparator(Path.GetFullPath(tokens)) == Path.TrimEndingDirectorySeparator(
+                Path.GetFullPath(answers)))
         {
             problems.Add(new(
-                ConfigPath.Of(SectionNames.Gateway, nameof(GatewayOptions.Idempotency), nameof(options.Idempotency.Path)),
+                ConfigPath.Of(
+                    SectionNames.Gateway, nameof(GatewayOptions.Idempotency), nameof(options.Idempotency.Path)),
                 $"is '{answers}', the folder of the token store; choose another"));
         }
 
@@ -110,7 +115,8 @@ internal static class GatewayConfigurationParser
 
     private static void CheckInstanceName(string? name, List<ConfigProblem> problems)
     {
-        if (name is not null && !(name.Length is > 0 and <= 64 && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-')))
+        if (name is not null
+            && !(name.Length is > 0 and <= 64 && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-')))
         {
             problems.Add(new(
                 ConfigPath.Of(SectionNames.Gateway, nameof(GatewayOptions.InstanceName)),

@@ -13,7 +13,9 @@ using FenceGateway.Gateway.Stores;
 
 namespace FenceGateway.Gateway.Settings;
 
-/// <summary>The section <c>FenceGateway</c>. Descriptions, bounds and defaults here are also the JSON schema's.</summary>
+/// <summary>
+/// The section <c>FenceGateway</c>. Descriptions, bounds and defaults here are also the JSON schema's.
+/// </summary>
 [Description("Settings of the gateway itself. An unknown key is an error.")]
 internal sealed class GatewayOptions
 {
@@ -25,14 +27,18 @@ internal sealed class GatewayOptions
     public TokenStoreOptions TokenStore { get; set; } = new();
 
     [Description("Named rule sets. A route picks one through its Metadata: { \"FencingPolicy\": \"name\" }.")]
-    public Dictionary<string, FencingPolicyOptions> FencingPolicies { get; set; } = new(StringComparer.OrdinalIgnoreCase);
+    public Dictionary<string, FencingPolicyOptions> FencingPolicies { get; set; } = new(
+        StringComparer.OrdinalIgnoreCase);
 
-    [Description("Named sets of circuit breaker, bulkhead, time-outs, retries and idempotency. A route or a cluster picks one through "
+    [Description("Named sets of circuit breaker, bulkhead, time-outs, retries and idempotency. A route or a cluster "
+        + "picks one through "
         + "its Metadata: { \"ResiliencePolicy\": \"name\" }.")]
-    public Dictionary<string, ResiliencePolicyOptions> ResiliencePolicies { get; set; } = new(StringComparer.OrdinalIgnoreCase);
+    public Dictionary<string, ResiliencePolicyOptions> ResiliencePolicies { get; set; } = new(
+        StringComparer.OrdinalIgnoreCase);
 
     [Description("Named rate limits. A route picks one through its RateLimiterPolicy.")]
-    public Dictionary<string, RateLimiterPolicyOptions> RateLimiterPolicies { get; set; } = new(StringComparer.OrdinalIgnoreCase);
+    public Dictionary<string, RateLimiterPolicyOptions> RateLimiterPolicies { get; set; } = new(
+        StringComparer.OrdinalIgnoreCase);
 
     [Description("Named sets of rules for pages of other origins (CORS). A route picks one through its CorsPolicy.")]
     public Dictionary<string, CorsPolicyOptions> CorsPolicies { get; set; } = new(StringComparer.OrdinalIgnoreCase);
@@ -55,7 +61,8 @@ internal sealed class GatewayOptions
     [Description("The line that is logged for each request.")]
     public AccessLogOptions AccessLog { get; set; } = new();
 
-    [Description("What this gateway is called where several are listed: the names of its sessions begin with it, in the store, at the admin "
+    [Description("What this gateway is called where several are listed: the names of its sessions begin with it, in "
+        + "the store, at the admin "
         + "listener and in logs. 1 to 64 of a-z, A-Z, 0-9, '.' and '-'. null: the machine's name. Needs a restart.")]
     public string? InstanceName { get; set; }
 }

@@ -4,8 +4,8 @@ using FenceGateway.Gateway.Configuration;
 namespace FenceGateway.Gateway.Settings;
 
 /// <summary>
-/// The configuration in force. A changed file is checked whole, together with the environment and the command line, before
-/// anything else sees it; one that is refused changes nothing.
+/// The configuration in force. A changed file is checked whole, together with the environment and the command line,
+/// before anything else sees it; one that is refused changes nothing.
 /// </summary>
 internal sealed partial class LastGoodConfiguration : IDisposable
 {
@@ -44,7 +44,9 @@ internal sealed partial class LastGoodConfiguration : IDisposable
     /// <summary>How the last attempt ended, the one at start included.</summary>
     public ReloadOutcome LastReload => _lastReload;
 
-    /// <summary>Calls <paramref name="apply"/> with what is in force, and with each new configuration before requests meet it.</summary>
+    /// <summary>
+    /// Calls <paramref name="apply"/> with what is in force, and with each new configuration before requests meet it.
+    /// </summary>
     public void Follow(Action<GatewayConfiguration> apply)
     {
         _followers.Add(apply);
@@ -55,21 +57,29 @@ internal sealed partial class LastGoodConfiguration : IDisposable
     public InForce<T> Part<T>(Func<GatewayConfiguration, T> select) =>
         new(() => select(_current), apply => Follow(configuration => apply(select(configuration))));
 
-    /// <summary>The same for the one that puts a configuration before requests: it is called when all others have been.</summary>
+    /// <summary>
+    /// The same for the one that puts a configuration before requests: it is called when all others have been.
+    /// </summary>
     public void Serve(Action<GatewayConfiguration> swap)
     {
         _serve = swap;
         swap(_current);
     }
 
-    /// <summary>Asks <paramref name="check"/> before a new configuration takes the place of the one in force: any problem refuses it.</summary>
-    public void Guard(Func<GatewayConfiguration, GatewayConfiguration, IReadOnlyList<ConfigProblem>> check) => _guard = check;
+    /// <summary>
+    /// Asks <paramref name="check"/> before a new configuration takes the place of the one in force: any problem
+    /// refuses it.
+    /// </summary>
+    public void Guard(Func<GatewayConfiguration, GatewayConfiguration, IReadOnlyList<ConfigProblem>> check) => _guard =
+        check;
 
     /// <summary>Finds, reads and checks the configuration.</summary>
     /// <exception cref="ConfigurationRejectedException">It cannot be used.</exception>
     public static Task<LastGoodConfiguration> LoadAsync(
         GatewayArguments arguments, TimeProvider time, CancellationToken cancellationToken) =>
-        LoadAsync(ConfigurationFile.Locate(arguments.ConfigFile), ConfigurationLayers.Of(arguments.Settings), time, cancellationToken);
+        LoadAsync(
+            ConfigurationFile.Locate(arguments.ConfigFile), ConfigurationLayers.Of(arguments.Settings), time,
+            cancellationToken);
 
     /// <summary>The same, with the layers given.</summary>
     public static async Task<LastGoodConfiguration> LoadAsync(
@@ -78,7 +88,8 @@ internal sealed partial class LastGoodConfiguration : IDisposable
         var problems = new List<ConfigProblem>();
         if (ConfigurationFile.Read(file, problems) is { } json
             && ConfigurationFile.Parse(file, json, problems) is { } values
-            && await GatewayConfigurationParser.ParseAsync(layers.Build(values), problems, cancellationToken) is { } configuration)
+            && await GatewayConfigurationParser
+                .ParseAsync(layers.Build(values), problems, cancellationToken) is { } configuration)
         {
             return new LastGoodConfiguration(file, layers, time, json, values, configuration);
         }
@@ -87,8 +98,8 @@ internal sealed partial class LastGoodConfiguration : IDisposable
     }
 
     /// <summary>
-    /// Makes a host's configuration this one: removes what is there and adds default address, last good file, environment and
-    /// command line.
+    /// Makes a host's configuration this one: removes what is there and adds default address, last good file,
+    /// environment and command line.
     /// </summary>
     public void AddTo(IConfigurationBuilder builder)
     {
@@ -100,8 +111,11 @@ internal sealed partial class LastGoodConfiguration : IDisposable
     public Task<ReloadOutcome> ReloadAsync(ILogger logger, CancellationToken cancellationToken) =>
         ReloadAsync(logger, onlyIfChanged: false, cancellationToken);
 
-    /// <summary>The same; with <paramref name="onlyIfChanged"/> a file that was examined before is left alone.</summary>
-    public async Task<ReloadOutcome> ReloadAsync(ILogger logger, bool onlyIfChanged, CancellationToken cancellationToken)
+    /// <summary>
+    /// The same; with <paramref name="onlyIfChanged"/> a file that was examined before is left alone.
+    /// </summary>
+    public async Task<ReloadOutcome> ReloadAsync(
+        ILogger logger, bool onlyIfChanged, CancellationToken cancellationToken)
     {
         await _reloading.WaitAsync(cancellationToken);
         try
@@ -136,7 +150,8 @@ internal sealed partial class LastGoodConfiguration : IDisposable
     private bool SameAsExamined(byte[]? json) =>
         json is null ? _examined is null : _examined is not null && _examined.AsSpan().SequenceEqual(json);
 
-    private async Task<ReloadOutcome> ExamineAsync(byte[]? json, List<ConfigProblem> problems, CancellationToken cancellationToken)
+    private async Task<ReloadOutcome> ExamineAsync(
+        byte[]? json, List<ConfigProblem> problems, CancellationToken cancellationToken)
     {
         var values = json is null ? null : ConfigurationFile.Parse(File, json, problems);
         if (values is null)
@@ -145,7 +160,8 @@ internal sealed partial class LastGoodConfiguration : IDisposable
         }
 
         var candidate = _layers.Build(values);
-        if (await GatewayConfigurationParser.ParseAsync(candidate, problems, cancellationToken) is not { } configuration)
+        if (await GatewayConfigurationParser
+            .ParseAsync(candidate, problems, cancellationToken) is not { } configuration)
         {
             return Refused(problems);
         }
@@ -164,11 +180,13 @@ internal sealed partial class LastGoodConfiguration : IDisposable
 
         _provider.Swap(values);
         _serve?.Invoke(configuration);
-        return new ReloadOutcome(_time.GetUtcNow(), [], RestartSettings.Changed(_started, RestartSettings.Of(candidate)));
+        return new ReloadOutcome(
+            _time.GetUtcNow(), [], RestartSettings.Changed(_started, RestartSettings.Of(candidate)));
     }
 
     /// <summary>What an earlier file left to a restart is still left to it.</summary>
-    private ReloadOutcome Refused(List<ConfigProblem> problems) => new(_time.GetUtcNow(), problems, _lastReload.NeedsRestart);
+    private ReloadOutcome Refused(List<ConfigProblem> problems) =>
+        new(_time.GetUtcNow(), problems, _lastReload.NeedsRestart);
 
     private void Report(ILogger logger, ReloadOutcome outcome)
     {

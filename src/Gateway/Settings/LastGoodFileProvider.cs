@@ -1,6 +1,8 @@
 namespace FenceGateway.Gateway.Settings;
 
-/// <summary>The configuration file as it was when it last passed validation. Is its own source: there is one file.</summary>
+/// <summary>
+/// The configuration file as it was when it last passed validation. Is its own source: there is one file.
+/// </summary>
 internal sealed class LastGoodFileProvider : ConfigurationProvider, IConfigurationSource
 {
     public LastGoodFileProvider(IDictionary<string, string?> values) => Data = values;

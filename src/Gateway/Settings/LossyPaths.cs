@@ -6,7 +6,8 @@ namespace FenceGateway.Gateway.Settings;
 /// <summary>Finds transforms that do not give the service the whole path.</summary>
 internal static class LossyPaths
 {
-    public static IEnumerable<ConfigProblem> Of(GatewayConfiguration configuration) => configuration.Routes.SelectMany(Of);
+    public static IEnumerable<ConfigProblem> Of(GatewayConfiguration configuration) =>
+        configuration.Routes.SelectMany(Of);
 
     private static IEnumerable<ConfigProblem> Of(RouteConfig route)
     {
@@ -16,8 +17,10 @@ internal static class LossyPaths
             {
                 yield return new(
                     ReverseProxyRules.PathIn(route, nameof(route.Transforms), i.ToString(), "PathPattern"),
-                    $"is '{pattern}', which makes the path of decoded values: an escaped slash (%2F) arrives as %252F, and a "
-                    + "slash at the end may be lost; PathRemovePrefix and PathPrefix keep both, and so does a pattern whose only "
+                    $"is '{pattern}', which makes the path of decoded values: an escaped slash (%2F) arrives as %252F, "
+                    + "and a "
+                    + "slash at the end may be lost; PathRemovePrefix and PathPrefix keep both, and so does a pattern "
+                    + "whose only "
                     + "parameter is {**rest} at its end");
             }
         }

@@ -7,8 +7,8 @@ using Yarp.ReverseProxy.Configuration;
 namespace FenceGateway.Gateway.Settings;
 
 /// <summary>
-/// Finds keys in the <c>Metadata</c> of routes and clusters that were meant for the gateway and do nothing where they stand. Metadata is
-/// open to everyone, so only what is one of the gateway's own keys, or nearly one, is a mistake.
+/// Finds keys in the <c>Metadata</c> of routes and clusters that were meant for the gateway and do nothing where they
+/// stand. Metadata is open to everyone, so only what is one of the gateway's own keys, or nearly one, is a mistake.
 /// </summary>
 internal static class MetadataKeys
 {
@@ -28,7 +28,8 @@ internal static class MetadataKeys
             ? "belongs beside Metadata, as a key of the route itself"
         : key.Equals(ConnectionLifetime.MetadataKey, StringComparison.OrdinalIgnoreCase)
             ? "belongs into the Metadata of a cluster: connections are shared by all routes to it"
-        : IsNear(key, FencedRouteRules.MetadataKey, "fenc") ? $"is an unknown key; did you mean '{FencedRouteRules.MetadataKey}'?"
+        : IsNear(key, FencedRouteRules.MetadataKey, "fenc") ? "is an unknown key; did you mean "
+            + $"'{FencedRouteRules.MetadataKey}'?"
         : NearResilience(key);
 
     private static string? OnCluster(string key) =>
@@ -39,7 +40,9 @@ internal static class MetadataKeys
         : NearResilience(key);
 
     private static string? NearResilience(string key) =>
-        IsNear(key, ResilientRouteRules.MetadataKey, "resilien") ? $"is an unknown key; did you mean '{ResilientRouteRules.MetadataKey}'?" : null;
+        IsNear(key, ResilientRouteRules.MetadataKey, "resilien")
+            ? $"is an unknown key; did you mean '{ResilientRouteRules.MetadataKey}'?"
+            : null;
 
     private static bool IsNear(string key, string own, string stem) =>
         !key.Equals(own, StringComparison.OrdinalIgnoreCase)

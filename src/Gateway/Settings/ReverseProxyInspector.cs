@@ -8,13 +8,15 @@ using Yarp.ReverseProxy.Configuration.RouteValidators;
 namespace FenceGateway.Gateway.Settings;
 
 /// <summary>
-/// Reads and checks YARP's section with YARP's own code, in a container of its own. Rules about one route or one cluster are
-/// validators beside YARP's.
+/// Reads and checks YARP's section with YARP's own code, in a container of its own. Rules about one route or one
+/// cluster are validators beside YARP's.
 /// </summary>
 internal static class ReverseProxyInspector
 {
-    public static async ValueTask<(IReadOnlyList<RouteConfig> Routes, IReadOnlyList<ClusterConfig> Clusters)> InspectAsync(
-        IConfiguration configuration, IRouteValidator[] routeRules, IClusterValidator[] clusterRules, List<ConfigProblem> problems)
+    public static async ValueTask<(
+        IReadOnlyList<RouteConfig> Routes, IReadOnlyList<ClusterConfig> Clusters)> InspectAsync(
+        IConfiguration configuration, IRouteValidator[] routeRules, IClusterValidator[] clusterRules,
+        List<ConfigProblem> problems)
     {
         var section = configuration.GetSection(SectionNames.ReverseProxy);
         ReverseProxyKeys.Check(section, problems);
@@ -35,7 +37,8 @@ internal static class ReverseProxyInspector
     }
 
     /// <summary>Each route and each cluster alone, then what of them is right alone together.</summary>
-    private static async ValueTask CheckAsync(IConfigValidator validator, IProxyConfig config, List<ConfigProblem> problems)
+    private static async ValueTask CheckAsync(
+        IConfigValidator validator, IProxyConfig config, List<ConfigProblem> problems)
     {
         var clusters = new List<ClusterConfig>();
         var routes = new List<RouteConfig>();
@@ -65,7 +68,8 @@ internal static class ReverseProxyInspector
         await RouterProof.CheckAsync([.. routes.Where(route => sound.Contains(route.ClusterId!))], clusters, problems);
     }
 
-    private static IProxyConfig? Load(ServiceProvider provider, IConfigurationSection section, List<ConfigProblem> problems)
+    private static IProxyConfig? Load(
+        ServiceProvider provider, IConfigurationSection section, List<ConfigProblem> problems)
     {
         try
         {
@@ -111,7 +115,8 @@ internal static class ReverseProxyInspector
     }
 
     /// <summary>Not for a validator, which sees one route and no cluster.</summary>
-    private static void CheckCluster(RouteConfig route, IReadOnlyList<ClusterConfig> clusters, List<ConfigProblem> problems)
+    private static void CheckCluster(
+        RouteConfig route, IReadOnlyList<ClusterConfig> clusters, List<ConfigProblem> problems)
     {
         var path = ReverseProxyRules.PathIn(route, nameof(RouteConfig.ClusterId));
         if (string.IsNullOrEmpty(route.ClusterId))
@@ -121,7 +126,9 @@ internal static class ReverseProxyInspector
         else if (!clusters.Any(c => c.ClusterId.Equals(route.ClusterId, StringComparison.OrdinalIgnoreCase)))
         {
             var known = clusters.Select(c => c.ClusterId).ToArray();
-            problems.Add(new(path, $"names no cluster '{route.ClusterId}'; {NearestName.Hint(route.ClusterId, known, "clusters")}"));
+            problems.Add(
+                new(path, $"names no cluster '{route.ClusterId}'; "
+                    + $"{NearestName.Hint(route.ClusterId, known, "clusters")}"));
         }
     }
 

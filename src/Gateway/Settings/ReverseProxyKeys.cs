@@ -4,15 +4,20 @@ using Yarp.ReverseProxy.Configuration;
 namespace FenceGateway.Gateway.Settings;
 
 /// <summary>
-/// Finds keys under <c>ReverseProxy</c> that YARP would silently ignore, from the names of its own configuration records, and
-/// those that this gateway does not support.
+/// Finds keys under <c>ReverseProxy</c> that YARP would silently ignore, from the names of its own configuration
+/// records, and those that this gateway does not support.
 /// </summary>
 internal static class ReverseProxyKeys
 {
-    /// <summary>The gateway has none of the middleware behind these; YARP would fail the requests of such a route.</summary>
+    /// <summary>
+    /// The gateway has none of the middleware behind these; YARP would fail the requests of such a route.
+    /// </summary>
     private static readonly string[] Unsupported = ["AuthorizationPolicy", "OutputCachePolicy", "TimeoutPolicy"];
 
-    /// <summary>The route without what is unsupported, which is reported here, and without the policy of which YARP knows nothing.</summary>
+    /// <summary>
+    /// The route without what is unsupported, which is reported here, and without the policy of which YARP knows
+    /// nothing.
+    /// </summary>
     public static RouteConfig WithoutUnsupported(RouteConfig route) => route with
     {
         AuthorizationPolicy = null,
@@ -28,7 +33,9 @@ internal static class ReverseProxyKeys
         {
             if (!kinds.Contains(kind.Key, StringComparer.OrdinalIgnoreCase))
             {
-                problems.Add(new(ConfigPath.Of(kind.Path), $"is an unknown key; {NearestName.Hint(kind.Key, kinds, "known keys")}"));
+                problems.Add(
+                    new(ConfigPath.Of(kind.Path), "is an unknown key; "
+                        + $"{NearestName.Hint(kind.Key, kinds, "known keys")}"));
                 continue;
             }
 
@@ -57,7 +64,8 @@ internal static class ReverseProxyKeys
             }
             else if (!properties.TryGetValue(child.Key, out var property))
             {
-                problems.Add(new(path, $"is an unknown key; {NearestName.Hint(child.Key, properties.Keys, "known keys")}"));
+                problems.Add(
+                    new(path, $"is an unknown key; {NearestName.Hint(child.Key, properties.Keys, "known keys")}"));
             }
             else
             {

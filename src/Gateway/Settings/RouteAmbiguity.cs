@@ -117,7 +117,8 @@ internal sealed class RouteAmbiguity(IServiceProvider services, RequestDelegate 
         RoutePatternLiteralPart literal => literal.Content,
         RoutePatternSeparatorPart separator => separator.Content,
         RoutePatternParameterPart parameter =>
-            $"{{{parameter.ParameterKind}{Text([.. parameter.ParameterPolicies.Select(static p => p.Content ?? "")])}}}",
+            $"{{{parameter.ParameterKind}"
+            + $"{Text([.. parameter.ParameterPolicies.Select(static p => p.Content ?? "")])}}}",
         _ => "",
     };
 

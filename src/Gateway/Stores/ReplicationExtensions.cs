@@ -11,7 +11,8 @@ internal static class ReplicationExtensions
         if (options.Replicate is { } replicate)
         {
             services.AddSingleton<ReplicationMetrics>();
-            services.AddSingleton(provider => ActivatorUtilities.CreateInstance<ReplicationService>(provider, options, replicate));
+            services.AddSingleton(
+                provider => ActivatorUtilities.CreateInstance<ReplicationService>(provider, options, replicate));
             services.AddHostedService(provider => provider.GetRequiredService<ReplicationService>());
         }
     }

@@ -26,7 +26,8 @@ internal sealed class ReplicationService(
     public Task StartAsync(CancellationToken cancellationToken)
     {
         _replicators.AddRange(replicate.Regions.Select(region => Make(region.Key, region.Value)));
-        _running = Task.WhenAll(_replicators.Select(r => Task.Run(() => r.RunAsync(_stop.Token), CancellationToken.None)));
+        _running = Task.WhenAll(
+            _replicators.Select(r => Task.Run(() => r.RunAsync(_stop.Token), CancellationToken.None)));
         return Task.CompletedTask;
     }
 

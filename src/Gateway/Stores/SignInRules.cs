@@ -8,7 +8,8 @@ internal static class SignInRules
     /// <param name="path">Where they stand.</param>
     /// <param name="isChosen">Whether they are used: then a file has to be there.</param>
     /// <param name="problems">Gets what is wrong.</param>
-    /// <param name="text">The connection string that may say the same, by its key, and whether it has a user and a password.</param>
+    /// <param name="text">The connection string that may say the same, by its key, and whether it has a user and a
+    /// password.</param>
     public static void Check(
         StoreSignIn signIn, string path, bool isChosen, List<ConfigProblem> problems,
         (string Key, bool HasUser, bool HasPassword) text = default)
@@ -16,7 +17,8 @@ internal static class SignInRules
         var twice = $"is given by {text.Key} as well: give it once";
         Report(nameof(signIn.User), Empty(signIn.User) ?? (signIn.User is not null && text.HasUser ? twice : null));
         Report(
-            nameof(signIn.Password), Empty(signIn.Password) ?? (signIn.Password is not null && text.HasPassword ? twice : null));
+            nameof(signIn.Password),
+            Empty(signIn.Password) ?? (signIn.Password is not null && text.HasPassword ? twice : null));
         Report(nameof(signIn.PasswordFile), signIn.PasswordFile is not { } file ? null
             : signIn.Password is not null ? "is given beside a Password: give one of the two"
             : text.HasPassword ? twice

@@ -5,7 +5,10 @@ using Npgsql;
 
 namespace FenceGateway.Gateway.Stores;
 
-/// <summary>What must hold of the sections of SQL databases: their drivers take the connection string, and nothing in it is a password's rest.</summary>
+/// <summary>
+/// What must hold of the sections of SQL databases: their drivers take the connection string, and nothing in it is a
+/// password's rest.
+/// </summary>
 internal static class SqlSectionRules
 {
     public static void Check(PostgresStoreOptions postgres, bool isChosen, string path, List<ConfigProblem> problems)
@@ -15,7 +18,8 @@ internal static class SqlSectionRules
             postgres.ConnectionString, isChosen, $"{path}.{key}", "Host=127.0.0.1;Database=fence",
             text => PairsFault(text, new NpgsqlConnectionStringBuilder(), "Host", "Server"), problems);
         var given = Filled(new NpgsqlConnectionStringBuilder(), postgres.ConnectionString);
-        SignInRules.Check(postgres, path, isChosen, problems, (key, given.Username is not null, given.Password is not null));
+        SignInRules.Check(
+            postgres, path, isChosen, problems, (key, given.Username is not null, given.Password is not null));
     }
 
     public static void Check(MySqlStoreOptions mySql, bool isChosen, string path, List<ConfigProblem> problems)
@@ -40,10 +44,14 @@ internal static class SqlSectionRules
 
     private static string? SeveralHosts(string text) =>
         new MySqlConnectionStringBuilder(text).Server.Contains(',', StringComparison.Ordinal)
-            ? "names several hosts, over which the driver would spread the connections; name the one that takes the writes"
+            ? "names several hosts, over which the driver would spread the connections; name the one that takes the "
+                + "writes"
             : null;
 
-    /// <summary>What is wrong with a connection string, without its words: what looks like a keyword may be the rest of a password.</summary>
+    /// <summary>
+    /// What is wrong with a connection string, without its words: what looks like a keyword may be the rest of a
+    /// password.
+    /// </summary>
     private static string? PairsFault(string text, DbConnectionStringBuilder driver, params string[] host)
     {
         try
@@ -57,13 +65,15 @@ internal static class SqlSectionRules
                 var known = driver.Count;
                 if (!Takes(() => driver[key] = value))
                 {
-                    return $"has an option that {driver.GetType().Namespace} does not know, or a value that it does not take: the one at "
+                    return $"has an option that {driver.GetType().Namespace} does not know, or a value that it does "
+                        + "not take: the one at "
                         + $"place {place}";
                 }
 
                 if (place > before.Count && driver.Count == known)
                 {
-                    return $"names the option at place {place} a second time, behind a password, where it may be the rest of one with a "
+                    return $"names the option at place {place} a second time, behind a password, where it may be the "
+                        + "rest of one with a "
                         + "';' in it: put quotes around the password, or give it as Password or PasswordFile";
                 }
             }

@@ -6,8 +6,12 @@ using FenceGateway.TokenStore;
 
 namespace FenceGateway.Gateway.Stores;
 
-/// <summary>The token store and this gateway's session in it: <c>/admin/v1/store</c>. From memory, so that it answers while the store is away.</summary>
-internal sealed class StoreEndpoints(StoreClient store, FenceTable table, IEnumerable<ReplicationService> replication) : IAdminEndpoints
+/// <summary>
+/// The token store and this gateway's session in it: <c>/admin/v1/store</c>. From memory, so that it answers while the
+/// store is away.
+/// </summary>
+internal sealed class StoreEndpoints(StoreClient store, FenceTable table, IEnumerable<ReplicationService> replication)
+    : IAdminEndpoints
 {
     public void Map(IEndpointRouteBuilder endpoints) => endpoints.MapGet("/admin/v1/store", ShowAsync);
 
@@ -33,7 +37,8 @@ internal sealed class StoreEndpoints(StoreClient store, FenceTable table, IEnume
         var body = DescribeStore();
         body["session"] = Describe(store.Current);
         body["calls"] = store.CallCount;
-        body["callsByOperation"] = new JsonObject(store.CallCounts.Select(c => KeyValuePair.Create(c.Key, (JsonNode?)c.Value)));
+        body["callsByOperation"] = new JsonObject(
+            store.CallCounts.Select(c => KeyValuePair.Create(c.Key, (JsonNode?)c.Value)));
         body["notices"] = store.NoticeCount;
         body["registrations"] = table.CountRegistered();
         body["regions"] = new JsonArray([.. replication.SelectMany(service => service.Regions).Select(Describe)]);

@@ -10,19 +10,28 @@ internal static class StoreSectionRules
     private const int MostNodes = 9;
     private const int MostServers = 16;
 
-    public static void Check(StoreSections sections, TokenStoreProvider provider, string path, List<ConfigProblem> problems)
+    public static void Check(
+        StoreSections sections, TokenStoreProvider provider, string path, List<ConfigProblem> problems)
     {
         CheckRedis(sections.Redis, provider == TokenStoreProvider.Redis, $"{path}.{nameof(sections.Redis)}", problems);
-        CheckQuorum(sections.Quorum, provider == TokenStoreProvider.Quorum, $"{path}.{nameof(sections.Quorum)}", problems);
-        SqlSectionRules.Check(sections.Postgres, provider == TokenStoreProvider.Postgres, $"{path}.{nameof(sections.Postgres)}", problems);
-        SqlSectionRules.Check(sections.MySql, provider == TokenStoreProvider.MySql, $"{path}.{nameof(sections.MySql)}", problems);
-        CheckZooKeeper(sections.ZooKeeper, provider == TokenStoreProvider.ZooKeeper, $"{path}.{nameof(sections.ZooKeeper)}", problems);
+        CheckQuorum(
+            sections.Quorum, provider == TokenStoreProvider.Quorum, $"{path}.{nameof(sections.Quorum)}", problems);
+        SqlSectionRules.Check(
+            sections.Postgres, provider == TokenStoreProvider.Postgres, $"{path}.{nameof(sections.Postgres)}",
+            problems);
+        SqlSectionRules.Check(
+            sections.MySql, provider == TokenStoreProvider.MySql, $"{path}.{nameof(sections.MySql)}", problems);
+        CheckZooKeeper(
+            sections.ZooKeeper, provider == TokenStoreProvider.ZooKeeper, $"{path}.{nameof(sections.ZooKeeper)}",
+            problems);
         CheckEtcd(sections.Etcd, provider == TokenStoreProvider.Etcd, $"{path}.{nameof(sections.Etcd)}", problems);
     }
 
     private static void CheckRedis(RedisStoreOptions redis, bool isChosen, string path, List<ConfigProblem> problems)
     {
-        CheckText(redis.Configuration, isChosen, $"{path}.{nameof(redis.Configuration)}", "127.0.0.1:6379", RedisText.Fault, problems);
+        CheckText(
+            redis.Configuration, isChosen, $"{path}.{nameof(redis.Configuration)}", "127.0.0.1:6379", RedisText.Fault,
+            problems);
         var (hasUser, hasPassword) = RedisText.SignIn(redis.Configuration);
         SignInRules.Check(redis, path, isChosen, problems, (nameof(redis.Configuration), hasUser, hasPassword));
         if (redis.Sentinels is { } sentinels)
@@ -51,34 +60,40 @@ internal static class StoreSectionRules
         {
             var plain = quorum.Nodes.FindIndex(node => !RedisText.IsEncrypted(node));
             CertificateRules.Check(
-                quorum.CertificateAuthority, quorum.ClientCertificate, plain < 0 ? null : RedisIsPlain($"{nameof(quorum.Nodes)}[{plain}]"), path,
+                quorum.CertificateAuthority, quorum.ClientCertificate,
+                plain < 0 ? null : RedisIsPlain($"{nameof(quorum.Nodes)}[{plain}]"), path,
                 problems);
         }
     }
 
     private static string RedisIsPlain(string where) => $"is used with ssl=true only, which {where} does not have";
 
-    private static void CheckZooKeeper(ZooKeeperStoreOptions zooKeeper, bool isChosen, string path, List<ConfigProblem> problems)
+    private static void CheckZooKeeper(
+        ZooKeeperStoreOptions zooKeeper, bool isChosen, string path, List<ConfigProblem> problems)
     {
         CheckText(
-            zooKeeper.ConnectionString, isChosen, $"{path}.{nameof(zooKeeper.ConnectionString)}", "127.0.0.1:2181", ServersFault, problems);
+            zooKeeper.ConnectionString, isChosen, $"{path}.{nameof(zooKeeper.ConnectionString)}", "127.0.0.1:2181",
+            ServersFault, problems);
         CheckRoot(zooKeeper.Root, $"{path}.{nameof(zooKeeper.Root)}", problems);
         SignInRules.CheckPair(zooKeeper, path, isChosen, problems);
         if (zooKeeper.User?.Contains(':', StringComparison.Ordinal) is true)
         {
-            problems.Add(new($"{path}.{nameof(zooKeeper.User)}", "has a ':' in it, which stands between user and password"));
+            problems.Add(
+                new($"{path}.{nameof(zooKeeper.User)}", "has a ':' in it, which stands between user and password"));
         }
 
         if (isChosen)
         {
             CertificateRules.Check(
-                zooKeeper.CertificateAuthority, zooKeeper.ClientCertificate, zooKeeper.Tls ? null : "is used with Tls only; set it to true", path,
+                zooKeeper.CertificateAuthority, zooKeeper.ClientCertificate,
+                zooKeeper.Tls ? null : "is used with Tls only; set it to true", path,
                 problems);
         }
     }
 
     public static void CheckText(
-        string text, bool isChosen, string path, string example, Func<string, string?> fault, List<ConfigProblem> problems)
+        string text, bool isChosen, string path, string example, Func<string, string?> fault,
+        List<ConfigProblem> problems)
     {
         if (text.Length == 0)
         {
@@ -97,7 +112,8 @@ internal static class StoreSectionRules
     {
         if ((isChosen || nodes.Count > 0) && nodes.Count is < LeastNodes or > MostNodes)
         {
-            problems.Add(new(path, $"names {nodes.Count} masters; {LeastNodes} to {MostNodes} independent ones make a quorum"));
+            problems.Add(
+                new(path, $"names {nodes.Count} masters; {LeastNodes} to {MostNodes} independent ones make a quorum"));
         }
 
         var seen = new Dictionary<string, int>(StringComparer.OrdinalIgnoreCase);
@@ -114,15 +130,21 @@ internal static class StoreSectionRules
             }
             else if (RedisText.Service(nodes[i]) is not null)
             {
-                problems.Add(new($"{path}[{i}]", "names a serviceName; a node is one master, and no other takes its place"));
+                problems.Add(
+                    new($"{path}[{i}]", "names a serviceName; a node is one master, and no other takes its place"));
             }
             else if (RedisText.Servers(nodes[i]).Count() is > 1 and var count)
             {
-                problems.Add(new($"{path}[{i}]", $"names {count} servers; a node is one master, and each has an entry of its own"));
+                problems.Add(
+                    new($"{path}[{i}]", $"names {count} servers; a node is one master, and each has an entry of its "
+                        + "own"));
             }
-            else if (RedisText.Servers(nodes[i]).FirstOrDefault(server => !seen.TryAdd(server, i) && seen[server] != i) is { } twice)
+            else if (RedisText.Servers(nodes[i])
+                .FirstOrDefault(server => !seen.TryAdd(server, i) && seen[server] != i) is { } twice)
             {
-                problems.Add(new($"{path}[{i}]", $"names {twice}, which node [{seen[twice]}] is already; each master counts once"));
+                problems.Add(
+                    new($"{path}[{i}]", $"names {twice}, which node [{seen[twice]}] is already; each master counts "
+                        + "once"));
             }
         }
     }
@@ -142,16 +164,19 @@ internal static class StoreSectionRules
             {
                 problems.Add(new(
                     $"{path}.{nameof(etcd.Endpoints)}[{i}]",
-                    $"is '{SecretText.Shown(etcd.Endpoints[i])}' where http://host:2379 or https://host:2379 is expected, without user or path"));
+                    $"is '{SecretText.Shown(etcd.Endpoints[i])}' where http://host:2379 or https://host:2379 is "
+                        + "expected, without user or path"));
             }
         }
 
         if (isChosen)
         {
-            var isEncrypted = etcd.Endpoints.Exists(static endpoint => endpoint.StartsWith("https://", StringComparison.OrdinalIgnoreCase));
+            var isEncrypted = etcd.Endpoints.Exists(
+                static endpoint => endpoint.StartsWith("https://", StringComparison.OrdinalIgnoreCase));
             CertificateRules.Check(
                 etcd.CertificateAuthority, etcd.ClientCertificate,
-                isEncrypted ? null : $"is used with https:// only, which none of {nameof(etcd.Endpoints)} has", path, problems);
+                isEncrypted ? null : $"is used with https:// only, which none of {nameof(etcd.Endpoints)} has", path,
+                problems);
         }
 
         SignInRules.CheckPair(etcd, path, isChosen, problems);
@@ -166,11 +191,16 @@ internal static class StoreSectionRules
     {
         if (root.Length < 2 || root[0] != '/')
         {
-            problems.Add(new(path, $"is '{SecretText.Shown(root)}' where an absolute node below the top is expected, such as /fencegateway"));
+            problems.Add(
+                new(path, $"is '{SecretText.Shown(root)}' where an absolute node below the top is expected, such as "
+                    + "/fencegateway"));
         }
-        else if (root[1..].Split('/').Any(part => part.Length == 0) || !root.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-' or '/'))
+        else if (root[1..].Split('/').Any(part => part.Length == 0)
+            || !root.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-' or '/'))
         {
-            problems.Add(new(path, $"is '{SecretText.Shown(root)}', which has an empty part or something else than letters, digits, '_' and '-' in it"));
+            problems.Add(
+                new(path, $"is '{SecretText.Shown(root)}', which has an empty part or something else than letters, "
+                    + "digits, '_' and '-' in it"));
         }
         else if (root == "/zookeeper" || root.StartsWith("/zookeeper/", StringComparison.Ordinal))
         {
@@ -186,9 +216,11 @@ internal static class StoreSectionRules
             return "has a user in it where host:port is expected; give it as User, with Password or PasswordFile";
         }
 
-        var wrong = text.Split(',', StringSplitOptions.TrimEntries).FirstOrDefault(server => !RedisText.IsServer(server));
+        var wrong = text.Split(',', StringSplitOptions.TrimEntries).FirstOrDefault(
+            server => !RedisText.IsServer(server));
         return wrong is null ? null
-            : wrong.Contains('/', StringComparison.Ordinal) ? $"has '{SecretText.Shown(wrong)}' in it; the node to work below is Root's"
+            : wrong.Contains('/', StringComparison.Ordinal) ? $"has '{SecretText.Shown(wrong)}' in it; the node to "
+                + "work below is Root's"
             : $"has '{SecretText.Shown(wrong)}' in it where host:port is expected";
     }
 }

@@ -7,30 +7,36 @@ namespace FenceGateway.Gateway.Stores;
 [Description("Where the highest token seen of each resource is kept. Needs a restart.")]
 internal sealed class TokenStoreOptions : StoreSections
 {
-    [Description("Embedded: a log on the local disk, for one gateway. Redis, Quorum (independent Redis masters), Postgres, MySql, "
+    [Description("Embedded: a log on the local disk, for one gateway. Redis, Quorum (independent Redis masters), "
+        + "Postgres, MySql, "
         + "ZooKeeper, Etcd: shared by a fleet. Memory: forgets everything on a restart; for tests only.")]
     public TokenStoreProvider Provider { get; set; } = TokenStoreProvider.Embedded;
 
     [Description("Settings of the embedded store.")]
     public EmbeddedStoreOptions Embedded { get; set; } = new();
 
-    [Description("How long this gateway's session lives in a shared store without a heartbeat. A gateway that is gone holds newer "
+    [Description("How long this gateway's session lives in a shared store without a heartbeat. A gateway that is gone "
+        + "holds newer "
         + "tokens back for so long, and for InDoubtHold; a store that is away for so long stops admission.")]
     [Range(typeof(TimeSpan), "00:00:00.500", "00:01:00")]
     public TimeSpan SessionTtl { get; set; } = TimeSpan.FromSeconds(5);
 
-    [Description("How long a registration in a shared store is kept while no write uses it, at least; at most twice as long.")]
+    [Description("How long a registration in a shared store is kept while no write uses it, at least; at most twice as "
+        + "long.")]
     [Range(typeof(TimeSpan), "00:00:01", "00:10:00")]
     public TimeSpan RegistrationIdle { get; set; } = TimeSpan.FromSeconds(10);
 
-    [Description("What the store has to promise at least; with less the gateway does not start. null: anything, with a warning.")]
+    [Description("What the store has to promise at least; with less the gateway does not start. null: anything, with a "
+        + "warning.")]
     public RequiredGrade? RequireGrade { get; set; }
 
-    [Description("What the names of keys or tables in a shared store begin with, or the node in ZooKeeper; gateways with the same one fence as one.")]
+    [Description("What the names of keys or tables in a shared store begin with, or the node in ZooKeeper; gateways "
+        + "with the same one fence as one.")]
     [Required]
     public string KeyPrefix { get; set; } = "fg";
 
-    [Description("Stores of other regions, whose marks are taken over from time to time (weaker than one store). null: none.")]
+    [Description("Stores of other regions, whose marks are taken over from time to time (weaker than one store). null: "
+        + "none.")]
     public ReplicateOptions? Replicate { get; set; }
 
     [Description("How many resources with writes in flight or in doubt, or seen lately, the gateway keeps at hand.")]
@@ -75,8 +81,11 @@ internal enum RequiredGrade
 
 internal static class TokenStoreNames
 {
-    /// <summary>Whether several gateways can have one such store: it is a server, which may be away for a while.</summary>
-    public static bool IsShared(this TokenStoreProvider provider) => provider is not (TokenStoreProvider.Memory or TokenStoreProvider.Embedded);
+    /// <summary>
+    /// Whether several gateways can have one such store: it is a server, which may be away for a while.
+    /// </summary>
+    public static bool IsShared(this TokenStoreProvider provider) =>
+        provider is not (TokenStoreProvider.Memory or TokenStoreProvider.Embedded);
 
     public static SafetyGrade Grade(this RequiredGrade grade) => Enum.Parse<SafetyGrade>(grade.ToString());
 }
@@ -92,7 +101,8 @@ internal sealed class EmbeddedStoreOptions
     public int MaxResources { get; set; } = 10_000_000;
 }
 
-[Description("The marks of other regions are taken over by maximum: a stale holder is stopped here once it has been told, not before. "
+[Description("The marks of other regions are taken over by maximum: a stale holder is stopped here once it has been "
+    + "told, not before. "
     + "What moves between regions at will wants one store for all of them.")]
 internal sealed class ReplicateOptions
 {

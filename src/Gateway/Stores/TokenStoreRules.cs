@@ -3,7 +3,9 @@ using FenceGateway.Gateway.Configuration;
 
 namespace FenceGateway.Gateway.Stores;
 
-/// <summary>What must hold of the token store's settings beyond the bounds of each value. Never repeats what may be a secret.</summary>
+/// <summary>
+/// What must hold of the token store's settings beyond the bounds of each value. Never repeats what may be a secret.
+/// </summary>
 internal static partial class TokenStoreRules
 {
     private static readonly string Path = ConfigPath.Of(SectionNames.Gateway, SectionNames.TokenStore);
@@ -15,7 +17,9 @@ internal static partial class TokenStoreRules
         StoreSectionRules.Check(options, options.Provider, Path, problems);
         if (options is { Provider: TokenStoreProvider.Memory, RequireGrade: { } grade })
         {
-            problems.Add(new($"{Path}.{nameof(options.RequireGrade)}", $"is {grade}, and the store in memory forgets everything with the process"));
+            problems.Add(
+                new($"{Path}.{nameof(options.RequireGrade)}", $"is {grade}, and the store in memory forgets everything "
+                    + "with the process"));
         }
 
         if (options.Replicate is { } replicate)
@@ -24,7 +28,8 @@ internal static partial class TokenStoreRules
         }
     }
 
-    private static void CheckReplicate(TokenStoreOptions own, ReplicateOptions replicate, bool ownIsRight, List<ConfigProblem> problems)
+    private static void CheckReplicate(
+        TokenStoreOptions own, ReplicateOptions replicate, bool ownIsRight, List<ConfigProblem> problems)
     {
         var path = $"{Path}.{nameof(own.Replicate)}";
         if (!own.Provider.IsShared())
@@ -34,7 +39,8 @@ internal static partial class TokenStoreRules
 
         if (replicate.Regions.Count == 0)
         {
-            problems.Add(new($"{path}.{nameof(replicate.Regions)}", "names no region; leave Replicate out where there is none"));
+            problems.Add(
+                new($"{path}.{nameof(replicate.Regions)}", "names no region; leave Replicate out where there is none"));
         }
 
         var stores = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
@@ -88,7 +94,9 @@ internal static partial class TokenStoreRules
     {
         if (prefix.Length > 0 && !Prefix().IsMatch(prefix))
         {
-            problems.Add(new($"{path}.{nameof(TokenStoreOptions.KeyPrefix)}", $"is '{SecretText.Shown(prefix)}' where 1 to 32 of a-z, 0-9, _ and - are expected"));
+            problems.Add(
+                new($"{path}.{nameof(TokenStoreOptions.KeyPrefix)}", $"is '{SecretText.Shown(prefix)}' where 1 to 32 "
+                    + "of a-z, 0-9, _ and - are expected"));
         }
     }
 

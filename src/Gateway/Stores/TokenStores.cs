@@ -12,7 +12,10 @@ using Npgsql;
 
 namespace FenceGateway.Gateway.Stores;
 
-/// <summary>Makes token stores from their settings: a new store is a folder in src/TokenStore, a section of settings, and a line here.</summary>
+/// <summary>
+/// Makes token stores from their settings: a new store is a folder in src/TokenStore, a section of settings, and a line
+/// here.
+/// </summary>
 internal static class TokenStores
 {
     /// <summary>Makes this gateway's own store; nothing is opened yet.</summary>
@@ -31,7 +34,8 @@ internal static class TokenStores
     /// <param name="prefix">What the names of keys or tables begin with.</param>
     /// <param name="services">Clock and loggers.</param>
     public static ITokenStore CreateShared(
-        StoreSections sections, TokenStoreProvider provider, string prefix, IServiceProvider services) => provider switch
+        StoreSections sections, TokenStoreProvider provider, string prefix,
+        IServiceProvider services) => provider switch
         {
             TokenStoreProvider.Redis => Make<RedisTokenStore>(services, Redis(sections.Redis, prefix)),
             TokenStoreProvider.Quorum => Make<QuorumTokenStore>(services, Quorum(sections.Quorum, prefix)),
@@ -74,14 +78,16 @@ internal static class TokenStores
     {
         var text = new NpgsqlConnectionStringBuilder(options.ConnectionString);
         text.Username = options.User ?? text.Username;
-        return new() { ConnectionString = text.ConnectionString, KeyPrefix = prefix, Password = options.PasswordSource() };
+        return new()
+        { ConnectionString = text.ConnectionString, KeyPrefix = prefix, Password = options.PasswordSource() };
     }
 
     private static MySqlTokenStoreOptions MySql(MySqlStoreOptions options, string prefix)
     {
         var text = new MySqlConnectionStringBuilder(options.ConnectionString);
         text.UserID = options.User ?? text.UserID;
-        return new() { ConnectionString = text.ConnectionString, KeyPrefix = prefix, Password = options.PasswordSource() };
+        return new()
+        { ConnectionString = text.ConnectionString, KeyPrefix = prefix, Password = options.PasswordSource() };
     }
 
     private static ZooKeeperTokenStoreOptions ZooKeeper(ZooKeeperStoreOptions options, string prefix) => new()

@@ -8,9 +8,9 @@ namespace FenceGateway.Gateway.Telemetry;
 internal static class GatewayLogging
 {
     /// <summary>
-    /// Levels come from the section <c>Serilog:MinimumLevel</c>; the framework is quiet unless it is told otherwise. The logger belongs to
-    /// the container, which closes it, and with it the output, after everything that logs, and not to the process: a
-    /// process may hold several gateways.
+    /// Levels come from the section <c>Serilog:MinimumLevel</c>; the framework is quiet unless it is told otherwise.
+    /// The logger belongs to the container, which closes it, and with it the output, after everything that logs, and
+    /// not to the process: a process may hold several gateways.
     /// </summary>
     public static void AddGatewayLogging(
         this IServiceCollection services, IConfiguration configuration, TimeProvider time)

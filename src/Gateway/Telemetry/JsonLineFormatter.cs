@@ -7,12 +7,17 @@ using Serilog.Formatting.Json;
 
 namespace FenceGateway.Gateway.Telemetry;
 
-/// <summary>One JSON object a line: timestamp, level, message, messageTemplate, then the event's properties at the top level.</summary>
+/// <summary>
+/// One JSON object a line: timestamp, level, message, messageTemplate, then the event's properties at the top level.
+/// </summary>
 internal sealed class JsonLineFormatter : ITextFormatter
 {
-    /// <summary>Names that this formatter writes itself. An event's own property of such a name gets an underscore behind it.</summary>
+    /// <summary>
+    /// Names that this formatter writes itself. An event's own property of such a name gets an underscore behind it.
+    /// </summary>
     private static readonly FrozenSet<string> OwnNames = FrozenSet.Create(
-        StringComparer.Ordinal, "timestamp", "level", "message", "messageTemplate", "traceId", "spanId", "exception", "logger");
+        StringComparer.Ordinal, "timestamp", "level", "message", "messageTemplate", "traceId", "spanId", "exception",
+        "logger");
 
     /// <summary>What ASP.NET Core adds to each event of a request and the gateway's own fields say already.</summary>
     private static readonly FrozenSet<string> Repeated = FrozenSet.Create(

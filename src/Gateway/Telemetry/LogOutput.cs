@@ -108,8 +108,10 @@ internal sealed class LogOutput : ILogEventSink, IDisposable
         buffer.Write("\n"u8);
     }
 
-    /// <summary>False: there is no reader any more, a disk is full, or the output was closed. It may be another time; and no
-    /// log ends the process.</summary>
+    /// <summary>
+    /// False: there is no reader any more, a disk is full, or the output was closed. It may be another time; and no log
+    /// ends the process.
+    /// </summary>
     private bool TryWrite(ReadOnlySpan<byte> bytes)
     {
         try

@@ -1,8 +1,8 @@
 namespace FenceGateway.TokenStore.Embedded;
 
 /// <summary>
-/// What waits for the disk. Producers add records to the open batch; the writer thread takes the whole of it while the next one
-/// collects. Also the one place that knows up to where the log is durable and whether the store refuses.
+/// What waits for the disk. Producers add records to the open batch; the writer thread takes the whole of it while the
+/// next one collects. Also the one place that knows up to where the log is durable and whether the store refuses.
 /// </summary>
 /// <param name="maxBytes">Bytes that may wait in the open batch.</param>
 internal sealed class CommitQueue(int maxBytes) : IDisposable
@@ -138,8 +138,9 @@ internal sealed class CommitQueue(int maxBytes) : IDisposable
     }
 
     /// <summary>
-    /// For the writer: nothing can be promised until a retry succeeds, or, if <paramref name="final"/>, until a restart. The
-    /// records stay: their marks are raised in memory and must be in the log before anything is admitted on them.
+    /// For the writer: nothing can be promised until a retry succeeds, or, if <paramref name="final"/>, until a
+    /// restart. The records stay: their marks are raised in memory and must be in the log before anything is admitted
+    /// on them.
     /// </summary>
     public void Failed(string fault, bool final)
     {

@@ -3,8 +3,8 @@ using FenceGateway.DurableLog;
 namespace FenceGateway.TokenStore.Embedded;
 
 /// <summary>
-/// The one thread that writes the log: takes what has collected, writes it as one frame, flushes, tells who waits. While it
-/// flushes, the next batch collects, so the batch grows with the load (group commit).
+/// The one thread that writes the log: takes what has collected, writes it as one frame, flushes, tells who waits.
+/// While it flushes, the next batch collects, so the batch grows with the load (group commit).
 /// </summary>
 internal sealed class CommitWriter
 {
@@ -161,7 +161,8 @@ internal sealed class CommitWriter
         // Before anybody hears of the failure, so that whoever does can rely on the retry.
         _retryTimer.Change(RetryAfter, Timeout.InfiniteTimeSpan);
         _queue.Failed(
-            $"The token store cannot write its log: {e.Message} It tries again every second; free space or repair the disk.", final: false);
+            $"The token store cannot write its log: {e.Message} It tries again every second; free space or repair the "
+                + "disk.", final: false);
         if (first)
         {
             EmbeddedLog.WriteFailed(_logger, e.Message, e);
@@ -172,7 +173,8 @@ internal sealed class CommitWriter
     {
         _metrics.Failed();
         _queue.Failed(
-            $"The token store refuses until the gateway is restarted: {e.Message} What the disk holds can only be told by reading it "
+            $"The token store refuses until the gateway is restarted: {e.Message} What the disk holds can only be told "
+            + "by reading it "
             + "again: check the disk, then restart.", final: true);
         EmbeddedLog.FlushFailed(_logger, e.Message, e);
     }

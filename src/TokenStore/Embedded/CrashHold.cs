@@ -2,11 +2,13 @@ namespace FenceGateway.TokenStore.Embedded;
 
 /// <summary>
 /// After an unclean stop the process that died may have left writes in flight, with any token up to the mark that is
-/// recovered. They are in doubt, and hold newer tokens back until the hold has passed since this process took the folder over.
+/// recovered. They are in doubt, and hold newer tokens back until the hold has passed since this process took the
+/// folder over.
 /// </summary>
 /// <remarks>
-/// How long a hold is comes with each request, so the store keeps how much of it was served. A clean stop within the hold
-/// writes that number down: the next process serves the rest. The time between the two does not count, as no clock spans it.
+/// How long a hold is comes with each request, so the store keeps how much of it was served. A clean stop within the
+/// hold writes that number down: the next process serves the rest. The time between the two does not count, as no clock
+/// spans it.
 /// </remarks>
 internal sealed class CrashHold(TimeProvider clock)
 {
@@ -20,7 +22,9 @@ internal sealed class CrashHold(TimeProvider clock)
     /// <summary>The process before is gone from now on.</summary>
     public void Start() => _start = clock.GetTimestamp();
 
-    /// <summary>Goes on as <see cref="ToMilliseconds"/> of the process before has said; from 0 when it could not.</summary>
+    /// <summary>
+    /// Goes on as <see cref="ToMilliseconds"/> of the process before has said; from 0 when it could not.
+    /// </summary>
     public void Resume(long servedMilliseconds)
     {
         _served = TimeSpan.FromMilliseconds(Math.Max(0, servedMilliseconds));
@@ -57,7 +61,8 @@ internal sealed class CrashHold(TimeProvider clock)
     {
         left = Left(in entry, hold);
 
-        // Nobody was admitted below an uncontended mark: its holder goes on. Below a contended one somebody may have been.
+        // Nobody was admitted below an uncontended mark: its holder goes on. Below a contended one somebody may have
+        // been.
         return left == default ? FenceRule.None : entry.Flags.HasFlag(MarkFlags.Contended) ? 0 : entry.Mark;
     }
 }

@@ -12,12 +12,14 @@ internal static partial class EmbeddedLog
     public static partial void Opened(ILogger logger, string path, long resources, double elapsedMs);
 
     [LoggerMessage(2002, LogLevel.Warning,
-        "Token store {path}: the last stop was not clean. Tokens newer than a recovered mark wait for InDoubtHold from now, "
+        "Token store {path}: the last stop was not clean. Tokens newer than a recovered mark wait for InDoubtHold from "
+        + "now, "
         + "since the process that died may have left writes in flight")]
     public static partial void Unclean(ILogger logger, string path);
 
     [LoggerMessage(2003, LogLevel.Warning,
-        "Token store: the last write to {file} was not finished. {bytes} bytes at offset {offset} are cut off and kept in {torn}. "
+        "Token store: the last write to {file} was not finished. {bytes} bytes at offset {offset} are cut off and kept "
+        + "in {torn}. "
         + "No answer was given on them")]
     public static partial void TornTail(ILogger logger, string file, long offset, int bytes, string torn);
 
@@ -40,15 +42,18 @@ internal static partial class EmbeddedLog
         "Token store: a snapshot failed and is tried again later; the log grows until then: {reason}")]
     public static partial void SnapshotFailed(ILogger logger, string reason, Exception exception);
 
-    [LoggerMessage(2009, LogLevel.Critical, "Token store: the writer thread died, no token that is new is admitted until a restart")]
+    [LoggerMessage(2009, LogLevel.Critical, "Token store: the writer thread died, no token that is new is admitted "
+        + "until a restart")]
     public static partial void WriterDied(ILogger logger, Exception exception);
 
     [LoggerMessage(2010, LogLevel.Warning,
         "Token store: the mark of {resource} was set from {oldMark} to {mark} by {actor}: {reason}")]
-    public static partial void MarkSet(ILogger logger, string resource, long oldMark, long mark, string actor, string reason);
+    public static partial void MarkSet(
+        ILogger logger, string resource, long oldMark, long mark, string actor, string reason);
 
     [LoggerMessage(2011, LogLevel.Warning,
-        "Token store: {resources} resources are more than MaxResources {maxResources}: all are kept, new ones are refused")]
+        "Token store: {resources} resources are more than MaxResources {maxResources}: all are kept, new ones are "
+            + "refused")]
     public static partial void OverFull(ILogger logger, long resources, long maxResources);
 
     [LoggerMessage(2012, LogLevel.Information, "Token store {path}: closed. Clean: {clean}")]

@@ -4,14 +4,15 @@ using FenceGateway.DurableLog;
 namespace FenceGateway.TokenStore.Embedded;
 
 /// <summary>
-/// Marks in memory, made durable by a log in a local folder before anything is admitted on them (docs/embedded-store.md).
-/// For one gateway: this process is the only session there is.
+/// Marks in memory, made durable by a log in a local folder before anything is admitted on them
+/// (docs/embedded-store.md). For one gateway: this process is the only session there is.
 /// </summary>
 /// <remarks>A token equal to a durable mark is answered synchronously, without I/O and without an allocation.</remarks>
 public sealed class EmbeddedTokenStore : ITokenStore
 {
     private const string WhenDamaged =
-        "It refuses to start, because marks that it promised may be missing. Restore the folder from a backup; if there is none, keep a copy "
+        "It refuses to start, because marks that it promised may be missing. Restore the folder from a backup; if "
+        + "there is none, keep a copy "
         + "of the folder, stop all lock holders, begin with an empty folder and set the marks from your lock service.";
 
     private readonly EmbeddedTokenStoreOptions _options;
@@ -91,13 +92,16 @@ public sealed class EmbeddedTokenStore : ITokenStore
 
         await LogFolder.OpenAsync(
             Open, Release,
-            e => LogFolder.Explain(e, "token store", Info.Location, WhenDamaged) is { } why ? new TokenStoreUnavailableException(why, e) : null,
+            e => LogFolder.Explain(e, "token store", Info.Location, WhenDamaged) is { } why
+                ? new TokenStoreUnavailableException(why, e)
+                : null,
             cancellationToken);
     }
 
     /// <inheritdoc/>
     /// <remarks>The folder's lock keeps other processes out: the session lives as long as this one.</remarks>
-    public ValueTask<TimeSpan> StartSessionAsync(string session, TimeSpan timeToLive, CancellationToken cancellationToken)
+    public ValueTask<TimeSpan> StartSessionAsync(
+        string session, TimeSpan timeToLive, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(session);
         _queue.ThrowIfFaulted();
@@ -111,7 +115,8 @@ public sealed class EmbeddedTokenStore : ITokenStore
         ValueTask.FromResult(session == _session && _closed == 0 ? new Heartbeat(true, []) : Heartbeat.Ended);
 
     /// <inheritdoc/>
-    /// <remarks>Closes the store: the next start need not wait for anything after a clean end, and takes any other one for a crash.</remarks>
+    /// <remarks>Closes the store: the next start need not wait for anything after a clean end, and takes any other one
+    /// for a crash.</remarks>
     public async ValueTask EndSessionAsync(string session, bool isClean, CancellationToken cancellationToken)
     {
         if (session != _session)
@@ -156,7 +161,8 @@ public sealed class EmbeddedTokenStore : ITokenStore
     /// <inheritdoc/>
     /// <remarks>What is in flight is known to the one gateway that there is, and to nobody else.</remarks>
     public ValueTask WithdrawAsync(
-        string session, IReadOnlyList<Registration> registrations, CancellationToken cancellationToken) => ValueTask.CompletedTask;
+        string session, IReadOnlyList<Registration> registrations,
+        CancellationToken cancellationToken) => ValueTask.CompletedTask;
 
     /// <inheritdoc/>
     public ValueTask<long> CountAsync(CancellationToken cancellationToken) => ValueTask.FromResult<long>(_table.Count);
@@ -199,7 +205,9 @@ public sealed class EmbeddedTokenStore : ITokenStore
     public ValueTask<int> ResolveAsync(ResourceKey resource, CancellationToken cancellationToken) =>
         ValueTask.FromResult(_changes.Resolve(resource) ? 1 : 0);
 
-    /// <summary>Lets go of the folder. Without <see cref="EndSessionAsync"/> before, the next start takes this stop for a crash.</summary>
+    /// <summary>
+    /// Lets go of the folder. Without <see cref="EndSessionAsync"/> before, the next start takes this stop for a crash.
+    /// </summary>
     public async ValueTask DisposeAsync() => await StopAsync(flush: false, () => null);
 
     private void Open()

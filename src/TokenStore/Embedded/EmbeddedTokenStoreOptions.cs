@@ -5,12 +5,16 @@ namespace FenceGateway.TokenStore.Embedded;
 /// <summary>Settings of the embedded store (<c>FenceGateway:TokenStore:Embedded</c>).</summary>
 public sealed class EmbeddedTokenStoreOptions
 {
-    /// <summary>The folder of the log and its snapshots, made when missing. One process at a time. Default <c>data/tokens</c>.</summary>
+    /// <summary>
+    /// The folder of the log and its snapshots, made when missing. One process at a time. Default <c>data/tokens</c>.
+    /// </summary>
     [Required]
     public string Path { get; set; } = "data/tokens";
 
-    /// <summary>Resources that may have a mark; a new one beyond that is refused, known ones go on. Marks are never evicted (R11).
-    /// 1 … 500 million, default 10 million.</summary>
+    /// <summary>
+    /// Resources that may have a mark; a new one beyond that is refused, known ones go on. Marks are never evicted
+    /// (R11). 1 … 500 million, default 10 million.
+    /// </summary>
     [Range(1, 500_000_000)]
     public long MaxResources { get; set; } = 10_000_000;
 
@@ -23,7 +27,9 @@ public sealed class EmbeddedTokenStoreOptions
     [Range(64 << 10, 256 << 20)]
     public int SegmentSize { get; set; } = 16 << 20;
 
-    /// <summary>Bytes that may wait for the disk; at the bound raised marks are refused. 64 KiB … 256 MiB, default 8 MiB.</summary>
+    /// <summary>
+    /// Bytes that may wait for the disk; at the bound raised marks are refused. 64 KiB … 256 MiB, default 8 MiB.
+    /// </summary>
     [Range(64 << 10, 256 << 20)]
     public int MaxPendingBytes { get; set; } = 8 << 20;
 

@@ -12,7 +12,9 @@ internal enum RecordKind : byte
     /// <summary>An operator set a mark, higher or lower, with who and why.</summary>
     SetMark = 2,
 
-    /// <summary>The store was closed with nothing in flight. <see cref="LogRecord.Mark"/>: see <see cref="CrashHold"/>.</summary>
+    /// <summary>
+    /// The store was closed with nothing in flight. <see cref="LogRecord.Mark"/>: see <see cref="CrashHold"/>.
+    /// </summary>
     Closed = 3,
 
     /// <summary>The next segment exists: its absence is damage.</summary>
@@ -23,8 +25,8 @@ internal enum RecordKind : byte
 }
 
 /// <summary>
-/// A record: kind u8, flags u8, key length u16, LSN i64, unix milliseconds i64, mark i64, key; an operator's mark goes on with
-/// the old mark i64, lengths of reason and actor u16 each, reason, actor. Little-endian, text in UTF-8.
+/// A record: kind u8, flags u8, key length u16, LSN i64, unix milliseconds i64, mark i64, key; an operator's mark goes
+/// on with the old mark i64, lengths of reason and actor u16 each, reason, actor. Little-endian, text in UTF-8.
 /// </summary>
 internal readonly ref struct LogRecord
 {
@@ -49,7 +51,8 @@ internal readonly ref struct LogRecord
 
     public ReadOnlySpan<byte> Actor { get; init; }
 
-    public int Size => FixedSize + Key.Length + (Kind == RecordKind.SetMark ? AuditSize + Reason.Length + Actor.Length : 0);
+    public int Size =>
+        FixedSize + Key.Length + (Kind == RecordKind.SetMark ? AuditSize + Reason.Length + Actor.Length : 0);
 
     /// <summary>The same change, of that resource and at that time.</summary>
     public LogRecord For(ReadOnlySpan<byte> key, long at) => new()
@@ -132,7 +135,8 @@ internal readonly ref struct LogRecord
     }
 
     private static bool TryReadAudit(
-        scoped ref ReadOnlySpan<byte> from, out long oldMark, out ReadOnlySpan<byte> reason, out ReadOnlySpan<byte> actor)
+        scoped ref ReadOnlySpan<byte> from, out long oldMark, out ReadOnlySpan<byte> reason,
+        out ReadOnlySpan<byte> actor)
     {
         oldMark = 0;
         reason = actor = default;

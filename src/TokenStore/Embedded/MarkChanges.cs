@@ -3,8 +3,8 @@ using System.Runtime.CompilerServices;
 namespace FenceGateway.TokenStore.Embedded;
 
 /// <summary>
-/// The store's atomic steps on one resource, each under its stripe's lock: look, decide, put the change into the log's queue,
-/// change the mark. The order of a resource's records in the log is therefore the order of its changes.
+/// The store's atomic steps on one resource, each under its stripe's lock: look, decide, put the change into the log's
+/// queue, change the mark. The order of a resource's records in the log is therefore the order of its changes.
 /// </summary>
 /// <remarks>Nothing here waits. A step hands out the LSN that has to be durable before its answer may leave.</remarks>
 internal sealed class MarkChanges(MarkTable table, CommitQueue queue, CrashHold hold, TimeProvider clock)
@@ -35,7 +35,8 @@ internal sealed class MarkChanges(MarkTable table, CommitQueue queue, CrashHold 
 
             ref var entry = ref stripe[number];
             return new MarkRecord(
-                resource, entry.Mark, DateTimeOffset.FromUnixTimeMilliseconds(entry.ChangedAt), entry.Lsn, hold.Writers(in entry));
+                resource, entry.Mark, DateTimeOffset.FromUnixTimeMilliseconds(entry.ChangedAt), entry.Lsn,
+                hold.Writers(in entry));
         }
     }
 
@@ -92,7 +93,8 @@ internal sealed class MarkChanges(MarkTable table, CommitQueue queue, CrashHold 
             {
                 var flags = status == EnterStatus.Draining ? MarkFlags.Contended : MarkFlags.None;
                 lsn = ChangeLocked(
-                    stripe, number, key, hash, new LogRecord { Kind = RecordKind.Advance, Flags = flags, Mark = token });
+                    stripe, number, key, hash,
+                    new LogRecord { Kind = RecordKind.Advance, Flags = flags, Mark = token });
             }
 
             return new EnterReply(status, request.Token, held < token ? left : default);

@@ -3,7 +3,9 @@ namespace FenceGateway.TokenStore.Embedded;
 /// <summary>Pages of resources, the most recently advanced first.</summary>
 internal static class MarkListing
 {
-    /// <summary>Looks at every entry, a few hundred at a time under their lock, and keeps the latest ones in a bounded heap.</summary>
+    /// <summary>
+    /// Looks at every entry, a few hundred at a time under their lock, and keeps the latest ones in a bounded heap.
+    /// </summary>
     /// <param name="table">The marks.</param>
     /// <param name="hold">Says which of them a process before may have left writes for.</param>
     /// <param name="query">What is asked.</param>

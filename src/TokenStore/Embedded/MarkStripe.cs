@@ -4,8 +4,9 @@ using System.Runtime.CompilerServices;
 namespace FenceGateway.TokenStore.Embedded;
 
 /// <summary>
-/// One stripe of the mark table: entries and keys lie in chunks that never move, an open-addressing index of 4 bytes a slot
-/// points at them. Only the index is rebuilt when the stripe grows. Every member is called under <see cref="Gate"/>.
+/// One stripe of the mark table: entries and keys lie in chunks that never move, an open-addressing index of 4 bytes a
+/// slot points at them. Only the index is rebuilt when the stripe grows. Every member is called under
+/// <see cref="Gate"/>.
 /// </summary>
 internal sealed class MarkStripe
 {
@@ -144,7 +145,9 @@ internal sealed class MarkStripe
         var stored = KeyOf(in entry);
 
         // As many bytes as characters: equal only if both are ASCII, which needs no transcoding.
-        return stored.Length == key.Length ? Ascii.Equals(stored, key) : stored.Length > key.Length && HasKeySlow(stored, key);
+        return stored.Length == key.Length
+            ? Ascii.Equals(stored, key)
+            : stored.Length > key.Length && HasKeySlow(stored, key);
     }
 
     [SkipLocalsInit]

@@ -3,8 +3,8 @@ using System.Runtime.CompilerServices;
 namespace FenceGateway.TokenStore.Embedded;
 
 /// <summary>
-/// The marks of all resources in memory. A key's hash picks a stripe, each with a lock and a growth of its own: whatever one
-/// stripe does stalls a 1024th of the resources, for less than a millisecond at ten million.
+/// The marks of all resources in memory. A key's hash picks a stripe, each with a lock and a growth of its own:
+/// whatever one stripe does stalls a 1024th of the resources, for less than a millisecond at ten million.
 /// </summary>
 internal sealed class MarkTable(long maxResources)
 {
@@ -29,7 +29,8 @@ internal sealed class MarkTable(long maxResources)
         {
             Release();
             throw new TokenStoreUnavailableException(
-                $"The token store is full: {maxResources} resources have a mark, and a mark is never forgotten. Raise MaxResources.");
+                $"The token store is full: {maxResources} resources have a mark, and a mark is never forgotten. Raise "
+                    + "MaxResources.");
         }
 
         stripe.Reserve(keyBytes);
@@ -39,8 +40,8 @@ internal sealed class MarkTable(long maxResources)
     public void Release() => Interlocked.Decrement(ref _count);
 
     /// <summary>
-    /// Takes over what the disk knows. A snapshot is taken while marks move, so the log repeats changes that it already has:
-    /// a change is applied only if it is later than the one known, which is exact for lowered marks as well.
+    /// Takes over what the disk knows. A snapshot is taken while marks move, so the log repeats changes that it already
+    /// has: a change is applied only if it is later than the one known, which is exact for lowered marks as well.
     /// </summary>
     /// <returns>False when the record contradicts what is known: an advance that would lower a mark.</returns>
     [SkipLocalsInit]

@@ -14,8 +14,8 @@ internal sealed record Recovered(
     SegmentWriter Writer, long LastLsn, long? Served, bool IsNew, long LogBytes, long SnapshotBytes, int Segments);
 
 /// <summary>
-/// Reads the newest snapshot and the log behind it, and begins a new segment: its existence says durably that the store is in
-/// use again, before anything is served.
+/// Reads the newest snapshot and the log behind it, and begins a new segment: its existence says durably that the store
+/// is in use again, before anything is served.
 /// </summary>
 internal sealed class Recovery(LogFolder folder, MarkTable table, ILogger logger)
 {
@@ -44,7 +44,8 @@ internal sealed class Recovery(LogFolder folder, MarkTable table, ILogger logger
     {
         if (folder.HasTorn())
         {
-            throw LogDamagedException.Missing(folder.Segment(FirstIndex), "the folder holds a torn tail that a log has left, but no log");
+            throw LogDamagedException.Missing(
+                folder.Segment(FirstIndex), "the folder holds a torn tail that a log has left, but no log");
         }
 
         var writer = SegmentWriter.Begin(folder, Guid.NewGuid(), FirstIndex, sequence: 1);
@@ -81,7 +82,9 @@ internal sealed class Recovery(LogFolder folder, MarkTable table, ILogger logger
         {
             throw LogDamagedException.Missing(
                 folder.Segment(expected),
-                hasSnapshot ? $"the log goes on after snapshot {start}" : "there is neither this segment nor a snapshot that replaces it");
+                hasSnapshot
+                    ? $"the log goes on after snapshot {start}"
+                    : "there is neither this segment nor a snapshot that replaces it");
         }
     }
 
@@ -99,7 +102,9 @@ internal sealed class Recovery(LogFolder folder, MarkTable table, ILogger logger
             {
                 if (index != segments[^1] || !reader.IsEmpty)
                 {
-                    throw new LogDamagedException(folder.Segment(index - 1), before.ValidLength, "the segment ends too early: a later one exists");
+                    throw new LogDamagedException(
+                        folder.Segment(index - 1), before.ValidLength,
+                        "the segment ends too early: a later one exists");
                 }
 
                 // A crash between the beginning of a segment and the seal of the one before.
@@ -116,7 +121,8 @@ internal sealed class Recovery(LogFolder folder, MarkTable table, ILogger logger
         }
 
         return readers[^1].IsSealed
-            ? throw LogDamagedException.Missing(folder.Segment(segments[0] + readers.Count), "the segment before it is sealed")
+            ? throw LogDamagedException.Missing(
+                folder.Segment(segments[0] + readers.Count), "the segment before it is sealed")
             : readers;
     }
 
@@ -127,7 +133,8 @@ internal sealed class Recovery(LogFolder folder, MarkTable table, ILogger logger
         if (!last.Torn.IsEmpty)
         {
             EmbeddedLog.TornTail(
-                logger, folder.Segment(index), last.ValidLength, last.Torn.Length, folder.KeepTorn(index, last.ValidLength, last.Torn));
+                logger, folder.Segment(index), last.ValidLength, last.Torn.Length,
+                folder.KeepTorn(index, last.ValidLength, last.Torn));
         }
 
         var writer = SegmentWriter.Begin(folder, last.StoreId, index + 1, last.NextSequence + 1);
@@ -143,8 +150,8 @@ internal sealed class Recovery(LogFolder folder, MarkTable table, ILogger logger
     }
 
     /// <summary>
-    /// Writes the last segment anew, without a torn tail and with its seal. What was read may be in the page cache only, when
-    /// the process before died of a failed flush: it must be on the disk before it is promised again.
+    /// Writes the last segment anew, without a torn tail and with its seal. What was read may be in the page cache
+    /// only, when the process before died of a failed flush: it must be on the disk before it is promised again.
     /// </summary>
     private void SealLast(SegmentReader last, long index)
     {

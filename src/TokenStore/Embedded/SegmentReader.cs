@@ -25,7 +25,9 @@ internal sealed class SegmentReader(MarkTable table, string path, long index)
     /// <summary>Whether the last frame says that the log goes on in the next segment.</summary>
     public bool IsSealed { get; private set; }
 
-    /// <summary>What <see cref="CrashHold"/> had served when the store was closed in good order; null when it was not.</summary>
+    /// <summary>
+    /// What <see cref="CrashHold"/> had served when the store was closed in good order; null when it was not.
+    /// </summary>
     public long? Closed { get; private set; }
 
     public ReadOnlySpan<byte> Valid => _data.AsSpan(0, ValidLength);

@@ -34,7 +34,8 @@ internal sealed class SegmentWriter : IDisposable
     public long Written { get; private set; }
 
     /// <summary>Begins a new segment.</summary>
-    public static SegmentWriter Begin(LogFolder folder, Guid storeId, long index, long sequence) => new(folder, storeId, index, sequence);
+    public static SegmentWriter Begin(LogFolder folder, Guid storeId, long index, long sequence) =>
+        new(folder, storeId, index, sequence);
 
     /// <summary>Appends one frame and makes it durable.</summary>
     /// <exception cref="FlushFailedException">Nothing may be written any more.</exception>
@@ -56,8 +57,8 @@ internal sealed class SegmentWriter : IDisposable
     }
 
     /// <summary>
-    /// Goes on in a new segment. The new one exists before the old one is sealed, so that a sealed segment without a successor
-    /// is damage; a crash in between leaves an empty segment behind, which recovery takes away.
+    /// Goes on in a new segment. The new one exists before the old one is sealed, so that a sealed segment without a
+    /// successor is damage; a crash in between leaves an empty segment behind, which recovery takes away.
     /// </summary>
     public void Rotate()
     {

@@ -2,7 +2,9 @@ using FenceGateway.DurableLog;
 
 namespace FenceGateway.TokenStore.Embedded;
 
-/// <summary>Reads a snapshot into the table. It got its name only when it was whole, so anything wrong with it is damage.</summary>
+/// <summary>
+/// Reads a snapshot into the table. It got its name only when it was whole, so anything wrong with it is damage.
+/// </summary>
 internal sealed class SnapshotReader(MarkTable table, string path, long index)
 {
     private const int MaxFrame = 64 << 20;
@@ -15,7 +17,8 @@ internal sealed class SnapshotReader(MarkTable table, string path, long index)
 
     public void Read()
     {
-        using var handle = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        using var handle = File.OpenHandle(
+            path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
         Length = RandomAccess.GetLength(handle);
         var buffer = new byte[1 << 20];
         var header = buffer.AsSpan(0, ReadAt(handle, buffer.AsSpan(0, MarkFile.HeaderSize), 0));
@@ -83,7 +86,9 @@ internal sealed class SnapshotReader(MarkTable table, string path, long index)
 
             if (record.Kind == RecordKind.SnapshotEnd)
             {
-                return record.Mark == rows ? true : throw new LogDamagedException(path, end, $"{rows} rows were read, {record.Mark} were written");
+                return record.Mark == rows
+                    ? true
+                    : throw new LogDamagedException(path, end, $"{rows} rows were read, {record.Mark} were written");
             }
 
             LastLsn = Math.Max(LastLsn, record.Lsn);

@@ -3,8 +3,8 @@ using FenceGateway.DurableLog;
 namespace FenceGateway.TokenStore.Embedded;
 
 /// <summary>
-/// Copies the table to a file while marks move on: a few hundred entries at a time under their stripe's lock. Each row carries
-/// the LSN of its last change, which tells a reader of the log behind it what the row already has.
+/// Copies the table to a file while marks move on: a few hundred entries at a time under their stripe's lock. Each row
+/// carries the LSN of its last change, which tells a reader of the log behind it what the row already has.
 /// </summary>
 internal static class SnapshotWriter
 {
@@ -12,7 +12,8 @@ internal static class SnapshotWriter
     private const long FlushEvery = 8 << 20;
 
     /// <returns>The size of the file.</returns>
-    public static long Write(LogFolder folder, MarkTable table, LogFileHeader header, int block, CancellationToken cancellationToken)
+    public static long Write(
+        LogFolder folder, MarkTable table, LogFileHeader header, int block, CancellationToken cancellationToken)
     {
         long size = 0;
         var name = folder.Snapshot(header.Index);
@@ -21,7 +22,8 @@ internal static class SnapshotWriter
     }
 
     private static long Write(
-        ISegmentFile file, string name, MarkTable table, LogFileHeader header, int block, CancellationToken cancellationToken)
+        ISegmentFile file, string name, MarkTable table, LogFileHeader header, int block,
+        CancellationToken cancellationToken)
     {
         file.Write(0, header.ToBytes());
         var output = new Output(file, name);

@@ -3,8 +3,8 @@ using FenceGateway.DurableLog;
 namespace FenceGateway.TokenStore.Embedded;
 
 /// <summary>
-/// Decides when a snapshot is due, writes it in the background and then deletes what it replaces. One at a time; after a
-/// failure the log goes on growing until one succeeds.
+/// Decides when a snapshot is due, writes it in the background and then deletes what it replaces. One at a time; after
+/// a failure the log goes on growing until one succeeds.
 /// </summary>
 internal sealed class Snapshotter(
     LogFolder folder, MarkTable table, Guid storeId, EmbeddedTokenStoreOptions options,
@@ -42,13 +42,15 @@ internal sealed class Snapshotter(
     public void Rotated() => Interlocked.Increment(ref _segments);
 
     public bool IsDue() =>
-        (LogSize > Math.Max(options.SnapshotThreshold, Volatile.Read(ref _snapshotSize)) || Volatile.Read(ref _segments) > MaxSegments)
+        (LogSize > Math.Max(options.SnapshotThreshold, Volatile.Read(ref _snapshotSize))
+            || Volatile.Read(ref _segments) > MaxSegments)
         && Running.IsCompleted
         && clock.GetTimestamp() >= Volatile.Read(ref _notBefore)
         && !_stopping.IsCancellationRequested;
 
     public void Postpone() =>
-        Volatile.Write(ref _notBefore, clock.GetTimestamp() + (long)(RetryAfter.TotalSeconds * clock.TimestampFrequency));
+        Volatile.Write(
+            ref _notBefore, clock.GetTimestamp() + (long)(RetryAfter.TotalSeconds * clock.TimestampFrequency));
 
     /// <summary>Writes a snapshot of everything before segment <paramref name="index"/>.</summary>
     /// <param name="index">The segment where the log goes on.</param>
@@ -68,7 +70,8 @@ internal sealed class Snapshotter(
         var start = clock.GetTimestamp();
         try
         {
-            var size = SnapshotWriter.Write(folder, table, new LogFileHeader(MarkFile.Snapshot, index, FirstSequence: 0, storeId),
+            var size = SnapshotWriter.Write(folder, table, new LogFileHeader(
+                MarkFile.Snapshot, index, FirstSequence: 0, storeId),
                 options.SnapshotBlock, _stopping.Token);
             folder.DeleteBefore(index);
             Volatile.Write(ref _base, written);
@@ -84,7 +87,8 @@ internal sealed class Snapshotter(
         }
         catch (Exception e)
         {
-            // Nothing is lost: the log it would have replaced is still there. A failed flush here is of a file that is thrown away.
+            // Nothing is lost: the log it would have replaced is still there. A failed flush here is of a file that is
+            // thrown away.
             Postpone();
             EmbeddedLog.SnapshotFailed(logger, e.Message, e);
         }

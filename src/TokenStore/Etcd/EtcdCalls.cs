@@ -19,7 +19,9 @@ internal sealed class EtcdCalls(EtcdClient client, EtcdKeys keys)
         var transaction = new TxnRequest { Compare = { compare }, Success = { success }, Failure = { failure } };
         var reply = await client.CallAsync((m, options) => m.KV.TxnAsync(transaction, options), cancellationToken);
         var asked = reply.Succeeded ? transaction.Success : transaction.Failure;
-        return reply.Header is { Revision: > 0 } && reply.Responses.Count == asked.Count ? reply : throw Malformed("a transaction");
+        return reply.Header is { Revision: > 0 } && reply.Responses.Count == asked.Count
+            ? reply
+            : throw Malformed("a transaction");
     }
 
     public async Task<RangeResponse> RangeAsync(RangeRequest range, CancellationToken cancellationToken)
@@ -29,7 +31,8 @@ internal sealed class EtcdCalls(EtcdClient client, EtcdKeys keys)
     }
 
     /// <summary>A new lease; its id and the seconds that etcd granted.</summary>
-    public async Task<(long Id, TimeSpan TimeToLive)> GrantLeaseAsync(TimeSpan timeToLive, CancellationToken cancellationToken)
+    public async Task<(long Id, TimeSpan TimeToLive)> GrantLeaseAsync(
+        TimeSpan timeToLive, CancellationToken cancellationToken)
     {
         var grant = new LeaseGrantRequest { TTL = (long)Math.Ceiling(timeToLive.TotalSeconds) };
         var reply = await client.CallAsync((m, options) => m.Lease.LeaseGrantAsync(grant, options), cancellationToken);
@@ -38,12 +41,17 @@ internal sealed class EtcdCalls(EtcdClient client, EtcdKeys keys)
             : throw Malformed("a new lease");
     }
 
-    /// <summary>Prolongs a lease. Whether there was something to prolong, and the Raft term of the member that was asked.</summary>
+    /// <summary>
+    /// Prolongs a lease. Whether there was something to prolong, and the Raft term of the member that was asked.
+    /// </summary>
     public async Task<(bool Prolonged, ulong Term)> KeepLeaseAsync(long lease, CancellationToken cancellationToken)
     {
         var keep = new LeaseKeepAliveRequest { ID = lease };
-        var reply = await client.CallAsync((m, options) => m.Lease.LeaseKeepAliveAsync(keep, options), cancellationToken);
-        return reply.Header is not null && reply.ID == lease ? (reply.TTL > 0, reply.Header.RaftTerm) : throw Malformed("a prolonged lease");
+        var reply = await client.CallAsync(
+            (m, options) => m.Lease.LeaseKeepAliveAsync(keep, options), cancellationToken);
+        return reply.Header is not null && reply.ID == lease
+            ? (reply.TTL > 0, reply.Header.RaftTerm)
+            : throw Malformed("a prolonged lease");
     }
 
     /// <summary>Ends a lease with all keys bound to it. One that has ended already is no error.</summary>
@@ -61,20 +69,29 @@ internal sealed class EtcdCalls(EtcdClient client, EtcdKeys keys)
 
     public async Task<(string Version, int Voters)> DescribeAsync(CancellationToken cancellationToken)
     {
-        var status = await client.CallAsync((m, options) => m.Maintenance.StatusAsync(new StatusRequest(), options), cancellationToken);
-        var members = await client.CallAsync((m, options) => m.Cluster.MemberListAsync(new MemberListRequest(), options), cancellationToken);
+        var status = await client.CallAsync(
+            (m, options) => m.Maintenance.StatusAsync(new StatusRequest(), options), cancellationToken);
+        var members = await client.CallAsync(
+            (m, options) => m.Cluster.MemberListAsync(new MemberListRequest(), options), cancellationToken);
         var voters = members.Members.Count(m => !m.IsLearner);
-        return status.Version.Length > 0 && voters > 0 ? (status.Version, voters) : throw Malformed("a question for its members");
+        return status.Version.Length > 0 && voters > 0
+            ? (status.Version, voters)
+            : throw Malformed("a question for its members");
     }
 
-    /// <summary>Reads a resource and the sessions; the operations of a transaction's failure branch, or of one without conditions.</summary>
-    public IEnumerable<RequestOp> Reads(string resource) => [Read(keys.Mark(resource)), Read(keys.Writers(resource)), ReadSessions()];
+    /// <summary>
+    /// Reads a resource and the sessions; the operations of a transaction's failure branch, or of one without
+    /// conditions.
+    /// </summary>
+    public IEnumerable<RequestOp> Reads(string resource) =>
+        [Read(keys.Mark(resource)), Read(keys.Writers(resource)), ReadSessions()];
 
     public static RequestOp Read(ByteString key) => new() { RequestRange = new RangeRequest { Key = key } };
 
     public RequestOp ReadSessions() => new()
     {
-        RequestRange = new RangeRequest { Key = keys.Sessions, RangeEnd = EtcdKeys.EndOf(keys.Sessions), KeysOnly = true },
+        RequestRange =
+            new RangeRequest { Key = keys.Sessions, RangeEnd = EtcdKeys.EndOf(keys.Sessions), KeysOnly = true },
     };
 
     /// <summary>The key that the read at <paramref name="index"/> found; null when it is absent.</summary>

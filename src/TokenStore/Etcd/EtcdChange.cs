@@ -12,8 +12,10 @@ internal static class EtcdChange
     /// <summary>etcd takes 128 operations a transaction unless told otherwise (<c>--max-txn-ops</c>).</summary>
     public const int MaxOperations = 128;
 
-    /// <summary>Notices in one transaction, at most. Only fleets with more gateways registered at one resource than that feel it:
-    /// the others learn of the new mark from the watch.</summary>
+    /// <summary>
+    /// Notices in one transaction, at most. Only fleets with more gateways registered at one resource than that feel
+    /// it: the others learn of the new mark from the watch.
+    /// </summary>
     public const int MaxNotices = 100;
 
     /// <summary>The conditions under which a state read earlier is still the present one.</summary>
@@ -32,7 +34,9 @@ internal static class EtcdChange
     public static Compare IsAbsent(ByteString key) =>
         new() { Key = key, Target = CompareTarget.Create, Result = CompareResult.Equal, CreateRevision = 0 };
 
-    /// <summary>The writes from <paramref name="before"/>, which is known to be the present state, to <paramref name="after"/>.</summary>
+    /// <summary>
+    /// The writes from <paramref name="before"/>, which is known to be the present state, to <paramref name="after"/>.
+    /// </summary>
     /// <param name="keys">The names.</param>
     /// <param name="before">As it is.</param>
     /// <param name="after">As it is to be.</param>
@@ -44,7 +48,8 @@ internal static class EtcdChange
         List<RequestOp> operations = [];
         if (after.Mark != before.Mark || rewriteMark)
         {
-            operations.Add(Put(keys.Mark(after.Name), new EtcdMark(after.Mark, after.AdvancedAt), EtcdStoredJson.Default.EtcdMark));
+            operations.Add(Put(
+                keys.Mark(after.Name), new EtcdMark(after.Mark, after.AdvancedAt), EtcdStoredJson.Default.EtcdMark));
         }
 
         if (!ReferenceEquals(after.Writers, before.Writers))
@@ -67,7 +72,8 @@ internal static class EtcdChange
     public static RequestOp Put(ByteString key, ByteString value, long lease = 0) =>
         new() { RequestPut = new PutRequest { Key = key, Value = value, Lease = lease } };
 
-    public static RequestOp Delete(ByteString key) => new() { RequestDeleteRange = new DeleteRangeRequest { Key = key } };
+    public static RequestOp Delete(ByteString key) =>
+        new() { RequestDeleteRange = new DeleteRangeRequest { Key = key } };
 
     /// <summary>Deletes every key that begins with <paramref name="prefix"/>.</summary>
     public static RequestOp DeleteAll(ByteString prefix) =>
@@ -78,8 +84,8 @@ internal static class EtcdChange
         : Put(keys.Writers(after.Name), [.. after.Writers], EtcdStoredJson.Default.EtcdWriterArray);
 
     /// <summary>
-    /// A notice stands where a session is registered below the mark. Putting one tells that session to drain; deleting one tells
-    /// everybody who waits that a lower registration went away.
+    /// A notice stands where a session is registered below the mark. Putting one tells that session to drain; deleting
+    /// one tells everybody who waits that a lower registration went away.
     /// </summary>
     private static IEnumerable<RequestOp> Notices(EtcdKeys keys, EtcdResource before, EtcdResource after, string by)
     {

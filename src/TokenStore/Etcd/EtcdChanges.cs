@@ -3,7 +3,9 @@ using static FenceGateway.TokenStore.Etcd.Wire.Event.Types;
 
 namespace FenceGateway.TokenStore.Etcd;
 
-/// <summary>What follows from a change of a key: a fresher cache, sessions that are gone, a hint to who listens.</summary>
+/// <summary>
+/// What follows from a change of a key: a fresher cache, sessions that are gone, a hint to who listens.
+/// </summary>
 internal sealed class EtcdChanges(
     EtcdCalls etcd, EtcdLeases leases, GoneSessions gone, EtcdResourceCache cache, Action<ResourceChange> changed)
 {
@@ -19,11 +21,14 @@ internal sealed class EtcdChanges(
         }
     }
 
-    /// <summary>After events were lost: tells of every revocation that stands. The revision up to which that is complete.</summary>
+    /// <summary>
+    /// After events were lost: tells of every revocation that stands. The revision up to which that is complete.
+    /// </summary>
     public async Task<long> ReadAnewAsync(CancellationToken cancellationToken)
     {
         var all = etcd.Keys.AllRevoked;
-        var reply = await etcd.RangeAsync(new RangeRequest { Key = all, RangeEnd = EtcdKeys.EndOf(all), Limit = 1000 }, cancellationToken);
+        var reply = await etcd.RangeAsync(
+            new RangeRequest { Key = all, RangeEnd = EtcdKeys.EndOf(all), Limit = 1000 }, cancellationToken);
         foreach (var change in leases.ReadRevoked(reply.Kvs))
         {
             changed(change);
@@ -63,8 +68,10 @@ internal sealed class EtcdChanges(
         }
     }
 
-    /// <summary>A gateway knows what it did itself: told of it, it would only ask again. A notice was put by a session, and is taken
-    /// away by the session that it is for, as a rule.</summary>
+    /// <summary>
+    /// A gateway knows what it did itself: told of it, it would only ask again. A notice was put by a session, and is
+    /// taken away by the session that it is for, as a rule.
+    /// </summary>
     private bool IsOwn(KeyValue key, KeyValue? put) => leases.IsOwn(
         put is null ? etcd.Keys.SessionOfRevoked(key.Key) : EtcdStored.Read(put, EtcdStoredJson.Default.EtcdNotice).By);
 

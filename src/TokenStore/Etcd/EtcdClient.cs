@@ -6,12 +6,14 @@ using Grpc.Core;
 namespace FenceGateway.TokenStore.Etcd;
 
 /// <summary>
-/// Calls etcd. A call goes to the member that served last; to the next one only when it certainly was not sent. After any other failure
-/// the next call begins with the next member.
+/// Calls etcd. A call goes to the member that served last; to the next one only when it certainly was not sent. After
+/// any other failure the next call begins with the next member.
 /// </summary>
 internal sealed class EtcdClient : IDisposable
 {
-    /// <summary>What every error of etcd's own begins with. Others are of who stands in between, or of this process.</summary>
+    /// <summary>
+    /// What every error of etcd's own begins with. Others are of who stands in between, or of this process.
+    /// </summary>
     private const string Etcds = "etcdserver: ";
 
     /// <summary>What is repeated of an answer that is not etcd's, in characters.</summary>
@@ -43,8 +45,10 @@ internal sealed class EtcdClient : IDisposable
     public long Calls => Interlocked.Read(ref _calls);
 
     /// <summary>Makes a call.</summary>
-    /// <exception cref="EtcdException">It failed; <see cref="EtcdException.NotTaken"/> says whether that is certain.</exception>
-    public async Task<T> CallAsync<T>(Func<EtcdMember, CallOptions, AsyncUnaryCall<T>> call, CancellationToken cancellationToken)
+    /// <exception cref="EtcdException">It failed; <see cref="EtcdException.NotTaken"/> says whether that is
+    /// certain.</exception>
+    public async Task<T> CallAsync<T>(
+        Func<EtcdMember, CallOptions, AsyncUnaryCall<T>> call, CancellationToken cancellationToken)
     {
         for (var failovers = 0; ; failovers++)
         {
@@ -77,9 +81,12 @@ internal sealed class EtcdClient : IDisposable
     {
         var current = Volatile.Read(ref _current);
         var member = _members[current];
-        var token = await OrMoveOnAsync(async () => _user is null ? null : _token ?? await AuthenticateAsync(member, cancellationToken));
-        using var call = member.Watch.Watch(new WatchRequest { CreateRequest = request }, Options(token, cancellationToken));
-        while (await OrMoveOnAsync(() => AnswerAsync(member, call.ResponseStream.MoveNext(cancellationToken), cancellationToken)))
+        var token = await OrMoveOnAsync(
+            async () => _user is null ? null : _token ?? await AuthenticateAsync(member, cancellationToken));
+        using var call = member.Watch.Watch(
+            new WatchRequest { CreateRequest = request }, Options(token, cancellationToken));
+        while (await OrMoveOnAsync(
+                () => AnswerAsync(member, call.ResponseStream.MoveNext(cancellationToken), cancellationToken)))
         {
             yield return call.ResponseStream.Current;
         }
@@ -100,7 +107,9 @@ internal sealed class EtcdClient : IDisposable
 
     public void Dispose() => Array.ForEach(_members, m => m.Dispose());
 
-    /// <summary>Sends, with a user's token where one is asked for; asks for a new token once when the one it has is gone.</summary>
+    /// <summary>
+    /// Sends, with a user's token where one is asked for; asks for a new token once when the one it has is gone.
+    /// </summary>
     private async Task<T> SendAsync<T>(
         EtcdMember member, Func<EtcdMember, CallOptions, AsyncUnaryCall<T>> call, CancellationToken cancellationToken)
     {
@@ -126,7 +135,8 @@ internal sealed class EtcdClient : IDisposable
         try
         {
             var user = _user = new AuthenticateRequest { Name = _user!.Name, Password = _password?.Invoke() ?? "" };
-            var reply = await SendOnceAsync(member, (m, options) => m.Auth.AuthenticateAsync(user, options), null, cancellationToken);
+            var reply = await SendOnceAsync(
+                member, (m, options) => m.Auth.AuthenticateAsync(user, options), null, cancellationToken);
             return reply.Token.Length > 0 && reply.Token.All(c => c is > ' ' and <= '~')
                 ? _token = reply.Token
                 : throw new EtcdException($"{member.Name} gave no token.", notTaken: false);
@@ -134,7 +144,9 @@ internal sealed class EtcdClient : IDisposable
         catch (Exception e) when (e is EtcdException or TokenStoreUnavailableException)
         {
             // Whatever became of the log-in, the call itself was not sent.
-            throw new EtcdException($"The log-in of user {_user!.Name} failed: {e.Message}", notTaken: true, (e as EtcdException)?.Code ?? default, e);
+            throw new EtcdException(
+                $"The log-in of user {_user!.Name} failed: {e.Message}", notTaken: true,
+                (e as EtcdException)?.Code ?? default, e);
         }
     }
 
@@ -150,7 +162,8 @@ internal sealed class EtcdClient : IDisposable
 
     private static CallOptions Options(string? token, CancellationToken cancellationToken)
     {
-        // A member without a leader says so at once instead of letting the call wait, and ends a watch that would hear nothing.
+        // A member without a leader says so at once instead of letting the call wait, and ends a watch that would hear
+        // nothing.
         var headers = new Metadata { { "hasleader", "true" } };
         if (token is not null)
         {
@@ -183,16 +196,20 @@ internal sealed class EtcdClient : IDisposable
         return cause switch
         {
             HttpRequestException http => new EtcdException(
-                $"{member.Name} did not answer: {member.Explain(http)}", notTaken: IsBeforeAnythingIsSent(http.HttpRequestError), inner: e),
-            IOException broken => new EtcdException($"{member.Name} did not answer to the end: {member.Explain(broken)}", notTaken: false, inner: e),
+                $"{member.Name} did not answer: {member.Explain(http)}",
+                notTaken: IsBeforeAnythingIsSent(http.HttpRequestError), inner: e),
+            IOException broken => new EtcdException(
+                $"{member.Name} did not answer to the end: {member.Explain(broken)}", notTaken: false, inner: e),
             _ when hasEnded => new EtcdException($"{member.Name} did not answer in time.", notTaken: false, inner: e),
             _ => new EtcdException(
-                $"{member.Name} answered with something that is not etcd's (3.4 or newer is needed): {code}, {Quote(words)}", notTaken: false, inner: e),
+                $"{member.Name} answered with something that is not etcd's (3.4 or newer is needed): {code}, "
+                    + $"{Quote(words)}", notTaken: false, inner: e),
         };
     }
 
     private static bool IsBeforeAnythingIsSent(HttpRequestError error) => error is HttpRequestError.ConnectionError
-        or HttpRequestError.NameResolutionError or HttpRequestError.SecureConnectionError or HttpRequestError.VersionNegotiationError;
+        or HttpRequestError.NameResolutionError or HttpRequestError.SecureConnectionError
+        or HttpRequestError.VersionNegotiationError;
 
     /// <summary>What may be repeated: not what it repeats of a log-in.</summary>
     private string Quote(string words)

@@ -7,8 +7,8 @@ namespace FenceGateway.TokenStore.Etcd;
 internal sealed record EtcdStep(EtcdResource After, EnterReply Reply, bool AsksSessions);
 
 /// <summary>
-/// The decisions, each a step of the pure state machine with the ends of sessions that this process knows of. What they rest on is
-/// compared by etcd in the step that applies them.
+/// The decisions, each a step of the pure state machine with the ends of sessions that this process knows of. What they
+/// rest on is compared by etcd in the step that applies them.
 /// </summary>
 internal static class EtcdEnter
 {
@@ -24,7 +24,8 @@ internal static class EtcdEnter
             AdvancedAt = state.Mark == before.Mark ? before.AdvancedAt : clock.GetUtcNow(),
             Writers = WritersOf(state, before),
         };
-        // The writers may have been heard of before the mark, which is 0 then: etcd refuses that step, but it has to be one.
+        // The writers may have been heard of before the mark, which is 0 then: etcd refuses that step, but it has to be
+        // one.
         var mark = Math.Max(state.Mark, after.WriterOf(request.Session)?.Token ?? 0);
         var reply = new EnterReply(step.Status, new FencingToken(mark), clock.ToSpan(step.HeldFor), step.HeldElsewhere);
         // A stale token is refused whoever lives.
@@ -32,8 +33,10 @@ internal static class EtcdEnter
         return new EtcdStep(after, reply, asksSessions);
     }
 
-    /// <summary>The resource without the registration of a session; itself where there is none, or only a later one than
-    /// <paramref name="sequence"/>.</summary>
+    /// <summary>
+    /// The resource without the registration of a session; itself where there is none, or only a later one than
+    /// <paramref name="sequence"/>.
+    /// </summary>
     public static EtcdResource Withdraw(EtcdResource before, string session, long sequence)
     {
         var state = ResourceState.Restore(before.Mark, before.Writers.Select(w => Registered(w, endedAt: null)));
@@ -43,7 +46,8 @@ internal static class EtcdEnter
     }
 
     /// <summary>The resource with an operator's mark; null when somebody else holds it.</summary>
-    public static EtcdResource? SetMark(EtcdResource before, SetMarkRequest request, GoneSessions gone, TimeProvider clock)
+    public static EtcdResource? SetMark(
+        EtcdResource before, SetMarkRequest request, GoneSessions gone, TimeProvider clock)
     {
         var state = Restore(before, request.Session, gone);
         return state.TrySetMark(request.Session, request.Mark, clock.ToTicks(request.InDoubtHold), clock.GetTimestamp())
@@ -52,13 +56,16 @@ internal static class EtcdEnter
     }
 
     /// <summary>The state of a resource, with the end of every session but one's own.</summary>
-    private static ResourceState Restore(EtcdResource before, string session, GoneSessions gone) => ResourceState.Restore(
+    private static ResourceState Restore(EtcdResource before, string session, GoneSessions gone) =>
+        ResourceState.Restore(
         before.Mark, before.Writers.Select(w => Registered(w, w.Session == session ? null : gone.Since(w.Session))));
 
     private static RegisteredWriter Registered(EtcdWriter writer, long? endedAt) =>
         new(writer.Session, writer.Token, writer.Sequence, endedAt);
 
-    /// <summary>Who is registered; the same list as before where nothing changed, for then nothing is written.</summary>
+    /// <summary>
+    /// Who is registered; the same list as before where nothing changed, for then nothing is written.
+    /// </summary>
     private static IReadOnlyList<EtcdWriter> WritersOf(ResourceState state, EtcdResource before)
     {
         EtcdWriter[] writers = [.. state.Writers.Select(w => new EtcdWriter(w.Session, w.Token, w.Sequence))];

@@ -17,15 +17,21 @@ internal sealed class EtcdException(string message, bool notTaken, StatusCode? c
     /// <summary>Nothing left this process: another member may be asked.</summary>
     public bool IsNotSent => notTaken && code is null;
 
-    /// <summary>The token of a user is unknown to this member (it restarted, or the token is too old), or users were changed.</summary>
+    /// <summary>
+    /// The token of a user is unknown to this member (it restarted, or the token is too old), or users were changed.
+    /// </summary>
     public bool IsTokenGone => code == StatusCode.Unauthenticated
         || (code == StatusCode.InvalidArgument && (Message.Contains("auth store is old", StringComparison.Ordinal)
             || Message.Contains("user name is empty", StringComparison.Ordinal)));
 
-    /// <summary>What etcd refuses with one of these codes was refused before it was proposed. The others, "unavailable" above all,
-    /// also stand for a proposal that was made and whose fate is unknown.</summary>
-    public static bool IsRefusal(StatusCode? code) => code is StatusCode.InvalidArgument or StatusCode.NotFound or StatusCode.PermissionDenied
-        or StatusCode.ResourceExhausted or StatusCode.FailedPrecondition or StatusCode.OutOfRange or StatusCode.Unauthenticated;
+    /// <summary>
+    /// What etcd refuses with one of these codes was refused before it was proposed. The others, "unavailable" above
+    /// all, also stand for a proposal that was made and whose fate is unknown.
+    /// </summary>
+    public static bool IsRefusal(StatusCode? code) =>
+        code is StatusCode.InvalidArgument or StatusCode.NotFound or StatusCode.PermissionDenied
+        or StatusCode.ResourceExhausted or StatusCode.FailedPrecondition or StatusCode.OutOfRange
+        or StatusCode.Unauthenticated;
 
     /// <summary>As the contract wants it thrown.</summary>
     public TokenStoreUnavailableException ToUnavailable() => new(Message, this) { NotTaken = NotTaken };

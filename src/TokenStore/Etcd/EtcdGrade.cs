@@ -4,7 +4,8 @@ namespace FenceGateway.TokenStore.Etcd;
 internal static class EtcdGrade
 {
     private const string Unreadable =
-        "etcd does not tell whether a member runs with --unsafe-no-fsync or on storage that loses what it acknowledged; none may.";
+        "etcd does not tell whether a member runs with --unsafe-no-fsync or on storage that loses what it "
+            + "acknowledged; none may.";
 
     public static TokenStoreInfo Of(int voters, string location) => voters switch
     {

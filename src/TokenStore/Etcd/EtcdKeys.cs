@@ -6,12 +6,12 @@ namespace FenceGateway.TokenStore.Etcd;
 /// The names of all keys, readable with <c>etcdctl get --prefix fg/</c>:
 /// <code>
 /// fg/epoch                       made once, never changed: who lost its data comes back with another one
-/// fg/mark/{resource}             the mark, and when it was raised; changes with the mark only: its mod_revision orders listings
-/// fg/writers/{resource}          which sessions are registered, with token and sequence; absent when none is
+/// fg/mark/{resource} the mark, and when it was raised; changes with the mark only: its mod_revision orders listings
+/// fg/writers/{resource} which sessions are registered, with token and sequence; absent when none is
 /// fg/revoked/{session}/{resource} the session is registered below the mark there; the value is the mark
-/// fg/operator/{resource}         the last mark that an operator set: who, why
-/// fg/session/live/{session}      bound to the session's lease: etcd deletes it when the lease ends
-/// fg/session/ended/{session}     ended with nothing in flight: its registrations no longer count
+/// fg/operator/{resource} the last mark that an operator set: who, why fg/session/live/{session} bound to the session's
+/// lease: etcd deletes it when the lease ends fg/session/ended/{session} ended with nothing in flight: its
+/// registrations no longer count
 /// </code>
 /// A resource stands at the end of its key, as it is. Sessions are escaped, so that no slash is in them.
 /// </summary>
@@ -53,7 +53,8 @@ internal sealed class EtcdKeys
 
     public ByteString Ended(string session) => ByteString.CopyFromUtf8(_ended + Uri.EscapeDataString(session));
 
-    public ByteString RevokedOf(string session) => ByteString.CopyFromUtf8($"{_revoked}{Uri.EscapeDataString(session)}/");
+    public ByteString RevokedOf(string session) =>
+        ByteString.CopyFromUtf8($"{_revoked}{Uri.EscapeDataString(session)}/");
 
     public ByteString Revoked(string session, string resource) =>
         ByteString.CopyFromUtf8($"{_revoked}{Uri.EscapeDataString(session)}/{resource}");
@@ -73,8 +74,10 @@ internal sealed class EtcdKeys
         return text.StartsWith(_mark, StringComparison.Ordinal) ? (EtcdKeyKind.Mark, text[_mark.Length..])
             : text.StartsWith(_writers, StringComparison.Ordinal) ? (EtcdKeyKind.Writers, text[_writers.Length..])
             : text.StartsWith(_operator, StringComparison.Ordinal) ? (EtcdKeyKind.Operator, text[_operator.Length..])
-            : text.StartsWith(_live, StringComparison.Ordinal) ? (EtcdKeyKind.Live, Uri.UnescapeDataString(text[_live.Length..]))
-            : text.StartsWith(_ended, StringComparison.Ordinal) ? (EtcdKeyKind.Ended, Uri.UnescapeDataString(text[_ended.Length..]))
+            : text.StartsWith(_live, StringComparison.Ordinal) ? (
+                EtcdKeyKind.Live, Uri.UnescapeDataString(text[_live.Length..]))
+            : text.StartsWith(_ended, StringComparison.Ordinal) ? (
+                EtcdKeyKind.Ended, Uri.UnescapeDataString(text[_ended.Length..]))
             : SlashOfRevoked(text) is > 0 and var slash ? (EtcdKeyKind.Revoked, text[(slash + 1)..])
             : (EtcdKeyKind.Other, "");
     }

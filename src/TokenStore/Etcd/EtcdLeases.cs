@@ -5,8 +5,8 @@ using Google.Protobuf;
 namespace FenceGateway.TokenStore.Etcd;
 
 /// <summary>
-/// Sessions: a lease each, with the session's key bound to it. etcd deletes the key when the lease ends, in its own log, so that a
-/// session ends for everybody at one revision.
+/// Sessions: a lease each, with the session's key bound to it. etcd deletes the key when the lease ends, in its own
+/// log, so that a session ends for everybody at one revision.
 /// </summary>
 internal sealed class EtcdLeases(EtcdCalls etcd)
 {
@@ -43,9 +43,9 @@ internal sealed class EtcdLeases(EtcdCalls etcd)
     public void Forget(string session) => _ = _leases.TryRemove(session, out _);
 
     /// <summary>
-    /// Prolongs a session. A leader that was replaced without knowing it may still answer "prolonged" for a lease that the new
-    /// leader lets run out. So the lease is prolonged first, then read through a majority: if the Raft term has not changed in
-    /// between, it was the leader that prolonged it.
+    /// Prolongs a session. A leader that was replaced without knowing it may still answer "prolonged" for a lease that
+    /// the new leader lets run out. So the lease is prolonged first, then read through a majority: if the Raft term has
+    /// not changed in between, it was the leader that prolonged it.
     /// </summary>
     public async Task<EtcdBeat> BeatAsync(string session, CancellationToken cancellationToken)
     {
@@ -61,7 +61,9 @@ internal sealed class EtcdLeases(EtcdCalls etcd)
                     EtcdCalls.Read(etcd.Keys.Live(session)),
                     new RequestOp
                     {
-                        RequestRange = new RangeRequest { Key = revoked, RangeEnd = EtcdKeys.EndOf(revoked), Limit = Heartbeat.MaxRevoked },
+                        RequestRange =
+                            new RangeRequest
+                                { Key = revoked, RangeEnd = EtcdKeys.EndOf(revoked), Limit = Heartbeat.MaxRevoked },
                     },
                     EtcdCalls.Read(etcd.Keys.Epoch),
                 ],
@@ -76,11 +78,13 @@ internal sealed class EtcdLeases(EtcdCalls etcd)
             if (prolonged && reply.Header.RaftTerm == term)
             {
                 return new EtcdBeat(
-                    new Heartbeat(Alive: true, ReadRevoked(EtcdCalls.All(reply, 1))), reply.Header.Revision, EtcdCalls.Found(reply, 2));
+                    new Heartbeat(Alive: true, ReadRevoked(EtcdCalls.All(reply, 1))), reply.Header.Revision,
+                    EtcdCalls.Found(reply, 2));
             }
         }
 
-        throw new EtcdException("etcd changes its leader: it is not certain that the session was prolonged.", notTaken: false);
+        throw new EtcdException(
+            "etcd changes its leader: it is not certain that the session was prolonged.", notTaken: false);
     }
 
     public async Task EndAsync(string session, bool isClean, CancellationToken cancellationToken)
@@ -88,8 +92,8 @@ internal sealed class EtcdLeases(EtcdCalls etcd)
         var lease = await FindLeaseAsync(session, cancellationToken);
         if (isClean)
         {
-            // A registration does not say which resources it is at, so the session is remembered instead; once forgotten, what it left
-            // counts as in doubt. Deleting its notices tells everybody who waits for it.
+            // A registration does not say which resources it is at, so the session is remembered instead; once
+            // forgotten, what it left counts as in doubt. Deleting its notices tells everybody who waits for it.
             var memory = await etcd.GrantLeaseAsync(EnterRequest.EndedIsKept, cancellationToken);
             _ = await etcd.TransactAsync(
                 [],
@@ -115,7 +119,8 @@ internal sealed class EtcdLeases(EtcdCalls etcd)
         List<ResourceChange> changes = [];
         foreach (var kv in kvs)
         {
-            if (etcd.Keys.Parse(kv.Key) is (EtcdKeyKind.Revoked, var name) && ResourceKey.TryCreate(name, out var resource))
+            if (etcd.Keys.Parse(kv.Key) is (EtcdKeyKind.Revoked, var name)
+                && ResourceKey.TryCreate(name, out var resource))
             {
                 changes.Add(new ResourceChange(resource, EtcdStored.Read(kv, EtcdStoredJson.Default.EtcdNotice).Mark));
             }

@@ -7,9 +7,9 @@ using Grpc.Net.Client;
 namespace FenceGateway.TokenStore.Etcd;
 
 /// <summary>
-/// One member: its services over one connection for all calls and the watch, encrypted where the address says <c>https://</c>, made anew
-/// when there is none. Nothing is tried again, but for what the member said, by HTTP/2's own words (REFUSED_STREAM, GOAWAY), that it never
-/// looked at: the handler sends that again, three times at most.
+/// One member: its services over one connection for all calls and the watch, encrypted where the address says
+/// <c>https://</c>, made anew when there is none. Nothing is tried again, but for what the member said, by HTTP/2's own
+/// words (REFUSED_STREAM, GOAWAY), that it never looked at: the handler sends that again, three times at most.
 /// </summary>
 internal sealed class EtcdMember : IDisposable
 {
@@ -18,12 +18,17 @@ internal sealed class EtcdMember : IDisposable
     /// <summary>The largest message taken: far above a page of 1000 marks with the longest keys.</summary>
     private const int MaxMessageBytes = 16 << 20;
 
-    /// <summary>A member that is gone must leave time for the next one within a call. TLS takes a round trip more, or two, and arithmetic.</summary>
+    /// <summary>
+    /// A member that is gone must leave time for the next one within a call. TLS takes a round trip more, or two, and
+    /// arithmetic.
+    /// </summary>
     private static readonly TimeSpan PlainConnectTimeout = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan TlsConnectTimeout = TimeSpan.FromSeconds(1);
 
-    /// <summary>A watch may be silent for minutes: a member that hangs, or is gone, must not go unnoticed for as long. etcd hangs up on who
-    /// pings more often than every 5 s (<c>--grpc-keepalive-min-time</c>), or while nothing is asked.</summary>
+    /// <summary>
+    /// A watch may be silent for minutes: a member that hangs, or is gone, must not go unnoticed for as long. etcd
+    /// hangs up on who pings more often than every 5 s (<c>--grpc-keepalive-min-time</c>), or while nothing is asked.
+    /// </summary>
     private static readonly TimeSpan PingAfterSilence = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan PingTimeout = TimeSpan.FromSeconds(5);
 
@@ -37,7 +42,9 @@ internal sealed class EtcdMember : IDisposable
     public EtcdMember(Uri address, StoreTls tls, TimeProvider clock)
     {
         (_address, _clock) = (address, clock);
-        (_tls, _connectTimeout) = address.Scheme == Uri.UriSchemeHttps ? (tls, TlsConnectTimeout) : (null, PlainConnectTimeout);
+        (_tls, _connectTimeout) = address.Scheme == Uri.UriSchemeHttps
+            ? (tls, TlsConnectTimeout)
+            : (null, PlainConnectTimeout);
         _channel = GrpcChannel.ForAddress(address, new GrpcChannelOptions
         {
             HttpHandler = new SocketsHttpHandler
@@ -87,9 +94,11 @@ internal sealed class EtcdMember : IDisposable
 
     public void Dispose() => _channel.Dispose();
 
-    private async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancellationToken)
+    private async ValueTask<Stream> ConnectAsync(
+        SocketsHttpConnectionContext context, CancellationToken cancellationToken)
     {
-        // All who wait for a connection try one after the other. What took one of them its time is not tried again for each.
+        // All who wait for a connection try one after the other. What took one of them its time is not tried again for
+        // each.
         if (Volatile.Read(ref _timedOutAt) is var then and not Never && _clock.GetElapsedTime(then) < _connectTimeout)
         {
             throw NotInTime();
@@ -104,7 +113,8 @@ internal sealed class EtcdMember : IDisposable
             var stream = new NetworkStream(socket, ownsSocket: true);
             return _tls is null
                 ? stream
-                : await _tls.AuthenticateAsync(stream, context.DnsEndPoint.Host, either.Token, SslApplicationProtocol.Http2);
+                : await _tls.AuthenticateAsync(
+                    stream, context.DnsEndPoint.Host, either.Token, SslApplicationProtocol.Http2);
         }
         catch (Exception e)
         {

@@ -5,7 +5,9 @@ using FenceGateway.TokenStore.Etcd.Wire;
 
 namespace FenceGateway.TokenStore.Etcd;
 
-/// <summary>What a mark's key holds. Numbers are written as strings: tools that read JSON numbers as doubles would round them.</summary>
+/// <summary>
+/// What a mark's key holds. Numbers are written as strings: tools that read JSON numbers as doubles would round them.
+/// </summary>
 /// <param name="Mark">0 … 2^63−1.</param>
 /// <param name="At">When it was set, by the clock of the gateway that did; for people only.</param>
 internal sealed record EtcdMark(long Mark, DateTimeOffset At);
@@ -22,8 +24,8 @@ internal sealed record EtcdNotice(long Mark, string By);
 internal sealed record EtcdOperatorMark(long Mark, string Reason, string Actor, DateTimeOffset At);
 
 /// <summary>
-/// A resource as this process last saw it. It may be out of date: every change is bound to the two revisions, so that one
-/// decided on an old state is not applied and learns the present state instead.
+/// A resource as this process last saw it. It may be out of date: every change is bound to the two revisions, so that
+/// one decided on an old state is not applied and learns the present state instead.
 /// </summary>
 internal sealed record EtcdResource(string Name)
 {
@@ -46,7 +48,9 @@ internal sealed record EtcdResource(string Name)
 
     public int WritersBelowMark => Writers.Count(w => w.Token < Mark);
 
-    /// <summary>With the mark's key as it was at <paramref name="revision"/>; unchanged when a later one is known.</summary>
+    /// <summary>
+    /// With the mark's key as it was at <paramref name="revision"/>; unchanged when a later one is known.
+    /// </summary>
     public EtcdResource WithMark(KeyValue? kv, long revision)
     {
         if (revision < KnownAt.Mark)
@@ -66,7 +70,9 @@ internal sealed record EtcdResource(string Name)
             };
     }
 
-    /// <summary>With the writers' key as it was at <paramref name="revision"/>; unchanged when a later one is known.</summary>
+    /// <summary>
+    /// With the writers' key as it was at <paramref name="revision"/>; unchanged when a later one is known.
+    /// </summary>
     public EtcdResource WithWriters(KeyValue? kv, long revision)
     {
         if (revision < KnownAt.Writers)
@@ -78,20 +84,25 @@ internal sealed record EtcdResource(string Name)
         return Array.Exists(stored, w => w is null || w.Session is null || w.Token < 1)
             || stored.DistinctBy(w => w.Session, StringComparer.Ordinal).Count() < stored.Length
             ? throw EtcdStored.Unreadable(kv!, null)
-            : this with { Writers = stored, WritersRevision = kv?.ModRevision ?? 0, KnownAt = (KnownAt.Mark, revision) };
+            : this with
+            { Writers = stored, WritersRevision = kv?.ModRevision ?? 0, KnownAt = (KnownAt.Mark, revision) };
     }
 
-    /// <summary>As it is after the change from <paramref name="before"/> was applied at <paramref name="revision"/>.</summary>
+    /// <summary>
+    /// As it is after the change from <paramref name="before"/> was applied at <paramref name="revision"/>.
+    /// </summary>
     public EtcdResource AppliedAt(long revision, EtcdResource before) => this with
     {
         MarkRevision = Mark == before.Mark ? MarkRevision : revision,
-        WritersRevision = Writers.Count == 0 ? 0 : ReferenceEquals(Writers, before.Writers) ? WritersRevision : revision,
+        WritersRevision =
+            Writers.Count == 0 ? 0 : ReferenceEquals(Writers, before.Writers) ? WritersRevision : revision,
         KnownAt = (revision, revision),
     };
 
     /// <summary>As <see cref="AppliedAt"/>, after a change that neither compared nor wrote the mark.</summary>
     public EtcdResource WithdrawnAt(long revision, EtcdResource before) =>
-        AppliedAt(revision, before) with { MarkRevision = before.MarkRevision, KnownAt = (before.KnownAt.Mark, revision) };
+        AppliedAt(revision, before) with
+        { MarkRevision = before.MarkRevision, KnownAt = (before.KnownAt.Mark, revision) };
 }
 
 /// <summary>Reads and writes stored values.</summary>

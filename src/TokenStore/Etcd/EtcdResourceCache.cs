@@ -1,8 +1,8 @@
 namespace FenceGateway.TokenStore.Etcd;
 
 /// <summary>
-/// Resources as last seen, so that a change usually needs one round trip. Never an answer by itself. Two generations: at the
-/// bound the older one is dropped, so that at most twice <see cref="Capacity"/> are held.
+/// Resources as last seen, so that a change usually needs one round trip. Never an answer by itself. Two generations:
+/// at the bound the older one is dropped, so that at most twice <see cref="Capacity"/> are held.
 /// </summary>
 internal sealed class EtcdResourceCache
 {

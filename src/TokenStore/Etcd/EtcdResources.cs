@@ -4,18 +4,22 @@ using static FenceGateway.TokenStore.Etcd.Wire.RangeRequest.Types;
 namespace FenceGateway.TokenStore.Etcd;
 
 /// <summary>
-/// Marks and registrations, but for the step itself (<see cref="EtcdSteps"/>). Each change is one transaction: it compares the revisions of the
-/// state that it was decided on and writes the next state, or reads the present one for another try.
+/// Marks and registrations, but for the step itself (<see cref="EtcdSteps"/>). Each change is one transaction: it
+/// compares the revisions of the state that it was decided on and writes the next state, or reads the present one for
+/// another try.
 /// </summary>
 internal sealed class EtcdResources(EtcdCalls etcd, GoneSessions gone, EtcdResourceCache cache, TimeProvider clock)
 {
     /// <summary>Lost races in a row before a call gives up. Each is somebody else's step that was taken.</summary>
     public const int MaxAttempts = 64;
 
-    /// <summary>Registrations withdrawn in one transaction: what it reads and writes stays below etcd's bound.</summary>
+    /// <summary>
+    /// Registrations withdrawn in one transaction: what it reads and writes stays below etcd's bound.
+    /// </summary>
     private const int WithdrawBatch = 40;
 
-    public async Task WithdrawAsync(string session, IReadOnlyList<Registration> registrations, CancellationToken cancellationToken)
+    public async Task WithdrawAsync(
+        string session, IReadOnlyList<Registration> registrations, CancellationToken cancellationToken)
     {
         // etcd refuses a transaction that writes a key twice.
         var once = registrations.GroupBy(r => r.Resource).Select(g => new Registration(g.Key, g.Max(r => r.Sequence)));
@@ -83,7 +87,8 @@ internal sealed class EtcdResources(EtcdCalls etcd, GoneSessions gone, EtcdResou
     public async Task<long> CountAsync(CancellationToken cancellationToken)
     {
         var all = etcd.Keys.Mark("");
-        return (await etcd.RangeAsync(new RangeRequest { Key = all, RangeEnd = EtcdKeys.EndOf(all), CountOnly = true }, cancellationToken)).Count;
+        var counted = new RangeRequest { Key = all, RangeEnd = EtcdKeys.EndOf(all), CountOnly = true };
+        return (await etcd.RangeAsync(counted, cancellationToken)).Count;
     }
 
     public async Task<bool> SetMarkAsync(SetMarkRequest request, CancellationToken cancellationToken)
@@ -110,7 +115,8 @@ internal sealed class EtcdResources(EtcdCalls etcd, GoneSessions gone, EtcdResou
             if (reply.Succeeded)
             {
                 var revision = reply.Header.Revision;
-                cache.Learn(after with { MarkRevision = revision, WritersRevision = 0, KnownAt = (revision, revision) });
+                cache.Learn(
+                    after with { MarkRevision = revision, WritersRevision = 0, KnownAt = (revision, revision) });
                 return true;
             }
 
@@ -176,12 +182,17 @@ internal sealed class EtcdResources(EtcdCalls etcd, GoneSessions gone, EtcdResou
             }
 
             RequestOp[] reads =
-                [.. known.SelectMany(r => new[] { etcd.Keys.Mark(r.Name), etcd.Keys.Writers(r.Name) }).Select(EtcdCalls.Read)];
+            [
+                .. known.SelectMany(r => new[] { etcd.Keys.Mark(r.Name), etcd.Keys.Writers(r.Name) })
+                    .Select(EtcdCalls.Read),
+            ];
             var reply = await etcd.TransactAsync(compare, writes, reads, cancellationToken);
             var revision = reply.Header.Revision;
             for (var i = 0; i < batch.Length; i++)
             {
-                known[i] = reply.Succeeded ? after[i].WithdrawnAt(revision, known[i]) : EtcdCalls.Refresh(known[i].Name, reply, 2 * i);
+                known[i] = reply.Succeeded
+                    ? after[i].WithdrawnAt(revision, known[i])
+                    : EtcdCalls.Refresh(known[i].Name, reply, 2 * i);
                 cache.Learn(known[i]);
             }
 

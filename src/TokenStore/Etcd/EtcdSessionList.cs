@@ -9,7 +9,8 @@ internal sealed record EtcdSessionList(IReadOnlySet<string> Live, IReadOnlySet<s
 {
     public static EtcdSessionList Read(EtcdKeys keys, IEnumerable<KeyValue> kvs)
     {
-        var (live, isClean) = (new HashSet<string>(StringComparer.Ordinal), new HashSet<string>(StringComparer.Ordinal));
+        var (live, isClean) = (
+            new HashSet<string>(StringComparer.Ordinal), new HashSet<string>(StringComparer.Ordinal));
         foreach (var kv in kvs)
         {
             var (kind, name) = keys.Parse(kv.Key);
@@ -24,7 +25,9 @@ internal sealed record EtcdSessionList(IReadOnlySet<string> Live, IReadOnlySet<s
         return new EtcdSessionList(live, isClean);
     }
 
-    /// <summary>Compares the writers of a resource, read in the same step, with the sessions, and tells which are gone.</summary>
+    /// <summary>
+    /// Compares the writers of a resource, read in the same step, with the sessions, and tells which are gone.
+    /// </summary>
     public void Tell(GoneSessions gone, IReadOnlyList<EtcdWriter> writers)
     {
         foreach (var writer in writers)

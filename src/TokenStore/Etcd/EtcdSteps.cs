@@ -3,12 +3,14 @@ using FenceGateway.TokenStore.Etcd.Wire;
 namespace FenceGateway.TokenStore.Etcd;
 
 /// <summary>
-/// The atomic step. One transaction when the resource is as this process last saw it, which is the common case: it compares the
-/// session and the two revisions, and either writes the next state or reads the present one for another try.
+/// The atomic step. One transaction when the resource is as this process last saw it, which is the common case: it
+/// compares the session and the two revisions, and either writes the next state or reads the present one for another
+/// try.
 /// </summary>
 /// <remarks>
-/// Who is held back by a session that turns out to be gone makes a second transaction. Whoever asked takes "stale" for "nothing is registered",
-/// so that is not answered once the first one was taken: its own answer is still true then, and the next step tells.
+/// Who is held back by a session that turns out to be gone makes a second transaction. Whoever asked takes "stale" for
+/// "nothing is registered", so that is not answered once the first one was taken: its own answer is still true then,
+/// and the next step tells.
 /// </remarks>
 internal sealed class EtcdSteps(EtcdCalls etcd, GoneSessions gone, EtcdResourceCache cache, TimeProvider clock)
 {
@@ -41,7 +43,8 @@ internal sealed class EtcdSteps(EtcdCalls etcd, GoneSessions gone, EtcdResourceC
                     return step.Reply;
                 }
 
-                // Somebody who was taken for living may be gone: then there may be something to take away, and the answer another one.
+                // Somebody who was taken for living may be gone: then there may be something to take away, and the
+                // answer another one.
                 etcd.Sessions(reply, 0).Tell(gone, before.Writers);
                 var again = EtcdEnter.Decide(before, request, gone, clock);
                 if (step.Reply.Status == EnterStatus.Admitted || ReferenceEquals(again.After.Writers, before.Writers))

@@ -2,7 +2,8 @@ namespace FenceGateway.TokenStore.Etcd;
 
 /// <summary>
 /// Marks in etcd 3.4 or newer, by gRPC. A step is one transaction that compares the revisions it was
-/// decided on and the session's key; sessions are leases; changes are heard from a watch. The names of the keys: docs/stores.md.
+/// decided on and the session's key; sessions are leases; changes are heard from a watch. The names of the keys:
+/// docs/stores.md.
 /// </summary>
 /// <remarks>Safe for use by several threads.</remarks>
 public sealed class EtcdTokenStore : ITokenStore
@@ -60,9 +61,11 @@ public sealed class EtcdTokenStore : ITokenStore
     }
 
     /// <inheritdoc/>
-    public ValueTask<TimeSpan> StartSessionAsync(string session, TimeSpan timeToLive, CancellationToken cancellationToken) =>
+    public ValueTask<TimeSpan> StartSessionAsync(
+        string session, TimeSpan timeToLive, CancellationToken cancellationToken) =>
         CallAsync(
-            (session, timeToLive), static (parts, a, token) => parts.StartSessionAsync(a.session, a.timeToLive, token), cancellationToken);
+            (session, timeToLive), static (parts, a, token) => parts.StartSessionAsync(a.session, a.timeToLive, token),
+            cancellationToken);
 
     /// <inheritdoc/>
     public ValueTask<Heartbeat> HeartbeatAsync(string session, CancellationToken cancellationToken) =>
@@ -71,7 +74,8 @@ public sealed class EtcdTokenStore : ITokenStore
     /// <inheritdoc/>
     public async ValueTask EndSessionAsync(string session, bool isClean, CancellationToken cancellationToken) =>
         await CallAsync(
-            (session, isClean), static (parts, a, token) => Done(parts.Leases.EndAsync(a.session, a.isClean, token)), cancellationToken);
+            (session, isClean), static (parts, a, token) => Done(parts.Leases.EndAsync(a.session, a.isClean, token)),
+            cancellationToken);
 
     /// <summary>0: what this process remembers of marks is not kept as an answer.</summary>
     public long PeekMark(ResourceKey resource) => 0;
@@ -84,7 +88,8 @@ public sealed class EtcdTokenStore : ITokenStore
     }
 
     /// <inheritdoc/>
-    public async ValueTask WithdrawAsync(string session, IReadOnlyList<Registration> registrations, CancellationToken cancellationToken) =>
+    public async ValueTask WithdrawAsync(
+        string session, IReadOnlyList<Registration> registrations, CancellationToken cancellationToken) =>
         await CallAsync(
             (session, registrations),
             static (parts, a, token) => Done(parts.Resources.WithdrawAsync(a.session, a.registrations, token)),
@@ -109,7 +114,8 @@ public sealed class EtcdTokenStore : ITokenStore
     public ValueTask<bool> SetMarkAsync(SetMarkRequest request, CancellationToken cancellationToken)
     {
         SetMarkRequest.ThrowIfInvalid(request);
-        return CallAsync(request, static (parts, r, token) => parts.Resources.SetMarkAsync(r, token), cancellationToken);
+        return CallAsync(
+            request, static (parts, r, token) => parts.Resources.SetMarkAsync(r, token), cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -130,7 +136,8 @@ public sealed class EtcdTokenStore : ITokenStore
     }
 
     private async ValueTask<T> CallAsync<TArgument, T>(
-        TArgument argument, Func<OpenEtcdStore, TArgument, CancellationToken, Task<T>> call, CancellationToken cancellationToken)
+        TArgument argument, Func<OpenEtcdStore, TArgument, CancellationToken, Task<T>> call,
+        CancellationToken cancellationToken)
     {
         if (_fault is { } fault || _parts is not { } parts)
         {

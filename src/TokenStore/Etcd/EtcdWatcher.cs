@@ -3,17 +3,21 @@ using FenceGateway.TokenStore.Etcd.Wire;
 namespace FenceGateway.TokenStore.Etcd;
 
 /// <summary>
-/// Watches every key of the prefix, from the revision after the last one seen, so that nothing is missed while the connection is
-/// away. It keeps the cache fresh, notes which sessions are gone, and tells of revocations. All of it are hints.
+/// Watches every key of the prefix, from the revision after the last one seen, so that nothing is missed while the
+/// connection is away. It keeps the cache fresh, notes which sessions are gone, and tells of revocations. All of it are
+/// hints.
 /// </summary>
 internal sealed class EtcdWatcher(
-    EtcdClient client, EtcdCalls etcd, EtcdChanges changes, string location, TimeProvider clock, ILogger logger) : IAsyncDisposable
+    EtcdClient client, EtcdCalls etcd, EtcdChanges changes, string location, TimeProvider clock,
+    ILogger logger) : IAsyncDisposable
 {
     /// <summary>The first word of a watch comes at once: that it was made.</summary>
     private static readonly TimeSpan LongestOpening = TimeSpan.FromSeconds(10);
 
-    /// <summary>Without a word for so long the watch is begun again. When nothing happens etcd tells every 10 minutes how far it is
-    /// (<c>--experimental-watch-progress-notify-interval</c>).</summary>
+    /// <summary>
+    /// Without a word for so long the watch is begun again. When nothing happens etcd tells every 10 minutes how far it
+    /// is (<c>--experimental-watch-progress-notify-interval</c>).
+    /// </summary>
     private static readonly TimeSpan LongestSilence = TimeSpan.FromMinutes(12);
 
     private static readonly TimeSpan MinPause = TimeSpan.FromMilliseconds(100);
@@ -95,7 +99,9 @@ internal sealed class EtcdWatcher(
         using var silence = new CancellationTokenSource(LongestOpening, clock);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(silence.Token, end);
         var all = etcd.Keys.All;
-        var request = new WatchCreateRequest { Key = all, RangeEnd = EtcdKeys.EndOf(all), StartRevision = _next, ProgressNotify = true };
+        var request =
+            new WatchCreateRequest
+            { Key = all, RangeEnd = EtcdKeys.EndOf(all), StartRevision = _next, ProgressNotify = true };
         await foreach (var reply in client.WatchAsync(request, either.Token))
         {
             silence.CancelAfter(LongestSilence);
@@ -126,7 +132,8 @@ internal sealed class EtcdWatcher(
 
         if (!reply.Created && reply.Events.Count == 0)
         {
-            // Nothing happened, and what did up to here was told: it may be compacted, also where nothing concerns the prefix for long.
+            // Nothing happened, and what did up to here was told: it may be compacted, also where nothing concerns the
+            // prefix for long.
             _next = Math.Max(_next, reply.Header.Revision + 1);
         }
 

@@ -4,10 +4,13 @@ using Google.Protobuf;
 
 namespace FenceGateway.TokenStore.Etcd;
 
-/// <summary>What an open store is made of, and what concerns all of it: whether etcd still has the data that it had.</summary>
+/// <summary>
+/// What an open store is made of, and what concerns all of it: whether etcd still has the data that it had.
+/// </summary>
 internal sealed class OpenEtcdStore : IAsyncDisposable
 {
-    private static readonly SearchValues<char> PrefixLetters = SearchValues.Create("abcdefghijklmnopqrstuvwxyz0123456789_-");
+    private static readonly SearchValues<char> PrefixLetters = SearchValues.Create(
+        "abcdefghijklmnopqrstuvwxyz0123456789_-");
 
     private readonly EtcdClient _client;
     private readonly EtcdCalls _calls;
@@ -18,7 +21,8 @@ internal sealed class OpenEtcdStore : IAsyncDisposable
     private string? _epoch;
     private long _revision;
 
-    public OpenEtcdStore(EtcdTokenStoreOptions options, Action<ResourceChange> changed, TimeProvider clock, ILogger logger)
+    public OpenEtcdStore(
+        EtcdTokenStoreOptions options, Action<ResourceChange> changed, TimeProvider clock, ILogger logger)
     {
         ThrowIfInvalid(options);
         _logger = logger;
@@ -56,7 +60,8 @@ internal sealed class OpenEtcdStore : IAsyncDisposable
         {
             // A user that may only read gets no further than here, and only where no gateway has ever been.
             var made = EtcdChange.Put(epoch, ByteString.CopyFromUtf8(Guid.NewGuid().ToString("N")));
-            _ = await _calls.TransactAsync([EtcdChange.IsAbsent(epoch)], [made], [EtcdCalls.Read(epoch)], cancellationToken);
+            _ = await _calls.TransactAsync(
+                [EtcdChange.IsAbsent(epoch)], [made], [EtcdCalls.Read(epoch)], cancellationToken);
             reply = await _calls.TransactAsync([], [EtcdCalls.Read(epoch)], [], cancellationToken);
         }
 
@@ -64,8 +69,11 @@ internal sealed class OpenEtcdStore : IAsyncDisposable
         return description;
     }
 
-    /// <summary>Starts a session; from then on changes are watched, for only a gateway with a session waits for any.</summary>
-    public async Task<TimeSpan> StartSessionAsync(string session, TimeSpan timeToLive, CancellationToken cancellationToken)
+    /// <summary>
+    /// Starts a session; from then on changes are watched, for only a gateway with a session waits for any.
+    /// </summary>
+    public async Task<TimeSpan> StartSessionAsync(
+        string session, TimeSpan timeToLive, CancellationToken cancellationToken)
     {
         var (granted, revision) = await Leases.StartAsync(session, timeToLive, cancellationToken);
         _watcher.Start(revision + 1);
@@ -126,10 +134,12 @@ internal sealed class OpenEtcdStore : IAsyncDisposable
         if (options.Endpoints is not { Count: > 0 } endpoints || !endpoints.All(IsEndpoint))
         {
             throw new EtcdException(
-                "TokenStore:Etcd:Endpoints needs addresses such as http://host:2379, without user or path.", notTaken: true);
+                "TokenStore:Etcd:Endpoints needs addresses such as http://host:2379, without user or path.",
+                notTaken: true);
         }
 
-        if (options.KeyPrefix is not { Length: > 0 and <= 32 } prefix || prefix.AsSpan().ContainsAnyExcept(PrefixLetters))
+        if (options.KeyPrefix is not { Length: > 0 and <= 32 } prefix
+            || prefix.AsSpan().ContainsAnyExcept(PrefixLetters))
         {
             throw new EtcdException("TokenStore:KeyPrefix has to be 1 to 32 of a-z, 0-9, _ and -.", notTaken: true);
         }

@@ -1,22 +1,27 @@
 namespace FenceGateway.TokenStore;
 
 /// <summary>
-/// The slow path of <see cref="FenceTable"/>: seal, drain, forward (R4). A loop that looks at the fence under its lock, then
-/// acts or waits outside of it. Every wait is bounded by the drain time-out of the request, and whatever it learns it looks at
-/// again under the lock before it admits.
+/// The slow path of <see cref="FenceTable"/>: seal, drain, forward (R4). A loop that looks at the fence under its lock,
+/// then acts or waits outside of it. Every wait is bounded by the drain time-out of the request, and whatever it learns
+/// it looks at again under the lock before it admits.
 /// </summary>
-internal sealed class FenceAdmission(StoreClient client, TimeProvider time, FenceCache fences, Action<ResourceFence> markRaised)
+internal sealed class FenceAdmission(
+    StoreClient client, TimeProvider time, FenceCache fences, Action<ResourceFence> markRaised)
 {
     /// <summary>How long a request waits for the store at least, however impatient it is about older writes.</summary>
     private static readonly TimeSpan StoreTimeout = TimeSpan.FromSeconds(5);
 
-    /// <summary>How long a request waits before it asks again, at most, while others hold its token back: mostly it is told before.</summary>
+    /// <summary>
+    /// How long a request waits before it asks again, at most, while others hold its token back: mostly it is told
+    /// before.
+    /// </summary>
     private static readonly TimeSpan AskAgain = TimeSpan.FromMilliseconds(200);
 
     private static readonly string TooSlow = $"The token store did not answer within {StoreTimeout}.";
 
     public async ValueTask<Admission> AdmitAsync(
-        ResourceFence fence, FencingToken token, bool isWrite, AdmissionRules rules, CancellationToken cancellationToken)
+        ResourceFence fence, FencingToken token, bool isWrite, AdmissionRules rules,
+        CancellationToken cancellationToken)
     {
         var deadline = time.After(rules.DrainTimeout);
         var storeDeadline = 0L;
@@ -37,7 +42,8 @@ internal sealed class FenceAdmission(StoreClient client, TimeProvider time, Fenc
                 storeDeadline = step.Kind != FenceStepKind.AwaitStore ? 0
                     : storeDeadline == 0 ? Math.Max(deadline, time.After(StoreTimeout)) : storeDeadline;
                 var fault = FaultOf(
-                    step, failures.Count != failuresBefore ? failures.Fault : null, isTooSlow: storeDeadline != 0 && now >= storeDeadline);
+                    step, failures.Count != failuresBefore ? failures.Fault : null,
+                    isTooSlow: storeDeadline != 0 && now >= storeDeadline);
                 if (fault is not null)
                 {
                     return new Admission(AdmissionStatus.Unavailable, fence, fence.Mark, Fault: fault);
@@ -47,7 +53,8 @@ internal sealed class FenceAdmission(StoreClient client, TimeProvider time, Fenc
                 {
                     case FenceStepKind.Admit:
                         fence.BeginLocked(token.Value, isWrite);
-                        return new Admission(AdmissionStatus.Admitted, fence, token.Value, Session: fence.SessionLocked);
+                        return new Admission(
+                            AdmissionStatus.Admitted, fence, token.Value, Session: fence.SessionLocked);
                     case FenceStepKind.RefuseStale:
                         return new Admission(AdmissionStatus.Stale, fence, fence.Mark);
                     case FenceStepKind.RefuseDraining:
@@ -55,7 +62,8 @@ internal sealed class FenceAdmission(StoreClient client, TimeProvider time, Fenc
                     case FenceStepKind.Enter:
                         var current = client.Current;
                         entering = new Entering(
-                            current, fence.BeginEnterLocked(step.Token, current), client.NextSequence(), step.AfterWait);
+                            current, fence.BeginEnterLocked(step.Token, current), client.NextSequence(),
+                            step.AfterWait);
                         break;
                     case FenceStepKind.AwaitStore or FenceStepKind.AwaitDrain:
                         changed = fence.ChangedLocked();
@@ -70,21 +78,26 @@ internal sealed class FenceAdmission(StoreClient client, TimeProvider time, Fenc
                     (failuresBefore, arrived) = (null, null);
                     break;
                 case FenceStepKind.Enter:
-                    // Not awaited: other requests wait for the same reply, and it must be learnt when this one has left.
+                    // Not awaited: other requests wait for the same reply, and it must be learnt when this one has
+                    // left.
                     _ = EnterAsync(fence, entering, rules.InDoubtHold);
                     break;
                 case FenceStepKind.AwaitStore:
                     await WaitAsync(changed!, now, storeDeadline, cancellationToken);
                     break;
                 default:
-                    await WaitAsync(changed!, now, step.WakeAt == 0 ? deadline : Math.Min(deadline, step.WakeAt), cancellationToken);
+                    await WaitAsync(
+                        changed!, now, step.WakeAt == 0 ? deadline : Math.Min(deadline, step.WakeAt),
+                        cancellationToken);
                     break;
             }
         }
     }
 
-    /// <summary>Why there is no point in asking the store, or in waiting for it; null when there is. A step that would not even be sent
-    /// is not begun: nothing is sealed for it, and the holder goes on.</summary>
+    /// <summary>
+    /// Why there is no point in asking the store, or in waiting for it; null when there is. A step that would not even
+    /// be sent is not begun: nothing is sealed for it, and the holder goes on.
+    /// </summary>
     private string? FaultOf(in FenceStep step, string? failure, bool isTooSlow) => step.Kind switch
     {
         FenceStepKind.Enter => failure ?? client.Refusal,
@@ -98,7 +111,8 @@ internal sealed class FenceAdmission(StoreClient client, TimeProvider time, Fenc
         try
         {
             var request = new EnterRequest(
-                step.Session?.Id ?? "", fence.Resource, new(step.Asked.Token), new(step.Asked.Oldest), step.Sequence, inDoubtHold);
+                step.Session?.Id ?? "", fence.Resource, new(step.Asked.Token), new(step.Asked.Oldest), step.Sequence,
+                inDoubtHold);
             var reply = await client.EnterAsync(step.Session, request, step.AfterWait);
             var wait = new FenceWait(time.After(reply.RetryAfter), AskAt(reply, step.Session!));
             fence.Change(() => fence.EndEnterLocked(step.Asked, reply, wait));

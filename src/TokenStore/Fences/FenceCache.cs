@@ -4,8 +4,8 @@ using System.Diagnostics.CodeAnalysis;
 namespace FenceGateway.TokenStore;
 
 /// <summary>
-/// The fences of active resources and, up to a capacity, of idle ones. An idle fence is evicted in clock order (second chance)
-/// and rebuilt from the store when its resource is next touched; one that something depends on never is.
+/// The fences of active resources and, up to a capacity, of idle ones. An idle fence is evicted in clock order (second
+/// chance) and rebuilt from the store when its resource is next touched; one that something depends on never is.
 /// </summary>
 internal sealed class FenceCache
 {
@@ -119,8 +119,10 @@ internal sealed class FenceCache
         if (Count >= 2L * _capacity)
         {
             throw new TokenStoreUnavailableException(_client.Fault is { } fault
-                ? $"There is no room for another resource: the {Count} that are held cannot be let go while the token store is away. {fault}"
-                : $"There is no room for another resource: {Count} have writes in flight or in doubt, or are registered in the token store, at once. Raise TokenStore:MaxActiveResources ({_capacity}).");
+                ? $"There is no room for another resource: the {Count} that are held cannot be let go while the token "
+                    + $"store is away. {fault}"
+                : $"There is no room for another resource: {Count} have writes in flight or in doubt, or are "
+                    + $"registered in the token store, at once. Raise TokenStore:MaxActiveResources ({_capacity}).");
         }
 
         var added = new ResourceFence(resource, _client.Store.PeekMark(resource));
@@ -129,7 +131,8 @@ internal sealed class FenceCache
         {
             Interlocked.Increment(ref _count);
 
-            // Another fence of this resource may have lived and gone since the mark was read: from here on all goes through this one.
+            // Another fence of this resource may have lived and gone since the mark was read: from here on all goes
+            // through this one.
             lock (fence.Gate)
             {
                 fence.StateLocked.Learn(_client.Store.PeekMark(resource));
@@ -148,7 +151,9 @@ internal sealed class FenceCache
         }
     }
 
-    /// <summary>Moves the hand over a few fences and takes out the idle ones that were not touched since it last came by.</summary>
+    /// <summary>
+    /// Moves the hand over a few fences and takes out the idle ones that were not touched since it last came by.
+    /// </summary>
     private void Evict()
     {
         if (!_evictionGate.TryEnter())

@@ -3,10 +3,10 @@ using System.Collections.Concurrent;
 namespace FenceGateway.TokenStore;
 
 /// <summary>
-/// Takes this gateway's registrations back: the revoked ones as soon as they are drained, the idle ones now and then, those of a lost
-/// session when there is a new one. One call to the store at a time: what comes while one is under way goes with the next, in one
-/// batch, and the revoked registrations, for which others wait, before the idle ones. A fence is busy only while its own call is under
-/// way. After a failure it waits before the next call, longer each time.
+/// Takes this gateway's registrations back: the revoked ones as soon as they are drained, the idle ones now and then,
+/// those of a lost session when there is a new one. One call to the store at a time: what comes while one is under way
+/// goes with the next, in one batch, and the revoked registrations, for which others wait, before the idle ones. A
+/// fence is busy only while its own call is under way. After a failure it waits before the next call, longer each time.
 /// </summary>
 /// <remarks>Bounded by the fences there are: each waits at most once as revoked and once as idle.</remarks>
 internal sealed class FenceRegistrations
@@ -38,8 +38,10 @@ internal sealed class FenceRegistrations
         _sweep.Dispose();
     }
 
-    /// <summary>Withdraws the registration of a fence if nothing was admitted there when its turn has come, and nothing is in flight or in
-    /// doubt. A failure is left to the next look.</summary>
+    /// <summary>
+    /// Withdraws the registration of a fence if nothing was admitted there when its turn has come, and nothing is in
+    /// flight or in doubt. A failure is left to the next look.
+    /// </summary>
     /// <param name="fence">The fence.</param>
     /// <param name="evenIfUsed">Also if something was admitted since idle fences were last looked for.</param>
     public void WithdrawUnused(ResourceFence fence, bool evenIfUsed = true)
@@ -56,7 +58,8 @@ internal sealed class FenceRegistrations
     }
 
     /// <summary>Withdraws what nothing relies on, of fences that admit no more.</summary>
-    public Task WithdrawIdleAsync() => _client.Current is { IsEndless: false } session ? WithdrawAllAsync(session) : Task.CompletedTask;
+    public Task WithdrawIdleAsync() =>
+        _client.Current is { IsEndless: false } session ? WithdrawAllAsync(session) : Task.CompletedTask;
 
     private void OnChanged(ResourceChange change, bool isRegistered)
     {
@@ -83,8 +86,10 @@ internal sealed class FenceRegistrations
         }
     }
 
-    /// <summary>A lower mark than the one known here is an operator's, unless the message is late: what is known is forgotten, if
-    /// nothing depends on it and nobody waits, and the store is asked again.</summary>
+    /// <summary>
+    /// A lower mark than the one known here is an operator's, unless the message is late: what is known is forgotten,
+    /// if nothing depends on it and nobody waits, and the store is asked again.
+    /// </summary>
     private bool TryForget(ResourceFence fence, long mark) =>
         mark != 0 && mark < fence.Mark && !fence.IsAwaited && _fences.TryForget(fence, _time.GetTimestamp());
 
@@ -106,7 +111,9 @@ internal sealed class FenceRegistrations
         }
     }
 
-    /// <summary>Waits for the drain, then withdraws; nothing to do when the fence has entered with the newer token meanwhile.</summary>
+    /// <summary>
+    /// Waits for the drain, then withdraws; nothing to do when the fence has entered with the newer token meanwhile.
+    /// </summary>
     private async Task RevokeAsync(ResourceFence fence)
     {
         while (true)
@@ -151,7 +158,8 @@ internal sealed class FenceRegistrations
         var now = _time.GetTimestamp();
         foreach (var fence in _fences.All)
         {
-            // A mark may have been lowered by an operator without this gateway being told: it is not remembered for ever.
+            // A mark may have been lowered by an operator without this gateway being told: it is not remembered for
+            // ever.
             if (fence.Used || !_fences.TryForget(fence, now))
             {
                 WithdrawUnused(fence, evenIfUsed: false);
@@ -159,7 +167,9 @@ internal sealed class FenceRegistrations
         }
     }
 
-    /// <summary>Nothing can be admitted in the session any more: where nothing is in flight either, nobody has to wait for it.</summary>
+    /// <summary>
+    /// Nothing can be admitted in the session any more: where nothing is in flight either, nobody has to wait for it.
+    /// </summary>
     private async Task LeaveAsync(GatewaySession ended) =>
         // Where that fails, the holds of the session's registrations end by themselves.
         await WithdrawAllAsync(ended).Ending();
@@ -267,7 +277,8 @@ internal sealed class FenceRegistrations
         {
             // Whatever was sent for these resources before: they are busy, so nothing later is.
             var sequence = _client.LastSequence;
-            await _client.WithdrawAsync(of.Id, [.. batch.Select(next => new Registration(next.Fence.Resource, sequence))]);
+            await _client.WithdrawAsync(
+                of.Id, [.. batch.Select(next => new Registration(next.Fence.Resource, sequence))]);
             _failures = 0;
         }
         catch (Exception)

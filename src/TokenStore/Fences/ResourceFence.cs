@@ -1,8 +1,9 @@
 namespace FenceGateway.TokenStore;
 
 /// <summary>
-/// One gateway's view of one resource: the lock, the change signal and the writes in flight around its <see cref="GatewayFence"/>.
-/// Handed out by <see cref="FenceTable.Get"/>. Members ending in <c>Locked</c> need <see cref="Gate"/>.
+/// One gateway's view of one resource: the lock, the change signal and the writes in flight around its
+/// <see cref="GatewayFence"/>. Handed out by <see cref="FenceTable.Get"/>. Members ending in <c>Locked</c> need
+/// <see cref="Gate"/>.
 /// </summary>
 public sealed class ResourceFence
 {
@@ -24,8 +25,9 @@ public sealed class ResourceFence
     public bool AwaitsStore => _state.IsBusy;
 
     /// <summary>
-    /// Decides at once where memory alone can tell: the steady token of this gateway is admitted, a token known to be stale is
-    /// refused. False when the store has to be asked or older writes awaited: <see cref="FenceTable.AdmitAsync"/>.
+    /// Decides at once where memory alone can tell: the steady token of this gateway is admitted, a token known to be
+    /// stale is refused. False when the store has to be asked or older writes awaited:
+    /// <see cref="FenceTable.AdmitAsync"/>.
     /// </summary>
     /// <param name="token">The token presented.</param>
     /// <param name="isWrite">Whether it is in flight afterwards; a read is only ordered.</param>
@@ -50,8 +52,11 @@ public sealed class ResourceFence
     /// <summary>An admitted write has ended: the service answered, or it was never sent.</summary>
     public void End(FencingToken token) => Finish(token.Value, doubtUntil: null);
 
-    /// <summary>The end of an admitted write is unknown: it holds newer tokens back for <paramref name="hold"/>.</summary>
-    public void EndInDoubt(FencingToken token, TimeSpan hold, TimeProvider time) => Finish(token.Value, time.After(hold));
+    /// <summary>
+    /// The end of an admitted write is unknown: it holds newer tokens back for <paramref name="hold"/>.
+    /// </summary>
+    public void EndInDoubt(FencingToken token, TimeSpan hold, TimeProvider time) =>
+        Finish(token.Value, time.After(hold));
 
     internal Lock Gate { get; } = new();
 
@@ -63,7 +68,10 @@ public sealed class ResourceFence
     /// <summary>Admitted something since idle registrations were last looked for.</summary>
     internal bool Used { get; set; }
 
-    /// <summary>The registration is about to be taken back, as soon as nothing is in flight or in doubt; whoever has set this sees to it.</summary>
+    /// <summary>
+    /// The registration is about to be taken back, as soon as nothing is in flight or in doubt; whoever has set this
+    /// sees to it.
+    /// </summary>
     internal bool Revoking { get; set; }
 
     /// <summary>How often the store could not tell, and why it could not the last time.</summary>
@@ -106,7 +114,8 @@ public sealed class ResourceFence
     internal FenceStep NextLocked(long token, AdmissionRules rules, long now, int arrived, bool isOverdue = false)
     {
         var isAlone = _session is { IsEndless: true } && _enters.Answered > 0;
-        var request = new FenceRequest(token, rules.Drain, rules.AdvanceOnSuccess, isAlone || _enters.Answered > arrived, isOverdue);
+        var request = new FenceRequest(
+            token, rules.Drain, rules.AdvanceOnSuccess, isAlone || _enters.Answered > arrived, isOverdue);
         return _state.Next(request, SweptLocked(now), AliveLocked, now);
     }
 
@@ -143,7 +152,9 @@ public sealed class ResourceFence
     /// <inheritdoc cref="GatewayFence.CanWithdraw"/>
     internal bool CanWithdrawLocked(long now) => _state.CanWithdraw(SweptLocked(now), AliveLocked);
 
-    /// <summary>Whether the fence is to wait for its turn to be withdrawn as an idle one. Looking is what makes it unused.</summary>
+    /// <summary>
+    /// Whether the fence is to wait for its turn to be withdrawn as an idle one. Looking is what makes it unused.
+    /// </summary>
     internal bool TryAwaitWithdrawLocked(long now, bool evenIfUsed)
     {
         var isIdle = evenIfUsed || !Used;
@@ -164,7 +175,9 @@ public sealed class ResourceFence
         return !Used;
     }
 
-    /// <summary>Begins to take back the registration, if that can be done; the session that it is in, else null.</summary>
+    /// <summary>
+    /// Begins to take back the registration, if that can be done; the session that it is in, else null.
+    /// </summary>
     internal GatewaySession? TryBeginWithdrawLocked(long now) =>
         _state.TryBeginWithdraw(SweptLocked(now), AliveLocked) ? _session : null;
 

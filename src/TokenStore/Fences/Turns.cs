@@ -3,7 +3,8 @@ using System.Diagnostics.CodeAnalysis;
 namespace FenceGateway.TokenStore;
 
 /// <summary>One after the other: a store may be asked by several at once to open, or to close meanwhile.</summary>
-[SuppressMessage("Design", "CA1001", Justification = "Has nothing to give back; whoever waits for a turn has to find the store closed.")]
+[SuppressMessage("Design", "CA1001", Justification = "Has nothing to give back; whoever waits for a turn has to find "
+    + "the store closed.")]
 internal sealed class Turns
 {
     private readonly SemaphoreSlim _free = new(1, 1);

@@ -3,8 +3,8 @@ using System.Diagnostics.CodeAnalysis;
 namespace FenceGateway.TokenStore.Memory;
 
 /// <summary>
-/// The data of memory stores: several stores made with one of these share it, as gateways share a server. The pure state machine of
-/// every resource, and the sessions, under one lock.
+/// The data of memory stores: several stores made with one of these share it, as gateways share a server. The pure
+/// state machine of every resource, and the sessions, under one lock.
 /// </summary>
 public sealed class MemoryMarks
 {
@@ -51,7 +51,8 @@ public sealed class MemoryMarks
         lock (_gate)
         {
             var now = _clock.GetTimestamp();
-            var old = _sessions.Where(s => s.Value.EndedBy(now) is { } end && _clock.GetElapsedTime(end, now) > EnterRequest.EndedIsKept)
+            var old = _sessions.Where(
+                s => s.Value.EndedBy(now) is { } end && _clock.GetElapsedTime(end, now) > EnterRequest.EndedIsKept)
                 .Select(s => s.Key).ToArray();
             Array.ForEach(old, key => _sessions.Remove(key));
             _sessions.Add(session, new MemorySession(_clock, timeToLive));
@@ -196,7 +197,9 @@ public sealed class MemoryMarks
             return
             [
                 .. _resources.Values
-                    .Where(r => r.Sequence < query.Before && r.Key.Value.StartsWith(query.Prefix, StringComparison.Ordinal))
+                    .Where(
+                        r => r.Sequence < query.Before
+                            && r.Key.Value.StartsWith(query.Prefix, StringComparison.Ordinal))
                     .OrderByDescending(r => r.Sequence)
                     .Take(query.Limit)
                     .Select(ReadLocked),
@@ -214,7 +217,9 @@ public sealed class MemoryMarks
 
     private bool IsAliveLocked(string session, [NotNullWhen(true)] out MemorySession? living)
     {
-        living = _sessions.TryGetValue(session, out var known) && known.EndedBy(_clock.GetTimestamp()) is null ? known : null;
+        living = _sessions.TryGetValue(session, out var known) && known.EndedBy(_clock.GetTimestamp()) is null
+            ? known
+            : null;
         return living is not null;
     }
 
@@ -224,7 +229,8 @@ public sealed class MemoryMarks
         {
             if (_resources.Count >= _maxResources)
             {
-                throw TokenStoreUnavailableException.NothingTaken($"The token store is full: {_maxResources} resources have a mark.");
+                throw TokenStoreUnavailableException.NothingTaken(
+                    $"The token store is full: {_maxResources} resources have a mark.");
             }
 
             // It gets a mark in the same step: what is refused above is refused for known resources only.

@@ -1,11 +1,11 @@
 namespace FenceGateway.TokenStore.Memory;
 
 /// <summary>
-/// Marks in memory and nowhere else: the pure state machine of a resource under a lock. For tests and first steps; it forgets
-/// everything when the process ends, and then admits tokens that were stale before.
+/// Marks in memory and nowhere else: the pure state machine of a resource under a lock. For tests and first steps; it
+/// forgets everything when the process ends, and then admits tokens that were stale before.
 /// </summary>
-/// <remarks>Several stores in one process can share their <see cref="MemoryMarks"/>, each with sessions of its own, as gateways
-/// share a server. One that shares them with nobody has a session that never ends.</remarks>
+/// <remarks>Several stores in one process can share their <see cref="MemoryMarks"/>, each with sessions of its own, as
+/// gateways share a server. One that shares them with nobody has a session that never ends.</remarks>
 public sealed class MemoryTokenStore : ITokenStore
 {
     private readonly MemoryMarks _marks;
@@ -45,7 +45,8 @@ public sealed class MemoryTokenStore : ITokenStore
     }
 
     /// <inheritdoc/>
-    public ValueTask<TimeSpan> StartSessionAsync(string session, TimeSpan timeToLive, CancellationToken cancellationToken)
+    public ValueTask<TimeSpan> StartSessionAsync(
+        string session, TimeSpan timeToLive, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(session);
         ThrowIfFaulted();
@@ -81,7 +82,8 @@ public sealed class MemoryTokenStore : ITokenStore
     }
 
     /// <inheritdoc/>
-    public ValueTask WithdrawAsync(string session, IReadOnlyList<Registration> registrations, CancellationToken cancellationToken)
+    public ValueTask WithdrawAsync(
+        string session, IReadOnlyList<Registration> registrations, CancellationToken cancellationToken)
     {
         ThrowIfFaulted();
         _marks.Withdraw(session, registrations);

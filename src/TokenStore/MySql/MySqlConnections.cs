@@ -32,14 +32,17 @@ internal sealed class MySqlConnections : ISqlConnections
         if (builder.Server.Contains(',', StringComparison.Ordinal))
         {
             throw TokenStoreUnavailableException.NothingTaken(
-                "The connection string of MySQL names several hosts, and the driver would spread the connections over them: name the one that "
+                "The connection string of MySQL names several hosts, and the driver would spread the connections over "
+                + "them: name the one that "
                 + "takes the writes, or an address that always leads to it.");
         }
 
         builder.ConnectionTimeout = AtMost(ConnectSeconds, builder.ConnectionTimeout);
         builder.DefaultCommandTimeout = AtMost((uint)SqlCalls.Longest.TotalSeconds, builder.DefaultCommandTimeout);
         Location = $"{builder.Server}:{builder.Port}/{builder.Database}";
-        var places = builder.MaximumPoolSize == DriversDefaultPlaces ? DefaultPlaces : (int)Math.Max(1, builder.MaximumPoolSize);
+        var places = builder.MaximumPoolSize == DriversDefaultPlaces
+            ? DefaultPlaces
+            : (int)Math.Max(1, builder.MaximumPoolSize);
         var server = new MySqlServerIdentity(Location);
         _steps = new MySqlPlaces(builder.ConnectionString, password, places, server, time);
         _session = new MySqlPlaces(builder.ConnectionString, password, SessionPlaces, server, time);
@@ -47,10 +50,12 @@ internal sealed class MySqlConnections : ISqlConnections
 
     public string Location { get; }
 
-    public ValueTask<T> StepAsync<T>(Func<DbConnection, CancellationToken, Task<T>> call, CancellationToken cancellationToken) =>
+    public ValueTask<T> StepAsync<T>(
+        Func<DbConnection, CancellationToken, Task<T>> call, CancellationToken cancellationToken) =>
         MySqlCalls.RunAsync(_steps, _logger, call, cancellationToken);
 
-    public ValueTask<T> OfSessionAsync<T>(Func<DbConnection, CancellationToken, Task<T>> call, CancellationToken cancellationToken) =>
+    public ValueTask<T> OfSessionAsync<T>(
+        Func<DbConnection, CancellationToken, Task<T>> call, CancellationToken cancellationToken) =>
         MySqlCalls.RunAsync(_session, _logger, call, cancellationToken);
 
     public async ValueTask DisposeAsync()

@@ -4,17 +4,21 @@ using MySqlConnector;
 namespace FenceGateway.TokenStore.MySql;
 
 /// <summary>
-/// A bounded number of connections to the server, opened when they are needed and kept. Not the driver's pool: that keeps a connection
-/// whose preparation has failed as if it were prepared, and one that is in the middle of a transaction.
+/// A bounded number of connections to the server, opened when they are needed and kept. Not the driver's pool: that
+/// keeps a connection whose preparation has failed as if it were prepared, and one that is in the middle of a
+/// transaction.
 /// </summary>
 internal sealed class MySqlPlaces(
-    string connectionString, Func<string>? password, int count, MySqlServerIdentity server, TimeProvider time) : IAsyncDisposable
+    string connectionString, Func<string>? password, int count, MySqlServerIdentity server,
+    TimeProvider time) : IAsyncDisposable
 {
     // A lock that was not got is undone for certain; whoever called has gone by then.
     private const string Settings =
-        "SET SESSION autocommit = 1, innodb_lock_wait_timeout = 3, sql_mode = 'STRICT_ALL_TABLES', time_zone = '+00:00'";
+        "SET SESSION autocommit = 1, innodb_lock_wait_timeout = 3, sql_mode = 'STRICT_ALL_TABLES', time_zone = "
+            + "'+00:00'";
 
-    // A firewall or a NAT may silently have forgotten one that was idle for longer; the driver keeps none alive but on Windows.
+    // A firewall or a NAT may silently have forgotten one that was idle for longer; the driver keeps none alive but on
+    // Windows.
     private static readonly TimeSpan LongestIdle = TimeSpan.FromMinutes(1);
 
     private readonly SemaphoreSlim _free = new(count);
@@ -23,8 +27,8 @@ internal sealed class MySqlPlaces(
     private volatile bool _closed;
 
     /// <summary>
-    /// Waits for a place and uses its connection. One on which something has failed is closed: it may be in the middle of a transaction,
-    /// which the server undoes then.
+    /// Waits for a place and uses its connection. One on which something has failed is closed: it may be in the middle
+    /// of a transaction, which the server undoes then.
     /// </summary>
     /// <param name="use">Not called once the token has fired.</param>
     /// <param name="cancellationToken">Ends the wait for a place.</param>
@@ -145,8 +149,9 @@ internal sealed class MySqlPlaces(
     }
 
     /// <summary>
-    /// Ends connections at the server, which does not notice that one is closed while it waits, for a replica say. The driver's own
-    /// cancellation would block a thread until the server has answered, and leave the connection as it is when it does not.
+    /// Ends connections at the server, which does not notice that one is closed while it waits, for a replica say. The
+    /// driver's own cancellation would block a thread until the server has answered, and leave the connection as it is
+    /// when it does not.
     /// </summary>
     private async Task KillAsync(params IReadOnlyList<int> threads)
     {

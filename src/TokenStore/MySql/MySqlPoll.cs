@@ -3,16 +3,18 @@ using FenceGateway.TokenStore.Sql;
 namespace FenceGateway.TokenStore.MySql;
 
 /// <summary>
-/// Reads the table of changes forty times a second: this database cannot notify. What is missed while the server is away is told by the
-/// heartbeat, and whoever waits asks again.
+/// Reads the table of changes forty times a second: this database cannot notify. What is missed while the server is
+/// away is told by the heartbeat, and whoever waits asks again.
 /// </summary>
 internal sealed class MySqlPoll(
-    MySqlConnections connections, MySqlStatements sql, Action<ResourceChange> told, TimeProvider time, ILogger logger) : ISqlListener
+    MySqlConnections connections, MySqlStatements sql, Action<ResourceChange> told, TimeProvider time,
+    ILogger logger) : ISqlListener
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(25);
     private static readonly TimeSpan LongestFarewell = TimeSpan.FromSeconds(1);
 
-    // Numbers are given before they are committed: a lower one can appear after a higher one, of as many steps as run at once.
+    // Numbers are given before they are committed: a lower one can appear after a higher one, of as many steps as run
+    // at once.
     private const int Overlap = 256;
 
     // What is older is in nobody's overlap; removed in batches.
@@ -27,7 +29,9 @@ internal sealed class MySqlPoll(
     public async Task StartAsync(string epoch, CancellationToken cancellationToken)
     {
         _last = Convert.ToInt64(
-            await connections.OfSessionAsync((connection, givenUp) => sql.ScalarAsync(connection, sql.LastChange, givenUp), cancellationToken), null);
+            await connections.OfSessionAsync(
+                (connection, givenUp) => sql.ScalarAsync(connection, sql.LastChange, givenUp),
+                cancellationToken), null);
         _removedBefore = _last;
         for (var id = Math.Max(1, _last - Overlap); id <= _last; id++)
         {
@@ -85,7 +89,10 @@ internal sealed class MySqlPoll(
         var rows = await connections.OfSessionAsync(
             (connection, givenUp) => sql.RowsAsync(
                 connection, sql.Changes,
-                static row => (Id: row.GetInt64(0), Resource: row.GetFieldValue<byte[]>(1), Mark: row.GetInt64(2), Risen: row.GetBoolean(3)), givenUp,
+                static row =>
+                    (Id: row.GetInt64(0), Resource: row.GetFieldValue<byte[]>(1), Mark: row.GetInt64(2),
+                        Risen: row.GetBoolean(3)),
+                givenUp,
                 ("@after", _last - Overlap)),
             cancellationToken);
         List<ResourceChange> changes = [];
@@ -119,7 +126,8 @@ internal sealed class MySqlPoll(
         try
         {
             await connections.OfSessionAsync(
-                (connection, givenUp) => sql.ExecuteAsync(connection, sql.ForgetChanges, givenUp, ("@before", before)), cancellationToken);
+                (connection, givenUp) => sql.ExecuteAsync(connection, sql.ForgetChanges, givenUp, ("@before", before)),
+                cancellationToken);
         }
         catch (TokenStoreUnavailableException e)
         {

@@ -3,7 +3,9 @@ using MySqlConnector;
 
 namespace FenceGateway.TokenStore.MySql;
 
-/// <summary>Makes or migrates the tables and procedures: numbered scripts, each of which writes its number last.</summary>
+/// <summary>
+/// Makes or migrates the tables and procedures: numbered scripts, each of which writes its number last.
+/// </summary>
 internal static class MySqlSchema
 {
     /// <summary>The version that this code works with.</summary>
@@ -15,12 +17,16 @@ internal static class MySqlSchema
     private static readonly HashSet<int> Denied = [1044, 1142, 1227, 1370, 1419];
 
     /// <summary>The tables' epoch, made with them.</summary>
-    /// <exception cref="TokenStoreUnavailableException">The tables are of a newer version, or may not be made.</exception>
-    public static async Task<string> EnsureAsync(MySqlConnection connection, string prefix, string location, ILogger logger)
+    /// <exception cref="TokenStoreUnavailableException">The tables are of a newer version, or may not be
+    /// made.</exception>
+    public static async Task<string> EnsureAsync(
+        MySqlConnection connection, string prefix, string location, ILogger logger)
     {
         if (await ReadAsync(connection, prefix) is { } found && found.Version >= Version)
         {
-            return found.Version == Version ? found.Epoch : throw SqlSchema.Newer(prefix, location, found.Version, Version);
+            return found.Version == Version
+                ? found.Epoch
+                : throw SqlSchema.Newer(prefix, location, found.Version, Version);
         }
 
         try
@@ -30,16 +36,19 @@ internal static class MySqlSchema
         catch (MySqlException e) when (Denied.Contains(e.Number))
         {
             throw TokenStoreUnavailableException.NothingTaken(
-                $"The user may not make the tables {prefix}_* in {location} ({e.Message}). Grant it CREATE, CREATE ROUTINE and ALTER "
+                $"The user may not make the tables {prefix}_* in {location} ({e.Message}). Grant it CREATE, CREATE "
+                + "ROUTINE and ALTER "
                 + "ROUTINE on the database, or have an administrator run the script in docs/stores.md.", e);
         }
     }
 
     /// <summary>The statements that make a version out of the one before.</summary>
-    public static IReadOnlyList<string> Script(int version, string prefix) => SqlSchema.Script(nameof(MySqlSchema), version, prefix)
+    public static IReadOnlyList<string> Script(int version, string prefix) =>
+        SqlSchema.Script(nameof(MySqlSchema), version, prefix)
         .Split(StatementEnd, StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
 
-    private static async Task<string> MigrateAsync(MySqlConnection connection, string prefix, string location, ILogger logger)
+    private static async Task<string> MigrateAsync(
+        MySqlConnection connection, string prefix, string location, ILogger logger)
     {
         var turn = $"fencegateway {prefix}";
         await using (var wait = new MySqlCommand("SELECT GET_LOCK(@turn, 20)", connection))
@@ -47,7 +56,8 @@ internal static class MySqlSchema
             wait.Parameters.AddWithValue("@turn", turn);
             if (Convert.ToInt64(await wait.ExecuteScalarAsync(), null) != 1)
             {
-                throw TokenStoreUnavailableException.NothingTaken($"Another gateway is making the tables {prefix}_* in {location}.");
+                throw TokenStoreUnavailableException.NothingTaken(
+                    $"Another gateway is making the tables {prefix}_* in {location}.");
             }
         }
 
@@ -87,7 +97,8 @@ internal static class MySqlSchema
         try
         {
             await using var read = new MySqlCommand(
-                $"SELECT version, (SELECT epoch FROM `{prefix}_schema` WHERE version = 1) FROM `{prefix}_schema` ORDER BY version DESC LIMIT 1",
+                $"SELECT version, (SELECT epoch FROM `{prefix}_schema` WHERE version = 1) FROM `{prefix}_schema` ORDER "
+                    + "BY version DESC LIMIT 1",
                 connection);
             await using var reader = await read.ExecuteReaderAsync();
             return await reader.ReadAsync() ? (reader.GetInt32(0), reader.GetString(1)) : null;

@@ -3,17 +3,19 @@ using MySqlConnector;
 namespace FenceGateway.TokenStore.MySql;
 
 /// <summary>
-/// Which server the connections of an opening reach. Behind one address (a proxy, a virtual address, a name with several addresses) there
-/// may be several, and two that both take writes would admit writes that exclude each other.
+/// Which server the connections of an opening reach. Behind one address (a proxy, a virtual address, a name with
+/// several addresses) there may be several, and two that both take writes would admit writes that exclude each other.
 /// </summary>
 internal sealed class MySqlServerIdentity(string location)
 {
     // A server is told apart by its number, and by its files where numbers were never given.
-    private const string Question = "SELECT CONCAT_WS(' ', @@server_id, @@hostname, @@port, @@datadir), @@GLOBAL.read_only";
+    private const string Question =
+        "SELECT CONCAT_WS(' ', @@server_id, @@hostname, @@port, @@datadir), @@GLOBAL.read_only";
 
     private string? _first;
 
-    /// <exception cref="TokenStoreUnavailableException">It is another server than the first connection's, or takes no writes.</exception>
+    /// <exception cref="TokenStoreUnavailableException">It is another server than the first connection's, or takes no
+    /// writes.</exception>
     public async Task CheckAsync(MySqlConnection connection)
     {
         await using var command = new MySqlCommand(Question, connection);
@@ -24,12 +26,14 @@ internal sealed class MySqlServerIdentity(string location)
         if (found != first)
         {
             throw TokenStoreUnavailableException.NothingTaken(
-                $"Connections to {location} reach different servers ({first}; {found}): connect to the one that takes the writes.");
+                $"Connections to {location} reach different servers ({first}; {found}): connect to the one that takes "
+                    + "the writes.");
         }
 
         if (reader.GetBoolean(1))
         {
-            throw TokenStoreUnavailableException.NothingTaken($"{location} is read_only, as replicas are: connect to the server that takes the writes.");
+            throw TokenStoreUnavailableException.NothingTaken(
+                $"{location} is read_only, as replicas are: connect to the server that takes the writes.");
         }
     }
 

@@ -17,9 +17,11 @@ internal sealed class MySqlStatements(string prefix) : SqlStatements
 
     public override string EndSession { get; } = $"CALL `{prefix}_end_session`(@session)";
 
-    public override string Registrations { get; } = $"SELECT resource, sequence FROM `{prefix}_writers` WHERE session = @session LIMIT @limit";
+    public override string Registrations { get; } =
+        $"SELECT resource, sequence FROM `{prefix}_writers` WHERE session = @session LIMIT @limit";
 
-    public override string Enter { get; } = $"CALL `{prefix}_enter`(@resource, @session, @token, @oldest, @sequence, @hold)";
+    public override string Enter { get; } =
+        $"CALL `{prefix}_enter`(@resource, @session, @token, @oldest, @sequence, @hold)";
 
     public override string ReadMark { get; } = $"""
         SELECT r.sequence, COALESCE(w.sequence, 0)
@@ -27,7 +29,8 @@ internal sealed class MySqlStatements(string prefix) : SqlStatements
           WHERE r.resource = @resource
         """;
 
-    public override string SetMark { get; } = $"CALL `{prefix}_set_mark`(@resource, @session, @mark, @hold, @read, @own, @actor, @reason)";
+    public override string SetMark { get; } =
+        $"CALL `{prefix}_set_mark`(@resource, @session, @mark, @hold, @read, @own, @actor, @reason)";
 
     public override string Ended { get; } = $"CALL `{prefix}_ended`(@resource)";
 
@@ -35,14 +38,17 @@ internal sealed class MySqlStatements(string prefix) : SqlStatements
 
     public override string Find { get; } = Records(prefix, "WHERE resource = @resource");
 
-    public override string ListAll { get; } = Records(prefix, "WHERE sequence < @before ORDER BY sequence DESC LIMIT @limit");
+    public override string ListAll { get; } = Records(
+        prefix, "WHERE sequence < @before ORDER BY sequence DESC LIMIT @limit");
 
     public override string List { get; } = Records(
-        prefix, "WHERE resource >= @from AND resource < @until AND sequence < @before ORDER BY sequence DESC LIMIT @limit");
+        prefix,
+        "WHERE resource >= @from AND resource < @until AND sequence < @before ORDER BY sequence DESC LIMIT @limit");
 
     public string LastChange { get; } = $"SELECT COALESCE(MAX(id), 0) FROM `{prefix}_changes`";
 
-    public string Changes { get; } = $"SELECT id, resource, mark, risen FROM `{prefix}_changes` WHERE id > @after ORDER BY id LIMIT 1000";
+    public string Changes { get; } =
+        $"SELECT id, resource, mark, risen FROM `{prefix}_changes` WHERE id > @after ORDER BY id LIMIT 1000";
 
     public string ForgetChanges { get; } = $"DELETE FROM `{prefix}_changes` WHERE id < @before ORDER BY id LIMIT 1000";
 
@@ -51,19 +57,25 @@ internal sealed class MySqlStatements(string prefix) : SqlStatements
     public override string LongEnded { get; } =
         $"SELECT id FROM `{prefix}_sessions` WHERE COALESCE(ended_at, expires_at) < {Now} - {EndedIsKept} LIMIT 16";
 
-    /// <summary>All in one transaction and one round trip; the resources in the order of their keys, as locks are taken.</summary>
+    /// <summary>
+    /// All in one transaction and one round trip; the resources in the order of their keys, as locks are taken.
+    /// </summary>
     public string Withdraw(int count) => string.Concat(
         "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; START TRANSACTION; ",
         string.Concat(Enumerable.Range(0, count).Select(i => $"CALL `{prefix}_withdraw`(@r{i}, @session, @s{i}); ")),
         "COMMIT");
 
-    /// <summary>Parameters are bound by their names. The tables keep times, and how long something lasts, in microseconds.</summary>
-    public override MySqlCommand Command(DbConnection connection, string text, params (string Name, object Value)[] parameters)
+    /// <summary>
+    /// Parameters are bound by their names. The tables keep times, and how long something lasts, in microseconds.
+    /// </summary>
+    public override MySqlCommand Command(
+        DbConnection connection, string text, params (string Name, object Value)[] parameters)
     {
         var command = new MySqlCommand(text, (MySqlConnection)connection);
         foreach (var (name, value) in parameters)
         {
-            command.Parameters.AddWithValue(name, value is TimeSpan time ? time.Ticks / TimeSpan.TicksPerMicrosecond : value);
+            command.Parameters.AddWithValue(
+                name, value is TimeSpan time ? time.Ticks / TimeSpan.TicksPerMicrosecond : value);
         }
 
         return command;

@@ -5,8 +5,8 @@ using MySqlConnector;
 namespace FenceGateway.TokenStore.MySql;
 
 /// <summary>
-/// Marks in MySQL or MariaDB. Every step is one call of a procedure of the schema, one transaction and one round trip; docs/stores.md
-/// tells what the server and its user need.
+/// Marks in MySQL or MariaDB. Every step is one call of a procedure of the schema, one transaction and one round trip;
+/// docs/stores.md tells what the server and its user need.
 /// </summary>
 public sealed class MySqlTokenStore : SqlTokenStore
 {
@@ -29,7 +29,10 @@ public sealed class MySqlTokenStore : SqlTokenStore
         var rows = await OfSessionAsync(
             (connection, givenUp) => Sql.RowsAsync(
                 connection, Sql.Heartbeat,
-                static row => row.IsDBNull(0) ? (ResourceChange?)null : new(SqlKey.Decode(row.GetFieldValue<byte[]>(0)), row.GetInt64(1)), givenUp,
+                static row =>
+                    row.IsDBNull(0)
+                        ? (ResourceChange?)null
+                        : new(SqlKey.Decode(row.GetFieldValue<byte[]>(0)), row.GetInt64(1)), givenUp,
                 ("@session", session)),
             cancellationToken);
         return rows.Contains(null) ? new Heartbeat(true, [.. rows.OfType<ResourceChange>()]) : Heartbeat.Ended;
@@ -56,7 +59,8 @@ public sealed class MySqlTokenStore : SqlTokenStore
             .. ordered.Select((registration, i) => ($"@s{i}", (object)registration.Sequence)),
         ];
         await StepAsync(
-            (connection, givenUp) => Sql.ExecuteAsync(connection, Sql.Withdraw(ordered.Length), givenUp, parameters), cancellationToken);
+            (connection, givenUp) => Sql.ExecuteAsync(connection, Sql.Withdraw(ordered.Length), givenUp, parameters),
+            cancellationToken);
     }
 
     private protected override (ISqlConnections Connections, ISqlListener Listener) Connect()

@@ -5,8 +5,10 @@ namespace FenceGateway.TokenStore.Postgres;
 /// <summary>One call on a connection, until it is disposed of.</summary>
 internal sealed class PostgresCallUnderWay : IDisposable
 {
-    /// <summary>A statement is at the server by then. A cancellation that overtakes it is lost, and it would stay there for as long as its
-    /// replica is away.</summary>
+    /// <summary>
+    /// A statement is at the server by then. A cancellation that overtakes it is lost, and it would stay there for as
+    /// long as its replica is away.
+    /// </summary>
     private static readonly TimeSpan Arrived = TimeSpan.FromSeconds(1);
 
     // Not disposed of: it may be cancelled at this very moment, and it keeps nothing.
@@ -20,13 +22,17 @@ internal sealed class PostgresCallUnderWay : IDisposable
     public PostgresCallUnderWay(PostgresCallsUnderWay owner, TimeProvider time)
     {
         (_owner, _time, _begunAt) = (owner, time, time.GetTimestamp());
-        _timer = time.CreateTimer(static call => ((PostgresCallUnderWay)call!).GiveUp(), this, SqlCalls.Longest, Timeout.InfiniteTimeSpan);
+        _timer = time.CreateTimer(
+            static call => ((PostgresCallUnderWay)call!).GiveUp(), this, SqlCalls.Longest, Timeout.InfiniteTimeSpan);
     }
 
     /// <summary>Fires when nobody waits for the answer any more.</summary>
     public CancellationToken GivenUp => _givenUp.Token;
 
-    /// <summary>Ends it, not before <see cref="Arrived"/>, on a thread of its own: the driver asks the server on another connection, and blocks until that has answered.</summary>
+    /// <summary>
+    /// Ends it, not before <see cref="Arrived"/>, on a thread of its own: the driver asks the server on another
+    /// connection, and blocks until that has answered.
+    /// </summary>
     public void GiveUp()
     {
         if (Arrived - _time.GetElapsedTime(_begunAt) is { Ticks: > 0 } early)
@@ -35,7 +41,8 @@ internal sealed class PostgresCallUnderWay : IDisposable
         }
         else if (Interlocked.Exchange(ref _isOver, 1) == 0)
         {
-            _ = Task.Factory.StartNew(_givenUp.Cancel, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+            _ = Task.Factory.StartNew(
+                _givenUp.Cancel, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         }
     }
 

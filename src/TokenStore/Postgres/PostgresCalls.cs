@@ -15,23 +15,26 @@ internal static class PostgresCalls
     private const string WaitForStandby = "SyncRepWaitForLSN";
 
     /// <summary>
-    /// Runs one statement (or one batch) on a connection of <paramref name="source"/>: it is a transaction of its own. The caller goes on
-    /// as soon as its token fires, whatever the server does.
+    /// Runs one statement (or one batch) on a connection of <paramref name="source"/>: it is a transaction of its own.
+    /// The caller goes on as soon as its token fires, whatever the server does.
     /// </summary>
     /// <remarks>
-    /// The statement is not cancelled by that: the driver does so by asking on a second connection, and blocks a thread until that is
-    /// answered. It ends at the server's own limits, or is given up, and keeps its connection until then.
+    /// The statement is not cancelled by that: the driver does so by asking on a second connection, and blocks a thread
+    /// until that is answered. It ends at the server's own limits, or is given up, and keeps its connection until then.
     /// </remarks>
     public static async ValueTask<T> RunAsync<T>(
-        NpgsqlDataSource source, PostgresCallsUnderWay underWay, ILogger logger, Func<NpgsqlConnection, CancellationToken, Task<T>> call,
+        NpgsqlDataSource source, PostgresCallsUnderWay underWay, ILogger logger,
+        Func<NpgsqlConnection, CancellationToken, Task<T>> call,
         CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        return await SqlCalls.AwaitAsync(RunToItsEndAsync(source, underWay, logger, call, cancellationToken), cancellationToken);
+        return await SqlCalls.AwaitAsync(
+            RunToItsEndAsync(source, underWay, logger, call, cancellationToken), cancellationToken);
     }
 
     private static async Task<T> RunToItsEndAsync<T>(
-        NpgsqlDataSource source, PostgresCallsUnderWay underWay, ILogger logger, Func<NpgsqlConnection, CancellationToken, Task<T>> call,
+        NpgsqlDataSource source, PostgresCallsUnderWay underWay, ILogger logger,
+        Func<NpgsqlConnection, CancellationToken, Task<T>> call,
         CancellationToken cancellationToken)
     {
         var sent = false;
@@ -52,7 +55,8 @@ internal static class PostgresCalls
                     // The standby does not have it, and the statement succeeds all the same.
                     return broken is null
                         ? answer
-                        : throw new TokenStoreUnavailableException($"PostgreSQL does not vouch for what it did: {broken}");
+                        : throw new TokenStoreUnavailableException(
+                            $"PostgreSQL does not vouch for what it did: {broken}");
                 }
                 catch (PostgresException e) when (IsUndoneByConflict(e) && attempt < Attempts)
                 {
@@ -70,7 +74,8 @@ internal static class PostgresCalls
         }
         catch (Exception e) when (e is not (OperationCanceledException or TokenStoreUnavailableException))
         {
-            throw new TokenStoreUnavailableException($"PostgreSQL: {Sentence(e)}", e) { NotTaken = !sent || IsUndone(e) };
+            throw new TokenStoreUnavailableException($"PostgreSQL: {Sentence(e)}", e)
+            { NotTaken = !sent || IsUndone(e) };
         }
         finally
         {

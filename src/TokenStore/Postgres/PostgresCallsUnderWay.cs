@@ -1,8 +1,8 @@
 namespace FenceGateway.TokenStore.Postgres;
 
 /// <summary>
-/// The calls that one opening of a store has under way, so that none outlives its use. All of them are given up when the store is closed:
-/// a commit that waits for a replica would stay on the server, and one more with every opening.
+/// The calls that one opening of a store has under way, so that none outlives its use. All of them are given up when
+/// the store is closed: a commit that waits for a replica would stay on the server, and one more with every opening.
 /// </summary>
 internal sealed class PostgresCallsUnderWay(TimeProvider time)
 {

@@ -13,8 +13,8 @@ internal sealed class PostgresConnections : ISqlConnections
     private const int KeepAliveSeconds = 10;
     private const int SettingsSeconds = 5;
 
-    // Whoever called has gone by then; what waits any longer only keeps a connection. A lock that was not got, and a statement that was
-    // ended, are undone for certain. A commit that waits for a standby knows no limit.
+    // Whoever called has gone by then; what waits any longer only keeps a connection. A lock that was not got, and a
+    // statement that was ended, are undone for certain. A commit that waits for a standby knows no limit.
     private const string Settings = """
         SELECT set_config('synchronous_commit', 'on', false)
           WHERE current_setting('synchronous_commit') NOT IN ('on', 'remote_apply');
@@ -39,8 +39,8 @@ internal sealed class PostgresConnections : ISqlConnections
             MaxAutoPrepare = 32,
             AutoPrepareMinUsages = 2,
 
-            // A call that has to be given up is cancelled on a thread of its own. The driver's time-out would ask the server on a second
-            // connection, and block a thread of the pool until that is answered.
+            // A call that has to be given up is cancelled on a thread of its own. The driver's time-out would ask the
+            // server on a second connection, and block a thread of the pool until that is answered.
             CommandTimeout = 0,
 
             // The connection is closed at once then.
@@ -49,7 +49,8 @@ internal sealed class PostgresConnections : ISqlConnections
         };
         if (!builder.ShouldSerialize("TCP Keepalive"))
         {
-            (builder.TcpKeepAlive, builder.TcpKeepAliveTime, builder.TcpKeepAliveInterval) = (true, KeepAliveSeconds, 1);
+            (builder.TcpKeepAlive, builder.TcpKeepAliveTime, builder.TcpKeepAliveInterval) = (
+                true, KeepAliveSeconds, 1);
         }
 
         builder.ApplicationName ??= "fencegateway";
@@ -67,14 +68,17 @@ internal sealed class PostgresConnections : ISqlConnections
 
     public string Location { get; }
 
-    public ValueTask<T> StepAsync<T>(Func<DbConnection, CancellationToken, Task<T>> call, CancellationToken cancellationToken) =>
+    public ValueTask<T> StepAsync<T>(
+        Func<DbConnection, CancellationToken, Task<T>> call, CancellationToken cancellationToken) =>
         PostgresCalls.RunAsync(_steps, _underWay, _logger, call, cancellationToken);
 
-    public ValueTask<T> OfSessionAsync<T>(Func<DbConnection, CancellationToken, Task<T>> call, CancellationToken cancellationToken) =>
+    public ValueTask<T> OfSessionAsync<T>(
+        Func<DbConnection, CancellationToken, Task<T>> call, CancellationToken cancellationToken) =>
         PostgresCalls.RunAsync(_session, _underWay, _logger, call, cancellationToken);
 
     /// <summary>One of the session's connections, for as long as the caller keeps it.</summary>
-    public ValueTask<NpgsqlConnection> OpenAsync(CancellationToken cancellationToken) => _session.OpenConnectionAsync(cancellationToken);
+    public ValueTask<NpgsqlConnection> OpenAsync(CancellationToken cancellationToken) =>
+        _session.OpenConnectionAsync(cancellationToken);
 
     /// <summary>Runs a statement on it.</summary>
     public async Task ExecuteAsync(NpgsqlConnection connection, string sql)
@@ -99,7 +103,8 @@ internal sealed class PostgresConnections : ISqlConnections
             builder.UsePasswordProvider(_ => password(), (_, _) => ValueTask.FromResult(password()));
         }
 
-        // Nothing but built-in types is sent or read: reading the others would be the dearest query of a connection's start.
+        // Nothing but built-in types is sent or read: reading the others would be the dearest query of a connection's
+        // start.
         builder.ConfigureTypeLoading(static types => types.EnableTypeLoading(false));
         builder.UsePhysicalConnectionInitializer(
             connection =>

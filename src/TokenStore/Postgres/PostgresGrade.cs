@@ -21,7 +21,8 @@ internal sealed record PostgresGrade(
                     to_regclass($1), to_regclass($2), to_regclass($3)))
         """;
 
-    public static async Task<PostgresGrade> ReadAsync(NpgsqlConnection connection, string prefix, CancellationToken cancellationToken)
+    public static async Task<PostgresGrade> ReadAsync(
+        NpgsqlConnection connection, string prefix, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(Query, connection);
         foreach (var table in (string[])["sessions", "resources", "writers"])
@@ -33,7 +34,8 @@ internal sealed record PostgresGrade(
         await reader.ReadAsync(cancellationToken);
         return new PostgresGrade(
             reader.GetBoolean(0), reader.GetString(1), reader.GetString(2), reader.GetString(3), reader.GetString(4),
-            reader.GetInt64(5), reader.GetInt64(6), await reader.IsDBNullAsync(7, cancellationToken) ? null : reader.GetString(7));
+            reader.GetInt64(5), reader.GetInt64(6),
+            await reader.IsDBNullAsync(7, cancellationToken) ? null : reader.GetString(7));
     }
 
     public (SafetyGrade Grade, IReadOnlyList<string> Reasons) Compute()
@@ -51,13 +53,15 @@ internal sealed record PostgresGrade(
 
         if (SynchronousCommit is not ("on" or "remote_apply"))
         {
-            reasons.Add($"synchronous_commit is {SynchronousCommit} and stays so for the gateway's role: a crash loses the last commits; "
+            reasons.Add($"synchronous_commit is {SynchronousCommit} and stays so for the gateway's role: a crash loses "
+                + "the last commits; "
                 + "set it to on.");
         }
 
         if (SynchronousStandbyNames.Length == 0 && Replicas + Slots > 0)
         {
-            reasons.Add($"synchronous_standby_names is empty while there are replicas ({Replicas} connected, {Slots} replication slots): "
+            reasons.Add($"synchronous_standby_names is empty while there are replicas ({Replicas} connected, {Slots} "
+                + "replication slots): "
                 + "a failover loses the last commits; name the replicas that a commit has to reach.");
         }
 

@@ -4,11 +4,12 @@ using Npgsql;
 namespace FenceGateway.TokenStore.Postgres;
 
 /// <summary>
-/// Listens for changes on a connection of its own, and connects again when that is lost. What is told meanwhile is missed: the
-/// heartbeat tells revocations again, and whoever waits asks again.
+/// Listens for changes on a connection of its own, and connects again when that is lost. What is told meanwhile is
+/// missed: the heartbeat tells revocations again, and whoever waits asks again.
 /// </summary>
 internal sealed class PostgresListener(
-    PostgresConnections connections, string prefix, Action<ResourceChange> told, TimeProvider time, ILogger logger) : ISqlListener
+    PostgresConnections connections, string prefix, Action<ResourceChange> told, TimeProvider time,
+    ILogger logger) : ISqlListener
 {
     private static readonly TimeSpan LongestRetry = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LongestFarewell = TimeSpan.FromSeconds(1);
@@ -47,14 +48,18 @@ internal sealed class PostgresListener(
         _stop.Dispose();
     }
 
-    /// <summary>Reads "mark hexadecimal-key", with a + before it when nothing but the mark has changed; null when somebody else uses
-    /// the channel.</summary>
+    /// <summary>
+    /// Reads "mark hexadecimal-key", with a + before it when nothing but the mark has changed; null when somebody else
+    /// uses the channel.
+    /// </summary>
     internal static ResourceChange? Parse(string payload)
     {
         var space = payload.IndexOf(' ', StringComparison.Ordinal);
         var risen = payload.StartsWith('+');
         var start = risen ? 1 : 0;
-        if (space <= start || !long.TryParse(payload.AsSpan(start, space - start), NumberStyles.None, CultureInfo.InvariantCulture, out var mark))
+        if (space <= start
+            || !long.TryParse(
+                payload.AsSpan(start, space - start), NumberStyles.None, CultureInfo.InvariantCulture, out var mark))
         {
             return null;
         }
@@ -90,7 +95,8 @@ internal sealed class PostgresListener(
         catch (TimeoutException e)
         {
             throw TokenStoreUnavailableException.NothingTaken(
-                $"What is notified in {connections.Location} does not arrive, and settings of a connection may not stay either, as behind a "
+                $"What is notified in {connections.Location} does not arrive, and settings of a connection may not "
+                + "stay either, as behind a "
                 + "pooler in transaction mode: connect to the server itself, or to a pooler in session mode.", e);
         }
     }

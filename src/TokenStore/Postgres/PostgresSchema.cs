@@ -3,7 +3,9 @@ using Npgsql;
 
 namespace FenceGateway.TokenStore.Postgres;
 
-/// <summary>Makes or migrates the tables: numbered scripts, each in the transaction that also writes its number.</summary>
+/// <summary>
+/// Makes or migrates the tables: numbered scripts, each in the transaction that also writes its number.
+/// </summary>
 internal static class PostgresSchema
 {
     /// <summary>The version that this code works with.</summary>
@@ -13,13 +15,17 @@ internal static class PostgresSchema
     private const string Lock = "SELECT pg_advisory_xact_lock(1178944580, hashtext($1))";
 
     /// <summary>The tables' epoch, made with them.</summary>
-    /// <exception cref="TokenStoreUnavailableException">The tables are of a newer version, or may not be made.</exception>
+    /// <exception cref="TokenStoreUnavailableException">The tables are of a newer version, or may not be
+    /// made.</exception>
     public static async Task<string> EnsureAsync(
-        NpgsqlConnection connection, string prefix, string location, ILogger logger, CancellationToken cancellationToken)
+        NpgsqlConnection connection, string prefix, string location, ILogger logger,
+        CancellationToken cancellationToken)
     {
         if (await ReadAsync(connection, prefix, cancellationToken) is { } found && found.Version >= Version)
         {
-            return found.Version == Version ? found.Epoch : throw SqlSchema.Newer(prefix, location, found.Version, Version);
+            return found.Version == Version
+                ? found.Epoch
+                : throw SqlSchema.Newer(prefix, location, found.Version, Version);
         }
 
         try
@@ -29,16 +35,19 @@ internal static class PostgresSchema
         catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.InsufficientPrivilege)
         {
             throw TokenStoreUnavailableException.NothingTaken(
-                $"The role may not make the tables {prefix}_* in {location} ({e.MessageText}). Grant it CREATE on the schema, or have an "
+                $"The role may not make the tables {prefix}_* in {location} ({e.MessageText}). Grant it CREATE on the "
+                + "schema, or have an "
                 + "administrator run the script in docs/stores.md.", e);
         }
     }
 
     /// <summary>The statements that make a version out of the one before.</summary>
-    public static string Script(int version, string prefix) => SqlSchema.Script(nameof(PostgresSchema), version, prefix);
+    public static string Script(int version, string prefix) =>
+        SqlSchema.Script(nameof(PostgresSchema), version, prefix);
 
     private static async Task<string> MigrateAsync(
-        NpgsqlConnection connection, string prefix, string location, ILogger logger, CancellationToken cancellationToken)
+        NpgsqlConnection connection, string prefix, string location, ILogger logger,
+        CancellationToken cancellationToken)
     {
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
         await using (var wait = new NpgsqlCommand(Lock, connection) { Parameters = { new() { Value = prefix } } })

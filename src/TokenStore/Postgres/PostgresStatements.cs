@@ -25,7 +25,8 @@ internal sealed class PostgresStatements(string prefix) : SqlStatements
 
     public override string EndSession { get; } = $"""SELECT "{prefix}_end_session"($1)""";
 
-    public override string Registrations { get; } = $"""SELECT key, sequence FROM "{prefix}_writers" WHERE session = $1 LIMIT $2""";
+    public override string Registrations { get; } =
+        $"""SELECT key, sequence FROM "{prefix}_writers" WHERE session = $1 LIMIT $2""";
 
     public override string Enter { get; } = $"""SELECT * FROM "{prefix}_enter"($1, $2, $3, $4, $5, $6)""";
 
@@ -34,7 +35,9 @@ internal sealed class PostgresStatements(string prefix) : SqlStatements
 
     public override string ReadMark { get; } = $"""
         SELECT r.sequence, coalesce(w.sequence, 0)
-          FROM "{prefix}_resources" r LEFT JOIN "{prefix}_writers" w ON w.key = r.key AND w.session = $2 WHERE r.key = $1
+          FROM "{prefix}_resources" r
+          LEFT JOIN "{prefix}_writers" w ON w.key = r.key AND w.session = $2
+          WHERE r.key = $1
         """;
 
     public override string SetMark { get; } = $"""SELECT "{prefix}_set_mark"($1, $2, $3, $4, $5, $6, $7, $8)""";
@@ -53,11 +56,17 @@ internal sealed class PostgresStatements(string prefix) : SqlStatements
     public override string Forget { get; } = $"""DELETE FROM "{prefix}_sessions" WHERE id = $1""";
 
     public override string LongEnded { get; } = $"""
-        SELECT id FROM "{prefix}_sessions" WHERE coalesce(ended_at, expires_at) < clock_timestamp() - interval '{EnterRequest.EndedIsKept.TotalHours} hours' LIMIT 16
+        SELECT id FROM "{prefix}_sessions"
+          WHERE coalesce(ended_at, expires_at)
+              < clock_timestamp() - interval '{EnterRequest.EndedIsKept.TotalHours} hours'
+          LIMIT 16
         """;
 
-    /// <summary>Parameters are bound by their order, as $1, $2 and so on: the driver rewrites a statement that names them.</summary>
-    public override NpgsqlCommand Command(DbConnection connection, string text, params (string Name, object Value)[] parameters)
+    /// <summary>
+    /// Parameters are bound by their order, as $1, $2 and so on: the driver rewrites a statement that names them.
+    /// </summary>
+    public override NpgsqlCommand Command(
+        DbConnection connection, string text, params (string Name, object Value)[] parameters)
     {
         var command = new NpgsqlCommand(text, (NpgsqlConnection)connection);
         foreach (var (_, value) in parameters)
@@ -72,7 +81,9 @@ internal sealed class PostgresStatements(string prefix) : SqlStatements
         SELECT r.key, r.mark, (extract(epoch FROM r.advanced_at) * 1000000)::bigint, r.sequence, w.session, w.token,
                CASE WHEN s.id IS NULL THEN {(long)EnterRequest.EndedIsKept.TotalMicroseconds}
                     WHEN s.ended_at IS NOT NULL OR s.expires_at <= clock_timestamp()
-                    THEN greatest(0, (extract(epoch FROM clock_timestamp() - coalesce(s.ended_at, s.expires_at)) * 1000000)::bigint) END
+                    THEN greatest(0, (
+                        extract(epoch FROM clock_timestamp() - coalesce(s.ended_at, s.expires_at)) * 1000000)::bigint)
+                    END
           FROM (SELECT * FROM "{prefix}_resources" {which}) r
           LEFT JOIN "{prefix}_writers" w ON w.key = r.key
           LEFT JOIN "{prefix}_sessions" s ON s.id = w.session

@@ -5,8 +5,8 @@ using Npgsql;
 namespace FenceGateway.TokenStore.Postgres;
 
 /// <summary>
-/// Marks in PostgreSQL. Every step is one call of a function of the schema, one transaction; docs/stores.md tells what the server and
-/// its role need.
+/// Marks in PostgreSQL. Every step is one call of a function of the schema, one transaction; docs/stores.md tells what
+/// the server and its role need.
 /// </summary>
 public sealed class PostgresTokenStore : SqlTokenStore
 {
@@ -24,7 +24,8 @@ public sealed class PostgresTokenStore : SqlTokenStore
 
     private protected override PostgresStatements Sql { get; }
 
-    private protected override ValueTask<Heartbeat> BeatAsync(string session, CancellationToken cancellationToken) => OfSessionAsync(
+    private protected override ValueTask<Heartbeat> BeatAsync(
+        string session, CancellationToken cancellationToken) => OfSessionAsync(
         async (connection, givenUp) =>
         {
             await using var batch = ((NpgsqlConnection)connection).CreateBatch();
@@ -36,7 +37,9 @@ public sealed class PostgresTokenStore : SqlTokenStore
             await reader.NextResultAsync(givenUp);
             while (await reader.ReadAsync(givenUp))
             {
-                revoked.Add(new ResourceChange(SqlKey.Decode(await reader.GetFieldValueAsync<byte[]>(0, givenUp)), reader.GetInt64(1)));
+                revoked.Add(
+                    new ResourceChange(
+                        SqlKey.Decode(await reader.GetFieldValueAsync<byte[]>(0, givenUp)), reader.GetInt64(1)));
             }
 
             return alive ? new Heartbeat(true, revoked) : Heartbeat.Ended;
@@ -64,7 +67,8 @@ public sealed class PostgresTokenStore : SqlTokenStore
     private protected override async Task<TokenStoreInfo> ReadInfoAsync(
         DbConnection connection, string location, CancellationToken cancellationToken)
     {
-        var settings = await PostgresGrade.ReadAsync((NpgsqlConnection)connection, _options.KeyPrefix, cancellationToken);
+        var settings = await PostgresGrade.ReadAsync(
+            (NpgsqlConnection)connection, _options.KeyPrefix, cancellationToken);
         if (settings.IsStandby)
         {
             throw TokenStoreUnavailableException.NothingTaken(
@@ -78,5 +82,6 @@ public sealed class PostgresTokenStore : SqlTokenStore
 
     private protected override Task<string> EnsureTablesAsync(
         DbConnection connection, string location, CancellationToken cancellationToken) =>
-        PostgresSchema.EnsureAsync((NpgsqlConnection)connection, _options.KeyPrefix, location, Logger, cancellationToken);
+        PostgresSchema.EnsureAsync(
+            (NpgsqlConnection)connection, _options.KeyPrefix, location, Logger, cancellationToken);
 }

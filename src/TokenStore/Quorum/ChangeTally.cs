@@ -1,8 +1,8 @@
 namespace FenceGateway.TokenStore.Quorum;
 
 /// <summary>
-/// Counts which nodes have told of a change, so that it is told on once a majority has: its mark is durable then. What too few tell is
-/// left to the heartbeats.
+/// Counts which nodes have told of a change, so that it is told on once a majority has: its mark is durable then. What
+/// too few tell is left to the heartbeats.
 /// </summary>
 internal sealed class ChangeTally(int nodes)
 {

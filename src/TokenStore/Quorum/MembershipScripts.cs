@@ -5,16 +5,22 @@ namespace FenceGateway.TokenStore.Quorum;
 /// <summary>What a node knows of its part in the store.</summary>
 /// <param name="Seat">The name it drew when it was empty; null for a node without data.</param>
 /// <param name="Members">All seats; null before they were known.</param>
-/// <param name="Serving">The store's name, which is its members, once the node counts; null for one that abstains.</param>
+/// <param name="Serving">The store's name, which is its members, once the node counts; null for one that
+/// abstains.</param>
 /// <param name="Generation">Grows with every resynchronisation.</param>
 internal sealed record NodeMembership(string? Seat, string? Members, string? Serving, long Generation)
 {
-    /// <summary>Whether the node has been ready to count ever since it drew its seat: it has lost nothing, because nobody has told it
-    /// anything yet.</summary>
-    public bool IsPrepared(string name) => Serving is null && Members == name && Seat is { } seat && name.Split('.').Contains(seat);
+    /// <summary>
+    /// Whether the node has been ready to count ever since it drew its seat: it has lost nothing, because nobody has
+    /// told it anything yet.
+    /// </summary>
+    public bool IsPrepared(string name) =>
+        Serving is null && Members == name && Seat is { } seat && name.Split('.').Contains(seat);
 }
 
-/// <summary>The steps by which a node becomes part of a store. None of them is guarded: they come before that.</summary>
+/// <summary>
+/// The steps by which a node becomes part of a store. None of them is guarded: they come before that.
+/// </summary>
 internal static class MembershipScripts
 {
     /// <summary>Draws a seat unless there is one, and answers with it.</summary>
@@ -75,7 +81,9 @@ internal static class MembershipScripts
         return 1
         """);
 
-    /// <summary>Ends the resynchronisation: the node counts from now on. Answers 0 when it lost its data again meanwhile.</summary>
+    /// <summary>
+    /// Ends the resynchronisation: the node counts from now on. Answers 0 when it lost its data again meanwhile.
+    /// </summary>
     private static readonly RedisScript RejoinScript = new(
         """
         -- KEYS: 1 meta, 2 resync
@@ -86,17 +94,21 @@ internal static class MembershipScripts
         return 1
         """);
 
-    public static async ValueTask<NodeMembership> ReadAsync(RedisLink link, QuorumKeys keys, CancellationToken cancellationToken)
+    public static async ValueTask<NodeMembership> ReadAsync(
+        RedisLink link, QuorumKeys keys, CancellationToken cancellationToken)
     {
         var values = await link.AskAsync(
-            () => link.Database.HashGetAsync(keys.Meta, ["seat", "members", "serving", "generation"], RedisLink.Master), cancellationToken);
+            () => link.Database.HashGetAsync(keys.Meta, ["seat", "members", "serving", "generation"], RedisLink.Master),
+            cancellationToken);
         return new NodeMembership(values[0], values[1], values[2], values[3].IsNull ? 0 : (long)values[3]);
     }
 
-    public static async ValueTask<string> SeatAsync(RedisLink link, QuorumKeys keys, string seat, CancellationToken cancellationToken) =>
+    public static async ValueTask<string> SeatAsync(
+        RedisLink link, QuorumKeys keys, string seat, CancellationToken cancellationToken) =>
         (string)(await link.RunAsync(SeatScript, [keys.Meta], [seat], cancellationToken))!;
 
-    public static async ValueTask<string?> NoteAsync(RedisLink link, QuorumKeys keys, string members, CancellationToken cancellationToken) =>
+    public static async ValueTask<string?> NoteAsync(
+        RedisLink link, QuorumKeys keys, string members, CancellationToken cancellationToken) =>
         (string?)await link.RunAsync(MembersScript, [keys.Meta], [members], cancellationToken);
 
     public static async ValueTask<string?> ServeAsync(
@@ -109,12 +121,16 @@ internal static class MembershipScripts
 
     public static async ValueTask<bool> ClaimAsync(
         RedisLink link, QuorumKeys keys, string token, TimeSpan time, CancellationToken cancellationToken) =>
-        (int)await link.RunAsync(ClaimScript, [keys.Meta, keys.Resync], [token, (long)time.TotalMilliseconds], cancellationToken) == 1;
+        (int)await link.RunAsync(
+            ClaimScript, [keys.Meta, keys.Resync], [token, (long)time.TotalMilliseconds], cancellationToken) == 1;
 
-    public static async ValueTask ReleaseAsync(RedisLink link, QuorumKeys keys, string token, CancellationToken cancellationToken) =>
+    public static async ValueTask ReleaseAsync(
+        RedisLink link, QuorumKeys keys, string token, CancellationToken cancellationToken) =>
         await link.RunAsync(ReleaseScript, [keys.Resync], [token], cancellationToken);
 
     public static async ValueTask<bool> RejoinAsync(
-        RedisLink link, QuorumKeys keys, string token, string name, long generation, string seat, CancellationToken cancellationToken) =>
-        (int)await link.RunAsync(RejoinScript, [keys.Meta, keys.Resync], [token, name, generation, seat], cancellationToken) == 1;
+        RedisLink link, QuorumKeys keys, string token, string name, long generation, string seat,
+        CancellationToken cancellationToken) =>
+        (int)await link.RunAsync(
+            RejoinScript, [keys.Meta, keys.Resync], [token, name, generation, seat], cancellationToken) == 1;
 }

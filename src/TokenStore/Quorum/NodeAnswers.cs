@@ -9,7 +9,9 @@ internal enum NodeEnterStatus
     /// <summary>The mark is raised, and the session is registered at the token.</summary>
     Accepted,
 
-    /// <summary>The mark is raised; an older write may be in flight, so the session is not registered at the token.</summary>
+    /// <summary>
+    /// The mark is raised; an older write may be in flight, so the session is not registered at the token.
+    /// </summary>
     Held,
 
     /// <summary>A higher mark is known here.</summary>
@@ -26,7 +28,8 @@ internal enum NodeEnterStatus
 /// <param name="Status">What it did.</param>
 /// <param name="Mark">Its mark.</param>
 /// <param name="Writers">The other sessions registered there.</param>
-/// <param name="Had">Whether the session was registered at this token before: it may have writes with it in flight.</param>
+/// <param name="Had">Whether the session was registered at this token before: it may have writes with it in
+/// flight.</param>
 internal sealed record NodeEnter(NodeEnterStatus Status, long Mark, IReadOnlyList<NodeWriter> Writers, bool Had = false)
 {
     public static NodeEnter Lost { get; } = new(NodeEnterStatus.SessionLost, 0, []);
@@ -45,7 +48,8 @@ internal enum SessionLife
 
 /// <summary>A session as one node shows it.</summary>
 /// <param name="Life">Whether it lives there.</param>
-/// <param name="Beats">The number of its latest heartbeat there; another one means that it was alive in between.</param>
+/// <param name="Beats">The number of its latest heartbeat there; another one means that it was alive in
+/// between.</param>
 internal readonly record struct SessionSight(SessionLife Life, long Beats)
 {
     /// <summary>Reads <c>a:ttl:beats</c>; nothing at all is a session that the node does not know.</summary>
@@ -68,11 +72,15 @@ internal readonly record struct SessionSight(SessionLife Life, long Beats)
 /// <param name="Session">Whose.</param>
 /// <param name="Token">The lowest token it may have in flight.</param>
 /// <param name="Sequence">Of the step that made it.</param>
-/// <param name="TimeToLive">Of the session, kept with the registration because the node may forget the session first.</param>
+/// <param name="TimeToLive">Of the session, kept with the registration because the node may forget the session
+/// first.</param>
 /// <param name="Sight">The session, as this node knows it.</param>
-internal readonly record struct NodeWriter(string Session, long Token, long Sequence, TimeSpan TimeToLive, SessionSight Sight)
+internal readonly record struct NodeWriter(
+    string Session, long Token, long Sequence, TimeSpan TimeToLive, SessionSight Sight)
 {
-    /// <summary>Reads session, registration and session's record, one after the other, from <paramref name="start"/>.</summary>
+    /// <summary>
+    /// Reads session, registration and session's record, one after the other, from <paramref name="start"/>.
+    /// </summary>
     public static NodeWriter[] ReadAll(RedisResult[] parts, int start)
     {
         if (parts.Length <= start)

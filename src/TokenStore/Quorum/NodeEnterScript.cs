@@ -10,15 +10,17 @@ internal static class NodeEnterScript
     private const int Had = 4;
 
     /// <summary>
-    /// Answers 0 registered at the token, 1 an older writer is here or in flight from the asking session (4 and 5 if it was registered at
-    /// the token before), 2 stale, 3 overtaken; then the mark, and for each other writer: session, registration, what is known of its session here.
+    /// Answers 0 registered at the token, 1 an older writer is here or in flight from the asking session (4 and 5 if it
+    /// was registered at the token before), 2 stale, 3 overtaken; then the mark, and for each other writer: session,
+    /// registration, what is known of its session here.
     /// </summary>
     internal static readonly RedisScript Script = NodeScript.Guarded(
         NodeScript.After +
         """
         -- KEYS: 1 meta, 2 sessions, 3 resource, 4 index, 5 revoked
-        -- ARGV: 1 store, 2 generation, 3 session, 4 token, 5 oldest token in flight, 6 sequence of the step (4 to 6 with 19 digits),
-        --       7 resource's name, 8 channel, 9 stamp of a change, 10 time for people, 11 … sessions that no longer count
+        -- ARGV: 1 store, 2 generation, 3 session, 4 token, 5 oldest token in flight, 6 sequence of the step (4 to 6
+        -- with 19 digits), 7 resource's name, 8 channel, 9 stamp of a change, 10 time for people, 11 … sessions that no
+        -- longer count
         local session, token, oldest, sequence, name = ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
         local field, record = 'w:' .. session, redis.call('HGET', KEYS[2], session)
         if not record or string.sub(record, 1, 1) ~= 'a' then return {-1} end
@@ -75,7 +77,8 @@ internal static class NodeEnterScript
           redis.call('HDEL', KEYS[3], field)
         end
 
-        -- Whoever is registered below the mark is told so with every heartbeat; who waits is told when somebody there moves on.
+        -- Whoever is registered below the mark is told so with every heartbeat; who waits is told when somebody there
+        -- moves on.
         local was = own and string.sub(own, 1, 19)
         if place and place < token then
           redis.call('ZADD', KEYS[5], 0, session .. '\n' .. name)
@@ -94,8 +97,10 @@ internal static class NodeEnterScript
         var keys = view.Keys;
         RedisValue[] arguments =
         [
-            view.Name, view.Generation, request.Session, RedisKeys.Digits(request.Token.Value), RedisKeys.Digits(request.Oldest.Value),
-            RedisKeys.Digits(request.Sequence), request.Resource.Value, keys.ChannelIn(node.Database), stamp.Sequence, stamp.UnixMilliseconds,
+            view.Name, view.Generation, request.Session, RedisKeys.Digits(request.Token.Value),
+            RedisKeys.Digits(request.Oldest.Value),
+            RedisKeys.Digits(request.Sequence), request.Resource.Value, keys.ChannelIn(node.Database), stamp.Sequence,
+            stamp.UnixMilliseconds,
             .. gone.Select(static session => (RedisValue)session),
         ];
         return node.RunAsync(

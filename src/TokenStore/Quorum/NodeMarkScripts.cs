@@ -6,7 +6,9 @@ namespace FenceGateway.TokenStore.Quorum;
 /// <summary>What one node keeps of a resource, and what else changes it.</summary>
 internal static class NodeMarkScripts
 {
-    /// <summary>Answers 0, and for a resource that is known mark, time and sequence of its change, and its writers.</summary>
+    /// <summary>
+    /// Answers 0, and for a resource that is known mark, time and sequence of its change, and its writers.
+    /// </summary>
     internal static readonly RedisScript FindScript = NodeScript.Guarded(
         """
         -- KEYS: 1 meta, 2 sessions, 3 resource
@@ -28,13 +30,16 @@ internal static class NodeMarkScripts
         return found
         """);
 
-    /// <summary>Raises the mark to one that is known elsewhere. With a stamp it is as if the mark had changed even where it is the same,
-    /// so that what was asked for before is not carried out any more.</summary>
+    /// <summary>
+    /// Raises the mark to one that is known elsewhere. With a stamp it is as if the mark had changed even where it is
+    /// the same, so that what was asked for before is not carried out any more.
+    /// </summary>
     internal static readonly RedisScript RaiseScript = NodeScript.Guarded(
         NodeScript.After +
         """
         -- KEYS: 1 meta, 2 sessions, 3 resource, 4 index, 5 revoked
-        -- ARGV: 1 store, 2 generation, 3 mark (19 digits), 4 resource's name, 5 channel, 6 stamp, 7 time for people, 8 '1' to stamp anyway
+        -- ARGV: 1 store, 2 generation, 3 mark (19 digits), 4 resource's name, 5 channel, 6 stamp, 7 time for people, 8
+        -- '1' to stamp anyway
         local mark, had, told, fields = '', nil, false, redis.call('HGETALL', KEYS[3])
         for i = 1, #fields, 2 do
           if fields[i] == 'mark' then mark = fields[i + 1] elseif fields[i] == 'seq' then had = fields[i + 1] end
@@ -55,14 +60,18 @@ internal static class NodeMarkScripts
         return {0, ARGV[3]}
         """);
 
-    /// <summary>Answers 0, or 1 when a writer is registered, or the mark or the asking session's registration was changed since it was read.</summary>
+    /// <summary>
+    /// Answers 0, or 1 when a writer is registered, or the mark or the asking session's registration was changed since
+    /// it was read.
+    /// </summary>
     internal static readonly RedisScript SetScript = NodeScript.Guarded(
         NodeScript.After +
         """
         -- KEYS: 1 meta, 2 resource, 3 index, 4 revoked, 5 audit
-        -- ARGV: 1 store, 2 generation, 3 session, 4 mark (19 digits), 5 sequence of the mark that was read, empty for none,
-        --       6 resource's name, 7 channel, 8 stamp, 9 time for people, 10 actor, 11 reason, 12 so many changes are remembered,
-        --       13 sequence of the session's own registration that was read, empty for none, 14 … sessions that no longer count
+        -- ARGV: 1 store, 2 generation, 3 session, 4 mark (19 digits), 5 sequence of the mark that was read, empty for
+        -- none, 6 resource's name, 7 channel, 8 stamp, 9 time for people, 10 actor, 11 reason, 12 so many changes are
+        -- remembered, 13 sequence of the session's own registration that was read, empty for none, 14 … sessions that
+        -- no longer count
         local mark, read, own, gone, drop, fields = '', '', '', {[ARGV[3]] = true}, {}, redis.call('HGETALL', KEYS[2])
         for i = 14, #ARGV do gone[ARGV[i]] = true end
         for i = 1, #fields, 2 do
@@ -96,7 +105,8 @@ internal static class NodeMarkScripts
     internal static readonly RedisScript RemoveScript = NodeScript.Guarded(
         """
         -- KEYS: 1 meta, 2 resource, 3 revoked
-        -- ARGV: 1 store, 2 generation, 3 resource's name, 4 channel, then for each session its name and a sequence (19 digits)
+        -- ARGV: 1 store, 2 generation, 3 resource's name, 4 channel, then for each session its name and a sequence (19
+        -- digits)
         local told, mark = false, redis.call('HGET', KEYS[2], 'mark')
         for i = 5, #ARGV, 2 do
           local found = redis.call('HGET', KEYS[2], 'w:' .. ARGV[i])
@@ -139,32 +149,39 @@ internal static class NodeMarkScripts
     /// <summary>So many of the operators' changes are kept at a node.</summary>
     private const int AuditLength = 10_000;
 
-    public static ValueTask<RedisResult> FindAsync(QuorumNode node, QuorumView view, ResourceKey resource) => node.RunAsync(
+    public static ValueTask<RedisResult> FindAsync(QuorumNode node, QuorumView view, ResourceKey resource) => node
+        .RunAsync(
         FindScript, [view.Keys.Meta, view.Keys.Sessions, view.Keys.Resource(resource)], [view.Name, view.Generation]);
 
     public static ValueTask<RedisResult> RaiseAsync(
-        QuorumNode node, QuorumView view, ResourceKey resource, long mark, ChangeStamp stamp, bool always) => node.RunAsync(
+        QuorumNode node, QuorumView view, ResourceKey resource, long mark, ChangeStamp stamp,
+        bool always) => node.RunAsync(
         RaiseScript,
         [view.Keys.Meta, view.Keys.Sessions, view.Keys.Resource(resource), view.Keys.Index, view.Keys.Revoked],
         [
-            view.Name, view.Generation, RedisKeys.Digits(mark), resource.Value, view.Keys.ChannelIn(node.Database), stamp.Sequence, stamp.UnixMilliseconds,
+            view.Name, view.Generation, RedisKeys.Digits(mark), resource.Value, view.Keys.ChannelIn(node.Database),
+            stamp.Sequence, stamp.UnixMilliseconds,
             always ? "1" : "0",
         ]);
 
     public static ValueTask<RedisResult> SetAsync(
-        QuorumNode node, QuorumView view, SetMarkRequest request, ReadResource read, ChangeStamp stamp, IEnumerable<string> gone) =>
+        QuorumNode node, QuorumView view, SetMarkRequest request, ReadResource read, ChangeStamp stamp,
+        IEnumerable<string> gone) =>
         node.RunAsync(
             SetScript,
             [view.Keys.Meta, view.Keys.Resource(request.Resource), view.Keys.Index, view.Keys.Revoked, view.Keys.Audit],
             [
-                view.Name, view.Generation, request.Session, RedisKeys.Digits(request.Mark), read.Sequence, request.Resource.Value,
-                view.Keys.ChannelIn(node.Database), stamp.Sequence, stamp.UnixMilliseconds, request.Actor, request.Reason, AuditLength,
+                view.Name, view.Generation, request.Session, RedisKeys.Digits(request.Mark), read.Sequence,
+                request.Resource.Value,
+                view.Keys.ChannelIn(node.Database), stamp.Sequence, stamp.UnixMilliseconds, request.Actor,
+                request.Reason, AuditLength,
                 read.Registration(request.Session) is { } own ? RedisKeys.Digits(own) : "",
                 .. gone.Select(static session => (RedisValue)session),
             ]);
 
     public static ValueTask<RedisResult> RemoveAsync(
-        QuorumNode node, QuorumView view, ResourceKey resource, IEnumerable<(string Session, long Sequence)> registrations) =>
+        QuorumNode node, QuorumView view, ResourceKey resource,
+        IEnumerable<(string Session, long Sequence)> registrations) =>
         node.RunAsync(
             RemoveScript, [view.Keys.Meta, view.Keys.Resource(resource), view.Keys.Revoked],
             [
@@ -181,6 +198,7 @@ internal static class NodeMarkScripts
             .. registrations.SelectMany(static r => (RedisValue[])[r.Resource.Value, RedisKeys.Digits(r.Sequence)]),
         ]);
 
-    public static ValueTask<RedisResult> NamesAsync(QuorumNode node, QuorumView view, RedisValue below, int limit) => node.RunAsync(
+    public static ValueTask<RedisResult> NamesAsync(
+        QuorumNode node, QuorumView view, RedisValue below, int limit) => node.RunAsync(
         NamesScript, [view.Keys.Meta, view.Keys.Index], [view.Name, view.Generation, below, limit]);
 }

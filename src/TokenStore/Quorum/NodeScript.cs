@@ -15,8 +15,8 @@ internal static class NodeScript
     public const int Abstains = -4;
 
     /// <summary>KEYS[1] is the meta key, ARGV[1] the store's name, ARGV[2] the generation.</summary>
-    /// <remarks>A script that has written is not refused for want of memory (OOM) any more: here, and in what keeps sessions and ends them,
-    /// it begins by taking away what is not there.</remarks>
+    /// <remarks>A script that has written is not refused for want of memory (OOM) any more: here, and in what keeps
+    /// sessions and ends them, it begins by taking away what is not there.</remarks>
     private const string Guard =
         """
         local meta = redis.call('HMGET', KEYS[1], 'serving', 'generation')
@@ -30,8 +30,9 @@ internal static class NodeScript
         """;
 
     /// <summary>
-    /// <c>after(had, stamp)</c>: the sequence of a change. Stamps come from the clocks of gateways, which differ; at one resource the sequence
-    /// grows all the same, so that no change is listed before an older one. Numbers are exact to 2^53, which stamps reach in 2109.
+    /// <c>after(had, stamp)</c>: the sequence of a change. Stamps come from the clocks of gateways, which differ; at
+    /// one resource the sequence grows all the same, so that no change is listed before an older one. Numbers are exact
+    /// to 2^53, which stamps reach in 2109.
     /// </summary>
     public const string After =
         """

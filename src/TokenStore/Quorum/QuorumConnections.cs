@@ -2,7 +2,9 @@ using FenceGateway.TokenStore.Redis;
 
 namespace FenceGateway.TokenStore.Quorum;
 
-/// <summary>Connects to the nodes, looks at each whenever it is back, and makes one that lost its data whole again.</summary>
+/// <summary>
+/// Connects to the nodes, looks at each whenever it is back, and makes one that lost its data whole again.
+/// </summary>
 internal sealed class QuorumConnections : IAsyncDisposable
 {
     private readonly QuorumNode[] _nodes;
@@ -59,7 +61,8 @@ internal sealed class QuorumConnections : IAsyncDisposable
 
     /// <exception cref="TokenStoreUnavailableException">The settings are none.</exception>
     public static QuorumConnections Make(
-        QuorumTokenStoreOptions options, QuorumKeys keys, TimeProvider clock, ILogger logger, Action<ResourceChange> changed)
+        QuorumTokenStoreOptions options, QuorumKeys keys, TimeProvider clock, ILogger logger,
+        Action<ResourceChange> changed)
     {
         var settings = QuorumNode.ReadAll(options);
         return new QuorumConnections(
@@ -69,7 +72,8 @@ internal sealed class QuorumConnections : IAsyncDisposable
     public async Task<QuorumNodes> OpenAsync(CancellationToken cancellationToken)
     {
         await ConnectAsync(cancellationToken);
-        await Task.WhenAll(_nodes.Where(static node => node.IsReachable).Select(node => InspectAsync(node, cancellationToken)));
+        await Task.WhenAll(
+            _nodes.Where(static node => node.IsReachable).Select(node => InspectAsync(node, cancellationToken)));
         using var limit = RedisLink.LimitQuestions(cancellationToken);
         var view = await _membership.FindAsync(limit.Token);
         if (_open is null || _open.View.Name != view.Name)
@@ -89,7 +93,10 @@ internal sealed class QuorumConnections : IAsyncDisposable
         return _open;
     }
 
-    /// <summary>Looks after nodes that came back, or were not asked for a while what they promise: in the background, each by itself.</summary>
+    /// <summary>
+    /// Looks after nodes that came back, or were not asked for a while what they promise: in the background, each by
+    /// itself.
+    /// </summary>
     public void Tend()
     {
         if (_open is null)
@@ -119,7 +126,8 @@ internal sealed class QuorumConnections : IAsyncDisposable
     }
 
     private bool NeedsTending(QuorumNode node) =>
-        !node.IsChecked || node.IsDeaf || node.Link is not { } link || (node.IsReachable && _inspections[node.Index].IsDue(link));
+        !node.IsChecked || node.IsDeaf || node.Link is not { } link
+            || (node.IsReachable && _inspections[node.Index].IsDue(link));
 
     /// <summary>Waits for all nodes, but for one that is away not much longer than for a majority.</summary>
     private async Task ConnectAsync(CancellationToken cancellationToken)
@@ -132,7 +140,8 @@ internal sealed class QuorumConnections : IAsyncDisposable
             while (waiting.Count > 0)
             {
                 waiting.Remove(await Task.WhenAny(waiting).WaitAsync(patience.Token));
-                if (_nodes.Count(static node => node.IsReachable) >= QuorumDecision.Majority(_nodes.Length) && waiting.Count > 0)
+                if (_nodes.Count(static node => node.IsReachable) >= QuorumDecision.Majority(_nodes.Length)
+                    && waiting.Count > 0)
                 {
                     await Task.WhenAll(waiting).WaitAsync(QuorumNodes.LongestPatience * 2, _clock, patience.Token)
                         .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -172,7 +181,8 @@ internal sealed class QuorumConnections : IAsyncDisposable
                 await node.ConnectAsync().WaitAsync(_stop.Token);
             }
 
-            if (node is { IsReachable: true, Link: { } link } && (!node.IsChecked || _inspections[node.Index].IsDue(link)))
+            if (node is { IsReachable: true, Link: { } link }
+                && (!node.IsChecked || _inspections[node.Index].IsDue(link)))
             {
                 node.IsChecked = await InspectAsync(node, _stop.Token) && await HealAsync(node, link, _stop.Token);
             }
@@ -204,7 +214,8 @@ internal sealed class QuorumConnections : IAsyncDisposable
             return false;
         }
 
-        if (membership.Serving is null && !await _membership.TryServeAsync(node, membership, view.Name, view.Generation, limit.Token))
+        if (membership.Serving is null
+            && !await _membership.TryServeAsync(node, membership, view.Name, view.Generation, limit.Token))
         {
             if (!node.HasForgotten)
             {
@@ -223,8 +234,10 @@ internal sealed class QuorumConnections : IAsyncDisposable
         return true;
     }
 
-    /// <summary>Asks a node for its settings and listens to it; whether it answered. One that did not is taken for what it was
-    /// when it last did; one that never did promises nothing.</summary>
+    /// <summary>
+    /// Asks a node for its settings and listens to it; whether it answered. One that did not is taken for what it was
+    /// when it last did; one that never did promises nothing.
+    /// </summary>
     private async Task<bool> InspectAsync(QuorumNode node, CancellationToken cancellationToken)
     {
         using var limit = RedisLink.LimitQuestions(cancellationToken);
@@ -258,7 +271,8 @@ internal sealed class QuorumConnections : IAsyncDisposable
 
         try
         {
-            await link.SubscribeAsync(_keys.ChannelIn(node.Database), change => Hear(node.Index, change), cancellationToken);
+            await link.SubscribeAsync(
+                _keys.ChannelIn(node.Database), change => Hear(node.Index, change), cancellationToken);
         }
         catch (TokenStoreUnavailableException e)
         {

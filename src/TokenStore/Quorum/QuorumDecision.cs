@@ -29,8 +29,9 @@ internal enum QuorumOutcome
 internal readonly record struct QuorumVerdict(QuorumOutcome Outcome, long Mark, bool Confirmed);
 
 /// <summary>
-/// From the answers of the nodes to the reply. Pure; the number of nodes is that of the configuration, whoever has answered. Two
-/// majorities share a node, and that is all that the argument of docs/protocol.md ("On a quorum") needs of it.
+/// From the answers of the nodes to the reply. Pure; the number of nodes is that of the configuration, whoever has
+/// answered. Two majorities share a node, and that is all that the argument of docs/protocol.md ("On a quorum") needs
+/// of it.
 /// </summary>
 internal static class QuorumDecision
 {
@@ -67,8 +68,9 @@ internal static class QuorumDecision
     }
 
     /// <summary>
-    /// Registrations below <paramref name="token"/> at some nodes whose session a later step has moved up to it at another: that step told
-    /// that nothing older was in flight, so they may go wherever they still are. Sessions, and the latest sequence to remove.
+    /// Registrations below <paramref name="token"/> at some nodes whose session a later step has moved up to it at
+    /// another: that step told that nothing older was in flight, so they may go wherever they still are. Sessions, and
+    /// the latest sequence to remove.
     /// </summary>
     public static List<(string Session, long Sequence)> Superseded(long token, IReadOnlyCollection<NodeEnter> answers)
     {
@@ -76,19 +78,21 @@ internal static class QuorumDecision
         return
         [
             .. writers.Where(old => old.Token < token
-                    && Array.Exists(writers, w => w.Session == old.Session && w.Sequence > old.Sequence && w.Token >= token))
+                    && Array.Exists(
+                        writers, w => w.Session == old.Session && w.Sequence > old.Sequence && w.Token >= token))
                 .GroupBy(static old => old.Session, static old => old.Sequence, StringComparer.Ordinal)
                 .Select(static group => (group.Key, group.Max())),
         ];
     }
 
     /// <summary>
-    /// The registrations that can count, by session: what is at a majority is at all but <see cref="MayMiss"/> of any nodes asked. Of
-    /// several of one session the latest step's stands.
+    /// The registrations that can count, by session: what is at a majority is at all but <see cref="MayMiss"/> of any
+    /// nodes asked. Of several of one session the latest step's stands.
     /// </summary>
     /// <param name="nodes">How many are configured.</param>
     /// <param name="answers">The registrations at each node that has answered.</param>
-    public static Dictionary<string, NodeWriter> Writers(int nodes, IReadOnlyCollection<IReadOnlyList<NodeWriter>> answers)
+    public static Dictionary<string, NodeWriter> Writers(
+        int nodes, IReadOnlyCollection<IReadOnlyList<NodeWriter>> answers)
     {
         var least = Math.Max(1, answers.Count - MayMiss(nodes));
         var found = new Dictionary<string, (NodeWriter Latest, int Count)>(StringComparer.Ordinal);

@@ -17,7 +17,8 @@ internal sealed class QuorumEnter(
             {
                 var stamp = stamps.Next();
                 var replies = await nodes.AskAsync(
-                    (node, view) => NodeEnterScript.SendAsync(node, view, request, stamp, gone), Decided, cancellationToken);
+                    (node, view) => NodeEnterScript.SendAsync(node, view, request, stamp, gone), Decided,
+                    cancellationToken);
                 var answers = Read(replies);
                 var verdict = QuorumDecision.Enter(nodes.Count, request.Token.Value, [.. answers.Values]);
                 sent |= verdict.Outcome is not (QuorumOutcome.Unknown or QuorumOutcome.SessionEnded);
@@ -26,7 +27,8 @@ internal sealed class QuorumEnter(
                     resources.See(node, answer.Writers, replies[0].Generation);
                 }
 
-                // Writers that no longer count are left out, and swept, in a second round: there is nobody to ask for them in the first.
+                // Writers that no longer count are left out, and swept, in a second round: there is nobody to ask for
+                // them in the first.
                 if (verdict.Outcome is QuorumOutcome.Admitted or QuorumOutcome.Draining && round < MaxRounds
                     && (await FindGoneAsync(answers.Values, request.InDoubtHold, gone, cancellationToken)
                         | await RemoveSupersededAsync(request, verdict, answers.Values, cancellationToken)))
@@ -44,11 +46,16 @@ internal sealed class QuorumEnter(
         }
     }
 
-    /// <summary>A node that was away may still have a registration from before: who holds the token meanwhile elsewhere must not wait for it.</summary>
+    /// <summary>
+    /// A node that was away may still have a registration from before: who holds the token meanwhile elsewhere must not
+    /// wait for it.
+    /// </summary>
     private async ValueTask<bool> RemoveSupersededAsync(
-        EnterRequest request, QuorumVerdict verdict, IReadOnlyCollection<NodeEnter> answers, CancellationToken cancellationToken)
+        EnterRequest request, QuorumVerdict verdict, IReadOnlyCollection<NodeEnter> answers,
+        CancellationToken cancellationToken)
     {
-        if (verdict.Outcome != QuorumOutcome.Draining || QuorumDecision.Superseded(request.Token.Value, answers) is not { Count: > 0 } superseded)
+        if (verdict.Outcome != QuorumOutcome.Draining
+            || QuorumDecision.Superseded(request.Token.Value, answers) is not { Count: > 0 } superseded)
         {
             return false;
         }
@@ -93,7 +100,8 @@ internal sealed class QuorumEnter(
     {
         var (wait, living) = (TimeSpan.Zero, false);
         foreach (var session in answers.Values.SelectMany(static answer => answer.Writers)
-            .Where(writer => writer.Token < request.Token.Value).Select(static writer => writer.Session).Distinct(StringComparer.Ordinal))
+            .Where(writer => writer.Token < request.Token.Value).Select(static writer => writer.Session).Distinct(
+                StringComparer.Ordinal))
         {
             if (watch.EndedFor(session) is not { } ended)
             {
@@ -108,11 +116,14 @@ internal sealed class QuorumEnter(
         return new EnterReply(EnterStatus.Draining, mark, wait, living);
     }
 
-    /// <summary>Where the step found no older writer it has registered the session, which would hold others back for nothing.</summary>
+    /// <summary>
+    /// Where the step found no older writer it has registered the session, which would hold others back for nothing.
+    /// </summary>
     private async ValueTask TakeBackAsync(
         EnterRequest request, Dictionary<int, NodeEnter> answers, CancellationToken cancellationToken)
     {
-        // A registration at this token that counted before is at a majority, so one of the answers tells of it: it stays.
+        // A registration at this token that counted before is at a majority, so one of the answers tells of it: it
+        // stays.
         if (request.Oldest == request.Token && !answers.Values.Any(static answer => answer.Had)
             && answers.Values.Any(static answer => answer.Status == NodeEnterStatus.Accepted))
         {
@@ -125,7 +136,8 @@ internal sealed class QuorumEnter(
         IEnumerable<NodeEnter> answers, TimeSpan hold, HashSet<string> gone, CancellationToken cancellationToken)
     {
         var before = gone.Count;
-        foreach (var session in answers.SelectMany(static answer => answer.Writers).Select(static writer => writer.Session)
+        foreach (var session in answers.SelectMany(static answer => answer.Writers)
+            .Select(static writer => writer.Session)
             .Distinct(StringComparer.Ordinal).ToArray())
         {
             if (await sessions.EndIfStandingAsync(session, cancellationToken) && watch.EndedFor(session) >= hold)

@@ -7,7 +7,8 @@ internal static class QuorumGrade
     {
         string[] reasons =
         [
-            .. nodes.SelectMany(static node => node.Facts?.Grade().Reasons.Select(reason => $"Node {node.Location}: {reason}") ?? []),
+            .. nodes.SelectMany(
+                static node => node.Facts?.Grade().Reasons.Select(reason => $"Node {node.Location}: {reason}") ?? []),
         ];
         var asked = nodes.Count(static node => node.Facts is not null);
         var isStrict = reasons.Length == 0 && asked >= QuorumDecision.Majority(nodes.Count);

@@ -6,10 +6,11 @@ namespace FenceGateway.TokenStore.Quorum;
 
 /// <summary>One of the Redis masters, as this gateway reaches it.</summary>
 /// <remarks>
-/// A node that leaves calls unanswered is silent: it is asked nothing but heartbeats until it answers again, so that nobody waits for it
-/// and nothing heaps up. What it misses meanwhile it has honestly never promised.
+/// A node that leaves calls unanswered is silent: it is asked nothing but heartbeats until it answers again, so that
+/// nobody waits for it and nothing heaps up. What it misses meanwhile it has honestly never promised.
 /// </remarks>
-internal sealed class QuorumNode(int index, RedisLinkSettings settings, ILogger logger, IScriptRunner? runner = null) : IAsyncDisposable
+internal sealed class QuorumNode(int index, RedisLinkSettings settings, ILogger logger, IScriptRunner? runner = null)
+    : IAsyncDisposable
 {
     /// <summary>Calls that may wait for an answer at once.</summary>
     private const int MaxOutstanding = 4096;
@@ -36,7 +37,9 @@ internal sealed class QuorumNode(int index, RedisLinkSettings settings, ILogger 
     /// <summary>The connection; null while there is none yet.</summary>
     public RedisLink? Link => _link;
 
-    /// <summary>Whether the settings and the part of this node in the store have been looked at since it was connected to.</summary>
+    /// <summary>
+    /// Whether the settings and the part of this node in the store have been looked at since it was connected to.
+    /// </summary>
     public bool IsChecked { get; set; }
 
     /// <summary>Why the node does not count although it answers; null when it does, as far as known.</summary>
@@ -66,39 +69,51 @@ internal sealed class QuorumNode(int index, RedisLinkSettings settings, ILogger 
         if (options.Nodes.Count is < QuorumTokenStoreOptions.MinNodes or > QuorumTokenStoreOptions.MaxNodes)
         {
             throw TokenStoreUnavailableException.NothingTaken(
-                $"A quorum has {QuorumTokenStoreOptions.MinNodes} to {QuorumTokenStoreOptions.MaxNodes} nodes, and {options.Nodes.Count} "
+                $"A quorum has {QuorumTokenStoreOptions.MinNodes} to {QuorumTokenStoreOptions.MaxNodes} nodes, and "
+                + $"{options.Nodes.Count} "
                 + "are configured.");
         }
 
         var tls = StoreTls.Of("TokenStore:Quorum", options.CertificateAuthority, options.ClientCertificate);
-        var settings = options.Nodes.Select(node => RedisLinkSettings.Read(node, tls, options.User, options.Password)).ToArray();
+        var settings = options.Nodes.Select(node => RedisLinkSettings.Read(node, tls, options.User, options.Password))
+            .ToArray();
         if (Array.Find(settings, static s => s.IsBehindSentinels) is { } service)
         {
             throw TokenStoreUnavailableException.NothingTaken(
-                $"{service.Location}: each node of a quorum is one master of its own. One that Sentinels replace may lack what the node has promised.");
+                $"{service.Location}: each node of a quorum is one master of its own. One that Sentinels replace may "
+                    + "lack what the node has promised.");
         }
 
         if (settings.DistinctBy(static s => s.Location, StringComparer.Ordinal).Count() < settings.Length
             || Array.Exists(settings, static s => s.Options.EndPoints.Count != 1))
         {
-            throw TokenStoreUnavailableException.NothingTaken("Each node of a quorum is one address, and no two are the same.");
+            throw TokenStoreUnavailableException.NothingTaken(
+                "Each node of a quorum is one address, and no two are the same.");
         }
 
         return settings;
     }
 
-    /// <summary>Connects, unless a connection is there or comes, or anew when nothing comes on it. Goes on when nobody waits any more.</summary>
-    /// <param name="leaveSilent">Whether silence is enough to leave the connection behind, or heartbeats have to be lost too.</param>
+    /// <summary>
+    /// Connects, unless a connection is there or comes, or anew when nothing comes on it. Goes on when nobody waits any
+    /// more.
+    /// </summary>
+    /// <param name="leaveSilent">Whether silence is enough to leave the connection behind, or heartbeats have to be
+    /// lost too.</param>
     public Task ConnectAsync(bool leaveSilent = false)
     {
         lock (_gate)
         {
-            return _connecting.IsCompleted && (_link is null || (leaveSilent ? _silent : IsDeaf)) ? _connecting = AttachAsync() : _connecting;
+            return _connecting.IsCompleted && (_link is null || (leaveSilent ? _silent : IsDeaf))
+                ? _connecting = AttachAsync()
+                : _connecting;
         }
     }
 
-    /// <summary>Runs a script, to the end whoever still waits: the answer tells that the node is back. A silent node is asked only with
-    /// <paramref name="probe"/>.</summary>
+    /// <summary>
+    /// Runs a script, to the end whoever still waits: the answer tells that the node is back. A silent node is asked
+    /// only with <paramref name="probe"/>.
+    /// </summary>
     public async ValueTask<RedisResult> RunAsync(
         RedisScript script, RedisKey[] keys, RedisValue[] arguments, bool probe = false)
     {
@@ -107,7 +122,8 @@ internal sealed class QuorumNode(int index, RedisLinkSettings settings, ILogger 
             throw TokenStoreUnavailableException.NothingTaken($"Redis {Location} is not connected.");
         }
 
-        if (_silent ? !probe || Volatile.Read(ref _unanswered) >= MaxProbes : Volatile.Read(ref _outstanding) >= MaxOutstanding)
+        if (_silent ? !probe
+            || Volatile.Read(ref _unanswered) >= MaxProbes : Volatile.Read(ref _outstanding) >= MaxOutstanding)
         {
             throw TokenStoreUnavailableException.NothingTaken($"Redis {Location} leaves calls unanswered.");
         }
@@ -130,7 +146,10 @@ internal sealed class QuorumNode(int index, RedisLinkSettings settings, ILogger 
         }
     }
 
-    /// <summary>It was waited for long enough. Not if the last answer has come just now: nothing would be left to end the silence.</summary>
+    /// <summary>
+    /// It was waited for long enough. Not if the last answer has come just now: nothing would be left to end the
+    /// silence.
+    /// </summary>
     public void FallSilent()
     {
         lock (_gate)

@@ -10,7 +10,8 @@ namespace FenceGateway.TokenStore.Quorum;
 /// <param name="Parts">The whole answer; empty when there was none.</param>
 /// <param name="Failure">Why there was none.</param>
 /// <param name="Generation">In which it was asked.</param>
-/// <param name="IsFirst">Whether it was asked for the first time in the call: else it may have done before what it did not do now.</param>
+/// <param name="IsFirst">Whether it was asked for the first time in the call: else it may have done before what it did
+/// not do now.</param>
 internal readonly record struct NodeReply(
     int Node, int Code, RedisResult[] Parts, TokenStoreUnavailableException? Failure, long Generation, bool IsFirst)
 {
@@ -20,7 +21,10 @@ internal readonly record struct NodeReply(
 /// <summary>Asks all nodes at once.</summary>
 internal sealed class QuorumNodes(IReadOnlyList<QuorumNode> nodes, QuorumView view, TimeProvider clock)
 {
-    /// <summary>So long at most the slower nodes are waited for once a majority has answered, where the majority alone does not decide.</summary>
+    /// <summary>
+    /// So long at most the slower nodes are waited for once a majority has answered, where the majority alone does not
+    /// decide.
+    /// </summary>
     public static readonly TimeSpan LongestPatience = TimeSpan.FromMilliseconds(250);
 
     /// <summary>Less than this makes a node silent that is merely slow.</summary>
@@ -45,7 +49,10 @@ internal sealed class QuorumNodes(IReadOnlyList<QuorumNode> nodes, QuorumView vi
 
     private TimeSpan Patience => TimeSpan.FromTicks(Volatile.Read(ref _patience));
 
-    /// <summary>Waits for a slow node no longer than a session can bear that lives for so long: its heartbeats have to end in time.</summary>
+    /// <summary>
+    /// Waits for a slow node no longer than a session can bear that lives for so long: its heartbeats have to end in
+    /// time.
+    /// </summary>
     public void BoundPatience(TimeSpan timeToLive) => Volatile.Write(
         ref _patience, Math.Clamp(timeToLive.Ticks / PatiencePart, ShortestPatience.Ticks, LongestPatience.Ticks));
 
@@ -59,8 +66,8 @@ internal sealed class QuorumNodes(IReadOnlyList<QuorumNode> nodes, QuorumView vi
     }
 
     /// <summary>
-    /// Asks all nodes in parallel, until <paramref name="enough"/> or until all that can be expected have answered. All answers returned
-    /// are of one generation: when a node was resynchronised in between, all are asked again.
+    /// Asks all nodes in parallel, until <paramref name="enough"/> or until all that can be expected have answered. All
+    /// answers returned are of one generation: when a node was resynchronised in between, all are asked again.
     /// </summary>
     /// <exception cref="TokenStoreUnavailableException">A majority cannot be reached; nothing was sent.</exception>
     public async ValueTask<List<NodeReply>> AskAsync(
@@ -76,13 +83,15 @@ internal sealed class QuorumNodes(IReadOnlyList<QuorumNode> nodes, QuorumView vi
         {
             throw TokenStoreUnavailableException.NothingTaken(
                 $"No majority of the {nodes.Count} nodes can be reached: "
-                + $"{string.Join(", ", nodes.Where(static node => !node.IsReachable).Select(static node => node.Location))} cannot.");
+                + string.Join(", ", nodes.Where(static node => !node.IsReachable).Select(static node => node.Location))
+                + " cannot.");
         }
 
         for (var round = 1; ; round++)
         {
             var asked = _view;
-            var replies = await AskOnceAsync(node => ask(node, asked), asked.Generation, round == 1, enough, cancellationToken);
+            var replies = await AskOnceAsync(
+                node => ask(node, asked), asked.Generation, round == 1, enough, cancellationToken);
             if (_view.Generation == asked.Generation || round == MaxRounds)
             {
                 return replies;
@@ -102,20 +111,23 @@ internal sealed class QuorumNodes(IReadOnlyList<QuorumNode> nodes, QuorumView vi
         return new TokenStoreUnavailableException(
             $"No majority of the {nodes.Count} nodes can tell. {string.Join(' ', reasons)}")
         {
-            NotTaken = replies.Count == nodes.Count && replies.TrueForAll(static r => r.IsFirst && (r.Failure is { NotTaken: true } || r.Code < 0)),
+            NotTaken = replies.Count == nodes.Count
+                && replies.TrueForAll(static r => r.IsFirst && (r.Failure is { NotTaken: true } || r.Code < 0)),
         };
     }
 
     private string Describe(NodeReply reply) => reply switch
     {
         { Failure: { } failure } => failure.Message,
-        { Code: NodeScript.Abstains } => nodes[reply.Node].Abstention ?? $"Redis {nodes[reply.Node].Location} abstains until it is resynchronised.",
+        { Code: NodeScript.Abstains } =>
+            nodes[reply.Node].Abstention ?? $"Redis {nodes[reply.Node].Location} abstains until it is resynchronised.",
         { Code: NodeScript.Outdated } => $"Redis {nodes[reply.Node].Location} was resynchronised just now.",
         _ => "",
     };
 
     private async Task<List<NodeReply>> AskOnceAsync(
-        Func<QuorumNode, ValueTask<RedisResult>> ask, long generation, bool isFirst, Func<List<NodeReply>, bool>? enough,
+        Func<QuorumNode, ValueTask<RedisResult>> ask, long generation, bool isFirst,
+        Func<List<NodeReply>, bool>? enough,
         CancellationToken cancellationToken)
     {
         var answers = Channel.CreateUnbounded<NodeReply>(new UnboundedChannelOptions { SingleReader = true });
@@ -168,7 +180,8 @@ internal sealed class QuorumNodes(IReadOnlyList<QuorumNode> nodes, QuorumView vi
     }
 
     private async Task AnswerAsync(
-        QuorumNode node, Func<QuorumNode, ValueTask<RedisResult>> ask, long generation, bool isFirst, ChannelWriter<NodeReply> answers)
+        QuorumNode node, Func<QuorumNode, ValueTask<RedisResult>> ask, long generation, bool isFirst,
+        ChannelWriter<NodeReply> answers)
     {
         NodeReply reply;
         try

@@ -2,8 +2,8 @@ namespace FenceGateway.TokenStore.Quorum;
 
 /// <summary>What operators change.</summary>
 /// <remarks>
-/// Marks are merged by maximum wherever two nodes differ, so a mark can be raised at a majority and lowered only at all nodes: one that
-/// was not asked would bring the old mark back.
+/// Marks are merged by maximum wherever two nodes differ, so a mark can be raised at a majority and lowered only at all
+/// nodes: one that was not asked would bring the old mark back.
 /// </remarks>
 internal sealed class QuorumOperator(
     QuorumNodes nodes, QuorumResources resources, QuorumSessions sessions, SessionWatch watch, ChangeStamps stamps)
@@ -14,7 +14,8 @@ internal sealed class QuorumOperator(
         HashSet<string> gone = new(StringComparer.Ordinal);
         foreach (var session in found.Writers.Keys.Where(session => session != request.Session))
         {
-            if (!await sessions.EndIfStandingAsync(session, cancellationToken) || watch.EndedFor(session) < request.InDoubtHold)
+            if (!await sessions.EndIfStandingAsync(session, cancellationToken)
+                || watch.EndedFor(session) < request.InDoubtHold)
             {
                 return false;
             }
@@ -25,10 +26,11 @@ internal sealed class QuorumOperator(
         var lowers = request.Mark < found.Mark;
         if (lowers && found.Read.Any(static read => read is null))
         {
+            var away = found.Read.Index().Where(static read => read.Item is null)
+                .Select(read => nodes[read.Index].Location);
             throw TokenStoreUnavailableException.NothingTaken(
-                $"To lower a mark all {nodes.Count} nodes are needed, and "
-                + $"{string.Join(", ", found.Read.Select((read, i) => read is null ? nodes[i].Location : "").Where(static l => l.Length > 0))} "
-                + "cannot be asked now.");
+                $"To lower a mark all {nodes.Count} nodes are needed, and {string.Join(", ", away)} cannot be asked "
+                + "now.");
         }
 
         return await SetAsync(request, found, gone, lowers ? nodes.Count : nodes.Majority, cancellationToken);
@@ -56,10 +58,13 @@ internal sealed class QuorumOperator(
         return left;
     }
 
-    /// <summary>Each node changes the mark only if it is still the one that was read there and nobody else is registered: a newer mark is never
-    /// undone, nor a registration taken that a later step of this gateway made.</summary>
+    /// <summary>
+    /// Each node changes the mark only if it is still the one that was read there and nobody else is registered: a
+    /// newer mark is never undone, nor a registration taken that a later step of this gateway made.
+    /// </summary>
     private async ValueTask<bool> SetAsync(
-        SetMarkRequest request, FoundResource found, HashSet<string> gone, int needed, CancellationToken cancellationToken)
+        SetMarkRequest request, FoundResource found, HashSet<string> gone, int needed,
+        CancellationToken cancellationToken)
     {
         var stamp = stamps.Next();
         var replies = await nodes.AskAsync(
@@ -76,7 +81,8 @@ internal sealed class QuorumOperator(
         if (set > 0)
         {
             // Some have it and some refused: as it was, also where the change has not arrived yet.
-            await resources.RaiseAsync(request.Resource, Math.Max(found.Mark, request.Mark), cancellationToken, always: true);
+            await resources.RaiseAsync(
+                request.Resource, Math.Max(found.Mark, request.Mark), cancellationToken, always: true);
         }
 
         return replies.Exists(static r => r.IsDone && r.Code == 1) && request.Mark <= found.Mark ? false

@@ -6,24 +6,30 @@ namespace FenceGateway.TokenStore.Quorum;
 /// <summary>What a majority of the nodes keeps of resources.</summary>
 internal sealed class QuorumResources(QuorumNodes nodes, SessionWatch watch, ChangeStamps stamps)
 {
-    /// <summary>Puts a mark that is known somewhere at a majority (I9). With <paramref name="always"/> what was asked for before is not
-    /// carried out any more where it is the mark already.</summary>
+    /// <summary>
+    /// Puts a mark that is known somewhere at a majority (I9). With <paramref name="always"/> what was asked for before
+    /// is not carried out any more where it is the mark already.
+    /// </summary>
     /// <exception cref="TokenStoreUnavailableException">It could not be put there.</exception>
-    public async ValueTask RaiseAsync(ResourceKey resource, long mark, CancellationToken cancellationToken, bool always = false)
+    public async ValueTask RaiseAsync(
+        ResourceKey resource, long mark, CancellationToken cancellationToken, bool always = false)
     {
         var stamp = stamps.Next();
         nodes.Require(await nodes.AskAsync(
-            (node, view) => NodeMarkScripts.RaiseAsync(node, view, resource, mark, stamp, always), null, cancellationToken));
+            (node, view) => NodeMarkScripts.RaiseAsync(node, view, resource, mark, stamp, always), null,
+            cancellationToken));
     }
 
     public async ValueTask WithdrawAsync(
         string session, IReadOnlyList<Registration> registrations, CancellationToken cancellationToken) =>
         nodes.Require(await nodes.AskAsync(
-            (node, view) => NodeMarkScripts.WithdrawAsync(node, view, session, registrations), null, cancellationToken));
+            (node, view) => NodeMarkScripts.WithdrawAsync(node, view, session, registrations), null,
+            cancellationToken));
 
     /// <summary>Takes registrations back where a step left them although it was not admitted.</summary>
     public async ValueTask RemoveAsync(
-        ResourceKey resource, IReadOnlyList<(string Session, long Sequence)> registrations, CancellationToken cancellationToken) =>
+        ResourceKey resource, IReadOnlyList<(string Session, long Sequence)> registrations,
+        CancellationToken cancellationToken) =>
         nodes.Require(await nodes.AskAsync(
             (node, view) => NodeMarkScripts.RemoveAsync(node, view, resource, registrations), null, cancellationToken));
 
@@ -45,7 +51,9 @@ internal sealed class QuorumResources(QuorumNodes nodes, SessionWatch watch, Cha
             resource, found.Mark, DateTimeOffset.FromUnixTimeMilliseconds(changed.UnixMilliseconds), changed.Sequence,
             [
                 .. found.Writers.Values.Where(writer => watch.EndedFor(writer.Session) != TimeSpan.MaxValue)
-                    .Select(writer => new WriterRecord(writer.Session, new FencingToken(writer.Token), watch.EndedFor(writer.Session))),
+                    .Select(
+                        writer => new WriterRecord(
+                            writer.Session, new FencingToken(writer.Token), watch.EndedFor(writer.Session))),
             ]);
     }
 
@@ -118,7 +126,8 @@ internal sealed class QuorumResources(QuorumNodes nodes, SessionWatch watch, Cha
         {
             // A mark that changed since its name was read stands where it stood there: a page has no gaps.
             var read = await Task.WhenAll(part.Select(async name =>
-                ResourceKey.TryCreate(name.Key, out var resource) && await FindAsync(resource, cancellationToken) is { } record
+                ResourceKey.TryCreate(name.Key, out var resource)
+                    && await FindAsync(resource, cancellationToken) is { } record
                     ? record with { Sequence = name.Value }
                     : (MarkRecord?)null));
             records.AddRange(read.OfType<MarkRecord>());
@@ -156,7 +165,8 @@ internal sealed class QuorumResources(QuorumNodes nodes, SessionWatch watch, Cha
 
     /// <summary>As many as the node that knows most.</summary>
     public async ValueTask<long> CountAsync(CancellationToken cancellationToken) => nodes.Require(
-            await nodes.AskAsync(static (node, view) => NodeMarkScripts.NamesAsync(node, view, "+inf", 0), null, cancellationToken))
+            await nodes.AskAsync(
+                static (node, view) => NodeMarkScripts.NamesAsync(node, view, "+inf", 0), null, cancellationToken))
         .Where(static r => r.IsDone).Max(static r => (long)r.Parts[1]);
 }
 
@@ -167,7 +177,8 @@ internal sealed class QuorumResources(QuorumNodes nodes, SessionWatch watch, Cha
 /// <param name="Writers">The registrations that can count.</param>
 /// <param name="Read">What each node showed; null for those that did not answer.</param>
 internal sealed record FoundResource(
-    long Mark, int AtMark, ChangeStamp? Changed, Dictionary<string, NodeWriter> Writers, IReadOnlyList<ReadResource?> Read);
+    long Mark, int AtMark, ChangeStamp? Changed, Dictionary<string, NodeWriter> Writers,
+    IReadOnlyList<ReadResource?> Read);
 
 /// <summary>A resource as one node showed it.</summary>
 /// <param name="Sequence">Of the mark; empty for none.</param>

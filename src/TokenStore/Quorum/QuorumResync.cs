@@ -4,13 +4,14 @@ using StackExchange.Redis;
 namespace FenceGateway.TokenStore.Quorum;
 
 /// <summary>
-/// Gives a node that lost its data what the others know. In this order: the node is claimed, by a key that it would lose with its data;
-/// a new generation begins at a majority of the others, after which no answer that counts can still be added to what the node had said
-/// before; all that they know is merged into the node; it counts again. Whatever breaks off in between leaves it abstaining.
+/// Gives a node that lost its data what the others know. In this order: the node is claimed, by a key that it would
+/// lose with its data; a new generation begins at a majority of the others, after which no answer that counts can still
+/// be added to what the node had said before; all that they know is merged into the node; it counts again. Whatever
+/// breaks off in between leaves it abstaining.
 /// </summary>
 /// <remarks>
-/// What was at a majority is at one of the sources at least: they are a majority, and so share a node with every other one. Of what
-/// only a minority had it does not matter whether the node gets it.
+/// What was at a majority is at one of the sources at least: they are a majority, and so share a node with every other
+/// one. Of what only a minority had it does not matter whether the node gets it.
 /// </remarks>
 internal sealed class QuorumResync(QuorumNodes nodes, ILogger logger)
 {
@@ -40,7 +41,10 @@ internal sealed class QuorumResync(QuorumNodes nodes, ILogger logger)
         return {0, scan[1], page}
         """);
 
-    /// <summary>Answers 1, or 0 when the claim is gone. A session that ended anywhere has ended; of two records the later one stands.</summary>
+    /// <summary>
+    /// Answers 1, or 0 when the claim is gone. A session that ended anywhere has ended; of two records the later one
+    /// stands.
+    /// </summary>
     private static readonly RedisScript MergeSessionsScript = new(
         """
         -- KEYS: 1 resync, 2 sessions, 3 ended
@@ -60,7 +64,9 @@ internal sealed class QuorumResync(QuorumNodes nodes, ILogger logger)
         return 1
         """);
 
-    /// <summary>Answers 1, or 0 when the claim is gone. The higher mark stands; of two registrations of a session the later one.</summary>
+    /// <summary>
+    /// Answers 1, or 0 when the claim is gone. The higher mark stands; of two registrations of a session the later one.
+    /// </summary>
     private static readonly RedisScript MergeScript = new(
         NodeScript.After +
         """
@@ -80,7 +86,9 @@ internal sealed class QuorumResync(QuorumNodes nodes, ILogger logger)
         for field, value in pairs(fields) do
           if string.sub(field, 1, 2) == 'w:' then
             local mine = redis.call('HGET', KEYS[4], field)
-            if not mine or string.sub(mine, 21, 39) < string.sub(value, 21, 39) then redis.call('HSET', KEYS[4], field, value) end
+            if not mine or string.sub(mine, 21, 39) < string.sub(value, 21, 39) then
+              redis.call('HSET', KEYS[4], field, value)
+            end
           end
         end
         local all = redis.call('HGETALL', KEYS[4])
@@ -94,8 +102,10 @@ internal sealed class QuorumResync(QuorumNodes nodes, ILogger logger)
 
     private int _isRunning;
 
-    /// <summary>One after the other: two that begin a generation at the same time keep each other from it. Whether the node counts
-    /// again; false when somebody is at it, be it at another node.</summary>
+    /// <summary>
+    /// One after the other: two that begin a generation at the same time keep each other from it. Whether the node
+    /// counts again; false when somebody is at it, be it at another node.
+    /// </summary>
     /// <exception cref="TokenStoreUnavailableException">It could not be done now.</exception>
     public async Task<bool> TryRunAsync(QuorumNode node, CancellationToken cancellationToken)
     {
@@ -133,14 +143,16 @@ internal sealed class QuorumResync(QuorumNodes nodes, ILogger logger)
         }
         catch
         {
-            // Else nobody could try again before the claim has run out. What still arrives in its name changes nothing any more.
+            // Else nobody could try again before the claim has run out. What still arrives in its name changes nothing
+            // any more.
             using var releasing = RedisLink.LimitQuestions(CancellationToken.None);
             await MembershipScripts.ReleaseAsync(link, view.Keys, token, releasing.Token).AsTask().Ending();
             throw;
         }
     }
 
-    private async Task CopyAsync(QuorumNode node, RedisLink link, QuorumView view, string token, CancellationToken cancellationToken)
+    private async Task CopyAsync(
+        QuorumNode node, RedisLink link, QuorumView view, string token, CancellationToken cancellationToken)
     {
         var (sources, generation) = await AdvanceAsync(node, view, cancellationToken);
         QuorumLog.ResyncBegun(logger, node.Location, sources.Count, generation);
@@ -162,18 +174,22 @@ internal sealed class QuorumResync(QuorumNodes nodes, ILogger logger)
         QuorumLog.ResyncDone(logger, node.Location, copied, generation);
     }
 
-    /// <summary>Begins a generation at a majority of the other nodes; those at which it has begun are the sources.</summary>
+    /// <summary>
+    /// Begins a generation at a majority of the other nodes; those at which it has begun are the sources.
+    /// </summary>
     private async Task<(List<QuorumNode> Sources, long Generation)> AdvanceAsync(
         QuorumNode node, QuorumView view, CancellationToken cancellationToken)
     {
         using var limit = RedisLink.LimitQuestions(cancellationToken);
 
-        // Read after the claim: whoever counts at this generation or a later one has not heard of the node what it has lost.
+        // Read after the claim: whoever counts at this generation or a later one has not heard of the node what it has
+        // lost.
         List<(QuorumNode Node, RedisLink Link, long Generation)> others = [];
         for (var i = 0; i < nodes.Count; i++)
         {
             if (nodes[i] is { IsReachable: true, Link: { } link } other && other != node
-                && await MembershipScripts.ReadAsync(link, view.Keys, limit.Token) is { } known && known.Serving == view.Name)
+                && await MembershipScripts.ReadAsync(link, view.Keys, limit.Token) is { } known
+                && known.Serving == view.Name)
             {
                 others.Add((other, link, known.Generation));
             }
@@ -203,10 +219,15 @@ internal sealed class QuorumResync(QuorumNodes nodes, ILogger logger)
     private static async Task CopySessionsAsync(
         QuorumNode source, RedisLink target, QuorumView view, string token, CancellationToken cancellationToken)
     {
-        var all = (RedisResult[])(await DoneAsync(source, SessionsScript, [view.Keys.Meta, view.Keys.Sessions], [view.Name, view.Generation], cancellationToken))[1]!;
+        var sessions = await DoneAsync(
+            source, SessionsScript, [view.Keys.Meta, view.Keys.Sessions], [view.Name, view.Generation],
+            cancellationToken);
+        var all = (RedisResult[])sessions[1]!;
         foreach (var part in all.Select(static item => (RedisValue)(string)item!).Chunk(2 * Page))
         {
-            await TakeAsync(target, source, MergeSessionsScript, [view.Keys.Resync, view.Keys.Sessions, view.Keys.Ended], token, part, cancellationToken);
+            await TakeAsync(
+                target, source, MergeSessionsScript, [view.Keys.Resync, view.Keys.Sessions, view.Keys.Ended], token,
+                part, cancellationToken);
         }
     }
 
@@ -240,17 +261,22 @@ internal sealed class QuorumResync(QuorumNodes nodes, ILogger logger)
     }
 
     private static ValueTask TakeResourceAsync(
-        QuorumNode source, RedisLink target, QuorumView view, string token, RedisResult[] resource, CancellationToken cancellationToken)
+        QuorumNode source, RedisLink target, QuorumView view, string token, RedisResult[] resource,
+        CancellationToken cancellationToken)
     {
         var (name, fields) = ((string)resource[0]!, (string[])resource[1]!);
         return TakeAsync(
             target, source, MergeScript,
-            [view.Keys.Resync, view.Keys.Index, view.Keys.Revoked, (RedisKey)((string)view.Keys.ResourcePrefix! + name)],
+            [
+                view.Keys.Resync, view.Keys.Index, view.Keys.Revoked,
+                (RedisKey)((string)view.Keys.ResourcePrefix! + name),
+            ],
             token, [name, .. fields.Select(static f => (RedisValue)f)], cancellationToken);
     }
 
     private static async ValueTask<RedisResult[]> DoneAsync(
-        QuorumNode source, RedisScript script, RedisKey[] keys, RedisValue[] arguments, CancellationToken cancellationToken)
+        QuorumNode source, RedisScript script, RedisKey[] keys, RedisValue[] arguments,
+        CancellationToken cancellationToken)
     {
         using var limit = RedisLink.LimitQuestions(cancellationToken);
         var parts = (RedisResult[])(await WithinAsync(source, source.RunAsync(script, keys, arguments), limit.Token))!;
@@ -260,7 +286,8 @@ internal sealed class QuorumResync(QuorumNodes nodes, ILogger logger)
     }
 
     /// <summary>A source that stops in the middle ends this attempt, not the looking after all nodes.</summary>
-    private static async ValueTask<RedisResult> WithinAsync(QuorumNode source, ValueTask<RedisResult> call, CancellationToken limit)
+    private static async ValueTask<RedisResult> WithinAsync(
+        QuorumNode source, ValueTask<RedisResult> call, CancellationToken limit)
     {
         try
         {
@@ -268,7 +295,8 @@ internal sealed class QuorumResync(QuorumNodes nodes, ILogger logger)
         }
         catch (OperationCanceledException e)
         {
-            throw new TokenStoreUnavailableException($"Redis {source.Location} stopped answering while it was copied from.", e);
+            throw new TokenStoreUnavailableException(
+                $"Redis {source.Location} stopped answering while it was copied from.", e);
         }
     }
 

@@ -2,10 +2,14 @@ using FenceGateway.TokenStore.Redis;
 
 namespace FenceGateway.TokenStore.Quorum;
 
-/// <summary>Sessions at a majority: begun, kept alive, and ended there, by their owner or by whoever saw them stand still.</summary>
+/// <summary>
+/// Sessions at a majority: begun, kept alive, and ended there, by their owner or by whoever saw them stand still.
+/// </summary>
 internal sealed class QuorumSessions(QuorumNodes nodes, QuorumResources resources, SessionWatch watch)
 {
-    /// <summary>So many marks that too few nodes have told are raised with one heartbeat; the rest with the next.</summary>
+    /// <summary>
+    /// So many marks that too few nodes have told are raised with one heartbeat; the rest with the next.
+    /// </summary>
     private const int MaxRaised = 64;
 
     private long _beats;
@@ -13,7 +17,8 @@ internal sealed class QuorumSessions(QuorumNodes nodes, QuorumResources resource
     public async ValueTask StartAsync(string session, TimeSpan timeToLive, CancellationToken cancellationToken)
     {
         var replies = nodes.Require(await nodes.AskAsync(
-            (node, view) => NodeSessionScripts.StartAsync(node, view, session, timeToLive, 0), null, cancellationToken));
+            (node, view) => NodeSessionScripts.StartAsync(node, view, session, timeToLive, 0), null,
+            cancellationToken));
         if (replies.Exists(static r => r.Code == 1))
         {
             throw TokenStoreUnavailableException.NothingTaken($"The session {session} was started before.");
@@ -25,7 +30,8 @@ internal sealed class QuorumSessions(QuorumNodes nodes, QuorumResources resource
         // The sight is of the moment after the answer: a beat before that is no longer waited for.
         var beat = Interlocked.Increment(ref _beats);
         var replies = await nodes.AskAsync(
-            (node, view) => NodeSessionScripts.BeatAsync(node, view, session, beat), null, cancellationToken, probe: true);
+            (node, view) => NodeSessionScripts.BeatAsync(node, view, session, beat), null, cancellationToken,
+            probe: true);
         Learn(replies);
         if (replies.Count(static r => r.Code == NodeScript.SessionLost) > QuorumDecision.MayMiss(nodes.Count))
         {
@@ -47,7 +53,10 @@ internal sealed class QuorumSessions(QuorumNodes nodes, QuorumResources resource
         See(nodes.Require(replies), session, isClean ? SessionLife.EndedClean : SessionLife.Ended);
     }
 
-    /// <summary>Ends a session that stood still at a majority for its time to live, where it still does; whether it has ended now.</summary>
+    /// <summary>
+    /// Ends a session that stood still at a majority for its time to live, where it still does; whether it has ended
+    /// now.
+    /// </summary>
     public async ValueTask<bool> EndIfStandingAsync(string session, CancellationToken cancellationToken)
     {
         if (!watch.StandsStill(session, out var sights))
@@ -91,7 +100,9 @@ internal sealed class QuorumSessions(QuorumNodes nodes, QuorumResources resource
         }
     }
 
-    /// <summary>All gateways watch each other with their heartbeats, so that it is known at once since when one is gone.</summary>
+    /// <summary>
+    /// All gateways watch each other with their heartbeats, so that it is known at once since when one is gone.
+    /// </summary>
     private void Learn(List<NodeReply> replies)
     {
         foreach (var reply in replies.Where(static r => r.IsDone))
@@ -114,8 +125,10 @@ internal sealed class QuorumSessions(QuorumNodes nodes, QuorumResources resource
         return SessionSight.Read(all[Array.IndexOf(all, session) + 1]).TimeToLive;
     }
 
-    /// <summary>A node that does not know the session, because it was away or has lost its data, learns of it now. What is registered
-    /// there counts from then on; what was before counts where it is.</summary>
+    /// <summary>
+    /// A node that does not know the session, because it was away or has lost its data, learns of it now. What is
+    /// registered there counts from then on; what was before counts where it is.
+    /// </summary>
     private void Rejoin(List<NodeReply> replies, string session, TimeSpan timeToLive)
     {
         foreach (var reply in replies.Where(static r => r.Code == NodeScript.SessionLost && (int)r.Parts[1] == 0))
@@ -128,7 +141,8 @@ internal sealed class QuorumSessions(QuorumNodes nodes, QuorumResources resource
     {
         try
         {
-            await NodeSessionScripts.StartAsync(node, nodes.View, session, timeToLive, Interlocked.Increment(ref _beats));
+            await NodeSessionScripts.StartAsync(
+                node, nodes.View, session, timeToLive, Interlocked.Increment(ref _beats));
         }
         catch (TokenStoreUnavailableException)
         {
@@ -139,7 +153,8 @@ internal sealed class QuorumSessions(QuorumNodes nodes, QuorumResources resource
     private async ValueTask EndStandingAsync(List<NodeReply> replies, string own, CancellationToken cancellationToken)
     {
         var standing = replies.Where(static r => r.IsDone).SelectMany(static r => Sessions((string[])r.Parts[2]!))
-            .Distinct(StringComparer.Ordinal).Where(session => session != own && watch.StandsStill(session, out _)).ToArray();
+            .Distinct(StringComparer.Ordinal).Where(session => session != own && watch.StandsStill(session, out _))
+            .ToArray();
         foreach (var session in standing)
         {
             await EndIfStandingAsync(session, cancellationToken);
@@ -148,8 +163,11 @@ internal sealed class QuorumSessions(QuorumNodes nodes, QuorumResources resource
 
     private static IEnumerable<string> Sessions(string[] all) => all.Where(static (_, i) => i % 2 == 0);
 
-    /// <summary>A mark is told only when it is durable: one that too few of the nodes have told is raised at a majority first.</summary>
-    private async ValueTask<IReadOnlyList<ResourceChange>> RevokedAsync(List<NodeReply> replies, CancellationToken cancellationToken)
+    /// <summary>
+    /// A mark is told only when it is durable: one that too few of the nodes have told is raised at a majority first.
+    /// </summary>
+    private async ValueTask<IReadOnlyList<ResourceChange>> RevokedAsync(
+        List<NodeReply> replies, CancellationToken cancellationToken)
     {
         Dictionary<ResourceKey, (long Mark, int Count)> found = [];
         foreach (var reply in replies.Where(static r => r.IsDone))
@@ -161,7 +179,8 @@ internal sealed class QuorumSessions(QuorumNodes nodes, QuorumResources resource
                 if (ResourceKey.TryCreate(told[i], out var resource))
                 {
                     var (highest, count) = found.GetValueOrDefault(resource);
-                    found[resource] = (Math.Max(mark, highest), mark == highest ? count + 1 : mark > highest ? 1 : count);
+                    found[resource] = (
+                        Math.Max(mark, highest), mark == highest ? count + 1 : mark > highest ? 1 : count);
                 }
             }
         }
@@ -170,7 +189,8 @@ internal sealed class QuorumSessions(QuorumNodes nodes, QuorumResources resource
         var raised = await Task.WhenAll(unconfirmed.Select(f => TryRaiseAsync(f.Key, f.Value.Mark, cancellationToken)));
         return
         [
-            .. found.Where(f => f.Value.Count >= nodes.Majority).Concat(unconfirmed.Where((_, i) => raised[i])).Take(Heartbeat.MaxRevoked)
+            .. found.Where(f => f.Value.Count >= nodes.Majority).Concat(unconfirmed.Where((_, i) => raised[i])).Take(
+                Heartbeat.MaxRevoked)
                 .Select(static f => new ResourceChange(f.Key, f.Value.Mark)),
         ];
     }

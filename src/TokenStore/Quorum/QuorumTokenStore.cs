@@ -1,8 +1,8 @@
 namespace FenceGateway.TokenStore.Quorum;
 
 /// <summary>
-/// Marks at a majority of independent Redis masters. No atomicity spans the nodes and no clock of theirs is asked: what is at a
-/// majority is seen by every other one, because the two share a node (docs/protocol.md, "On a quorum").
+/// Marks at a majority of independent Redis masters. No atomicity spans the nodes and no clock of theirs is asked: what
+/// is at a majority is seen by every other one, because the two share a node (docs/protocol.md, "On a quorum").
 /// </summary>
 public sealed class QuorumTokenStore : ITokenStore
 {
@@ -28,7 +28,8 @@ public sealed class QuorumTokenStore : ITokenStore
     }
 
     /// <inheritdoc/>
-    public TokenStoreInfo Info => _connections?.Info ?? new TokenStoreInfo("Quorum", SafetyGrade.BestEffort, "not connected yet");
+    public TokenStoreInfo Info =>
+        _connections?.Info ?? new TokenStoreInfo("Quorum", SafetyGrade.BestEffort, "not connected yet");
 
     /// <inheritdoc/>
     public string? Fault => _fault ?? _connections?.Fault;
@@ -36,7 +37,9 @@ public sealed class QuorumTokenStore : ITokenStore
     /// <inheritdoc/>
     public event Action<ResourceChange>? Changed;
 
-    /// <summary>Whether nothing is under way that nobody waits for any more: the nodes that were slower than a majority.</summary>
+    /// <summary>
+    /// Whether nothing is under way that nobody waits for any more: the nodes that were slower than a majority.
+    /// </summary>
     internal bool IsSettled => _connections?.IsSettled ?? true;
 
     private Parts Open => _fault is null && _parts is { } parts
@@ -51,7 +54,8 @@ public sealed class QuorumTokenStore : ITokenStore
         try
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
-            _connections ??= QuorumConnections.Make(_options, _keys, _clock, _logger, change => Changed?.Invoke(change));
+            _connections ??= QuorumConnections.Make(
+                _options, _keys, _clock, _logger, change => Changed?.Invoke(change));
             var nodes = await _connections.OpenAsync(cancellationToken);
             if (_parts?.Nodes != nodes)
             {
@@ -78,7 +82,8 @@ public sealed class QuorumTokenStore : ITokenStore
     }
 
     /// <inheritdoc/>
-    public async ValueTask<TimeSpan> StartSessionAsync(string session, TimeSpan timeToLive, CancellationToken cancellationToken)
+    public async ValueTask<TimeSpan> StartSessionAsync(
+        string session, TimeSpan timeToLive, CancellationToken cancellationToken)
     {
         var open = Open;
         open.Nodes.BoundPatience(timeToLive);
@@ -109,7 +114,8 @@ public sealed class QuorumTokenStore : ITokenStore
     }
 
     /// <inheritdoc/>
-    public ValueTask WithdrawAsync(string session, IReadOnlyList<Registration> registrations, CancellationToken cancellationToken) =>
+    public ValueTask WithdrawAsync(
+        string session, IReadOnlyList<Registration> registrations, CancellationToken cancellationToken) =>
         Open.Resources.WithdrawAsync(session, registrations, cancellationToken);
 
     /// <inheritdoc/>
@@ -124,7 +130,8 @@ public sealed class QuorumTokenStore : ITokenStore
     }
 
     /// <inheritdoc/>
-    public ValueTask<long> CountAsync(CancellationToken cancellationToken) => Open.Resources.CountAsync(cancellationToken);
+    public ValueTask<long> CountAsync(CancellationToken cancellationToken) =>
+        Open.Resources.CountAsync(cancellationToken);
 
     /// <inheritdoc/>
     public ValueTask<bool> SetMarkAsync(SetMarkRequest request, CancellationToken cancellationToken)
@@ -178,7 +185,8 @@ public sealed class QuorumTokenStore : ITokenStore
             var ended = false;
             foreach (var writer in record?.Writers ?? [])
             {
-                ended |= writer.EndedFor is null && await Sessions.EndIfStandingAsync(writer.Session, cancellationToken);
+                ended |= writer.EndedFor is null
+                    && await Sessions.EndIfStandingAsync(writer.Session, cancellationToken);
             }
 
             return ended ? await Resources.FindAsync(resource, cancellationToken) : record;

@@ -3,12 +3,16 @@ namespace FenceGateway.TokenStore.Quorum;
 /// <summary>Which store the nodes have to belong to, and since which resynchronisation answers count.</summary>
 internal sealed record QuorumView(QuorumKeys Keys, string Name, long Generation);
 
-/// <summary>When a mark was changed: a number that grows, for listings, and a time for people. Made by the gateway that asks, so that all
-/// nodes keep the same, but for one that has a higher number at that resource already and goes on from there.</summary>
+/// <summary>
+/// When a mark was changed: a number that grows, for listings, and a time for people. Made by the gateway that asks, so
+/// that all nodes keep the same, but for one that has a higher number at that resource already and goes on from there.
+/// </summary>
 internal readonly record struct ChangeStamp(long Sequence, long UnixMilliseconds);
 
-/// <summary>Hands out stamps. The sequence is the wall clock in 2048ths of a millisecond: exact as a score of Redis, and never used for a
-/// decision.</summary>
+/// <summary>
+/// Hands out stamps. The sequence is the wall clock in 2048ths of a millisecond: exact as a score of Redis, and never
+/// used for a decision.
+/// </summary>
 internal sealed class ChangeStamps(TimeProvider clock)
 {
     private const int PerMillisecond = 2048;

@@ -1,21 +1,25 @@
 namespace FenceGateway.TokenStore.Quorum;
 
 /// <summary>
-/// What this gateway has seen of all sessions, by its own monotonic clock; no clock of a node is asked. A session whose heartbeats
-/// stood still at a majority for its time to live may be ended: none was answered by a majority in between, since the two would share a
-/// node. It has ended once a majority says so, and that is for good.
+/// What this gateway has seen of all sessions, by its own monotonic clock; no clock of a node is asked. A session whose
+/// heartbeats stood still at a majority for its time to live may be ended: none was answered by a majority in between,
+/// since the two would share a node. It has ended once a majority says so, and that is for good.
 /// </summary>
 internal sealed class SessionWatch(int nodes, TimeProvider clock)
 {
-    /// <summary>At the bound everything is forgotten: waits begin anew, which delays and never admits too early.</summary>
+    /// <summary>
+    /// At the bound everything is forgotten: waits begin anew, which delays and never admits too early.
+    /// </summary>
     private const int Capacity = 65_536;
 
     private readonly Lock _gate = new();
     private readonly Dictionary<string, Watched> _sessions = new(StringComparer.Ordinal);
     private long _generation;
 
-    /// <summary>A node has shown a session. What was seen in an earlier generation no longer counts: a node may have forgotten since that
-    /// a session had ended there.</summary>
+    /// <summary>
+    /// A node has shown a session. What was seen in an earlier generation no longer counts: a node may have forgotten
+    /// since that a session had ended there.
+    /// </summary>
     public void See(int node, string session, SessionSight sight, TimeSpan timeToLive, long generation)
     {
         lock (_gate)
@@ -45,8 +49,10 @@ internal sealed class SessionWatch(int nodes, TimeProvider clock)
         }
     }
 
-    /// <summary>A node has shown all the sessions that it knows. One that is watched and not among them, because it left a registration at
-    /// another node, stands still here as well as there: else it would never end.</summary>
+    /// <summary>
+    /// A node has shown all the sessions that it knows. One that is watched and not among them, because it left a
+    /// registration at another node, stands still here as well as there: else it would never end.
+    /// </summary>
     public void SeeOthersMissing(int node, IReadOnlySet<string> shown, long generation)
     {
         lock (_gate)
@@ -79,8 +85,10 @@ internal sealed class SessionWatch(int nodes, TimeProvider clock)
         }
     }
 
-    /// <summary>Whether the session has not ended but stood still at a majority for its time to live; and how the nodes where it did
-    /// showed it. It may be ended at those only, and only if that is still so there.</summary>
+    /// <summary>
+    /// Whether the session has not ended but stood still at a majority for its time to live; and how the nodes where it
+    /// did showed it. It may be ended at those only, and only if that is still so there.
+    /// </summary>
     public bool StandsStill(string session, out SessionSight?[] sights)
     {
         lock (_gate)
@@ -96,13 +104,17 @@ internal sealed class SessionWatch(int nodes, TimeProvider clock)
             sights =
             [
                 .. watched.Sights.Select(seen =>
-                    seen is { } s && clock.GetElapsedTime(s.Since, now) >= watched.TimeToLive ? s.Sight : (SessionSight?)null),
+                    seen is { } s && clock.GetElapsedTime(s.Since, now) >= watched.TimeToLive
+                        ? s.Sight
+                        : (SessionSight?)null),
             ];
             return sights.Count(static sight => sight is not null) >= QuorumDecision.Majority(nodes);
         }
     }
 
-    /// <summary>Whether what was seen in a generation counts; a later one makes everything before it not count.</summary>
+    /// <summary>
+    /// Whether what was seen in a generation counts; a later one makes everything before it not count.
+    /// </summary>
     private bool CountsLocked(long generation)
     {
         if (generation > _generation)

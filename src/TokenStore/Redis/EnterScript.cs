@@ -6,8 +6,9 @@ namespace FenceGateway.TokenStore.Redis;
 internal static class EnterScript
 {
     /// <summary>
-    /// Answers −1 the session has ended, or 3 admitted; else 1 draining or 2 stale, mark, for how many ms more ended sessions hold the token
-    /// back, and 1 if a living one does. Anything else admits nothing. Reads first: a refusal has changed nothing.
+    /// Answers −1 the session has ended, or 3 admitted; else 1 draining or 2 stale, mark, for how many ms more ended
+    /// sessions hold the token back, and 1 if a living one does. Anything else admits nothing. Reads first: a refusal
+    /// has changed nothing.
     /// </summary>
     private static readonly RedisScript Script = new(
         """
@@ -24,7 +25,13 @@ internal static class EnterScript
         local mark, own, others, fields = '0000000000000000000', nil, false, call('HGETALL', KEYS[2])
         for i = 1, #fields, 2 do
           local name = fields[i]
-          if name == 'mark' then mark = sub(fields[i + 1], 1, 19) elseif name == field then own = fields[i + 1] else others = true end
+          if name == 'mark' then
+            mark = sub(fields[i + 1], 1, 19)
+          elseif name == field then
+            own = fields[i + 1]
+          else
+            others = true
+          end
         end
         if token < mark then return {2, mark, 0, 0} end
         -- A later step of the session was faster: this one has been given up.
@@ -64,22 +71,27 @@ internal static class EnterScript
           end
         end
 
-        -- The session's registration never stands above what it still has in flight. With nothing older in flight there may still be
-        -- writes with this very token: one that stands at it stays.
+        -- The session's registration never stands above what it still has in flight. With nothing older in flight there
+        -- may still be writes with this very token: one that stands at it stays.
         local stands = own and sub(own, 1, 19)
         local admitted = oldest == token and living == 0 and wait == 0
         local place = (admitted or oldest < token or stands == token) and oldest .. ':' .. ARGV[4]
         if rises then
           local change = tostring(call('INCR', KEYS[4]))
           local raised = token .. ':' .. change .. ':' .. clock[1] .. ':' .. clock[2]
-          if place then call('HSET', KEYS[2], 'mark', raised, field, place) else call('HSET', KEYS[2], 'mark', raised) end
+          if place then
+            call('HSET', KEYS[2], 'mark', raised, field, place)
+          else
+            call('HSET', KEYS[2], 'mark', raised)
+          end
           call('ZADD', KEYS[3], change, ARGV[6])
         elseif place then
           call('HSET', KEYS[2], field, place)
         end
         if own and not place then call('HDEL', KEYS[2], field) end
 
-        -- Whoever is registered below the mark hears so with every heartbeat; who waits hears when somebody there moves on.
+        -- Whoever is registered below the mark hears so with every heartbeat; who waits hears when somebody there moves
+        -- on.
         local was = stands and stands < mark
         if oldest < token then
           call('ZADD', KEYS[5], 0, session .. '\n' .. ARGV[6])
@@ -100,7 +112,8 @@ internal static class EnterScript
             Script,
             [keys.Sessions, keys.Resource(request.Resource), keys.Index, keys.Sequence, keys.Revoked],
             [
-                request.Session, token, request.Oldest == request.Token ? token : RedisKeys.Digits(request.Oldest.Value),
+                request.Session, token,
+                request.Oldest == request.Token ? token : RedisKeys.Digits(request.Oldest.Value),
                 RedisKeys.Digits(request.Sequence), (long)Math.Ceiling(request.InDoubtHold.TotalMilliseconds),
                 request.Resource.Value, keys.ChannelIn(link.Database.Database),
             ],
@@ -112,7 +125,8 @@ internal static class EnterScript
             1 => Read(EnterStatus.Draining, parts),
             2 => Read(EnterStatus.Stale, parts),
             3 => new EnterReply(EnterStatus.Admitted, request.Token),
-            _ => throw new TokenStoreUnavailableException($"Redis {link.Location} gave a step an answer that says nothing."),
+            _ => throw new TokenStoreUnavailableException(
+                $"Redis {link.Location} gave a step an answer that says nothing."),
         };
     }
 
@@ -120,6 +134,7 @@ internal static class EnterScript
     {
         var mark = RedisKeys.Number((string)reply[1]!);
         return new EnterReply(
-            status, mark == 0 ? default : new FencingToken(mark), TimeSpan.FromMilliseconds((long)reply[2]), (int)reply[3] == 1);
+            status, mark == 0 ? default : new FencingToken(mark), TimeSpan.FromMilliseconds((long)reply[2]),
+            (int)reply[3] == 1);
     }
 }

@@ -9,5 +9,6 @@ internal interface IScriptRunner
     string? Fault { get; }
 
     /// <exception cref="TokenStoreUnavailableException">It refused, cannot be reached, or did not answer.</exception>
-    ValueTask<RedisResult> RunAsync(RedisScript script, RedisKey[] keys, RedisValue[] arguments, CancellationToken cancellationToken);
+    ValueTask<RedisResult> RunAsync(
+        RedisScript script, RedisKey[] keys, RedisValue[] arguments, CancellationToken cancellationToken);
 }

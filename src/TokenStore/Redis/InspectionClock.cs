@@ -1,7 +1,9 @@
 namespace FenceGateway.TokenStore.Redis;
 
-/// <summary>When a server has to be asked again what it promises: its settings can be changed while it runs, and when a connection is back
-/// another server can have taken its place.</summary>
+/// <summary>
+/// When a server has to be asked again what it promises: its settings can be changed while it runs, and when a
+/// connection is back another server can have taken its place.
+/// </summary>
 internal sealed class InspectionClock(TimeProvider clock)
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMinutes(1);

@@ -5,8 +5,10 @@ namespace FenceGateway.TokenStore.Redis;
 /// <summary>What is stored for a resource, and what operators may change about it.</summary>
 internal static class MarkScripts
 {
-    /// <summary>Answers nothing for a resource without a mark, else the mark's field, now, and for each writer: session, registration,
-    /// when the session ends or ended.</summary>
+    /// <summary>
+    /// Answers nothing for a resource without a mark, else the mark's field, now, and for each writer: session,
+    /// registration, when the session ends or ended.
+    /// </summary>
     private static readonly RedisScript FindScript = new(
         """
         -- KEYS: 1 sessions, 2 resource
@@ -29,13 +31,17 @@ internal static class MarkScripts
         return found
         """);
 
-    /// <summary>Answers 1, or 0 when a writer holds newer tokens back, or when the mark or the session's own registration is not what was
-    /// read any more: a change that is carried out late must neither undo a newer mark nor take a newer registration.</summary>
+    /// <summary>
+    /// Answers 1, or 0 when a writer holds newer tokens back, or when the mark or the session's own registration is not
+    /// what was read any more: a change that is carried out late must neither undo a newer mark nor take a newer
+    /// registration.
+    /// </summary>
     private static readonly RedisScript SetScript = new(
         """
         -- KEYS: 1 sessions, 2 resource, 3 index, 4 sequence, 5 revoked, 6 audit
-        -- ARGV: 1 session, 2 mark (19 digits), 3 the mark's field as it was read, 4 the session's own, each empty for none,
-        --       5 hold of ended sessions in ms, 6 resource's name, 7 channel, 8 actor, 9 reason, 10 so many changes are remembered
+        -- ARGV: 1 session, 2 mark (19 digits), 3 the mark's field as it was read, 4 the session's own, each empty for
+        -- none, 5 hold of ended sessions in ms, 6 resource's name, 7 channel, 8 actor, 9 reason, 10 so many changes are
+        -- remembered
         local clock = redis.call('TIME')
         local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
         local mark, own, gone, fields = '', '', {}, redis.call('HGETALL', KEYS[2])
@@ -56,7 +62,8 @@ internal static class MarkScripts
         if mark ~= ARGV[3] or own ~= ARGV[4] then return 0 end
 
         redis.call('LPUSH', KEYS[6], cjson.encode({
-          at = clock[1], resource = ARGV[6], before = string.sub(mark, 1, 19), mark = ARGV[2], actor = ARGV[8], reason = ARGV[9] }))
+          at = clock[1], resource = ARGV[6], before = string.sub(mark, 1, 19), mark = ARGV[2],
+          actor = ARGV[8], reason = ARGV[9] }))
         redis.call('LTRIM', KEYS[6], 0, ARGV[10] - 1)
         if string.sub(mark, 1, 19) ~= ARGV[2] then
           local change = redis.call('INCR', KEYS[4])
@@ -71,7 +78,9 @@ internal static class MarkScripts
         return 1
         """);
 
-    /// <summary>Removes registrations of sessions that had ended when the operator spoke; answers how many there still were.</summary>
+    /// <summary>
+    /// Removes registrations of sessions that had ended when the operator spoke; answers how many there still were.
+    /// </summary>
     private static readonly RedisScript ResolveScript = new(
         """
         -- KEYS: 1 resource, 2 revoked
@@ -85,7 +94,8 @@ internal static class MarkScripts
           end
         end
         if resolved > 0 then
-          redis.call('PUBLISH', ARGV[2], string.sub(redis.call('HGET', KEYS[1], 'mark') or '0', 1, 19) .. ' ' .. ARGV[1])
+          local mark = string.sub(redis.call('HGET', KEYS[1], 'mark') or '0', 1, 19)
+          redis.call('PUBLISH', ARGV[2], mark .. ' ' .. ARGV[1])
         end
         return resolved
         """);
@@ -104,13 +114,16 @@ internal static class MarkScripts
         RedisLink link, RedisKeys keys, SetMarkRequest request, CancellationToken cancellationToken)
     {
         var key = keys.Resource(request.Resource);
-        var read = await link.AskAsync(() => link.Database.HashGetAsync(key, ["mark", "w:" + request.Session], RedisLink.Master), cancellationToken);
+        var read = await link.AskAsync(
+            () => link.Database.HashGetAsync(key, ["mark", "w:" + request.Session], RedisLink.Master),
+            cancellationToken);
         var reply = await link.RunAsync(
             SetScript,
             [keys.Sessions, key, keys.Index, keys.Sequence, keys.Revoked, keys.Audit],
             [
                 request.Session, RedisKeys.Digits(request.Mark), Text(read[0]), Text(read[1]),
-                (long)Math.Ceiling(request.InDoubtHold.TotalMilliseconds), request.Resource.Value, keys.ChannelIn(link.Database.Database),
+                (long)Math.Ceiling(request.InDoubtHold.TotalMilliseconds), request.Resource.Value,
+                keys.ChannelIn(link.Database.Database),
                 request.Actor, request.Reason, AuditLength,
             ],
             cancellationToken);
@@ -139,13 +152,15 @@ internal static class MarkScripts
 
         return arguments.Count == 2
             ? 0
-            : (int)await link.RunAsync(ResolveScript, [keys.Resource(resource), keys.Revoked], [.. arguments], cancellationToken);
+            : (int)await link.RunAsync(
+                ResolveScript, [keys.Resource(resource), keys.Revoked], [.. arguments], cancellationToken);
     }
 
     private static MarkRecord Read(ResourceKey resource, RedisResult[] parts)
     {
         var mark = ((string)parts[0]!).Split(':');
-        var at = DateTimeOffset.FromUnixTimeSeconds(RedisKeys.Number(mark[2])).AddMicroseconds(RedisKeys.Number(mark[3]));
+        var at = DateTimeOffset.FromUnixTimeSeconds(RedisKeys.Number(mark[2])).AddMicroseconds(
+            RedisKeys.Number(mark[3]));
         WriterRecord[] writers =
         [
             .. Writers(parts).Select(writer => new WriterRecord(

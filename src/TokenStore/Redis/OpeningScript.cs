@@ -18,13 +18,18 @@ internal static class OpeningScript
           clock[1] * 1000 + math.floor(clock[2] / 1000)}
         """);
 
-    /// <summary>The name of the store's data, how often marks were changed, whether there was no data, and the server's clock.</summary>
+    /// <summary>
+    /// The name of the store's data, how often marks were changed, whether there was no data, and the server's clock.
+    /// </summary>
     public static async ValueTask<(string Epoch, long Changes, bool Created, DateTimeOffset ServerTime)> RunAsync(
         RedisLink link, RedisKeys keys, CancellationToken cancellationToken)
     {
         var reply = (RedisResult[])(await link.RunAsync(
-            Script, [keys.Epoch, keys.Sequence], [RandomNumberGenerator.GetHexString(16, lowercase: true), keys.ChannelIn(link.Database.Database)],
+            Script, [keys.Epoch, keys.Sequence],
+            [RandomNumberGenerator.GetHexString(16, lowercase: true), keys.ChannelIn(link.Database.Database)],
             cancellationToken))!;
-        return ((string)reply[0]!, (long)reply[1], (int)reply[2] == 1, DateTimeOffset.FromUnixTimeMilliseconds((long)reply[3]));
+        return (
+            (string)reply[0]!, (long)reply[1], (int)reply[2] == 1,
+            DateTimeOffset.FromUnixTimeMilliseconds((long)reply[3]));
     }
 }

@@ -2,7 +2,9 @@ using StackExchange.Redis;
 
 namespace FenceGateway.TokenStore.Redis;
 
-/// <summary>What Redis and its client throw, as sentences for an operator, and whether the step was certainly not taken.</summary>
+/// <summary>
+/// What Redis and its client throw, as sentences for an operator, and whether the step was certainly not taken.
+/// </summary>
 internal static class RedisErrors
 {
     /// <summary>
@@ -31,7 +33,8 @@ internal static class RedisErrors
         RedisServerException refused => Refused(refused, location),
         RedisConnectionException lost => Lost(lost, location),
         // The client's own refusal: nothing was sent.
-        RedisCommandException refused => TokenStoreUnavailableException.NothingTaken($"Redis {location} cannot be used: {refused.Message}", refused),
+        RedisCommandException refused =>
+            TokenStoreUnavailableException.NothingTaken($"Redis {location} cannot be used: {refused.Message}", refused),
         _ => new($"Redis {location} could not be asked: {exception.Message}", exception),
     };
 
@@ -41,12 +44,14 @@ internal static class RedisErrors
         string[] codes = ["NOAUTH", "WRONGPASS", nameof(ConnectionFailureType.AuthenticationFailure)];
         if (codes.Any(code => told.Contains(code, StringComparison.Ordinal)))
         {
-            return TokenStoreUnavailableException.NothingTaken($"Redis {location} wants a password: it is given none, or a wrong one.");
+            return TokenStoreUnavailableException.NothingTaken(
+                $"Redis {location} wants a password: it is given none, or a wrong one.");
         }
 
         if (told.Contains("server-type: Sentinel", StringComparison.Ordinal))
         {
-            return TokenStoreUnavailableException.NothingTaken($"Redis {location} is a Sentinel: name its service with serviceName=.");
+            return TokenStoreUnavailableException.NothingTaken(
+                $"Redis {location} is a Sentinel: name its service with serviceName=.");
         }
 
         const string Mark = "faulted: ";
@@ -61,33 +66,41 @@ internal static class RedisErrors
         if (exception.Kind is RedisErrorKind.Moved or RedisErrorKind.Ask or RedisErrorKind.UnknownRedirectTarget)
         {
             // The client followed once, and says this in words of its own.
-            return TokenStoreUnavailableException.NothingTaken($"Redis {location} has moved the slot of the keys to another node ({message.TrimEnd()}).", exception);
+            return TokenStoreUnavailableException.NothingTaken(
+                $"Redis {location} has moved the slot of the keys to another node ({message.TrimEnd()}).", exception);
         }
 
         foreach (var (code, meaning) in Refusals)
         {
-            // Before Redis 7 a script's error stands inside of another: "ERR Error running script …: @user_script:3: -OOM command …".
-            if (message.StartsWith(code, StringComparison.Ordinal) || message.Contains($": -{code} ", StringComparison.Ordinal))
+            // Before Redis 7 a script's error stands inside of another: "ERR Error running script …: @user_script:3:
+            // -OOM command …".
+            if (message.StartsWith(code, StringComparison.Ordinal)
+                || message.Contains($": -{code} ", StringComparison.Ordinal))
             {
-                return TokenStoreUnavailableException.NothingTaken($"Redis {location} {meaning} ({message}).", exception);
+                return TokenStoreUnavailableException.NothingTaken(
+                    $"Redis {location} {meaning} ({message}).", exception);
             }
         }
 
         return message.Contains("The user executing the script can't", StringComparison.Ordinal)
-            ? new($"Redis {location} does not give its user the rights that docs/stores.md lists ({message}).", exception)
+            ? new($"Redis {location} does not give its user the rights that docs/stores.md lists "
+                + $"({message}).", exception)
             : new($"Redis {location} answered with an error: {message}", exception);
     }
 
-    /// <summary>Whether the command was sent cannot be told from what the client calls its status: that changes after the bytes have gone.
-    /// What never had a connection to go on is told by another failure.</summary>
-    private static TokenStoreUnavailableException Lost(RedisConnectionException exception, string location) => exception.FailureType switch
-    {
-        ConnectionFailureType.UnableToResolvePhysicalConnection =>
-            TokenStoreUnavailableException.NothingTaken($"Redis {location} cannot be reached.", exception),
-        // Of the connecting itself; with a command, that one may have been sent before its connection was given up.
-        ConnectionFailureType.UnableToConnect or ConnectionFailureType.AuthenticationFailure
-            when exception.CommandStatus == CommandStatus.Unknown =>
-            TokenStoreUnavailableException.NothingTaken($"Redis {location} cannot be reached.", exception),
-        _ => new($"The connection to Redis {location} was lost ({exception.FailureType}).", exception),
-    };
+    /// <summary>
+    /// Whether the command was sent cannot be told from what the client calls its status: that changes after the bytes
+    /// have gone. What never had a connection to go on is told by another failure.
+    /// </summary>
+    private static TokenStoreUnavailableException Lost(RedisConnectionException exception, string location) =>
+        exception.FailureType switch
+        {
+            ConnectionFailureType.UnableToResolvePhysicalConnection =>
+                TokenStoreUnavailableException.NothingTaken($"Redis {location} cannot be reached.", exception),
+            // Of the connecting itself; with a command, that one may have been sent before its connection was given up.
+            ConnectionFailureType.UnableToConnect or ConnectionFailureType.AuthenticationFailure
+                when exception.CommandStatus == CommandStatus.Unknown =>
+                TokenStoreUnavailableException.NothingTaken($"Redis {location} cannot be reached.", exception),
+            _ => new($"The connection to Redis {location} was lost ({exception.FailureType}).", exception),
+        };
 }

@@ -1,8 +1,8 @@
 namespace FenceGateway.TokenStore.Redis;
 
 /// <summary>
-/// What this gateway has seen of the server, to tell when it forgets (its data was lost) or when its clock, by which sessions end,
-/// was set.
+/// What this gateway has seen of the server, to tell when it forgets (its data was lost) or when its clock, by which
+/// sessions end, was set.
 /// </summary>
 internal sealed class RedisHistory(TimeProvider clock, ILogger logger)
 {

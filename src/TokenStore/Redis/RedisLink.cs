@@ -8,7 +8,9 @@ namespace FenceGateway.TokenStore.Redis;
 /// </summary>
 internal sealed class RedisLink : IScriptRunner, IAsyncDisposable
 {
-    /// <summary>For every command: a replica that answered for its master would tell of marks that have risen since.</summary>
+    /// <summary>
+    /// For every command: a replica that answered for its master would tell of marks that have risen since.
+    /// </summary>
     public const CommandFlags Master = CommandFlags.DemandMaster;
 
     /// <summary>What is asked of a server when it is opened: a few quick questions.</summary>
@@ -23,7 +25,9 @@ internal sealed class RedisLink : IScriptRunner, IAsyncDisposable
     private int _returns;
     private volatile bool _closing;
 
-    private RedisLink(ConnectionMultiplexer client, RedisLinkSettings settings, RedisSentinels? sentinels, string told, ILogger logger)
+    private RedisLink(
+        ConnectionMultiplexer client, RedisLinkSettings settings, RedisSentinels? sentinels, string told,
+        ILogger logger)
     {
         _client = client;
         _database = client.GetDatabase();
@@ -53,7 +57,10 @@ internal sealed class RedisLink : IScriptRunner, IAsyncDisposable
     /// <summary>Why calls fail now as far as is known without asking; null while there is a connection.</summary>
     public string? Fault => _client.IsConnected ? null : $"Redis {Location} cannot be reached.";
 
-    /// <summary>For the questions to a server that is connected: one that stops just then does not keep whoever waits to try anew.</summary>
+    /// <summary>
+    /// For the questions to a server that is connected: one that stops just then does not keep whoever waits to try
+    /// anew.
+    /// </summary>
     public static CancellationTokenSource LimitQuestions(CancellationToken cancellationToken)
     {
         var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -62,8 +69,10 @@ internal sealed class RedisLink : IScriptRunner, IAsyncDisposable
     }
 
     /// <summary>Connects; returns without a connection when there is none to be had, and goes on trying.</summary>
-    /// <exception cref="TokenStoreUnavailableException">The token was cancelled first, or the settings are no settings.</exception>
-    public static async Task<RedisLink> ConnectAsync(RedisLinkSettings settings, ILogger logger, CancellationToken cancellationToken)
+    /// <exception cref="TokenStoreUnavailableException">The token was cancelled first, or the settings are no
+    /// settings.</exception>
+    public static async Task<RedisLink> ConnectAsync(
+        RedisLinkSettings settings, ILogger logger, CancellationToken cancellationToken)
     {
         RedisSentinels? sentinels = null;
         try
@@ -72,7 +81,8 @@ internal sealed class RedisLink : IScriptRunner, IAsyncDisposable
             {
                 sentinels = await RedisSentinels.ConnectAsync(settings, service, cancellationToken);
                 settings = settings.At(await sentinels.FindMasterAsync(cancellationToken)
-                    ?? throw TokenStoreUnavailableException.NothingTaken($"Redis {settings.Location}: none of these answers."));
+                    ?? throw TokenStoreUnavailableException.NothingTaken(
+                        $"Redis {settings.Location}: none of these answers."));
             }
 
             var (client, told) = await OpenClientAsync(settings.Options, settings.Location, cancellationToken);
@@ -100,7 +110,8 @@ internal sealed class RedisLink : IScriptRunner, IAsyncDisposable
         {
             // Nobody waits for it any more.
             _ = DiscardAsync(connecting);
-            throw TokenStoreUnavailableException.NothingTaken($"Redis {location} could not be connected to in time.", e);
+            throw TokenStoreUnavailableException.NothingTaken(
+                $"Redis {location} could not be connected to in time.", e);
         }
         catch (Exception e) when (e is RedisException or ArgumentException or InvalidOperationException)
         {
@@ -110,13 +121,14 @@ internal sealed class RedisLink : IScriptRunner, IAsyncDisposable
 
     /// <summary>The master that Sentinels name now, if it is another one than this; else null.</summary>
     public async Task<string?> FindSuccessorAsync(CancellationToken cancellationToken) =>
-        _sentinels is not null && await _sentinels.FindMasterAsync(cancellationToken) is { } master && !Settings.Options.EndPoints.Contains(master)
+        _sentinels is not null && await _sentinels.FindMasterAsync(cancellationToken) is { } master
+            && !Settings.Options.EndPoints.Contains(master)
             ? Format(master)
             : null;
 
     /// <summary>Runs a script, by its hash if the server knows it: one round trip, two when it does not.</summary>
-    /// <exception cref="TokenStoreUnavailableException">It refused, cannot be reached, or did not answer before the token was
-    /// cancelled; a reply that comes later goes nowhere.</exception>
+    /// <exception cref="TokenStoreUnavailableException">It refused, cannot be reached, or did not answer before the
+    /// token was cancelled; a reply that comes later goes nowhere.</exception>
     public async ValueTask<RedisResult> RunAsync(
         RedisScript script, RedisKey[] keys, RedisValue[] arguments, CancellationToken cancellationToken)
     {
@@ -136,7 +148,9 @@ internal sealed class RedisLink : IScriptRunner, IAsyncDisposable
             throw Failed(e, command);
         }
 
-        return await AskAsync(() => _database.ExecuteAsync("EVAL", (object[])[script.Text, keys.Length, .. keys, .. arguments], Master), cancellationToken);
+        return await AskAsync(
+            () => _database.ExecuteAsync("EVAL", (object[])[script.Text, keys.Length, .. keys, .. arguments], Master),
+            cancellationToken);
     }
 
     /// <summary>Sends a command and awaits its reply.</summary>
@@ -156,15 +170,19 @@ internal sealed class RedisLink : IScriptRunner, IAsyncDisposable
         }
     }
 
-    /// <summary>Hears of changes from now on; the client subscribes again by itself whenever its connection is back.</summary>
+    /// <summary>
+    /// Hears of changes from now on; the client subscribes again by itself whenever its connection is back.
+    /// </summary>
     /// <inheritdoc cref="RunAsync" path="/exception"/>
-    public async ValueTask SubscribeAsync(RedisValue channel, Action<ResourceChange> told, CancellationToken cancellationToken) => await AskAsync(
+    public async ValueTask SubscribeAsync(
+        RedisValue channel, Action<ResourceChange> told, CancellationToken cancellationToken) => await AskAsync(
         async () =>
         {
             var (subscriber, literal) = (_client.GetSubscriber(), RedisChannel.Literal((string)channel!));
             while (!subscriber.IsConnected(literal) && !cancellationToken.IsCancellationRequested)
             {
-                // The client has another connection for messages, which comes a little after the one that it was waited for.
+                // The client has another connection for messages, which comes a little after the one that it was waited
+                // for.
                 await Task.Delay(SubscriptionLook, TimeProvider.System, CancellationToken.None);
             }
 
@@ -223,7 +241,8 @@ internal sealed class RedisLink : IScriptRunner, IAsyncDisposable
         // The reply may still come, or an error that nobody awaits.
         _ = command?.ContinueWith(
             static task => task.Exception, CancellationToken.None,
-            TaskContinuationOptions.OnlyOnFaulted | TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+            TaskContinuationOptions.OnlyOnFaulted | TaskContinuationOptions.ExecuteSynchronously,
+            TaskScheduler.Default);
         return new TokenStoreUnavailableException($"Redis {Location} did not answer in time.", exception);
     }
 

@@ -13,13 +13,16 @@ internal sealed class RedisLinkSettings
     /// <summary>Options that the client would take and that would not do what they say.</summary>
     private static readonly (string Option, string Why)[] Refused =
     [
-        ("channelPrefix=", "channelPrefix is not supported: the scripts name their channel themselves; use KeyPrefix to keep fleets apart"),
+        ("channelPrefix=", "channelPrefix is not supported: the scripts name their channel themselves; use KeyPrefix "
+            + "to keep fleets apart"),
         ("protocol=", "protocol is not supported: RESP3 is spoken, and RESP2 with a server that knows no other"),
         ("asyncTimeout=", "asyncTimeout is not supported: a call ends when its session says so"),
     ];
 
-    /// <summary>Unless the configuration says otherwise. Whoever waits for the store tries again: a short attempt that finds the server
-    /// back is better than one that sits out a handshake with a server that has just gone.</summary>
+    /// <summary>
+    /// Unless the configuration says otherwise. Whoever waits for the store tries again: a short attempt that finds the
+    /// server back is better than one that sits out a handshake with a server that has just gone.
+    /// </summary>
     private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(2);
 
     private const int SentinelPort = 26379;
@@ -32,18 +35,23 @@ internal sealed class RedisLinkSettings
     /// <summary>Whether Sentinels name the master, and may name another one.</summary>
     public bool IsBehindSentinels { get; }
 
-    /// <summary>The service whose master the Sentinels have to be asked for; null when the addresses are the servers' own.</summary>
+    /// <summary>
+    /// The service whose master the Sentinels have to be asked for; null when the addresses are the servers' own.
+    /// </summary>
     public string? Service => Options.ServiceName is { Length: > 0 } name ? name : null;
 
     /// <summary>The addresses, for people; no secret.</summary>
     public string Location =>
-        (Service is { } service ? service + " of the Sentinels " : "") + string.Join(',', Options.EndPoints.Select(RedisLink.Format));
+        (Service is { } service ? service + " of the Sentinels " : "")
+            + string.Join(',', Options.EndPoints.Select(RedisLink.Format));
 
     /// <summary>Whether somebody else signs in than <c>default</c>, for whom a password alone stands.</summary>
     public bool IsNamedUser => Options.User is not (null or "" or "default");
 
-    /// <exception cref="TokenStoreUnavailableException">The configuration string, a certificate or the password cannot be read.</exception>
-    public static RedisLinkSettings Read(string configuration, StoreTls? tls = null, string? user = null, Func<string>? password = null)
+    /// <exception cref="TokenStoreUnavailableException">The configuration string, a certificate or the password cannot
+    /// be read.</exception>
+    public static RedisLinkSettings Read(
+        string configuration, StoreTls? tls = null, string? user = null, Func<string>? password = null)
     {
         try
         {
@@ -65,14 +73,16 @@ internal sealed class RedisLinkSettings
         }
         catch (Exception e) when (e is FormatException or AuthenticationException)
         {
-            throw TokenStoreUnavailableException.NothingTaken($"The Redis configuration cannot be used: {e.Message}", e);
+            throw TokenStoreUnavailableException.NothingTaken(
+                $"The Redis configuration cannot be used: {e.Message}", e);
         }
         catch (ArgumentException e)
         {
             // The client's words repeat an option's name, which may be the rest of a password with a comma in it.
             var isSecret = configuration.Contains("password", StringComparison.OrdinalIgnoreCase);
             throw TokenStoreUnavailableException.NothingTaken(
-                $"The Redis configuration cannot be used: {(isSecret ? "it has an option, or a value, that the client does not know." : e.Message)}");
+                "The Redis configuration cannot be used: "
+                    + $"{(isSecret ? "it has an option, or a value, that the client does not know." : e.Message)}");
         }
     }
 
@@ -114,11 +124,14 @@ internal sealed class RedisLinkSettings
             throw new FormatException(why);
         }
 
-        if (parts.SkipWhile(static part => !IsPassword(part)).Any(static part => !part.Contains('=', StringComparison.Ordinal)
+        if (parts.SkipWhile(static part => !IsPassword(part))
+            .Any(static part => !part.Contains('=', StringComparison.Ordinal)
             || part.StartsWith("serviceName", StringComparison.OrdinalIgnoreCase)))
         {
             // These two are shown.
-            throw new FormatException("what follows a password may be the rest of one with a comma in it: name servers and service before it");
+            throw new FormatException(
+                "what follows a password may be the rest of one with a comma in it: name servers and service before "
+                    + "it");
         }
 
         var options = ConfigurationOptions.Parse(configuration);
@@ -127,16 +140,23 @@ internal sealed class RedisLinkSettings
             throw new FormatException("it names no server");
         }
 
-        options.ConnectTimeout = IsGiven("connectTimeout=") ? options.ConnectTimeout : (int)ConnectTimeout.TotalMilliseconds;
+        options.ConnectTimeout = IsGiven("connectTimeout=")
+            ? options.ConnectTimeout
+            : (int)ConnectTimeout.TotalMilliseconds;
         options.ConnectRetry = IsGiven("connectRetry=") ? options.ConnectRetry : 1;
         return options;
 
-        static bool IsPassword(string part) => part.Contains('=', StringComparison.Ordinal) && part.Contains("password", StringComparison.OrdinalIgnoreCase);
-        bool IsGiven(string option) => Array.Exists(parts, part => part.StartsWith(option, StringComparison.OrdinalIgnoreCase));
+        static bool IsPassword(string part) =>
+            part.Contains('=', StringComparison.Ordinal)
+                && part.Contains("password", StringComparison.OrdinalIgnoreCase);
+        bool IsGiven(string option) =>
+            Array.Exists(parts, part => part.StartsWith(option, StringComparison.OrdinalIgnoreCase));
     }
 
-    /// <summary>When calls are sent, and for how long they are waited for, is decided here and by the session: the client neither keeps a call
-    /// for later nor gives one up.</summary>
+    /// <summary>
+    /// When calls are sent, and for how long they are waited for, is decided here and by the session: the client
+    /// neither keeps a call for later nor gives one up.
+    /// </summary>
     private static void Govern(ConfigurationOptions options)
     {
         // A server that is away now may be back soon; a call meanwhile fails at once and was not sent.
@@ -145,8 +165,8 @@ internal sealed class RedisLinkSettings
         options.MaintenanceNotifications = MaintenanceNotificationMode.Disabled;
         options.AsyncTimeout = int.MaxValue;
 
-        // Whether it is time to connect again is looked at with each of the client's heartbeats. At random, so that gateways that have
-        // lost the same server do not come back in step.
+        // Whether it is time to connect again is looked at with each of the client's heartbeats. At random, so that
+        // gateways that have lost the same server do not come back in step.
         options.HeartbeatInterval = TimeSpan.FromMilliseconds(250);
         options.ReconnectRetryPolicy = new ExponentialRetry(50, 500);
 
@@ -155,7 +175,8 @@ internal sealed class RedisLinkSettings
 
         // INFO and CONFIG GET count as administration.
         options.AllowAdmin = true;
-        // Conveniences of the client that need keys, channels and commands of their own, or tell keys in what is thrown.
+        // Conveniences of the client that need keys, channels and commands of their own, or tell keys in what is
+        // thrown.
         options.TieBreaker = "";
         options.ConfigurationChannel = "";
         options.SetClientLibrary = false;
@@ -163,7 +184,9 @@ internal sealed class RedisLinkSettings
         options.ClientName ??= "fencegateway";
     }
 
-    /// <summary>The client's own settings of certificates do not count any more: what it would read of them is read here.</summary>
+    /// <summary>
+    /// The client's own settings of certificates do not count any more: what it would read of them is read here.
+    /// </summary>
     private static void UseCertificates(ConfigurationOptions options, StoreTls tls)
     {
         // What cannot be used at all is said at once.
@@ -178,7 +201,9 @@ internal sealed class RedisLinkSettings
         };
     }
 
-    /// <summary>Asks for the password with each connection, so that one that was changed counts without a restart.</summary>
+    /// <summary>
+    /// Asks for the password with each connection, so that one that was changed counts without a restart.
+    /// </summary>
     private sealed class PasswordOfNow(Func<string> password) : DefaultOptionsProvider
     {
         public override string? Password => password();

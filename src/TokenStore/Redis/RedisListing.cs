@@ -5,7 +5,9 @@ namespace FenceGateway.TokenStore.Redis;
 /// <summary>Pages of resources, from the index of the latest changes.</summary>
 internal static class RedisListing
 {
-    /// <summary>So many names are read at once; a prefix that few have costs as many round trips as the index has such parts.</summary>
+    /// <summary>
+    /// So many names are read at once; a prefix that few have costs as many round trips as the index has such parts.
+    /// </summary>
     public const int Part = 1000;
 
     /// <summary>The scores of a sorted set are exact up to here.</summary>
@@ -23,16 +25,19 @@ internal static class RedisListing
 
         // A mark that changed since the index was read stands where it stood there: a page has no gaps.
         var records = await Task.WhenAll(found.Select(async name =>
-            await MarkScripts.FindAsync(link, keys, name.Key, cancellationToken) is { } record ? record with { Sequence = name.Value } : (MarkRecord?)null));
+            await MarkScripts.FindAsync(link, keys, name.Key, cancellationToken) is { } record
+                ? record with { Sequence = name.Value }
+                : (MarkRecord?)null));
         return [.. records.OfType<MarkRecord>().OrderByDescending(record => record.Sequence)];
     }
 
     /// <summary>
-    /// Reads the index downwards, as far as it is needed. What changes between two parts goes where the first was read: then it returns
-    /// where that began, since whatever is above is to be read as well.
+    /// Reads the index downwards, as far as it is needed. What changes between two parts goes where the first was read:
+    /// then it returns where that began, since whatever is above is to be read as well.
     /// </summary>
     private static async ValueTask<double?> ReadAsync(
-        RedisLink link, RedisKeys keys, MarkQuery query, double above, Dictionary<ResourceKey, long> found, CancellationToken cancellationToken)
+        RedisLink link, RedisKeys keys, MarkQuery query, double above, Dictionary<ResourceKey, long> found,
+        CancellationToken cancellationToken)
     {
         double? newest = null;
         for (var before = query.Before > Exact ? double.PositiveInfinity : query.Before; found.Count < query.Limit;)

@@ -4,8 +4,8 @@ namespace FenceGateway.TokenStore.Redis;
 /// <param name="Role"><c>master</c> or <c>slave</c>; null when INFO is forbidden.</param>
 /// <param name="Replicas">How many replicas are connected.</param>
 /// <param name="Settings">Of CONFIG GET; null when that is forbidden.</param>
-/// <param name="ReadsItsLog">Whether the user <c>default</c>, as whom Redis carries its log out again after a restart, may do what
-/// the scripts did; null when ACL DRYRUN is forbidden.</param>
+/// <param name="ReadsItsLog">Whether the user <c>default</c>, as whom Redis carries its log out again after a restart,
+/// may do what the scripts did; null when ACL DRYRUN is forbidden.</param>
 internal sealed record RedisServerFacts(
     string? Role, int Replicas, IReadOnlyDictionary<string, string>? Settings, bool? ReadsItsLog)
 {
@@ -29,17 +29,21 @@ internal sealed record RedisServerFacts(
         List<string> reasons = [];
         if (Garnet is not null)
         {
-            reasons.Add($"It is Garnet {Garnet}, which does not tell whether it keeps a log, and flushes none: with --aof --aof-commit-wait --recover "
+            reasons.Add($"It is Garnet {Garnet}, which does not tell whether it keeps a log, and flushes none: with "
+                + "--aof --aof-commit-wait --recover "
                 + "answered marks survive the process, and not certainly the machine.");
         }
         else if (Settings is null)
         {
-            reasons.Add("CONFIG GET is forbidden, so nobody knows whether an answered mark is on disk: give the user +config|get.");
+            reasons.Add(
+                "CONFIG GET is forbidden, so nobody knows whether an answered mark is on disk: give the user "
+                    + "+config|get.");
         }
         else
         {
             Want(reasons, "appendonly", "yes", "marks answered since the last snapshot are lost with the process");
-            Want(reasons, "appendfsync", "always", "marks answered within the last second or so can be lost with the machine");
+            Want(reasons, "appendfsync", "always", "marks answered within the last second or so can be lost with the "
+                + "machine");
             Want(reasons, "no-appendfsync-on-rewrite", "no", "marks answered while the log is rewritten can be lost");
             Want(reasons, "maxmemory-policy", "noeviction", "marks may be thrown away when memory is short");
         }
@@ -52,17 +56,20 @@ internal sealed record RedisServerFacts(
         if (Successor() is { } successor)
         {
             reasons.Add(
-                $"{successor} that takes over may lack the latest marks: use a Redis without replicas, or Provider Quorum over independent ones.");
+                $"{successor} that takes over may lack the latest marks: use a Redis without replicas, or Provider "
+                    + "Quorum over independent ones.");
         }
 
         if (Garnet is null && ReadsItsLog is null)
         {
-            reasons.Add("ACL DRYRUN is forbidden, so nobody knows whether Redis can read its log again, which it does as the user default: "
+            reasons.Add("ACL DRYRUN is forbidden, so nobody knows whether Redis can read its log again, which it does "
+                + "as the user default: "
                 + "give the user +acl|dryrun.");
         }
         else if (ReadsItsLog is false)
         {
-            reasons.Add("Redis reads its log as the user default, who lacks rights of this one: after a restart every step is missing. "
+            reasons.Add("Redis reads its log as the user default, who lacks rights of this one: after a restart every "
+                + "step is missing. "
                 + "Give default these rights, also when nobody may sign in as default: user default off ~* &* +@all.");
         }
 
@@ -75,7 +82,8 @@ internal sealed record RedisServerFacts(
         : Replicas > 0 ? $"{Replicas} replica(s) follow asynchronously, and one"
         : HasTakenOver ? "It was a replica before, so others may follow, asynchronously as well, and one"
         : IsCluster ? "It is a node of a cluster, where replicas follow asynchronously, and one"
-        : Servers > 1 ? $"The configuration names {Servers} servers, of which those that are replicas follow asynchronously, and one"
+        : Servers > 1 ? $"The configuration names {Servers} servers, of which those that are replicas follow "
+            + "asynchronously, and one"
         : null;
 
     private void Want(List<string> reasons, string setting, string value, string otherwise)

@@ -4,8 +4,8 @@ using StackExchange.Redis;
 namespace FenceGateway.TokenStore.Redis;
 
 /// <summary>
-/// Marks in one Redis, or in one slot of a Redis Cluster: every step is one script, judged by the server's clock. What that promises
-/// depends on the server's settings, which are read with every opening.
+/// Marks in one Redis, or in one slot of a Redis Cluster: every step is one script, judged by the server's clock. What
+/// that promises depends on the server's settings, which are read with every opening.
 /// </summary>
 public sealed class RedisTokenStore : ITokenStore
 {
@@ -70,7 +70,8 @@ public sealed class RedisTokenStore : ITokenStore
     }
 
     /// <inheritdoc/>
-    public async ValueTask<TimeSpan> StartSessionAsync(string session, TimeSpan timeToLive, CancellationToken cancellationToken)
+    public async ValueTask<TimeSpan> StartSessionAsync(
+        string session, TimeSpan timeToLive, CancellationToken cancellationToken)
     {
         await SessionScripts.StartAsync(Link, _keys, session, timeToLive, cancellationToken);
         return timeToLive;
@@ -115,7 +116,8 @@ public sealed class RedisTokenStore : ITokenStore
     }
 
     /// <inheritdoc/>
-    public ValueTask WithdrawAsync(string session, IReadOnlyList<Registration> registrations, CancellationToken cancellationToken) =>
+    public ValueTask WithdrawAsync(
+        string session, IReadOnlyList<Registration> registrations, CancellationToken cancellationToken) =>
         WithdrawScript.RunAsync(Link, _keys, session, registrations, cancellationToken);
 
     /// <inheritdoc/>
@@ -133,7 +135,8 @@ public sealed class RedisTokenStore : ITokenStore
     public ValueTask<long> CountAsync(CancellationToken cancellationToken)
     {
         var link = Link;
-        return link.AskAsync(() => link.Database.SortedSetLengthAsync(_keys.Index, flags: RedisLink.Master), cancellationToken);
+        return link.AskAsync(
+            () => link.Database.SortedSetLengthAsync(_keys.Index, flags: RedisLink.Master), cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -161,7 +164,8 @@ public sealed class RedisTokenStore : ITokenStore
     private async Task OpenLockedAsync(CancellationToken cancellationToken)
     {
         var settings = RedisLinkSettings.Read(
-            _options.Configuration, StoreTls.Of("TokenStore:Redis", _options.CertificateAuthority, _options.ClientCertificate), _options.User,
+            _options.Configuration,
+            StoreTls.Of("TokenStore:Redis", _options.CertificateAuthority, _options.ClientCertificate), _options.User,
             _options.Password);
         settings.Options.SentinelUser = _options.SentinelUser ?? settings.Options.SentinelUser;
         settings.Options.SentinelPassword = _options.SentinelPassword?.Invoke() ?? settings.Options.SentinelPassword;
@@ -214,7 +218,8 @@ public sealed class RedisTokenStore : ITokenStore
             using var limit = RedisLink.LimitQuestions(CancellationToken.None);
             var (grade, reasons) = (await RedisInspection.InspectAsync(link, _keys, limit.Token)).Grade();
             var before = _info;
-            if (_link == link && !(before.Grade == grade && before.GradeReasons.SequenceEqual(reasons, StringComparer.Ordinal)))
+            if (_link == link
+                && !(before.Grade == grade && before.GradeReasons.SequenceEqual(reasons, StringComparer.Ordinal)))
             {
                 if (before.Grade != grade)
                 {
@@ -226,7 +231,8 @@ public sealed class RedisTokenStore : ITokenStore
         }
         catch (Exception e) when (e is TokenStoreUnavailableException or ObjectDisposedException or RedisException)
         {
-            // Away, or no master any more: the steps fail and say so. It is asked again when its connection is back, or in a minute.
+            // Away, or no master any more: the steps fail and say so. It is asked again when its connection is back, or
+            // in a minute.
         }
         finally
         {
@@ -234,7 +240,9 @@ public sealed class RedisTokenStore : ITokenStore
         }
     }
 
-    /// <summary>Connects to another master, once Sentinels name one. The session goes on there if it is known there.</summary>
+    /// <summary>
+    /// Connects to another master, once Sentinels name one. The session goes on there if it is known there.
+    /// </summary>
     private async Task FollowAsync(RedisLink link)
     {
         try
@@ -261,7 +269,8 @@ public sealed class RedisTokenStore : ITokenStore
     {
         try
         {
-            await link.SubscribeAsync(_keys.ChannelIn(link.Database.Database), change => Changed?.Invoke(change), cancellationToken);
+            await link.SubscribeAsync(
+                _keys.ChannelIn(link.Database.Database), change => Changed?.Invoke(change), cancellationToken);
         }
         catch (TokenStoreUnavailableException e)
         {

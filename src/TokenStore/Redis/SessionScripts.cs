@@ -2,7 +2,9 @@ using StackExchange.Redis;
 
 namespace FenceGateway.TokenStore.Redis;
 
-/// <summary>The life of a session. Redis' own expiry of keys is not used: when a session ended has to be known afterwards.</summary>
+/// <summary>
+/// The life of a session. Redis' own expiry of keys is not used: when a session ended has to be known afterwards.
+/// </summary>
 internal static class SessionScripts
 {
     /// <summary>Answers 1, or 0 when the name was used before.</summary>
@@ -29,9 +31,12 @@ internal static class SessionScripts
         return 1
         """);
 
-    /// <summary>Answers 1 or, for a session that has ended, 0; the server's clock, how often marks were changed, and the resources revoked.</summary>
-    /// <remarks>A script that has written is not refused for want of memory (OOM) any more: so that what keeps sessions and ends them works
-    /// then too, it begins by taking away what is not there.</remarks>
+    /// <summary>
+    /// Answers 1 or, for a session that has ended, 0; the server's clock, how often marks were changed, and the
+    /// resources revoked.
+    /// </summary>
+    /// <remarks>A script that has written is not refused for want of memory (OOM) any more: so that what keeps sessions
+    /// and ends them works then too, it begins by taking away what is not there.</remarks>
     private static readonly RedisScript HeartbeatScript = new(
         """
         -- KEYS: 1 sessions, 2 revoked, 3 sequence
@@ -43,7 +48,9 @@ internal static class SessionScripts
         local lives = string.sub(life, 15)
         redis.call('HDEL', KEYS[1], '')
         redis.call('HSET', KEYS[1], ARGV[1], string.format('%013.0f', now + tonumber(lives)) .. ':' .. lives)
-        return {1, now, changes, redis.call('ZRANGEBYLEX', KEYS[2], '[' .. ARGV[1] .. '\n', '(' .. ARGV[1] .. '\11', 'LIMIT', 0, ARGV[2])}
+        local revoked = redis.call(
+          'ZRANGEBYLEX', KEYS[2], '[' .. ARGV[1] .. '\n', '(' .. ARGV[1] .. '\11', 'LIMIT', 0, ARGV[2])
+        return {1, now, changes, revoked}
         """);
 
     private static readonly RedisScript EndScript = new(
@@ -56,7 +63,8 @@ internal static class SessionScripts
         if not life then return end
         local from, to = '[' .. ARGV[1] .. '\n', '(' .. ARGV[1] .. '\11'
         if ARGV[2] == '1' then
-          -- A session that is not known holds nobody back: the next step at each resource sweeps what is left of it there.
+          -- A session that is not known holds nobody back: the next step at each resource sweeps what is left of it
+          -- there.
           redis.call('HDEL', KEYS[1], ARGV[1])
           redis.call('ZREM', KEYS[2], ARGV[1])
           for _, member in ipairs(redis.call('ZRANGEBYLEX', KEYS[3], from, to)) do
@@ -83,8 +91,10 @@ internal static class SessionScripts
         }
     }
 
-    /// <summary>The heartbeat, how often the marks of the store were changed, and the server's clock: also when that has ended the
-    /// session.</summary>
+    /// <summary>
+    /// The heartbeat, how often the marks of the store were changed, and the server's clock: also when that has ended
+    /// the session.
+    /// </summary>
     public static async ValueTask<(Heartbeat Heartbeat, long Changes, DateTimeOffset ServerTime)> HeartbeatAsync(
         RedisLink link, RedisKeys keys, string session, CancellationToken cancellationToken)
     {
@@ -102,7 +112,8 @@ internal static class SessionScripts
     public static async ValueTask EndAsync(
         RedisLink link, RedisKeys keys, string session, bool isClean, CancellationToken cancellationToken) =>
         await link.RunAsync(
-            EndScript, [keys.Sessions, keys.Started, keys.Revoked], [session, isClean ? "1" : "0", keys.ChannelIn(link.Database.Database)], cancellationToken);
+            EndScript, [keys.Sessions, keys.Started, keys.Revoked],
+            [session, isClean ? "1" : "0", keys.ChannelIn(link.Database.Database)], cancellationToken);
 
     /// <summary>The marks that revoke: asked for apart, since a script may only use keys that it was given.</summary>
     private static async ValueTask<ResourceChange[]> MarksAsync(
@@ -118,8 +129,14 @@ internal static class SessionScripts
         }
 
         var marks = await link.AskAsync(
-            () => Task.WhenAll(resources.Select(resource => link.Database.HashGetAsync(keys.Resource(resource), "mark", RedisLink.Master))),
+            () => Task.WhenAll(
+                resources.Select(
+                    resource => link.Database.HashGetAsync(keys.Resource(resource), "mark", RedisLink.Master))),
             cancellationToken);
-        return [.. resources.Zip(marks, (resource, mark) => new ResourceChange(resource, mark.IsNull ? 0 : RedisKeys.Number(((string)mark!).AsSpan(0, 19))))];
+        return
+        [
+            .. resources.Zip(marks, static (resource, mark) => new ResourceChange(
+                resource, mark.IsNull ? 0 : RedisKeys.Number(((string)mark!).AsSpan(0, 19)))),
+        ];
     }
 }

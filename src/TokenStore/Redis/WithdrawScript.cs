@@ -8,7 +8,8 @@ internal static class WithdrawScript
     private static readonly RedisScript Script = new(
         """
         -- KEYS: 1 revoked, 2 … resources
-        -- ARGV: 1 session, 2 channel, then for each resource its name and the sequence (19 digits) of the latest step given up
+        -- ARGV: 1 session, 2 channel, then for each resource its name and the sequence (19 digits) of the latest step
+        -- given up
         for i = 2, #KEYS do
           local name, sequence = ARGV[2 * i - 1], ARGV[2 * i]
           local found = redis.call('HMGET', KEYS[i], 'mark', 'w:' .. ARGV[1])
@@ -25,7 +26,8 @@ internal static class WithdrawScript
         """);
 
     public static async ValueTask RunAsync(
-        RedisLink link, RedisKeys keys, string session, IReadOnlyList<Registration> registrations, CancellationToken cancellationToken)
+        RedisLink link, RedisKeys keys, string session, IReadOnlyList<Registration> registrations,
+        CancellationToken cancellationToken)
     {
         var names = new RedisKey[registrations.Count + 1];
         var arguments = new RedisValue[registrations.Count * 2 + 2];

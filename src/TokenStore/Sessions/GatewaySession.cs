@@ -1,8 +1,8 @@
 namespace FenceGateway.TokenStore;
 
 /// <summary>
-/// A session of this gateway in a token store, as the gateway judges it: by its own monotonic clock, and always earlier than the
-/// store does. What was admitted in it counts only while it lives.
+/// A session of this gateway in a token store, as the gateway judges it: by its own monotonic clock, and always earlier
+/// than the store does. What was admitted in it counts only while it lives.
 /// </summary>
 public sealed class GatewaySession
 {
@@ -17,7 +17,8 @@ public sealed class GatewaySession
     /// <param name="number">Which of this gateway's sessions it is, from 1.</param>
     /// <param name="time">Its clocks judge the session.</param>
     /// <param name="sent">When the store was asked for it.</param>
-    /// <param name="life">How long it lives after the last heartbeat that got through; infinite for as long as the process.</param>
+    /// <param name="life">How long it lives after the last heartbeat that got through; infinite for as long as the
+    /// process.</param>
     internal GatewaySession(string id, long number, TimeProvider time, SessionMoment sent, TimeSpan life)
     {
         (Id, Number, _time, _life) = (id, number, time, life);
@@ -50,10 +51,15 @@ public sealed class GatewaySession
         }
     }
 
-    /// <summary>Whether it lives by the clock of the day too, at which a write is looked at last: the monotonic clock stands still while the
-    /// machine is suspended, and the store's does not. A step forward refuses until the next heartbeat; a step back changes nothing.</summary>
+    /// <summary>
+    /// Whether it lives by the clock of the day too, at which a write is looked at last: the monotonic clock stands
+    /// still while the machine is suspended, and the store's does not. A step forward refuses until the next heartbeat;
+    /// a step back changes nothing.
+    /// </summary>
     public bool IsAliveByEveryClock =>
-        IsAlive && (Volatile.Read(ref _validUntilUtc) is var until && (until == Forever || _time.GetUtcNow().UtcTicks < until));
+        IsAlive
+            && Volatile.Read(ref _validUntilUtc) is var until
+            && (until == Forever || _time.GetUtcNow().UtcTicks < until);
 
     /// <summary>How much longer it lives without another heartbeat; null for as long as the process.</summary>
     public TimeSpan? Remaining
@@ -66,7 +72,10 @@ public sealed class GatewaySession
         }
     }
 
-    /// <summary>A heartbeat that was sent at <paramref name="sent"/> got through. False when it came too late: what has ended stays so.</summary>
+    /// <summary>
+    /// A heartbeat that was sent at <paramref name="sent"/> got through. False when it came too late: what has ended
+    /// stays so.
+    /// </summary>
     internal bool TryExtend(SessionMoment sent)
     {
         while (true)

@@ -14,7 +14,9 @@ public sealed class SafetyGradeException : Exception
     {
     }
 
-    /// <summary>The store promises too little, in the words given, because of <paramref name="innerException"/>.</summary>
+    /// <summary>
+    /// The store promises too little, in the words given, because of <paramref name="innerException"/>.
+    /// </summary>
     public SafetyGradeException(string message, Exception? innerException)
         : base(message, innerException)
     {

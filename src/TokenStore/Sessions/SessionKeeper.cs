@@ -3,8 +3,8 @@ using System.Security.Cryptography;
 namespace FenceGateway.TokenStore;
 
 /// <summary>
-/// Keeps this gateway's session: opens the store, starts a session, prolongs it by heartbeats, ends it in time, and starts another one
-/// when it was lost.
+/// Keeps this gateway's session: opens the store, starts a session, prolongs it by heartbeats, ends it in time, and
+/// starts another one when it was lost.
 /// </summary>
 internal sealed class SessionKeeper : IDisposable
 {
@@ -30,10 +30,13 @@ internal sealed class SessionKeeper : IDisposable
     private Task _keeping = Task.CompletedTask;
 
     public SessionKeeper(
-        ITokenStore store, StoreCalls calls, StoreClientOptions options, TimeProvider time, ILogger logger, StoreMetrics metrics)
+        ITokenStore store, StoreCalls calls, StoreClientOptions options, TimeProvider time, ILogger logger,
+        StoreMetrics metrics)
     {
         (_store, _calls, _options, _time, _logger, _metrics) = (store, calls, options, time, logger, metrics);
-        _end = time.CreateTimer(static state => ((SessionKeeper)state!).EndIfDue(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _end = time.CreateTimer(
+            static state => ((SessionKeeper)state!).EndIfDue(), this, Timeout.InfiniteTimeSpan,
+            Timeout.InfiniteTimeSpan);
     }
 
     /// <summary>The session; null before the first. It may have ended.</summary>
@@ -42,13 +45,17 @@ internal sealed class SessionKeeper : IDisposable
     /// <summary>Why there is no session that lives, as far as that is known; null otherwise.</summary>
     public string? Fault => _fault;
 
-    /// <summary>This session is certainly registered below the mark at a resource. Called outside of any lock.</summary>
+    /// <summary>
+    /// This session is certainly registered below the mark at a resource. Called outside of any lock.
+    /// </summary>
     public required Action<ResourceChange> Revoked { get; init; }
 
     /// <summary>A session has been replaced: this is the old one. Called outside of any lock.</summary>
     public required Action<GatewaySession> Replaced { get; init; }
 
-    /// <summary>Opens the store and starts the first session; waits for it afterwards where the options say so.</summary>
+    /// <summary>
+    /// Opens the store and starts the first session; waits for it afterwards where the options say so.
+    /// </summary>
     public async ValueTask OpenAsync(CancellationToken cancellationToken)
     {
         try
@@ -101,7 +108,9 @@ internal sealed class SessionKeeper : IDisposable
             {
                 if (_current is { IsAlive: true } session)
                 {
-                    await WaitAsync(failures == 0 ? _timeToLive / BeatsPerLife : RetryDelay.After(failures, _options.Random), session.Ended);
+                    await WaitAsync(
+                        failures == 0 ? _timeToLive / BeatsPerLife : RetryDelay.After(failures, _options.Random),
+                        session.Ended);
                     await BeatAsync(session);
                 }
                 else
@@ -137,11 +146,14 @@ internal sealed class SessionKeeper : IDisposable
 
         var sent = SessionMoment.Now(_time);
         var heartbeat = await _calls.ProbeAsync(
-            StoreOperation.Heartbeat, session.Id, static (store, id, token) => store.HeartbeatAsync(id, token), _stop.Token);
+            StoreOperation.Heartbeat, session.Id, static (store, id, token) => store.HeartbeatAsync(id, token),
+            _stop.Token);
         if (!heartbeat.Alive || _store.Info.Grade < _options.RequireGrade)
         {
-            // With too low a grade the next session is refused, with the reasons, until the store promises enough again.
-            Lose(session, heartbeat.Alive ? $"The store's grade is only {_store.Info.Grade} now." : "The store has ended it.");
+            // With too low a grade the next session is refused, with the reasons, until the store promises enough
+            // again.
+            Lose(session, heartbeat.Alive ? $"The store's grade is only {_store.Info.Grade} now." : "The store has "
+                + "ended it.");
             return;
         }
 
@@ -182,7 +194,9 @@ internal sealed class SessionKeeper : IDisposable
             static (store, a, token) => store.StartSessionAsync(a.id, a.TimeToLive, token), cancellationToken);
         _timeToLive = timeToLive;
         _calls.IsLocal = timeToLive == Timeout.InfiniteTimeSpan;
-        _current = new GatewaySession(id, (before?.Number ?? 0) + 1, _time, sent, _calls.IsLocal ? timeToLive : timeToLive - timeToLive / MarginPart);
+        _current = new GatewaySession(
+            id, (before?.Number ?? 0) + 1, _time, sent,
+            _calls.IsLocal ? timeToLive : timeToLive - timeToLive / MarginPart);
         _fault = null;
         _metrics.SessionStarted();
         if (_calls.IsLocal)
@@ -257,8 +271,12 @@ internal sealed class SessionKeeper : IDisposable
 
     /// <summary>Says to people which gateway it is, and was never used before.</summary>
     private string NewId() => _options.NewName?.Invoke()
-        ?? $"{_options.InstanceName ?? MachineName()}-{Environment.ProcessId}-{RandomNumberGenerator.GetHexString(16, lowercase: true)}";
+        ?? $"{_options.InstanceName ?? MachineName()}-{Environment.ProcessId}-"
+        + RandomNumberGenerator.GetHexString(16, lowercase: true);
 
     private static string MachineName() =>
-        new([.. Environment.MachineName.ToLowerInvariant().Where(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '.').Take(64)]);
+        new([
+            .. Environment.MachineName.ToLowerInvariant()
+                .Where(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '.').Take(64),
+        ]);
 }

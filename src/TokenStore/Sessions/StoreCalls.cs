@@ -1,8 +1,8 @@
 namespace FenceGateway.TokenStore;
 
 /// <summary>
-/// Every call of a store goes through here: it ends within a bound, it is counted, and after several in a row that got no answer calls
-/// are refused at once until a probe (a heartbeat, a new session, a withdrawal) gets through.
+/// Every call of a store goes through here: it ends within a bound, it is counted, and after several in a row that got
+/// no answer calls are refused at once until a probe (a heartbeat, a new session, a withdrawal) gets through.
 /// </summary>
 internal sealed class StoreCalls(ITokenStore store, TimeSpan timeout, TimeProvider time, StoreMetrics metrics)
 {
@@ -10,7 +10,9 @@ internal sealed class StoreCalls(ITokenStore store, TimeSpan timeout, TimeProvid
     private int _silences;
     private volatile string? _fault;
 
-    /// <summary>The store is part of this process: its calls are counted, and nothing else. Set before it is called by others.</summary>
+    /// <summary>
+    /// The store is part of this process: its calls are counted, and nothing else. Set before it is called by others.
+    /// </summary>
     public bool IsLocal { get; set; }
 
     /// <summary>Why calls are refused at once; null while they are not.</summary>
@@ -19,7 +21,8 @@ internal sealed class StoreCalls(ITokenStore store, TimeSpan timeout, TimeProvid
     /// <summary>Makes a call that is refused while the store is away.</summary>
     /// <exception cref="TokenStoreUnavailableException">The store cannot tell, or did not within the bound.</exception>
     public ValueTask<T> RunAsync<TArgument, T>(
-        StoreOperation operation, TArgument argument, Func<ITokenStore, TArgument, CancellationToken, ValueTask<T>> call,
+        StoreOperation operation, TArgument argument,
+        Func<ITokenStore, TArgument, CancellationToken, ValueTask<T>> call,
         CancellationToken cancellationToken)
     {
         if (IsLocal)
@@ -39,7 +42,8 @@ internal sealed class StoreCalls(ITokenStore store, TimeSpan timeout, TimeProvid
 
     /// <summary>Makes a call in any case; its success lets the others through again.</summary>
     public async ValueTask<T> ProbeAsync<TArgument, T>(
-        StoreOperation operation, TArgument argument, Func<ITokenStore, TArgument, CancellationToken, ValueTask<T>> call,
+        StoreOperation operation, TArgument argument,
+        Func<ITokenStore, TArgument, CancellationToken, ValueTask<T>> call,
         CancellationToken cancellationToken, TimeSpan? atMost = null)
     {
         metrics.Called(operation);
@@ -56,10 +60,12 @@ internal sealed class StoreCalls(ITokenStore store, TimeSpan timeout, TimeProvid
             Volatile.Write(ref _silences, 0);
             return answer;
         }
-        catch (OperationCanceledException e) when (bound.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        catch (OperationCanceledException e) when (
+            bound.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
             outcome = StoreCallOutcome.TimedOut;
-            throw Failed(operation, new TokenStoreUnavailableException($"The token store did not answer within {limit}.", e));
+            throw Failed(
+                operation, new TokenStoreUnavailableException($"The token store did not answer within {limit}.", e));
         }
         catch (OperationCanceledException)
         {
@@ -74,7 +80,8 @@ internal sealed class StoreCalls(ITokenStore store, TimeSpan timeout, TimeProvid
         catch (Exception e) when (e is not ArgumentException)
         {
             // Whatever it was, the store did not tell (R8).
-            throw Failed(operation, e as TokenStoreUnavailableException ?? new($"The token store failed: {e.Message}", e));
+            throw Failed(
+                operation, e as TokenStoreUnavailableException ?? new($"The token store failed: {e.Message}", e));
         }
         finally
         {
@@ -93,8 +100,10 @@ internal sealed class StoreCalls(ITokenStore store, TimeSpan timeout, TimeProvid
         return e;
     }
 
-    /// <summary>A step that was certainly not taken was answered, or it could not be sent and cost nothing; and what operators ask for may
-    /// take its time in a store that serves. A session that cannot be kept is a sign in any case.</summary>
+    /// <summary>
+    /// A step that was certainly not taken was answered, or it could not be sent and cost nothing; and what operators
+    /// ask for may take its time in a store that serves. A session that cannot be kept is a sign in any case.
+    /// </summary>
     private static bool TellsOfSilence(StoreOperation operation, TokenStoreUnavailableException e) => operation switch
     {
         StoreOperation.Read or StoreOperation.SetMark or StoreOperation.Resolve => false,

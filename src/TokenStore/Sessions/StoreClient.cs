@@ -3,13 +3,14 @@ using System.Diagnostics.Metrics;
 namespace FenceGateway.TokenStore;
 
 /// <summary>
-/// This gateway's client of a token store: opens it, starts a session there, keeps it alive by heartbeats, and starts another one
-/// when it was lost. All calls of the store go through here.
+/// This gateway's client of a token store: opens it, starts a session there, keeps it alive by heartbeats, and starts
+/// another one when it was lost. All calls of the store go through here.
 /// </summary>
 /// <remarks>
-/// The session ends here at <i>the sending of the last heartbeat that was answered + time to live − a tenth</i>, on the monotonic
-/// clock of this process: before the store can end it, unless clocks run apart by more than that tenth. A store whose session lives as long as the process (one
-/// gateway alone) is called directly, without a bound and without heartbeats.
+/// The session ends here at <i>the sending of the last heartbeat that was answered + time to live − a tenth</i>, on the
+/// monotonic clock of this process: before the store can end it, unless clocks run apart by more than that tenth. A
+/// store whose session lives as long as the process (one gateway alone) is called directly, without a bound and without
+/// heartbeats.
 /// </remarks>
 public sealed class StoreClient : IAsyncDisposable
 {
@@ -31,13 +32,15 @@ public sealed class StoreClient : IAsyncDisposable
     /// <param name="logger">Where it reports.</param>
     /// <param name="meters">Makes the meter <c>FenceGateway</c>.</param>
     public StoreClient(
-        ITokenStore store, StoreClientOptions options, TimeProvider time, ILogger<StoreClient> logger, IMeterFactory meters)
+        ITokenStore store, StoreClientOptions options, TimeProvider time, ILogger<StoreClient> logger,
+        IMeterFactory meters)
     {
         Store = store;
         _options = options;
         _logger = logger;
         _metrics = new StoreMetrics(meters);
-        _calls = new StoreCalls(store, TimeSpan.FromTicks(Math.Min(options.TimeToLive.Ticks / 2, LongestCall.Ticks)), time, _metrics);
+        _calls = new StoreCalls(
+            store, TimeSpan.FromTicks(Math.Min(options.TimeToLive.Ticks / 2, LongestCall.Ticks)), time, _metrics);
         _keeper = new SessionKeeper(store, _calls, options, time, logger, _metrics)
         {
             Revoked = change => Changed?.Invoke(change, true),
@@ -61,7 +64,9 @@ public sealed class StoreClient : IAsyncDisposable
 
     /// <summary>Why nothing new can be admitted, as a sentence; null while the store serves.</summary>
     public string? Fault =>
-        Current is not { IsAlive: true } ? _keeper.Fault ?? "This gateway has no session in the token store." : Store.Fault ?? _calls.Refusal;
+        Current is not { IsAlive: true }
+            ? _keeper.Fault ?? "This gateway has no session in the token store."
+            : Store.Fault ?? _calls.Refusal;
 
     /// <summary>Why a step would not even be sent now; null when it would.</summary>
     internal string? Refusal => Current is not { IsAlive: true } ? Fault ?? JustEnded : _calls.Refusal;
@@ -69,7 +74,9 @@ public sealed class StoreClient : IAsyncDisposable
     /// <summary>Calls of the store since the start.</summary>
     public long CallCount => _metrics.CallCounts.Sum(calls => calls.Value);
 
-    /// <summary>The same by operation, named as in the metric <c>fencegateway.token_store.calls</c>; those that were made.</summary>
+    /// <summary>
+    /// The same by operation, named as in the metric <c>fencegateway.token_store.calls</c>; those that were made.
+    /// </summary>
     public IReadOnlyDictionary<string, long> CallCounts => _metrics.CallCounts;
 
     /// <summary>Changes of resources that the store has told of since the start, this gateway's own included.</summary>
@@ -80,14 +87,17 @@ public sealed class StoreClient : IAsyncDisposable
     /// <inheritdoc cref="StoreClientOptions.Random"/>
     internal Random Random => _options.Random;
 
-    /// <summary>A resource changed; true when this session is certainly registered below the mark. Called outside of any lock.</summary>
+    /// <summary>
+    /// A resource changed; true when this session is certainly registered below the mark. Called outside of any lock.
+    /// </summary>
     internal event Action<ResourceChange, bool>? Changed;
 
     /// <summary>A session has been replaced: this is the old one. Called outside of any lock.</summary>
     internal event Action<GatewaySession>? Replaced;
 
     /// <summary>Opens the store and starts the first session.</summary>
-    /// <exception cref="TokenStoreUnavailableException">The store cannot be opened, and is not to be waited for.</exception>
+    /// <exception cref="TokenStoreUnavailableException">The store cannot be opened, and is not to be waited
+    /// for.</exception>
     /// <exception cref="SafetyGradeException">It promises less than is required.</exception>
     public ValueTask OpenAsync(CancellationToken cancellationToken) => _keeper.OpenAsync(cancellationToken);
 
@@ -109,7 +119,8 @@ public sealed class StoreClient : IAsyncDisposable
     }
 
     /// <summary>Goes out in any case: others wait for it, and there is one at a time, of many registrations.</summary>
-    internal async ValueTask WithdrawAsync(string session, IReadOnlyList<Registration> registrations) => await _calls.ProbeAsync(
+    internal async ValueTask WithdrawAsync(string session, IReadOnlyList<Registration> registrations) =>
+        await _calls.ProbeAsync(
         StoreOperation.Withdraw, (session, registrations),
         static async (store, a, token) =>
         {
@@ -119,25 +130,31 @@ public sealed class StoreClient : IAsyncDisposable
         CancellationToken.None);
 
     /// <inheritdoc cref="ITokenStore.FindAsync"/>
-    public ValueTask<MarkRecord?> FindAsync(ResourceKey resource, CancellationToken cancellationToken) => _calls.RunAsync(
+    public ValueTask<MarkRecord?> FindAsync(ResourceKey resource, CancellationToken cancellationToken) => _calls
+        .RunAsync(
         StoreOperation.Read, resource, static (store, key, token) => store.FindAsync(key, token), cancellationToken);
 
     /// <inheritdoc cref="ITokenStore.ListAsync"/>
-    public ValueTask<IReadOnlyList<MarkRecord>> ListAsync(MarkQuery query, CancellationToken cancellationToken) => _calls.RunAsync(
+    public ValueTask<IReadOnlyList<MarkRecord>> ListAsync(
+        MarkQuery query, CancellationToken cancellationToken) => _calls.RunAsync(
         StoreOperation.Read, query, static (store, q, token) => store.ListAsync(q, token), cancellationToken);
 
     /// <inheritdoc cref="ITokenStore.CountAsync"/>
     public ValueTask<long> CountAsync(CancellationToken cancellationToken) => _calls.RunAsync(
         StoreOperation.Read, 0, static (store, _, token) => store.CountAsync(token), cancellationToken);
 
-    internal ValueTask<bool> SetMarkAsync(SetMarkRequest request, CancellationToken cancellationToken) => _calls.RunAsync(
+    internal ValueTask<bool> SetMarkAsync(SetMarkRequest request, CancellationToken cancellationToken) => _calls
+        .RunAsync(
         StoreOperation.SetMark, request, static (store, r, token) => store.SetMarkAsync(r, token), cancellationToken);
 
     internal ValueTask<int> ResolveAsync(ResourceKey resource, CancellationToken cancellationToken) => _calls.RunAsync(
-        StoreOperation.Resolve, resource, static (store, key, token) => store.ResolveAsync(key, token), cancellationToken);
+        StoreOperation.Resolve, resource, static (store, key, token) => store.ResolveAsync(key, token),
+        cancellationToken);
 
-    /// <summary>Ends the session and closes the store. With <paramref name="isClean"/> the caller vouches that nothing of this gateway is
-    /// in flight or in doubt.</summary>
+    /// <summary>
+    /// Ends the session and closes the store. With <paramref name="isClean"/> the caller vouches that nothing of this
+    /// gateway is in flight or in doubt.
+    /// </summary>
     /// <exception cref="TokenStoreUnavailableException">The store could not be told.</exception>
     public async ValueTask CloseAsync(bool isClean)
     {
@@ -180,7 +197,8 @@ public sealed class StoreClient : IAsyncDisposable
     }
 
     private ValueTask<EnterReply> CallEnter(EnterRequest request, bool afterWait) => _calls.RunAsync(
-        afterWait ? StoreOperation.AskAgain : StoreOperation.Enter, request, static (store, r, token) => store.EnterAsync(r, token), CancellationToken.None);
+        afterWait ? StoreOperation.AskAgain : StoreOperation.Enter, request,
+        static (store, r, token) => store.EnterAsync(r, token), CancellationToken.None);
 
     private async ValueTask<EnterReply> EnterSharedAsync(GatewaySession session, EnterRequest request, bool afterWait)
     {

@@ -44,14 +44,17 @@ internal sealed class StoreMetrics
     public StoreMetrics(IMeterFactory meters)
     {
         var meter = meters.Create("FenceGateway");
-        _calls = meter.CreateCounter<long>("fencegateway.token_store.calls", "{call}", "Calls of the token store that went out.");
+        _calls = meter.CreateCounter<long>(
+            "fencegateway.token_store.calls", "{call}", "Calls of the token store that went out.");
         _failures = meter.CreateCounter<long>(
             "fencegateway.token_store.failures", "{call}", "Calls of the token store that were not answered, by why.");
         _duration = meter.CreateHistogram<double>(
             "fencegateway.token_store.call.duration", "s", "How long calls of the token store took.");
         _sessions = meter.CreateCounter<long>(
-            "fencegateway.token_store.sessions", "{session}", "Sessions that were started, and those that ended before their time.");
-        _notices = meter.CreateCounter<long>("fencegateway.token_store.notices", "{notice}", "Changes of resources that the store told of.");
+            "fencegateway.token_store.sessions", "{session}",
+            "Sessions that were started, and those that ended before their time.");
+        _notices = meter.CreateCounter<long>(
+            "fencegateway.token_store.notices", "{notice}", "Changes of resources that the store told of.");
     }
 
     /// <summary>Calls that went out since the start, by operation.</summary>

@@ -4,12 +4,16 @@ namespace FenceGateway.TokenStore.Sql;
 internal static class SqlCalls
 {
     /// <summary>
-    /// A call is given up when nothing has come for so long, which is longer than what the stores let a server wait for locks and work on
-    /// a statement: its connection has silently gone (a firewall, a NAT), or its commit waits for a replica.
+    /// A call is given up when nothing has come for so long, which is longer than what the stores let a server wait for
+    /// locks and work on a statement: its connection has silently gone (a firewall, a NAT), or its commit waits for a
+    /// replica.
     /// </summary>
     public static readonly TimeSpan Longest = TimeSpan.FromSeconds(15);
 
-    /// <summary>Awaits a call. The caller goes on as soon as its token fires; the call goes on too, and nobody hears how it ends.</summary>
+    /// <summary>
+    /// Awaits a call. The caller goes on as soon as its token fires; the call goes on too, and nobody hears how it
+    /// ends.
+    /// </summary>
     public static async ValueTask<T> AwaitAsync<T>(Task<T> running, CancellationToken cancellationToken)
     {
         try
@@ -19,7 +23,8 @@ internal static class SqlCalls
         catch (OperationCanceledException) when (!running.IsCompleted)
         {
             _ = running.ContinueWith(
-                static abandoned => abandoned.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
+                static abandoned => abandoned.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted,
+                TaskScheduler.Default);
             throw;
         }
     }

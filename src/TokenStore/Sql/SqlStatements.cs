@@ -3,8 +3,8 @@ using System.Data.Common;
 namespace FenceGateway.TokenStore.Sql;
 
 /// <summary>
-/// The statements that the stores have in common, for one prefix. Their parameters are given by name and in the order told here: one
-/// database binds them by the name, another by the order.
+/// The statements that the stores have in common, for one prefix. Their parameters are given by name and in the order
+/// told here: one database binds them by the name, another by the order.
 /// </summary>
 internal abstract class SqlStatements
 {
@@ -17,13 +17,17 @@ internal abstract class SqlStatements
     /// <summary>@session, @limit. Resources and sequences.</summary>
     public abstract string Registrations { get; }
 
-    /// <summary>@resource, @session, @token, @oldest, @sequence, @hold. Status, mark, microseconds to wait, held elsewhere.</summary>
+    /// <summary>
+    /// @resource, @session, @token, @oldest, @sequence, @hold. Status, mark, microseconds to wait, held elsewhere.
+    /// </summary>
     public abstract string Enter { get; }
 
     /// <summary>@resource, @session. The sequences of the mark and of the session's registration.</summary>
     public abstract string ReadMark { get; }
 
-    /// <summary>@resource, @session, @mark, @hold, @read and @own (the sequences as they were read), @actor, @reason.</summary>
+    /// <summary>
+    /// @resource, @session, @mark, @hold, @read and @own (the sequences as they were read), @actor, @reason.
+    /// </summary>
     public abstract string SetMark { get; }
 
     /// <summary>@resource. Sessions and sequences.</summary>
@@ -46,7 +50,8 @@ internal abstract class SqlStatements
     /// <summary>@session.</summary>
     public abstract string Forget { get; }
 
-    public abstract DbCommand Command(DbConnection connection, string text, params (string Name, object Value)[] parameters);
+    public abstract DbCommand Command(
+        DbConnection connection, string text, params (string Name, object Value)[] parameters);
 
     public async Task<int> ExecuteAsync(
         DbConnection connection, string sql, CancellationToken cancellationToken, params (string, object)[] parameters)

@@ -9,8 +9,8 @@ public abstract partial class SqlTokenStore
     private Task _upkeep = Task.CompletedTask;
 
     /// <summary>
-    /// Now and then: what the server promises by now, and a batch of what sessions have left that nothing can depend on any more. No
-    /// heartbeat waits for it; it ends with the connections at the latest.
+    /// Now and then: what the server promises by now, and a batch of what sessions have left that nothing can depend on
+    /// any more. No heartbeat waits for it; it ends with the connections at the latest.
     /// </summary>
     private void KeepUpNowAndThen()
     {
@@ -30,7 +30,8 @@ public abstract partial class SqlTokenStore
             _info = now;
             if (now.Grade != before.Grade)
             {
-                SqlStoreLog.GradeChanged(Logger, now.Location, now.Grade, before.Grade, string.Join(' ', now.GradeReasons));
+                SqlStoreLog.GradeChanged(
+                    Logger, now.Location, now.Grade, before.Grade, string.Join(' ', now.GradeReasons));
             }
 
             if (await ForgetLongEndedAsync(CancellationToken.None))
@@ -48,7 +49,8 @@ public abstract partial class SqlTokenStore
     private async ValueTask<bool> ForgetLongEndedAsync(CancellationToken cancellationToken)
     {
         var sessions = await OfSessionAsync(
-            (connection, givenUp) => Sql.RowsAsync(connection, Sql.LongEnded, static row => row.GetString(0), givenUp), cancellationToken);
+            (connection, givenUp) => Sql.RowsAsync(connection, Sql.LongEnded, static row => row.GetString(0), givenUp),
+            cancellationToken);
         foreach (var session in sessions)
         {
             if (await WithdrawSomeAsync(session, cancellationToken))
@@ -57,7 +59,8 @@ public abstract partial class SqlTokenStore
             }
 
             await OfSessionAsync(
-                (connection, givenUp) => Sql.ExecuteAsync(connection, Sql.Forget, givenUp, ("@session", session)), cancellationToken);
+                (connection, givenUp) => Sql.ExecuteAsync(connection, Sql.Forget, givenUp, ("@session", session)),
+                cancellationToken);
         }
 
         return false;
@@ -67,7 +70,9 @@ public abstract partial class SqlTokenStore
     private async ValueTask<bool> WithdrawSomeAsync(string session, CancellationToken cancellationToken)
     {
         var registrations = await RowsAsync(
-            Sql.Registrations, static row => new Registration(SqlKey.Decode(row.GetFieldValue<byte[]>(0)), row.GetInt64(1)), cancellationToken,
+            Sql.Registrations,
+            static row => new Registration(SqlKey.Decode(row.GetFieldValue<byte[]>(0)), row.GetInt64(1)),
+            cancellationToken,
             ("@session", session), ("@limit", Registration.MaxBatch));
         if (registrations.Count == 0)
         {

@@ -3,8 +3,9 @@ using System.Data.Common;
 namespace FenceGateway.TokenStore.Sql;
 
 /// <summary>
-/// What the stores on SQL databases have in common. What a step has to decide is decided in the database, by one statement; a store
-/// knows how its database is connected to, asked and listened to. Only the stores of this package derive from it.
+/// What the stores on SQL databases have in common. What a step has to decide is decided in the database, by one
+/// statement; a store knows how its database is connected to, asked and listened to. Only the stores of this package
+/// derive from it.
 /// </summary>
 public abstract partial class SqlTokenStore : ITokenStore
 {
@@ -45,7 +46,8 @@ public abstract partial class SqlTokenStore : ITokenStore
             var (info, epoch) = await connections.OfSessionAsync(
                 async (connection, givenUp) =>
                 {
-                    // Before: a server that is none for this store gets no tables. Afterwards: how they are kept counts as well.
+                    // Before: a server that is none for this store gets no tables. Afterwards: how they are kept counts
+                    // as well.
                     _ = await ReadInfoAsync(connection, connections.Location, givenUp);
                     var tables = await EnsureTablesAsync(connection, connections.Location, givenUp);
                     return (await ReadInfoAsync(connection, connections.Location, givenUp), tables);
@@ -70,10 +72,12 @@ public abstract partial class SqlTokenStore : ITokenStore
     }
 
     /// <inheritdoc/>
-    public async ValueTask<TimeSpan> StartSessionAsync(string session, TimeSpan timeToLive, CancellationToken cancellationToken)
+    public async ValueTask<TimeSpan> StartSessionAsync(
+        string session, TimeSpan timeToLive, CancellationToken cancellationToken)
     {
         await OfSessionAsync(
-            (connection, givenUp) => Sql.ExecuteAsync(connection, Sql.StartSession, givenUp, ("@session", session), ("@timeToLive", timeToLive)),
+            (connection, givenUp) => Sql.ExecuteAsync(
+                connection, Sql.StartSession, givenUp, ("@session", session), ("@timeToLive", timeToLive)),
             cancellationToken);
         return timeToLive;
     }
@@ -90,7 +94,8 @@ public abstract partial class SqlTokenStore : ITokenStore
     public async ValueTask EndSessionAsync(string session, bool isClean, CancellationToken cancellationToken)
     {
         await OfSessionAsync(
-            (connection, givenUp) => Sql.ExecuteAsync(connection, Sql.EndSession, givenUp, ("@session", session)), cancellationToken);
+            (connection, givenUp) => Sql.ExecuteAsync(connection, Sql.EndSession, givenUp, ("@session", session)),
+            cancellationToken);
         if (isClean)
         {
             while (await WithdrawSomeAsync(session, cancellationToken))
@@ -109,9 +114,11 @@ public abstract partial class SqlTokenStore : ITokenStore
         var replies = await RowsAsync(
             Sql.Enter,
             static row => new EnterReply(
-                (EnterStatus)row.GetInt32(0), new FencingToken(row.GetInt64(1)), TimeSpan.FromMicroseconds(row.GetInt64(2)), row.GetBoolean(3)),
+                (EnterStatus)row.GetInt32(0), new FencingToken(row.GetInt64(1)),
+                TimeSpan.FromMicroseconds(row.GetInt64(2)), row.GetBoolean(3)),
             cancellationToken, ("@resource", SqlKey.Encode(request.Resource)), ("@session", request.Session),
-            ("@token", request.Token.Value), ("@oldest", request.Oldest.Value), ("@sequence", request.Sequence), ("@hold", request.InDoubtHold));
+            ("@token", request.Token.Value), ("@oldest", request.Oldest.Value), ("@sequence", request.Sequence),
+            ("@hold", request.InDoubtHold));
         return replies[0];
     }
 
@@ -134,12 +141,15 @@ public abstract partial class SqlTokenStore : ITokenStore
         return until is null
             ? await ReadAsync(Sql.ListAll, cancellationToken, ("@before", query.Before), ("@limit", query.Limit))
             : await ReadAsync(
-                Sql.List, cancellationToken, ("@before", query.Before), ("@limit", query.Limit), ("@from", from), ("@until", until));
+                Sql.List, cancellationToken, ("@before", query.Before), ("@limit", query.Limit), ("@from", from),
+                ("@until", until));
     }
 
     /// <inheritdoc/>
     public async ValueTask<long> CountAsync(CancellationToken cancellationToken) =>
-        Convert.ToInt64(await StepAsync((connection, givenUp) => Sql.ScalarAsync(connection, Sql.Count, givenUp), cancellationToken), null);
+        Convert.ToInt64(
+            await StepAsync(
+                (connection, givenUp) => Sql.ScalarAsync(connection, Sql.Count, givenUp), cancellationToken), null);
 
     /// <inheritdoc/>
     public async ValueTask<bool> SetMarkAsync(SetMarkRequest request, CancellationToken cancellationToken)
@@ -147,15 +157,19 @@ public abstract partial class SqlTokenStore : ITokenStore
         SetMarkRequest.ThrowIfInvalid(request);
         var resource = SqlKey.Encode(request.Resource);
 
-        // The mark and the own registration as they are now: a step that is carried out late finds others, and leaves them alone.
+        // The mark and the own registration as they are now: a step that is carried out late finds others, and leaves
+        // them alone.
         var read = await RowsAsync(
-            Sql.ReadMark, static row => (Mark: row.GetInt64(0), Own: row.GetInt64(1)), cancellationToken, ("@resource", resource),
+            Sql.ReadMark, static row => (Mark: row.GetInt64(0), Own: row.GetInt64(1)), cancellationToken,
+            ("@resource", resource),
             ("@session", request.Session));
         var (mark, own) = read.Count == 0 ? default : read[0];
         var set = await StepAsync(
             (connection, givenUp) => Sql.ScalarAsync(
-                connection, Sql.SetMark, givenUp, ("@resource", resource), ("@session", request.Session), ("@mark", request.Mark),
-                ("@hold", request.InDoubtHold), ("@read", mark), ("@own", own), ("@actor", request.Actor), ("@reason", request.Reason)),
+                connection, Sql.SetMark, givenUp, ("@resource", resource), ("@session", request.Session),
+                ("@mark", request.Mark),
+                ("@hold", request.InDoubtHold), ("@read", mark), ("@own", own), ("@actor", request.Actor),
+                ("@reason", request.Reason)),
             cancellationToken);
         return Convert.ToBoolean(set, null);
     }
@@ -163,7 +177,8 @@ public abstract partial class SqlTokenStore : ITokenStore
     /// <inheritdoc/>
     public async ValueTask<int> ResolveAsync(ResourceKey resource, CancellationToken cancellationToken)
     {
-        // What there is now, and nothing else: a step that is carried out late leaves alone what came after the operator's word.
+        // What there is now, and nothing else: a step that is carried out late leaves alone what came after the
+        // operator's word.
         var ended = await RowsAsync(
             Sql.Ended, static row => (Session: row.GetString(0), Sequence: row.GetInt64(1)), cancellationToken,
             ("@resource", SqlKey.Encode(resource)));
@@ -200,10 +215,12 @@ public abstract partial class SqlTokenStore : ITokenStore
 
     private protected void Tell(ResourceChange change) => Changed?.Invoke(change);
 
-    private protected ValueTask<T> StepAsync<T>(Func<DbConnection, CancellationToken, Task<T>> call, CancellationToken cancellationToken) =>
+    private protected ValueTask<T> StepAsync<T>(
+        Func<DbConnection, CancellationToken, Task<T>> call, CancellationToken cancellationToken) =>
         Open().StepAsync(call, cancellationToken);
 
-    private protected ValueTask<T> OfSessionAsync<T>(Func<DbConnection, CancellationToken, Task<T>> call, CancellationToken cancellationToken) =>
+    private protected ValueTask<T> OfSessionAsync<T>(
+        Func<DbConnection, CancellationToken, Task<T>> call, CancellationToken cancellationToken) =>
         Open().OfSessionAsync(call, cancellationToken);
 
     private (ISqlConnections Connections, ISqlListener Listener) ConnectOrRefuse()
@@ -216,7 +233,8 @@ public abstract partial class SqlTokenStore : ITokenStore
         {
             // The driver's words repeat an option's name, which may be the rest of a password with a ';' in it.
             throw TokenStoreUnavailableException.NothingTaken(
-                $"The connection string of {_product} is not valid: it has an option, or a value, that its driver does not know.");
+                $"The connection string of {_product} is not valid: it has an option, or a value, that its driver does "
+                    + "not know.");
         }
     }
 
@@ -249,6 +267,8 @@ public abstract partial class SqlTokenStore : ITokenStore
         cancellationToken);
 
     private ValueTask<List<T>> RowsAsync<T>(
-        string sql, Func<DbDataReader, T> read, CancellationToken cancellationToken, params (string, object)[] parameters) =>
-        StepAsync((connection, givenUp) => Sql.RowsAsync(connection, sql, read, givenUp, parameters), cancellationToken);
+        string sql, Func<DbDataReader, T> read, CancellationToken cancellationToken,
+        params (string, object)[] parameters) =>
+        StepAsync(
+            (connection, givenUp) => Sql.RowsAsync(connection, sql, read, givenUp, parameters), cancellationToken);
 }

@@ -6,7 +6,9 @@ namespace FenceGateway.TokenStore.ZooKeeper;
 /// <param name="Waits">Whether the gateway wants to be told of the next change.</param>
 internal readonly record struct Decision<T>(ResourceNode? Next, T Answer, bool Waits = false);
 
-/// <summary>What is decided at a resource from the data that was read, by <see cref="ResourceState"/>. Writes nothing.</summary>
+/// <summary>
+/// What is decided at a resource from the data that was read, by <see cref="ResourceState"/>. Writes nothing.
+/// </summary>
 internal sealed class ResourceDecisions(ZooKeeperLink link, TimeProvider time)
 {
     private long NowMilliseconds => time.GetUtcNow().ToUnixTimeMilliseconds();
@@ -16,7 +18,8 @@ internal sealed class ResourceDecisions(ZooKeeperLink link, TimeProvider time)
     {
         var state = await RestoreAsync(stored, request.Session, cancellationToken);
         var step = state.Enter(
-            request.Session, request.Token.Value, request.Oldest.Value, request.Sequence, time.ToTicks(request.InDoubtHold), time.GetTimestamp());
+            request.Session, request.Token.Value, request.Oldest.Value, request.Sequence,
+            time.ToTicks(request.InDoubtHold), time.GetTimestamp());
         var reply = new EnterReply(
             step.Status, new FencingToken(state.Mark), time.ToSpan(step.HeldFor), step.HeldElsewhere);
         var changes = state.Mark != stored.Mark
@@ -37,7 +40,8 @@ internal sealed class ResourceDecisions(ZooKeeperLink link, TimeProvider time)
         StoredResource stored, SetMarkRequest request, long before, CancellationToken cancellationToken)
     {
         var state = await RestoreAsync(stored, request.Session, cancellationToken);
-        if (stored.Mark != before || !state.TrySetMark(request.Session, request.Mark, time.ToTicks(request.InDoubtHold), time.GetTimestamp()))
+        if (stored.Mark != before
+            || !state.TrySetMark(request.Session, request.Mark, time.ToTicks(request.InDoubtHold), time.GetTimestamp()))
         {
             return new(null, false);
         }
@@ -46,15 +50,20 @@ internal sealed class ResourceDecisions(ZooKeeperLink link, TimeProvider time)
         return new(stored.With(request.Resource.Value, request.Mark, state.Writers, NowMilliseconds, note), true);
     }
 
-    public async ValueTask<Decision<int>> ResolveAsync(StoredResource stored, ResourceKey key, CancellationToken cancellationToken)
+    public async ValueTask<Decision<int>> ResolveAsync(
+        StoredResource stored, ResourceKey key, CancellationToken cancellationToken)
     {
         var state = await RestoreAsync(stored, "", cancellationToken);
         var resolved = state.Resolve();
         return new(resolved > 0 ? Next(stored, key, state) : null, resolved);
     }
 
-    /// <summary>The state of a resource, with the end of every session but one's own. Nobody else is registered, mostly: no round trip.</summary>
-    public async ValueTask<ResourceState> RestoreAsync(StoredResource stored, string session, CancellationToken cancellationToken)
+    /// <summary>
+    /// The state of a resource, with the end of every session but one's own. Nobody else is registered, mostly: no
+    /// round trip.
+    /// </summary>
+    public async ValueTask<ResourceState> RestoreAsync(
+        StoredResource stored, string session, CancellationToken cancellationToken)
     {
         if (stored.Writers.All(w => w.Session == session))
         {

@@ -6,19 +6,23 @@ internal sealed record OperatorNote(string Actor, string Reason, long AtMillisec
 /// <summary>What the node of a resource holds.</summary>
 /// <param name="Key">The resource; the node's name may be shortened.</param>
 /// <param name="Mark">The highest token promised.</param>
-/// <param name="MarkZxid">The change that set the mark; 0 when it is the one that wrote this data, whose number its writer could not know.</param>
-/// <param name="AdvancedAtMilliseconds">When the mark was set, by the wall clock of the gateway that did; for people.</param>
+/// <param name="MarkZxid">The change that set the mark; 0 when it is the one that wrote this data, whose number its
+/// writer could not know.</param>
+/// <param name="AdvancedAtMilliseconds">When the mark was set, by the wall clock of the gateway that did; for
+/// people.</param>
 /// <param name="Writers">Who is registered.</param>
 /// <param name="Note">The latest change by hand, if there was one.</param>
 internal sealed record ResourceNode(
-    string Key, long Mark, long MarkZxid, long AdvancedAtMilliseconds, IReadOnlyList<RegisteredWriter> Writers, OperatorNote? Note)
+    string Key, long Mark, long MarkZxid, long AdvancedAtMilliseconds, IReadOnlyList<RegisteredWriter> Writers,
+    OperatorNote? Note)
 {
     private const byte FormatVersion = 1;
     private const int SmallestWriter = 4 + 8 + 8;
 
     public byte[] ToData()
     {
-        var writer = new JuteWriter().Int(FormatVersion).Text(Key).Long(Mark).Long(MarkZxid).Long(AdvancedAtMilliseconds).Int(Writers.Count);
+        var writer = new JuteWriter().Int(FormatVersion).Text(Key).Long(Mark).Long(MarkZxid)
+            .Long(AdvancedAtMilliseconds).Int(Writers.Count);
         foreach (var registered in Writers)
         {
             writer.Text(registered.Session).Long(registered.Token).Long(registered.Sequence);
@@ -39,7 +43,8 @@ internal sealed record ResourceNode(
         var reader = new JuteReader(data);
         if (reader.Int() is var version && version != FormatVersion)
         {
-            throw new ZooKeeperProtocolException($"The data of a resource has the format {version}; this gateway knows {FormatVersion}.");
+            throw new ZooKeeperProtocolException(
+                $"The data of a resource has the format {version}; this gateway knows {FormatVersion}.");
         }
 
         var (key, mark, zxid, at) = (reader.Text(), reader.Long(), reader.Long(), reader.Long());
@@ -78,7 +83,9 @@ internal sealed record StoredResource(ResourceNode? Node, int Version, long Zxid
     public IReadOnlyList<RegisteredWriter> Writers => Node?.Writers ?? [];
 
     /// <summary>The data for the next version: who is registered changes, the mark only if it is another one.</summary>
-    public ResourceNode With(string key, long mark, IReadOnlyList<RegisteredWriter> writers, long nowMilliseconds, OperatorNote? note = null) =>
+    public ResourceNode With(
+        string key, long mark, IReadOnlyList<RegisteredWriter> writers, long nowMilliseconds,
+        OperatorNote? note = null) =>
         Node is null || mark != Node.Mark
             ? new ResourceNode(key, mark, MarkZxid: 0, nowMilliseconds, writers, note ?? Node?.Note)
             : Node with { MarkZxid = MarkZxid, Writers = writers, Note = note ?? Node.Note };

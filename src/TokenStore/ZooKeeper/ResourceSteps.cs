@@ -1,47 +1,57 @@
 namespace FenceGateway.TokenStore.ZooKeeper;
 
 /// <summary>
-/// The atomic steps at a resource. Each reads, decides purely, and has the decision confirmed in one change of the ensemble that holds only
-/// if the node still has the version that was read:
+/// The atomic steps at a resource. Each reads, decides purely, and has the decision confirmed in one change of the
+/// ensemble that holds only if the node still has the version that was read:
 /// <code>
 /// multi [ check SESSION NODE,                 the session lives (Enter only)
 ///         setData NODE, version | create NODE | check NODE, version ]
 /// getData NODE, watch                         pipelined behind it: the data for another attempt, or the watch
 /// </code>
-/// A step that loses a race begins again with the data that won. One that is carried out late, after a lost connection, finds another
-/// version. The data that is read may be old: then the version is.
+/// A step that loses a race begins again with the data that won. One that is carried out late, after a lost connection,
+/// finds another version. The data that is read may be old: then the version is.
 /// </summary>
 internal sealed class ResourceSteps(ZooKeeperLink link, ResourceDecisions decisions)
 {
     /// <summary>Each lost race is somebody else's step that was taken.</summary>
     private const int MaxAttempts = 64;
 
-    /// <summary>A node with more data would come near to what ZooKeeper takes in one frame: some 5,000 registered gateways.</summary>
+    /// <summary>
+    /// A node with more data would come near to what ZooKeeper takes in one frame: some 5,000 registered gateways.
+    /// </summary>
     private const int MaxData = 512 * 1024;
 
     private readonly ZooKeeperClient _client = link.Client;
 
-    public ValueTask<EnterReply> EnterAsync(ZooKeeperSession session, EnterRequest request, CancellationToken cancellationToken) => RunAsync(
+    public ValueTask<EnterReply> EnterAsync(
+        ZooKeeperSession session, EnterRequest request, CancellationToken cancellationToken) => RunAsync(
         request.Resource, session, StepKind.Enter,
         (stored, _) => decisions.EnterAsync(stored, request, cancellationToken), cancellationToken);
 
-    public async ValueTask WithdrawAsync(string session, Registration registration, CancellationToken cancellationToken) => _ = await RunAsync(
+    public async ValueTask WithdrawAsync(
+        string session, Registration registration, CancellationToken cancellationToken) => _ = await RunAsync(
         registration.Resource, null, StepKind.Withdraw,
-        (stored, unsettled) => ValueTask.FromResult(decisions.Withdraw(stored, session, registration, unsettled)), cancellationToken);
+        (stored, unsettled) => ValueTask.FromResult(decisions.Withdraw(stored, session, registration, unsettled)),
+        cancellationToken);
 
     public async ValueTask<bool> SetMarkAsync(SetMarkRequest request, CancellationToken cancellationToken)
     {
         long? before = null;
         return await RunAsync(
             request.Resource, null, StepKind.Operator,
-            (stored, _) => decisions.SetMarkAsync(stored, request, before ??= stored.Mark, cancellationToken), cancellationToken);
+            (stored, _) => decisions.SetMarkAsync(stored, request, before ??= stored.Mark, cancellationToken),
+            cancellationToken);
     }
 
     public ValueTask<int> ResolveAsync(ResourceKey resource, CancellationToken cancellationToken) => RunAsync(
-        resource, null, StepKind.Operator, (stored, _) => decisions.ResolveAsync(stored, resource, cancellationToken), cancellationToken);
+        resource, null, StepKind.Operator, (stored, _) => decisions.ResolveAsync(stored, resource, cancellationToken),
+        cancellationToken);
 
-    /// <summary>The node, with every change that was committed before; what is registered there with whether it lives.</summary>
-    public async ValueTask<(StoredResource Stored, ResourceState State)> ReadAsync(ResourceKey resource, CancellationToken cancellationToken)
+    /// <summary>
+    /// The node, with every change that was committed before; what is registered there with whether it lives.
+    /// </summary>
+    public async ValueTask<(StoredResource Stored, ResourceState State)> ReadAsync(
+        ResourceKey resource, CancellationToken cancellationToken)
     {
         var stored = await ReadAsync(link.Paths.Resource(resource.Value), resource, caughtUp: true, cancellationToken);
         return (stored, await decisions.RestoreAsync(stored, "", cancellationToken));
@@ -104,7 +114,8 @@ internal sealed class ResourceSteps(ZooKeeperLink link, ResourceDecisions decisi
             stored = written.Fresh ?? await ReadAsync(resource.Path, resource.Key, caughtUp: true, cancellationToken);
         }
 
-        throw TokenStoreUnavailableException.NothingTaken($"Other gateways changed {resource.Key} {MaxAttempts} times meanwhile.");
+        throw TokenStoreUnavailableException.NothingTaken(
+            $"Other gateways changed {resource.Key} {MaxAttempts} times meanwhile.");
     }
 
     /// <summary>Done, or the race is lost and this is the data that won, if it could be read.</summary>
@@ -141,7 +152,8 @@ internal sealed class ResourceSteps(ZooKeeperLink link, ResourceDecisions decisi
             return (true, null);
         }
 
-        if (session is not null && (error == ZooKeeperError.SessionExpired || (error == ZooKeeperError.NoNode && failed == 0)))
+        if (session is not null
+            && (error == ZooKeeperError.SessionExpired || (error == ZooKeeperError.NoNode && failed == 0)))
         {
             link.Ended(session);
             throw TokenStoreUnavailableException.ForEndedSession(session.Id);
@@ -152,9 +164,12 @@ internal sealed class ResourceSteps(ZooKeeperLink link, ResourceDecisions decisi
             : throw ZooKeeperFailure.Of(_client, error);
     }
 
-    /// <summary>What was read behind a step; tells the gateway when somebody has changed it since. Null where it cannot be read: the step is
-    /// what it is, and who needs the data reads it again and says so.</summary>
-    private async ValueTask<StoredResource?> LearnAsync(WatchedResource resource, Task<ZooKeeperReply<NodeData>>? reading)
+    /// <summary>
+    /// What was read behind a step; tells the gateway when somebody has changed it since. Null where it cannot be read:
+    /// the step is what it is, and who needs the data reads it again and says so.
+    /// </summary>
+    private async ValueTask<StoredResource?> LearnAsync(
+        WatchedResource resource, Task<ZooKeeperReply<NodeData>>? reading)
     {
         if (reading is null || TryRead(await reading, resource.Key) is not { } fresh)
         {
@@ -175,13 +190,15 @@ internal sealed class ResourceSteps(ZooKeeperLink link, ResourceDecisions decisi
         var data = next?.ToData() ?? [];
         if (data.Length > MaxData)
         {
-            throw TokenStoreUnavailableException.NothingTaken($"Too many gateways are registered at {resource.Key}: the limit of a node in ZooKeeper.");
+            throw TokenStoreUnavailableException.NothingTaken(
+                $"Too many gateways are registered at {resource.Key}: the limit of a node in ZooKeeper.");
         }
 
         if (stored.Node is not null && stored.Version < 0)
         {
             // The protocol counts versions in 32 bits, and −1 means any.
-            throw TokenStoreUnavailableException.NothingTaken($"The node of {resource.Key} in ZooKeeper was written 2^31 times: its versions are used up.");
+            throw TokenStoreUnavailableException.NothingTaken(
+                $"The node of {resource.Key} in ZooKeeper was written 2^31 times: its versions are used up.");
         }
 
         var operation = next is null ? MultiOperation.Check(resource.Path, stored.Version)
@@ -192,7 +209,8 @@ internal sealed class ResourceSteps(ZooKeeperLink link, ResourceDecisions decisi
             : ZooKeeperRequest.Multi(MultiOperation.Check(link.Paths.Session(session.Id), -1), operation);
     }
 
-    private async ValueTask<StoredResource> ReadAsync(string path, ResourceKey key, bool caughtUp, CancellationToken cancellationToken)
+    private async ValueTask<StoredResource> ReadAsync(
+        string path, ResourceKey key, bool caughtUp, CancellationToken cancellationToken)
     {
         var catchingUp = caughtUp ? link.CatchUpAsync(cancellationToken) : null;
         var reply = await _client.SendAsync(ZooKeeperRequest.GetData(path, watch: false), cancellationToken);
@@ -216,25 +234,32 @@ internal sealed class ResourceSteps(ZooKeeperLink link, ResourceDecisions decisi
         }
     }
 
-    private static StoredResource? Check(StoredResource? stored, ResourceKey key) => stored?.Node is null || stored.Node.Key == key.Value
+    private static StoredResource? Check(StoredResource? stored, ResourceKey key) =>
+        stored?.Node is null || stored.Node.Key == key.Value
         ? stored
         : throw new ZooKeeperProtocolException($"The node of {key} in ZooKeeper holds another resource.");
 
     /// <summary>The operation that failed has its own error, those around it a neutral one.</summary>
     private static (ZooKeeperError Error, int Operation) FirstError(MultiResult[] results)
     {
-        var failed = Array.FindIndex(results, r => r.Error is not (ZooKeeperError.Ok or ZooKeeperError.RuntimeInconsistency));
+        var failed = Array.FindIndex(
+            results, r => r.Error is not (ZooKeeperError.Ok or ZooKeeperError.RuntimeInconsistency));
         return failed >= 0 ? (results[failed].Error, failed)
-            : (results.Any(r => r.Error != ZooKeeperError.Ok) ? ZooKeeperError.RuntimeInconsistency : ZooKeeperError.Ok, -1);
+            : results.Any(r => r.Error != ZooKeeperError.Ok) ? (ZooKeeperError.RuntimeInconsistency, -1)
+            : (ZooKeeperError.Ok, -1);
     }
 
     private enum StepKind
     {
-        /// <summary>Begins with what is known, else with what this server has: the version tells whether that is old. Every answer, a
-        /// refusal included, is confirmed by the ensemble, and a watch is left.</summary>
+        /// <summary>
+        /// Begins with what is known, else with what this server has: the version tells whether that is old. Every
+        /// answer, a refusal included, is confirmed by the ensemble, and a watch is left.
+        /// </summary>
         Enter,
 
-        /// <summary>Begins with what is known, else with what is committed. Nothing to change needs no confirmation.</summary>
+        /// <summary>
+        /// Begins with what is known, else with what is committed. Nothing to change needs no confirmation.
+        /// </summary>
         Withdraw,
 
         /// <summary>Begins with what is committed.</summary>

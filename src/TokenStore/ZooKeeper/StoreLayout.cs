@@ -21,22 +21,32 @@ internal static class StoreLayout
             format = await client.SendAsync(ZooKeeperRequest.GetData(paths.Format, watch: false), cancellationToken);
         }
 
-        return format.IsOk ? ReadEpoch(format.Value.Data, paths) : throw ZooKeeperFailure.NotTaken(client, format.Error);
+        return format.IsOk
+            ? ReadEpoch(format.Value.Data, paths)
+            : throw ZooKeeperFailure.NotTaken(client, format.Error);
     }
 
-    /// <summary>Whether everybody may change nodes: they were made before there was a user, who does not change that. All of them were made
-    /// together, so one tells.</summary>
-    public static async ValueTask<bool> IsOpenAsync(ZooKeeperClient client, ZooKeeperPaths paths, CancellationToken cancellationToken) =>
-        await client.SendAsync(ZooKeeperRequest.IsOpen(paths.Folder(0)), cancellationToken) is { IsOk: true, Value: true };
+    /// <summary>
+    /// Whether everybody may change nodes: they were made before there was a user, who does not change that. All of
+    /// them were made together, so one tells.
+    /// </summary>
+    public static async ValueTask<bool> IsOpenAsync(
+        ZooKeeperClient client, ZooKeeperPaths paths, CancellationToken cancellationToken) =>
+        await client.SendAsync(ZooKeeperRequest.IsOpen(paths.Folder(0)), cancellationToken) is
+        { IsOk: true, Value: true };
 
-    /// <summary>The grade, from the list of servers that an ensemble keeps of itself. A single server has an empty one.</summary>
+    /// <summary>
+    /// The grade, from the list of servers that an ensemble keeps of itself. A single server has an empty one.
+    /// </summary>
     public static async ValueTask<TokenStoreInfo> GradeAsync(
         ZooKeeperClient client, string location, CancellationToken cancellationToken)
     {
         var config = await client.SendAsync(ZooKeeperRequest.GetData(Config, watch: false), cancellationToken);
         if (config.Error is ZooKeeperError.NoNode or ZooKeeperError.NoAuth)
         {
-            return Single($"the number of servers cannot be read ({Config}: {config.Error}), use ZooKeeper 3.5 or newer and allow reading it");
+            return Single(
+                $"the number of servers cannot be read ({Config}: {config.Error}), use ZooKeeper 3.5 or newer and "
+                    + "allow reading it");
         }
 
         if (!config.IsOk)
@@ -65,7 +75,8 @@ internal static class StoreLayout
             await CreateOneAsync(path, []);
         }
 
-        await Task.WhenAll(Enumerable.Range(0, ZooKeeperPaths.Folders).Select(n => CreateOneAsync(paths.Folder(n), [])));
+        await Task.WhenAll(
+            Enumerable.Range(0, ZooKeeperPaths.Folders).Select(n => CreateOneAsync(paths.Folder(n), [])));
         var epoch = RandomNumberGenerator.GetHexString(16, lowercase: true);
         await CreateOneAsync(paths.Format, new JuteWriter().Int(Version).Text(epoch).ToData());
 
@@ -88,11 +99,13 @@ internal static class StoreLayout
             return reader.Int() is var version && version == Version
                 ? reader.Text()
                 : throw new TokenStoreUnavailableException(
-                    $"{paths.Root} in ZooKeeper has the format {version}, this gateway knows {Version}: run the version that wrote it, or newer.");
+                    $"{paths.Root} in ZooKeeper has the format {version}, this gateway knows {Version}: run the "
+                        + "version that wrote it, or newer.");
         }
         catch (ZooKeeperProtocolException e)
         {
-            throw new TokenStoreUnavailableException($"{paths.Format} in ZooKeeper is not of a token store: choose another Root.", e);
+            throw new TokenStoreUnavailableException(
+                $"{paths.Format} in ZooKeeper is not of a token store: choose another Root.", e);
         }
     }
 }

@@ -1,8 +1,9 @@
 namespace FenceGateway.TokenStore.ZooKeeper;
 
 /// <summary>
-/// A resource in which this gateway has an interest: it is registered there, or may be, or waits there, or a step is under way.
-/// Its latest known data is what the next step begins with, and a watch tells when somebody else has changed it.
+/// A resource in which this gateway has an interest: it is registered there, or may be, or waits there, or a step is
+/// under way. Its latest known data is what the next step begins with, and a watch tells when somebody else has changed
+/// it.
 /// </summary>
 internal sealed class WatchedResource(ResourceKey key, string path)
 {
@@ -45,7 +46,9 @@ internal sealed class WatchedResource(ResourceKey key, string path)
         }
     }
 
-    /// <summary>Ends a use. True when it was the last one and nothing else keeps the resource: it has been dropped.</summary>
+    /// <summary>
+    /// Ends a use. True when it was the last one and nothing else keeps the resource: it has been dropped.
+    /// </summary>
     public bool EndUse(Func<string, bool> isOwn)
     {
         lock (_gate)
@@ -83,8 +86,10 @@ internal sealed class WatchedResource(ResourceKey key, string path)
         set => _waiting = value;
     }
 
-    /// <summary>A step is about to be sent that writes the version after <paramref name="version"/>. Once any later version is seen, it
-    /// has been taken or never will be.</summary>
+    /// <summary>
+    /// A step is about to be sent that writes the version after <paramref name="version"/>. Once any later version is
+    /// seen, it has been taken or never will be.
+    /// </summary>
     /// <returns>What <see cref="EndWrite"/> is to be told.</returns>
     public int? BeginWrite(int version)
     {
@@ -146,7 +151,8 @@ internal sealed class WatchedResource(ResourceKey key, string path)
 
     private bool DropLocked(Func<string, bool> isOwn)
     {
-        if (_gone || _users > 0 || IsWaiting || _unsettled is not null || (Latest?.Writers.Any(w => isOwn(w.Session)) ?? false))
+        if (_gone || _users > 0 || IsWaiting || _unsettled is not null
+            || (Latest?.Writers.Any(w => isOwn(w.Session)) ?? false))
         {
             return false;
         }

@@ -3,11 +3,13 @@ using System.Collections.Concurrent;
 namespace FenceGateway.TokenStore.ZooKeeper;
 
 /// <summary>
-/// The resources in which this gateway has an interest, over one ZooKeeper session: at most <see cref="Capacity"/>, with one watch each.
-/// Whatever ends a watch without a reply (a lost connection, above all) leaves the resource to be read again with the next heartbeat.
+/// The resources in which this gateway has an interest, over one ZooKeeper session: at most <see cref="Capacity"/>,
+/// with one watch each. Whatever ends a watch without a reply (a lost connection, above all) leaves the resource to be
+/// read again with the next heartbeat.
 /// </summary>
 internal sealed class WatchedResources(
-    ZooKeeperClient client, ZooKeeperPaths paths, Func<string, bool> isOwn, Action<ResourceKey, long> tell, ILogger logger)
+    ZooKeeperClient client, ZooKeeperPaths paths, Func<string, bool> isOwn, Action<ResourceKey, long> tell,
+    ILogger logger)
 {
     public const int Capacity = 1_000_000;
 
@@ -32,7 +34,8 @@ internal sealed class WatchedResources(
             {
                 if (_byPath.Count >= Capacity)
                 {
-                    throw TokenStoreUnavailableException.NothingTaken($"This gateway is registered at {Capacity} resources in ZooKeeper, and takes no more.");
+                    throw TokenStoreUnavailableException.NothingTaken(
+                        $"This gateway is registered at {Capacity} resources in ZooKeeper, and takes no more.");
                 }
 
                 resource = _byPath.GetOrAdd(path, static (path, key) => new WatchedResource(key, path), key);
@@ -47,7 +50,10 @@ internal sealed class WatchedResources(
         }
     }
 
-    /// <summary>Gives a resource back. One that is kept is read again when it is not watched, or when a step has been lost in flight.</summary>
+    /// <summary>
+    /// Gives a resource back. One that is kept is read again when it is not watched, or when a step has been lost in
+    /// flight.
+    /// </summary>
     public void Return(WatchedResource resource)
     {
         Sort(resource);
@@ -82,7 +88,8 @@ internal sealed class WatchedResources(
     }
 
     /// <summary>Waits until what watches have told so far was looked at.</summary>
-    public Task CaughtUpAsync(CancellationToken cancellationToken) => Task.WhenAll(_reading.Keys).WaitAsync(cancellationToken);
+    public Task CaughtUpAsync(CancellationToken cancellationToken) =>
+        Task.WhenAll(_reading.Keys).WaitAsync(cancellationToken);
 
     /// <summary>Where a session of this gateway is registered below the mark.</summary>
     public IReadOnlyList<ResourceChange> Revoked(string session)
@@ -138,7 +145,8 @@ internal sealed class WatchedResources(
 
     public static StoredResource? ToStored(in ZooKeeperReply<NodeData> reply) => reply.Error switch
     {
-        ZooKeeperError.Ok => new(ResourceNode.Parse(reply.Value.Data), reply.Value.Stat.Version, reply.Value.Stat.ModifiedZxid),
+        ZooKeeperError.Ok => new(
+            ResourceNode.Parse(reply.Value.Data), reply.Value.Stat.Version, reply.Value.Stat.ModifiedZxid),
         ZooKeeperError.NoNode => new(null, -1, reply.Zxid),
         _ => null,
     };
@@ -150,7 +158,8 @@ internal sealed class WatchedResources(
             var reading = RefreshAsync(resource);
             _reading[reading] = true;
             _ = reading.ContinueWith(
-                task => _reading.TryRemove(task, out _), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+                task => _reading.TryRemove(task, out _), CancellationToken.None,
+                TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
         }
     }
 
@@ -159,7 +168,8 @@ internal sealed class WatchedResources(
         var watched = false;
         try
         {
-            var reply = await client.SendAsync(ZooKeeperRequest.GetData(resource.Path, watch: true), CancellationToken.None);
+            var reply = await client.SendAsync(
+                ZooKeeperRequest.GetData(resource.Path, watch: true), CancellationToken.None);
             if (ToStored(reply) is { } stored)
             {
                 watched = reply.IsOk;

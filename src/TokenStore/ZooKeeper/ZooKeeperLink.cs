@@ -1,8 +1,8 @@
 namespace FenceGateway.TokenStore.ZooKeeper;
 
 /// <summary>
-/// All that hangs on one ZooKeeper session: the client, who lives, the watched resources. A new ZooKeeper session begins with nothing of it,
-/// since its server may be behind what the old one has seen.
+/// All that hangs on one ZooKeeper session: the client, who lives, the watched resources. A new ZooKeeper session
+/// begins with nothing of it, since its server may be behind what the old one has seen.
 /// </summary>
 internal sealed class ZooKeeperLink
 {
@@ -18,7 +18,8 @@ internal sealed class ZooKeeperLink
         Sessions = new SessionNodes(client, paths, gone);
         Resources = new WatchedResources(client, paths, own.IsAlive, tell, logger);
         Steps = new ResourceSteps(this, new ResourceDecisions(this, time));
-        _loading = time.CreateTimer(_ => _ = LoadSessionsAsync(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _loading = time.CreateTimer(
+            _ => _ = LoadSessionsAsync(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         client.Watched = OnWatched;
         client.Changed = OnChanged;
     }
@@ -37,13 +38,15 @@ internal sealed class ZooKeeperLink
     public ResourceSteps Steps { get; }
 
     /// <summary>
-    /// Lets this server catch up: what is sent on the connection after this call has begun is answered from a state that has every change which
-    /// was committed before. It is a change of nothing, agreed on by a majority. The protocol's own sync is less: at the leader it waits for
-    /// nothing, and a follower can have answered a change that the leader has committed and not yet made in its own tree.
+    /// Lets this server catch up: what is sent on the connection after this call has begun is answered from a state
+    /// that has every change which was committed before. It is a change of nothing, agreed on by a majority. The
+    /// protocol's own sync is less: at the leader it waits for nothing, and a follower can have answered a change that
+    /// the leader has committed and not yet made in its own tree.
     /// </summary>
     public async Task<ZooKeeperError> CatchUpAsync(CancellationToken cancellationToken)
     {
-        var reply = await Client.SendAsync(ZooKeeperRequest.Multi(MultiOperation.Check(Paths.Root, -1)), cancellationToken);
+        var reply = await Client.SendAsync(
+            ZooKeeperRequest.Multi(MultiOperation.Check(Paths.Root, -1)), cancellationToken);
         return reply.IsOk ? reply.Value[0].Error : reply.Error;
     }
 
@@ -54,7 +57,9 @@ internal sealed class ZooKeeperLink
         Resources.Trim();
     }
 
-    /// <summary>Ends the connection, and before that the ZooKeeper session if that is wanted and a server can be told.</summary>
+    /// <summary>
+    /// Ends the connection, and before that the ZooKeeper session if that is wanted and a server can be told.
+    /// </summary>
     public async ValueTask CloseAsync(bool farewell)
     {
         await _loading.DisposeAsync();

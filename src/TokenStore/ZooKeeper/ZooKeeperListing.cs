@@ -1,15 +1,18 @@
 namespace FenceGateway.TokenStore.ZooKeeper;
 
 /// <summary>
-/// Listings for people. ZooKeeper keeps no order but that of the tree, so a listing reads the names of all folders and then the nodes that
-/// may match: at most <see cref="MaxRead"/>, beyond which it is a part of the whole, and says so in the log.
+/// Listings for people. ZooKeeper keeps no order but that of the tree, so a listing reads the names of all folders and
+/// then the nodes that may match: at most <see cref="MaxRead"/>, beyond which it is a part of the whole, and says so in
+/// the log.
 /// </summary>
 internal sealed class ZooKeeperListing(ZooKeeperLink link, TimeProvider time, ILogger logger)
 {
     public const int MaxRead = 100_000;
 
-    /// <summary>Folders listed at once. A list of a folder with many thousand names takes its time, and every reply that is due after it waits:
-    /// heartbeats, and the connection is given up when one waits for a third of the session's timeout.</summary>
+    /// <summary>
+    /// Folders listed at once. A list of a folder with many thousand names takes its time, and every reply that is due
+    /// after it waits: heartbeats, and the connection is given up when one waits for a third of the session's timeout.
+    /// </summary>
     public const int ListTogether = 8;
 
     private const int ReadTogether = 200;
@@ -19,7 +22,10 @@ internal sealed class ZooKeeperListing(ZooKeeperLink link, TimeProvider time, IL
         await CatchUpAsync(cancellationToken);
         var folders = await Task.WhenAll(Enumerable.Range(0, ZooKeeperPaths.Folders).Select(n =>
             link.Client.SendAsync(ZooKeeperRequest.Exists(link.Paths.Folder(n)), cancellationToken).AsTask()));
-        return folders.Sum(reply => reply.IsOk ? (long)reply.Value.Children : throw ZooKeeperFailure.NotTaken(link.Client, reply.Error));
+        return folders.Sum(
+            reply => reply.IsOk
+                ? (long)reply.Value.Children
+                : throw ZooKeeperFailure.NotTaken(link.Client, reply.Error));
     }
 
     public async ValueTask<IReadOnlyList<MarkRecord>> ListAsync(MarkQuery query, CancellationToken cancellationToken)

@@ -15,10 +15,14 @@ internal sealed class ZooKeeperPaths(string root)
 {
     public const int Folders = 256;
 
-    /// <summary>Names stay this short, so that the names of one folder fit into a frame up to ten million resources.</summary>
+    /// <summary>
+    /// Names stay this short, so that the names of one folder fit into a frame up to ten million resources.
+    /// </summary>
     private const int LongestName = 120;
 
-    /// <summary>Not among the characters that stand for themselves: a shortened name never equals a whole one.</summary>
+    /// <summary>
+    /// Not among the characters that stand for themselves: a shortened name never equals a whole one.
+    /// </summary>
     private const char Shortened = '~';
 
     public string Format { get; } = $"{root}/format";
@@ -71,12 +75,14 @@ internal sealed class ZooKeeperPaths(string root)
         return valid
             ? new ZooKeeperPaths(root)
             : throw new FormatException(
-                $"'{root}' cannot be the Root in ZooKeeper: write an absolute path of letters, digits, '_' and '-', such as /fencegateway.");
+                $"'{root}' cannot be the Root in ZooKeeper: write an absolute path of letters, digits, '_' and '-', "
+                    + "such as /fencegateway.");
     }
 
     /// <summary>
-    /// A name that ZooKeeper takes, readable where it can be, different for every key: letters, digits and some signs stand for themselves,
-    /// every other byte of the key's UTF-8 is %XX. A long one is cut and ends with its hash; the node's data has the whole key.
+    /// A name that ZooKeeper takes, readable where it can be, different for every key: letters, digits and some signs
+    /// stand for themselves, every other byte of the key's UTF-8 is %XX. A long one is cut and ends with its hash; the
+    /// node's data has the whole key.
     /// </summary>
     internal static string Name(string key)
     {
@@ -104,5 +110,6 @@ internal sealed class ZooKeeperPaths(string root)
     }
 
     // No '.': "." and ".." mean something in a path. No '/', '%' and '~', which mean something here.
-    private static bool IsPlain(char c) => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or ':' or '@' or '=' or '+' or ',';
+    private static bool IsPlain(char c) =>
+        char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or ':' or '@' or '=' or '+' or ',';
 }

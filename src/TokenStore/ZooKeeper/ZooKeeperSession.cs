@@ -3,9 +3,9 @@ using System.Collections.Concurrent;
 namespace FenceGateway.TokenStore.ZooKeeper;
 
 /// <summary>
-/// A session of the gateway: an ephemeral node. It ends when ZooKeeper ends the session of the connection, which the connection's pings keep
-/// alive; when its node is deleted; and when it had no heartbeat for its time to live, by the clock of this process: a gateway that lives
-/// but does not beat must not hold others back for ever.
+/// A session of the gateway: an ephemeral node. It ends when ZooKeeper ends the session of the connection, which the
+/// connection's pings keep alive; when its node is deleted; and when it had no heartbeat for its time to live, by the
+/// clock of this process: a gateway that lives but does not beat must not hold others back for ever.
 /// </summary>
 internal sealed class ZooKeeperSession : IDisposable
 {
@@ -18,7 +18,8 @@ internal sealed class ZooKeeperSession : IDisposable
     public ZooKeeperSession(string id, ZooKeeperLink link, TimeSpan timeToLive, TimeProvider time, ILogger logger)
     {
         (Id, Link, TimeToLive, _time, _logger) = (id, link, timeToLive, time, logger);
-        _timer = time.CreateTimer(static s => ((ZooKeeperSession)s!).NotBeating(), this, timeToLive, Timeout.InfiniteTimeSpan);
+        _timer = time.CreateTimer(
+            static s => ((ZooKeeperSession)s!).NotBeating(), this, timeToLive, Timeout.InfiniteTimeSpan);
     }
 
     public string Id { get; }
@@ -46,12 +47,15 @@ internal sealed class ZooKeeperSession : IDisposable
         _timer.Dispose();
     }
 
-    /// <summary>Deletes its node; what fails is tried again in the background for as long as the node can be there.</summary>
+    /// <summary>
+    /// Deletes its node; what fails is tried again in the background for as long as the node can be there.
+    /// </summary>
     public async ValueTask<ZooKeeperError> DeleteAsync(CancellationToken cancellationToken)
     {
         try
         {
-            var error = (await Link.Client.SendAsync(ZooKeeperRequest.Delete(Link.Paths.Session(Id)), cancellationToken)).Error;
+            var error =
+                (await Link.Client.SendAsync(ZooKeeperRequest.Delete(Link.Paths.Session(Id)), cancellationToken)).Error;
             if (error is ZooKeeperError.Ok or ZooKeeperError.NoNode || !Link.Client.IsAlive)
             {
                 // It is gone, or goes with the session of the connection.
@@ -94,7 +98,8 @@ internal sealed class ZooKeeperSession : IDisposable
     {
         while (Link.Client.IsAlive)
         {
-            var reply = await Link.Client.SendAsync(ZooKeeperRequest.Delete(Link.Paths.Session(Id)), CancellationToken.None);
+            var reply = await Link.Client.SendAsync(
+                ZooKeeperRequest.Delete(Link.Paths.Session(Id)), CancellationToken.None);
             if (reply.Error is ZooKeeperError.Ok or ZooKeeperError.NoNode)
             {
                 return;

@@ -32,13 +32,16 @@ public sealed partial class ZooKeeperTokenStore
         }
     }
 
-    /// <summary>The link for a session of that length. One with another timeout is replaced, unless a session lives on it.</summary>
+    /// <summary>
+    /// The link for a session of that length. One with another timeout is replaced, unless a session lives on it.
+    /// </summary>
     private async ValueTask<ZooKeeperLink> LinkForAsync(TimeSpan timeToLive, CancellationToken cancellationToken)
     {
         using var turn = await _opening.TakeAsync(cancellationToken);
         var link = Link();
         _timeToLive = timeToLive;
-        if (link.Client.IsAlive && (_sessions.HasLiving || link.Client.RequestedTimeout == timeToLive * TimeoutPerTimeToLive))
+        if (link.Client.IsAlive
+            && (_sessions.HasLiving || link.Client.RequestedTimeout == timeToLive * TimeoutPerTimeToLive))
         {
             return link;
         }
@@ -60,13 +63,16 @@ public sealed partial class ZooKeeperTokenStore
         using var limit = new CancellationTokenSource(LongestConnect, _time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
         var auth = _options.Auth is { } user ? Encoding.UTF8.GetBytes(user) : null;
-        var tls = _options.Tls ? new StoreTls("TokenStore:ZooKeeper", _options.CertificateAuthority, _options.ClientCertificate) : null;
+        var tls = _options.Tls
+            ? new StoreTls("TokenStore:ZooKeeper", _options.CertificateAuthority, _options.ClientCertificate)
+            : null;
         ZooKeeperClient? client = null;
         try
         {
             var paths = ZooKeeperPaths.Parse(_options.Root);
             client = new ZooKeeperClient(
-                ServerList.Parse(_options.ConnectionString), _timeToLive * TimeoutPerTimeToLive, auth, _time, _logger, tls);
+                ServerList.Parse(_options.ConnectionString), _timeToLive * TimeoutPerTimeToLive, auth, _time, _logger,
+                tls);
             var link = new ZooKeeperLink(client, paths, auth is not null, _sessions, _gone, Tell, _time, _logger);
             await client.ConnectAsync(either.Token);
             await PrepareAsync(link, either.Token);
@@ -76,7 +82,9 @@ public sealed partial class ZooKeeperTokenStore
         catch (Exception e) when (e is FormatException or TokenStoreUnavailableException or OperationCanceledException)
         {
             // Of a connection that did not come about in time, the client knows why.
-            _notOpen = e is OperationCanceledException ? client?.Fault ?? "ZooKeeper did not answer in time." : e.Message;
+            _notOpen = e is OperationCanceledException
+                ? client?.Fault ?? "ZooKeeper did not answer in time."
+                : e.Message;
             throw TokenStoreUnavailableException.NothingTaken(_notOpen, e);
         }
         finally

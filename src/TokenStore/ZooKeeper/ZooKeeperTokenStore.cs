@@ -1,15 +1,16 @@
 namespace FenceGateway.TokenStore.ZooKeeper;
 
 /// <summary>
-/// Marks in ZooKeeper: one versioned node for each resource, one ephemeral node for each session, watches that tell of changes. Safety rests
-/// on the order of changes and on versions; no clock of a server is used. What ended sessions left is held on this process's monotonic clock,
-/// from when it first saw them gone.
+/// Marks in ZooKeeper: one versioned node for each resource, one ephemeral node for each session, watches that tell of
+/// changes. Safety rests on the order of changes and on versions; no clock of a server is used. What ended sessions
+/// left is held on this process's monotonic clock, from when it first saw them gone.
 /// </summary>
 /// <remarks>
-/// <para>The time to live that is granted is two thirds of the timeout of the ZooKeeper session. The leader counts that timeout from the last
-/// sign of life it was told of, and a follower tells it every half tick, a sixth part of the shortest timeout or so: a session could end that
-/// much earlier than its last heartbeat says. The third left out covers it. A heartbeat is a change, not a read: a server that is cut off from
-/// the others goes on answering reads for a while.</para>
+/// <para>The time to live that is granted is two thirds of the timeout of the ZooKeeper session. The leader counts that
+/// timeout from the last sign of life it was told of, and a follower tells it every half tick, a sixth part of the
+/// shortest timeout or so: a session could end that much earlier than its last heartbeat says. The third left out
+/// covers it. A heartbeat is a change, not a read: a server that is cut off from the others goes on answering reads for
+/// a while.</para>
 /// <para>docs/stores.md says what lies where, docs/adr/0005 why the client is our own.</para>
 /// </remarks>
 public sealed partial class ZooKeeperTokenStore : ITokenStore
@@ -27,14 +28,16 @@ public sealed partial class ZooKeeperTokenStore : ITokenStore
     private volatile bool _disposed;
 
     /// <summary>Makes a store; nothing is asked of ZooKeeper before <see cref="OpenAsync"/>.</summary>
-    public ZooKeeperTokenStore(ZooKeeperTokenStoreOptions options, TimeProvider clock, ILogger<ZooKeeperTokenStore> logger)
+    public ZooKeeperTokenStore(
+        ZooKeeperTokenStoreOptions options, TimeProvider clock, ILogger<ZooKeeperTokenStore> logger)
     {
         ArgumentNullException.ThrowIfNull(options);
         _options = options;
         _time = clock;
         _logger = logger;
         _gone = new GoneSessions(clock);
-        Info = new TokenStoreInfo("ZooKeeper", SafetyGrade.Single, Location, ["it is not open yet, so its grade is not known"]);
+        Info = new TokenStoreInfo(
+            "ZooKeeper", SafetyGrade.Single, Location, ["it is not open yet, so its grade is not known"]);
     }
 
     /// <inheritdoc/>
@@ -58,13 +61,15 @@ public sealed partial class ZooKeeperTokenStore : ITokenStore
     internal ZooKeeperClient? Client => _link?.Client;
 
     /// <inheritdoc/>
-    public async ValueTask<TimeSpan> StartSessionAsync(string session, TimeSpan timeToLive, CancellationToken cancellationToken)
+    public async ValueTask<TimeSpan> StartSessionAsync(
+        string session, TimeSpan timeToLive, CancellationToken cancellationToken)
     {
         var link = await LinkForAsync(timeToLive, cancellationToken);
         var longest = link.Client.Session.Timeout / TimeoutPerTimeToLive;
         var granted = timeToLive < longest ? timeToLive : longest;
         var reply = await link.Client.SendAsync(
-            ZooKeeperRequest.Create(link.Paths.Session(session), [], ephemeral: true, link.IsRestricted), cancellationToken);
+            ZooKeeperRequest.Create(link.Paths.Session(session), [], ephemeral: true, link.IsRestricted),
+            cancellationToken);
         if (!reply.IsOk)
         {
             throw ZooKeeperFailure.Of(link.Client, reply.Error);
@@ -126,7 +131,8 @@ public sealed partial class ZooKeeperTokenStore : ITokenStore
         {
             foreach (var batch in link.Resources.Of(session).Chunk(Registration.MaxBatch))
             {
-                await WithdrawAsync(link, session, [.. batch.Select(key => new Registration(key, long.MaxValue))], cancellationToken);
+                await WithdrawAsync(
+                    link, session, [.. batch.Select(key => new Registration(key, long.MaxValue))], cancellationToken);
             }
         }
 
@@ -154,7 +160,8 @@ public sealed partial class ZooKeeperTokenStore : ITokenStore
     }
 
     /// <inheritdoc/>
-    public ValueTask WithdrawAsync(string session, IReadOnlyList<Registration> registrations, CancellationToken cancellationToken) =>
+    public ValueTask WithdrawAsync(
+        string session, IReadOnlyList<Registration> registrations, CancellationToken cancellationToken) =>
         WithdrawAsync(Link(), session, registrations, cancellationToken);
 
     /// <inheritdoc/>
@@ -164,7 +171,8 @@ public sealed partial class ZooKeeperTokenStore : ITokenStore
         try
         {
             var (stored, state) = await link.Steps.ReadAsync(resource, cancellationToken);
-            return Survey(link).ToRecord(stored, writer => state.Writers.First(w => w.Session == writer.Session).EndedAt);
+            return Survey(link).ToRecord(
+                stored, writer => state.Writers.First(w => w.Session == writer.Session).EndedAt);
         }
         catch (ZooKeeperProtocolException e)
         {
@@ -187,7 +195,8 @@ public sealed partial class ZooKeeperTokenStore : ITokenStore
     }
 
     /// <inheritdoc/>
-    public ValueTask<long> CountAsync(CancellationToken cancellationToken) => Survey(Link()).CountAsync(cancellationToken);
+    public ValueTask<long> CountAsync(CancellationToken cancellationToken) =>
+        Survey(Link()).CountAsync(cancellationToken);
 
     /// <inheritdoc/>
     public ValueTask<bool> SetMarkAsync(SetMarkRequest request, CancellationToken cancellationToken)
@@ -226,7 +235,8 @@ public sealed partial class ZooKeeperTokenStore : ITokenStore
         : throw TokenStoreUnavailableException.NothingTaken(Fault ?? "The token store is closed.");
 
     private static async ValueTask WithdrawAsync(
-        ZooKeeperLink link, string session, IReadOnlyList<Registration> registrations, CancellationToken cancellationToken) =>
+        ZooKeeperLink link, string session, IReadOnlyList<Registration> registrations,
+        CancellationToken cancellationToken) =>
         await Task.WhenAll(registrations.Select(r => link.Steps.WithdrawAsync(session, r, cancellationToken).AsTask()));
 
     private void Tell(ResourceKey resource, long mark) => Changed?.Invoke(new ResourceChange(resource, mark));

@@ -3,7 +3,9 @@ using FenceGateway.TestKit;
 
 namespace FenceGateway.Fleet.Tests.Stores;
 
-/// <summary>An etcd of one member. Its leases last whole seconds, and at least one and a half times the election time-out.</summary>
+/// <summary>
+/// An etcd of one member. Its leases last whole seconds, and at least one and a half times the election time-out.
+/// </summary>
 internal sealed class EtcdUnderTest : StoreUnderTest
 {
     public override string Provider => "Etcd";

@@ -10,7 +10,8 @@ internal sealed class MemoryUnderTest : StoreUnderTest
     public override JsonObject Configuration(string prefix, IReadOnlyList<int> ports, TimeSpan sessionTtl) =>
         new() { [nameof(Provider)] = Provider };
 
-    protected override Task<IReadOnlyList<StoreServer>> StartServersAsync() => Task.FromResult<IReadOnlyList<StoreServer>>([]);
+    protected override Task<IReadOnlyList<StoreServer>> StartServersAsync() =>
+        Task.FromResult<IReadOnlyList<StoreServer>>([]);
 
     protected override JsonObject Settings(string prefix, IReadOnlyList<int> ports) => [];
 }

@@ -18,6 +18,7 @@ internal sealed class MySqlUnderTest : StoreUnderTest
 
     protected override JsonObject Settings(string prefix, IReadOnlyList<int> ports) => new()
     {
-        ["ConnectionString"] = _server!.ConnectionString().Replace($"Port={_server.Port}", $"Port={ports[0]}", StringComparison.Ordinal),
+        ["ConnectionString"] = _server!.ConnectionString().Replace(
+            $"Port={_server.Port}", $"Port={ports[0]}", StringComparison.Ordinal),
     };
 }

@@ -21,5 +21,6 @@ internal sealed class RedisUnderTest(RedisServerOptions? options = null) : Store
         new() { ["Configuration"] = Address(ports[0]) };
 
     internal static StoreServer Handle(RedisServer server) => new(
-        server.Port, server.KillAsync, () => server.RestartAsync(), server.Pause, server.Continue, server, server.RestartEmptyAsync);
+        server.Port, server.KillAsync, () => server.RestartAsync(), server.Pause, server.Continue, server,
+        server.RestartEmptyAsync);
 }

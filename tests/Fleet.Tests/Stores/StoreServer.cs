@@ -7,7 +7,8 @@ namespace FenceGateway.Fleet.Tests.Stores;
 /// <param name="Pause">SIGSTOP.</param>
 /// <param name="Continue">SIGCONT.</param>
 /// <param name="Owner">Stops it for good.</param>
-/// <param name="RestartEmptyAsync">As <paramref name="RestartAsync"/>, with all of its data lost; null where no test needs it.</param>
+/// <param name="RestartEmptyAsync">As <paramref name="RestartAsync"/>, with all of its data lost; null where no test
+/// needs it.</param>
 internal sealed record StoreServer(
     int Port,
     Func<Task> KillAsync,

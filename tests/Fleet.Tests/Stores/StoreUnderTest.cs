@@ -4,8 +4,8 @@ using System.Text.Json.Nodes;
 namespace FenceGateway.Fleet.Tests.Stores;
 
 /// <summary>
-/// A shared token store with real servers, for several fleets one after the other or side by side: each gets a key prefix of its
-/// own. A store is one small class.
+/// A shared token store with real servers, for several fleets one after the other or side by side: each gets a key
+/// prefix of its own. A store is one small class.
 /// </summary>
 internal abstract class StoreUnderTest : IAsyncDisposable
 {
@@ -28,7 +28,9 @@ internal abstract class StoreUnderTest : IAsyncDisposable
     /// <summary>A prefix that no other fleet has.</summary>
     public string NewPrefix() => "fleet" + Interlocked.Increment(ref _lastFleet).ToString(CultureInfo.InvariantCulture);
 
-    /// <summary>The section <c>FenceGateway:TokenStore</c> of a gateway that reaches the servers at <paramref name="ports"/>.</summary>
+    /// <summary>
+    /// The section <c>FenceGateway:TokenStore</c> of a gateway that reaches the servers at <paramref name="ports"/>.
+    /// </summary>
     public virtual JsonObject Configuration(string prefix, IReadOnlyList<int> ports, TimeSpan sessionTtl) => new()
     {
         [nameof(Provider)] = Provider,

@@ -3,7 +3,10 @@ using FenceGateway.TestKit;
 
 namespace FenceGateway.Fleet.Tests.World;
 
-/// <summary>What is done to a fleet. Each fault is over when its task completes; whether everything healed is the world's to see.</summary>
+/// <summary>
+/// What is done to a fleet. Each fault is over when its task completes; whether everything healed is the world's to
+/// see.
+/// </summary>
 internal static class FleetFaults
 {
     /// <summary>A stopped process has stopped by then, and a killed one's sockets are gone.</summary>
@@ -28,7 +31,9 @@ internal static class FleetFaults
         world.RecordBystanders(from, Others(world, gateway));
     }
 
-    /// <summary>SIGSTOP of a gateway for longer than its session lasts, mostly long enough for others to take over.</summary>
+    /// <summary>
+    /// SIGSTOP of a gateway for longer than its session lasts, mostly long enough for others to take over.
+    /// </summary>
     public static async Task PauseGatewayAsync(FleetWorld world, Random random)
     {
         var gateway = Pick(world, random);
@@ -39,7 +44,9 @@ internal static class FleetFaults
         world.RecordBystanders(from, Others(world, gateway));
     }
 
-    /// <summary>SIGKILL of as many servers as the store cannot do without, for shorter or longer than the sessions last.</summary>
+    /// <summary>
+    /// SIGKILL of as many servers as the store cannot do without, for shorter or longer than the sessions last.
+    /// </summary>
     public static Task KillStoreAsync(FleetWorld world, Random random) =>
         LoseStoreAsync(world, random, TimeSpan.Zero, s => s.KillAsync(), s => s.RestartAsync());
 
@@ -48,8 +55,8 @@ internal static class FleetFaults
         LoseStoreAsync(world, random, 1.1 * world.Ttl, Now(s => s.Pause()), Now(s => s.Continue()));
 
     /// <summary>
-    /// One gateway's connections to the store are reset and stay so, or nothing gets through them any more and arrives all
-    /// the same at the end.
+    /// One gateway's connections to the store are reset and stay so, or nothing gets through them any more and arrives
+    /// all the same at the end.
     /// </summary>
     public static async Task CutOffGatewayAsync(FleetWorld world, Random random)
     {
@@ -118,10 +125,13 @@ internal static class FleetFaults
         await ZooKeeperSessions.ExpireAsync(server, sessions[random.Next(sessions.Count)]);
     }
 
-    /// <summary>Everything goes down, and the store comes back with nothing: no gateway has the marks in memory either.</summary>
+    /// <summary>
+    /// Everything goes down, and the store comes back with nothing: no gateway has the marks in memory either.
+    /// </summary>
     public static async Task LoseEverythingAsync(FleetWorld world, Random random)
     {
-        await Task.WhenAll([.. world.Gateways.Select(g => g.KillAsync()), .. world.Store.Servers.Select(s => s.KillAsync())]);
+        await Task.WhenAll(
+            [.. world.Gateways.Select(g => g.KillAsync()), .. world.Store.Servers.Select(s => s.KillAsync())]);
         await Task.WhenAll(world.Store.Servers.Select(s => s.RestartEmptyAsync!()));
         await Task.WhenAll(world.Gateways.Select(g => g.StartAsync()));
         await WaitAsync(random, 0.2 * world.Ttl, world.Ttl);
@@ -139,7 +149,9 @@ internal static class FleetFaults
         await Task.WhenAll(servers.Select(bring));
     }
 
-    /// <summary>Waits at random; the event at which every session had ended, or a later one when it did not wait for that.</summary>
+    /// <summary>
+    /// Waits at random; the event at which every session had ended, or a later one when it did not wait for that.
+    /// </summary>
     private static async Task<long> WaitForSessionsAsync(FleetWorld world, Random random, TimeSpan least)
     {
         var wait = least + random.NextDouble() * (least > TimeSpan.Zero ? 0.9 : 1.9) * world.Ttl;
@@ -156,9 +168,11 @@ internal static class FleetFaults
         return over;
     }
 
-    private static FleetGateway Pick(FleetWorld world, Random random) => world.Gateways[random.Next(world.Gateways.Count)];
+    private static FleetGateway Pick(FleetWorld world, Random random) =>
+        world.Gateways[random.Next(world.Gateways.Count)];
 
-    private static IEnumerable<FleetGateway> Others(FleetWorld world, FleetGateway but) => world.Gateways.Where(g => g != but);
+    private static IEnumerable<FleetGateway> Others(FleetWorld world, FleetGateway but) =>
+        world.Gateways.Where(g => g != but);
 
     private static Task WaitAsync(Random random, TimeSpan least, TimeSpan most) =>
         Task.Delay(least + random.NextDouble() * (most - least), TimeProvider.System);

@@ -4,7 +4,9 @@ using FenceGateway.TestKit;
 
 namespace FenceGateway.Fleet.Tests.World;
 
-/// <summary>One gateway of a fleet: a process that can be killed and started again, with its own way to the store.</summary>
+/// <summary>
+/// One gateway of a fleet: a process that can be killed and started again, with its own way to the store.
+/// </summary>
 internal sealed class FleetGateway : IAsyncDisposable
 {
     private readonly TempFolder _folder = new();
@@ -35,7 +37,9 @@ internal sealed class FleetGateway : IAsyncDisposable
 
     public Uri AdminAddress => new($"http://127.0.0.1:{_options.AdminPort}/");
 
-    /// <summary>The path of the resource that only this gateway is asked for, with a token that never changes.</summary>
+    /// <summary>
+    /// The path of the resource that only this gateway is asked for, with a token that never changes.
+    /// </summary>
     public string Bystander => $"/orders/only-{Name}";
 
     /// <summary>The way to the store, for faults; empty when the gateway was not to have one of its own.</summary>

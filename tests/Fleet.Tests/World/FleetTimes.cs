@@ -4,8 +4,8 @@ namespace FenceGateway.Fleet.Tests.World;
 internal sealed record FleetTimes
 {
     /// <summary>
-    /// So short that a round with a fault takes three seconds or so, and long enough for a machine with two cores that is busy with
-    /// several fleets: a process that gets no CPU for a second loses its session.
+    /// So short that a round with a fault takes three seconds or so, and long enough for a machine with two cores that
+    /// is busy with several fleets: a process that gets no CPU for a second loses its session.
     /// </summary>
     public static readonly FleetTimes Short = new()
     {

@@ -5,15 +5,17 @@ using FenceGateway.TestKit;
 namespace FenceGateway.Fleet.Tests.World;
 
 /// <summary>
-/// Several gateways on one store in front of a slow service, and lock holders who hop between the gateways: some take a new
-/// token, others do not notice and go on with their old one. Faults are injected while all of that goes on.
+/// Several gateways on one store in front of a slow service, and lock holders who hop between the gateways: some take a
+/// new token, others do not notice and go on with their old one. Faults are injected while all of that goes on.
 /// </summary>
 internal sealed class FleetWorld : IAsyncDisposable
 {
     private const int Resources = 3;
     private const int Holders = 4;
 
-    /// <summary>With how many tokens holders write, and how many requests with stale ones are refused, at least in each run.</summary>
+    /// <summary>
+    /// With how many tokens holders write, and how many requests with stale ones are refused, at least in each run.
+    /// </summary>
     private const int LeastTakeovers = 30;
     private const int LeastStale = 30;
 
@@ -29,7 +31,9 @@ internal sealed class FleetWorld : IAsyncDisposable
     /// <summary>So many void rounds are run again: a machine that stands still more often proves nothing.</summary>
     private const int MostVoids = 3;
 
-    /// <summary>How often threads take turns in a call of the store: timer, gateway, its sockets, server, and back.</summary>
+    /// <summary>
+    /// How often threads take turns in a call of the store: timer, gateway, its sockets, server, and back.
+    /// </summary>
     private const int TurnsPerCall = 8;
 
     private readonly SlowService _service;
@@ -54,7 +58,9 @@ internal sealed class FleetWorld : IAsyncDisposable
         Gateways =
         [
             .. Enumerable.Range(0, gateways)
-                .Select(i => new FleetGateway(((char)('A' + i)).ToString(), service.Address, store, Prefix, Times, store.Servers.Count > 0)),
+                .Select(
+                    i => new FleetGateway(
+                        ((char)('A' + i)).ToString(), service.Address, store, Prefix, Times, store.Servers.Count > 0)),
         ];
     }
 
@@ -69,8 +75,8 @@ internal sealed class FleetWorld : IAsyncDisposable
     public TimeSpan Ttl => Store.Grants(Times.SessionTtl);
 
     /// <summary>
-    /// How long the machine may stand still without an effect on anybody: a call of the store may take half a session, and each of its
-    /// turns may be late by this much.
+    /// How long the machine may stand still without an effect on anybody: a call of the store may take half a session,
+    /// and each of its turns may be late by this much.
     /// </summary>
     public TimeSpan Margin => Ttl / 2 / TurnsPerCall;
 
@@ -110,9 +116,10 @@ internal sealed class FleetWorld : IAsyncDisposable
     }
 
     /// <summary>
-    /// Injects the fault again and again while holders work; each time everything has to heal before the next. Afterwards
-    /// nothing is under way, and the history is complete. A round in which something took too long or somebody was disturbed, and the
-    /// machine stood still, is void: it is run again, and what else happened in it counts.
+    /// Injects the fault again and again while holders work; each time everything has to heal before the next.
+    /// Afterwards nothing is under way, and the history is complete. A round in which something took too long or
+    /// somebody was disturbed, and the machine stood still, is void: it is run again, and what else happened in it
+    /// counts.
     /// </summary>
     /// <exception cref="InvalidOperationException">The machine stood still again and again.</exception>
     public async Task RunAsync(Random random, int rounds, Func<Random, Task> fault)
@@ -121,7 +128,8 @@ internal sealed class FleetWorld : IAsyncDisposable
         _voids.Clear();
         _tokens.Clear();
         _stale = 0;
-        var clients = Enumerable.Range(0, Holders).Select(_ => HoldAsync(new Random(random.Next()))).Concat(Gateways.Select(StandByAsync)).ToList();
+        var clients = Enumerable.Range(0, Holders).Select(_ => HoldAsync(new Random(random.Next())))
+            .Concat(Gateways.Select(StandByAsync)).ToList();
         try
         {
             // Not a recovery: the first requests find everything cold.
@@ -168,25 +176,32 @@ internal sealed class FleetWorld : IAsyncDisposable
         await _service.DisposeAsync();
     }
 
-    /// <summary>I7: with no fault left, the highest holder of each resource gets through, whichever gateway it asks.</summary>
+    /// <summary>
+    /// I7: with no fault left, the highest holder of each resource gets through, whichever gateway it asks.
+    /// </summary>
     private async Task HealAsync(Random random, bool record = true)
     {
         var tokens = _locks.Close();
-        var admissions = tokens.Select((token, i) => RecoverAsync(Path(i), token, Gateways[random.Next(Gateways.Count)], record));
+        var admissions = tokens.Select(
+            (token, i) => RecoverAsync(Path(i), token, Gateways[random.Next(Gateways.Count)], record));
         await Task.WhenAll([.. admissions, .. Gateways.Select(g => RecoverAsync(g.Bystander, 1, g, record))]);
         _locks.Open();
     }
 
-    /// <summary>Whether the round stands: nobody was disturbed and everything healed in time, or it was not for the machine.</summary>
+    /// <summary>
+    /// Whether the round stands: nobody was disturbed and everything healed in time, or it was not for the machine.
+    /// </summary>
     private bool Stands(Round round)
     {
-        var violations = HistoryChecker.CheckTimed(History with { Recoveries = [.. round.Recoveries], Bystanders = [.. round.Bystanders] });
+        var violations = HistoryChecker.CheckTimed(
+            History with { Recoveries = [.. round.Recoveries], Bystanders = [.. round.Bystanders] });
         if (violations.Count > 0 && Canary.LongestSince(round.Began) is var stood && stood > Margin)
         {
             _voids.Add(Canary.Say(stood, Margin, $"{Store.Provider}, {violations[0]}"));
             return _voids.Count <= MostVoids
                 ? false
-                : throw new InvalidOperationException($"No rounds to believe on this machine:\n{string.Join('\n', _voids)}");
+                : throw new InvalidOperationException(
+                    $"No rounds to believe on this machine:\n{string.Join('\n', _voids)}");
         }
 
         _recoveries.AddRange(round.Recoveries);
@@ -223,8 +238,8 @@ internal sealed class FleetWorld : IAsyncDisposable
         GatewayAnswer? answer = null;
         while (!_resting)
         {
-            // After a 503 most try again as they are, be it at another gateway; without an answer all do, so that old tokens are
-            // still about when everything comes back.
+            // After a 503 most try again as they are, be it at another gateway; without an answer all do, so that old
+            // tokens are still about when everything comes back.
             if (answer is null || (answer.Status is not null && (answer.Status != 503 || random.Next(3) == 0)))
             {
                 resource = random.Next(Resources);
@@ -232,7 +247,9 @@ internal sealed class FleetWorld : IAsyncDisposable
             }
 
             gateway = random.Next(3) == 0 ? Gateways[random.Next(Gateways.Count)] : gateway;
-            var method = random.Next(8) switch { 0 => HttpMethod.Get, 1 => HttpMethod.Delete, 2 => HttpMethod.Post, _ => HttpMethod.Put };
+            var method =
+                random.Next(8) switch
+                { 0 => HttpMethod.Get, 1 => HttpMethod.Delete, 2 => HttpMethod.Post, _ => HttpMethod.Put };
             answer = await SendAsync(gateway, method, Path(resource), mine[resource]);
             if (answer.Status == 200 && method != HttpMethod.Get)
             {
@@ -247,7 +264,9 @@ internal sealed class FleetWorld : IAsyncDisposable
         }
     }
 
-    /// <summary>Takes the lock over, works beside the holder of today, or goes on with a token that may long be stale.</summary>
+    /// <summary>
+    /// Takes the lock over, works beside the holder of today, or goes on with a token that may long be stale.
+    /// </summary>
     private long Choose(Random random, int resource, long mine) => random.Next(10) switch
     {
         0 => _locks.Grant(resource),
@@ -266,18 +285,22 @@ internal sealed class FleetWorld : IAsyncDisposable
     }
 
     /// <summary>
-    /// Completes when holders have taken over from each other, and been refused, often enough for a history that proves something:
-    /// counted, since a slow machine takes longer for the same.
+    /// Completes when holders have taken over from each other, and been refused, often enough for a history that proves
+    /// something: counted, since a slow machine takes longer for the same.
     /// </summary>
     private Task HadToDoWithEachOtherAsync() =>
-        Eventually.IsSoAsync(() => _tokens.Count > LeastTakeovers && _stale > LeastStale, "takeovers and stale holders");
+        Eventually.IsSoAsync(
+            () => _tokens.Count > LeastTakeovers && _stale > LeastStale, "takeovers and stale holders");
 
-    /// <summary>Completes when whatever bystanders have sent up to now is answered: a round is judged by all of it.</summary>
+    /// <summary>
+    /// Completes when whatever bystanders have sent up to now is answered: a round is judged by all of it.
+    /// </summary>
     private async Task StoodByAsync()
     {
         var before = _stoodBy.ToDictionary();
         await Eventually.IsSoAsync(
-            () => Gateways.All(gateway => _stoodBy.GetValueOrDefault(gateway) > before.GetValueOrDefault(gateway)), "an answer to every bystander");
+            () => Gateways.All(gateway => _stoodBy.GetValueOrDefault(gateway) > before.GetValueOrDefault(gateway)),
+            "an answer to every bystander");
     }
 
     private Task<GatewayAnswer> SendAsync(FleetGateway gateway, HttpMethod method, string path, long token) =>

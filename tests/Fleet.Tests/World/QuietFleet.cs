@@ -3,7 +3,10 @@ using FenceGateway.TestKit;
 
 namespace FenceGateway.Fleet.Tests.World;
 
-/// <summary>Two gateways on one store in front of a service that answers at once, to count and to measure: nothing happens unasked.</summary>
+/// <summary>
+/// Two gateways on one store in front of a service that answers at once, to count and to measure: nothing happens
+/// unasked.
+/// </summary>
 internal sealed class QuietFleet : IAsyncDisposable
 {
     private static readonly FleetTimes Times = FleetTimes.Default;
@@ -16,7 +19,8 @@ internal sealed class QuietFleet : IAsyncDisposable
         _service = service;
         _client = new RecordingClient(service.Clock);
         var prefix = store.NewPrefix();
-        Gateways = [.. new[] { "A", "B" }.Select(n => new FleetGateway(n, service.Address, store, prefix, Times, proxied: false))];
+        Gateways =
+            [.. new[] { "A", "B" }.Select(n => new FleetGateway(n, service.Address, store, prefix, Times, proxied: false))];
     }
 
     public IReadOnlyList<FleetGateway> Gateways { get; }
@@ -40,7 +44,8 @@ internal sealed class QuietFleet : IAsyncDisposable
     public async Task PutAsync(int gateway, int resource, long token)
     {
         var chosen = Gateways[gateway % Gateways.Count];
-        (await _client.SendAsync(chosen.Address, HttpMethod.Put, $"/orders/{resource}", token, chosen.Name)).Status.ShouldBe(200);
+        (await _client.SendAsync(chosen.Address, HttpMethod.Put, $"/orders/{resource}", token, chosen.Name)).Status
+            .ShouldBe(200);
     }
 
     public void Check() => HistoryChecker.Check(_service.Writes, _client.Answers).ShouldBeEmpty();

@@ -3,12 +3,14 @@ using FenceGateway.TestKit;
 namespace FenceGateway.Fleet.Tests.World;
 
 /// <summary>
-/// A service that takes its time over each request, and ends it whether or not the gateway is still there; now and then it
-/// answers with a reset, applied or not.
+/// A service that takes its time over each request, and ends it whether or not the gateway is still there; now and then
+/// it answers with a reset, applied or not.
 /// </summary>
 internal sealed class SlowService : IAsyncDisposable
 {
-    /// <summary>Far less than any hold, so that a loaded machine does not turn an honest history into a violation.</summary>
+    /// <summary>
+    /// Far less than any hold, so that a loaded machine does not turn an honest history into a violation.
+    /// </summary>
     private const int LongestMs = 40;
 
     private readonly JournalService _journal;

@@ -3,7 +3,10 @@ using System.Text.Json;
 
 namespace FenceGateway.Fleet.Tests.World;
 
-/// <summary>How often gateways have called their store, by operation and as each counts for itself, and how often it told them of a change.</summary>
+/// <summary>
+/// How often gateways have called their store, by operation and as each counts for itself, and how often it told them
+/// of a change.
+/// </summary>
 internal sealed record StoreCalls(ImmutableSortedDictionary<string, long> ByOperation, long Notices)
 {
     private static readonly HttpClient Client = new();
@@ -28,7 +31,8 @@ internal sealed record StoreCalls(ImmutableSortedDictionary<string, long> ByOper
         var (calls, notices) = (new Dictionary<string, long>(StringComparer.Ordinal), 0L);
         foreach (var gateway in gateways)
         {
-            using var store = JsonDocument.Parse(await Client.GetStringAsync(new Uri(gateway.AdminAddress, "admin/v1/store")));
+            using var store = JsonDocument.Parse(
+                await Client.GetStringAsync(new Uri(gateway.AdminAddress, "admin/v1/store")));
             notices += store.RootElement.GetProperty("notices").GetInt64();
             foreach (var operation in store.RootElement.GetProperty("callsByOperation").EnumerateObject())
             {
@@ -39,5 +43,6 @@ internal sealed record StoreCalls(ImmutableSortedDictionary<string, long> ByOper
         return new StoreCalls(calls.ToImmutableSortedDictionary(StringComparer.Ordinal), notices);
     }
 
-    public override string ToString() => $"{string.Join(", ", ByOperation.Select(c => $"{c.Value} {c.Key}"))}; {Notices} notices";
+    public override string ToString() =>
+        $"{string.Join(", ", ByOperation.Select(c => $"{c.Value} {c.Key}"))}; {Notices} notices";
 }

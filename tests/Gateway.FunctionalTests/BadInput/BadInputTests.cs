@@ -4,7 +4,8 @@ using FenceGateway.TestKit;
 namespace FenceGateway.Gateway.FunctionalTests.BadInput;
 
 /// <summary>Sends requests byte by byte to a gateway of the test's own.</summary>
-public abstract class BadInputTests(object? policy = null, params (string Id, System.Text.Json.Nodes.JsonObject Route)[] routes)
+public abstract class BadInputTests(
+    object? policy = null, params (string Id, System.Text.Json.Nodes.JsonObject Route)[] routes)
     : IAsyncLifetime
 {
     /// <summary>What the gateway answers itself where it cannot tell which resource a request names.</summary>
@@ -58,7 +59,9 @@ public abstract class BadInputTests(object? policy = null, params (string Id, Sy
         return response;
     }
 
-    /// <summary>The listener refuses the bytes before the gateway sees a request: 400, no body, connection closed.</summary>
+    /// <summary>
+    /// The listener refuses the bytes before the gateway sees a request: 400, no body, connection closed.
+    /// </summary>
     protected async Task RejectedByListenerAsync(string request, int status = 400)
     {
         var before = Arrived;
@@ -87,6 +90,8 @@ public abstract class BadInputTests(object? policy = null, params (string Id, Sy
     private static string[] WithDefaults(ReadOnlySpan<string> headers)
     {
         var given = headers.ToArray();
-        return given.Any(h => h.StartsWith("Host:", StringComparison.OrdinalIgnoreCase)) ? given : [$"Host: {Host}", .. given];
+        return given.Any(h => h.StartsWith("Host:", StringComparison.OrdinalIgnoreCase))
+            ? given
+            : [$"Host: {Host}", .. given];
     }
 }

@@ -57,7 +57,9 @@ public sealed class FramingTests() : BadInputTests(
     public Task Framing_Unclear_IsRejectedByTheListener(string headers) =>
         RejectedByListenerAsync(Request("PUT", "/orders/1", Token, headers) + "0\r\n\r\n");
 
-    /// <summary>The write was admitted, its head has left: whether the service does something with half a body, nobody knows.</summary>
+    /// <summary>
+    /// The write was admitted, its head has left: whether the service does something with half a body, nobody knows.
+    /// </summary>
     [Theory]
     [InlineData("zz\r\nbody\r\n0\r\n\r\n")]
     [InlineData("4\r\nbody!!0\r\n\r\n")]
@@ -82,7 +84,8 @@ public sealed class FramingTests() : BadInputTests(
     {
         await using var client = await RawHttpClient.ConnectAsync(Gateway.Port);
         await client.SendAsync(
-            Request("PUT", "/orders/1", Token, "Content-Length: 4") + "body" + Smuggled + Request("PUT", "/orders/1", "Fencing-Token: 6"));
+            Request("PUT", "/orders/1", Token, "Content-Length: 4") + "body" + Smuggled
+                + Request("PUT", "/orders/1", "Fencing-Token: 6"));
         (await client.ReadResponseAsync()).Status.ShouldBe(200);
         ShouldBeProblem(await client.ReadResponseAsync(), 409, Stale);
         (await client.ReadResponseAsync()).Status.ShouldBe(200);
@@ -96,7 +99,9 @@ public sealed class FramingTests() : BadInputTests(
         await using var client = await RawHttpClient.ConnectAsync(Gateway.Port);
         var body = Smuggled.Replace("Fencing-Token: 1", Token, StringComparison.Ordinal);
         await client.SendAsync(
-            Request("PUT", "/orders/1", "Fencing-Token: 05", $"Content-Length: {body.Length.ToString(CultureInfo.InvariantCulture)}")
+            Request(
+                "PUT", "/orders/1", "Fencing-Token: 05",
+                $"Content-Length: {body.Length.ToString(CultureInfo.InvariantCulture)}")
             + body + Request("PUT", "/orders/2", Token));
         ShouldBeProblem(await client.ReadResponseAsync(), 400, Malformed);
         (await client.ReadResponseAsync()).Status.ShouldBe(200);
@@ -108,7 +113,8 @@ public sealed class FramingTests() : BadInputTests(
     {
         await using (var client = await RawHttpClient.ConnectAsync(Gateway.Port))
         {
-            await client.SendAsync(Request("PUT", "/orders/1", Token, "Content-Length: 100000") + new string('x', 20_000));
+            await client.SendAsync(
+                Request("PUT", "/orders/1", Token, "Content-Length: 100000") + new string('x', 20_000));
             var arrival = await Service.NextArrivalAsync();
             await arrival.WaitForBodyAsync(8000);
             client.Abort();
@@ -119,7 +125,9 @@ public sealed class FramingTests() : BadInputTests(
         Service.Entries.Select(e => e.Result).ShouldBe([JournalResult.Aborted, JournalResult.Applied]);
     }
 
-    /// <summary>HttpClient reads an HTTP/1.1 answer once it has sent the body, so the client gets the answer then.</summary>
+    /// <summary>
+    /// HttpClient reads an HTTP/1.1 answer once it has sent the body, so the client gets the answer then.
+    /// </summary>
     [Theory]
     [InlineData(413)]
     [InlineData(401)]
@@ -160,15 +168,19 @@ public sealed class FramingTests() : BadInputTests(
     [InlineData("Connection: close", "Upgrade: websocket")]
     public async Task WebSocket_OnAFencedRoute_Is403(string connection, string upgrade)
     {
-        string[] webSocket = [connection, upgrade, "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="];
+        string[] webSocket =
+            [connection, upgrade, "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="];
         await RefusedAsync(Request("GET", "/orders/1", webSocket), 403, "upgrade-not-fenced");
         await RefusedAsync(Request("GET", "/orders/1", [Token, .. webSocket]), 403, "upgrade-not-fenced");
         await RefusedAsync(Request("PUT", "/orders/1", [Token, .. webSocket]), 403, "upgrade-not-fenced");
     }
 
-    /// <summary>An offer that a server may leave alone: clients that make it (JDK's, Apache's) go on without it.</summary>
+    /// <summary>
+    /// An offer that a server may leave alone: clients that make it (JDK's, Apache's) go on without it.
+    /// </summary>
     [Theory]
-    [InlineData("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUAAEAA")]
+    [InlineData("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: "
+        + "AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUAAEAA")]
     [InlineData("Connection: Upgrade", "Upgrade: TLS/1.2", "X-Other: x")]
     [InlineData("Connection: upgrade", "Upgrade: TLS/1.3, HTTP/2.0", "X-Other: x")]
     [InlineData("Connection: close", "Upgrade: h2c", "X-Other: x")]
@@ -181,7 +193,8 @@ public sealed class FramingTests() : BadInputTests(
             await PassesAsync(Request(method, "/orders/1", [Token, connection, upgrade, more]));
         }
 
-        await PassesAsync(Request("PUT", "/orders/1", [Token, connection, upgrade, more, "Content-Length: 5"]) + "value");
+        await PassesAsync(
+            Request("PUT", "/orders/1", [Token, connection, upgrade, more, "Content-Length: 5"]) + "value");
 
         Service.Entries.Select(e => e.Method).ShouldBe(["GET", "DELETE", "POST", "PUT"]);
         Service.Entries[^1].BodyLength.ShouldBe(5);
@@ -192,7 +205,8 @@ public sealed class FramingTests() : BadInputTests(
     public async Task Connect_Is403()
     {
         await RefusedAsync(Request("CONNECT", "gateway.test:443", "Host: gateway.test:443"), 403, "upgrade-not-fenced");
-        await RefusedAsync(Request("CONNECT", "gateway.test:443", "Host: gateway.test:443", Token), 403, "upgrade-not-fenced");
+        await RefusedAsync(
+            Request("CONNECT", "gateway.test:443", "Host: gateway.test:443", Token), 403, "upgrade-not-fenced");
         await RejectedByListenerAsync(Request("CONNECT", "gateway.test:443", Token));
         await RefusedAsync(Request("CONNECT", "/orders/1", Token), 403, "upgrade-not-fenced");
         await RefusedAsync(Request("CONNECT", "http://gateway.test/orders/1", Token), 403, "upgrade-not-fenced");

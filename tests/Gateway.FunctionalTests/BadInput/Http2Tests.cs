@@ -4,7 +4,8 @@ using System.Text.Json;
 namespace FenceGateway.Gateway.FunctionalTests.BadInput;
 
 /// <summary>The same over HTTP/2, with prior knowledge.</summary>
-public sealed class Http2Tests() : BadInputTests(new { Resource = "{host}/{id}", HeaderAliases = new[] { "X-Fencing-Token" } })
+public sealed class Http2Tests() : BadInputTests(
+    new { Resource = "{host}/{id}", HeaderAliases = new[] { "X-Fencing-Token" } })
 {
     private readonly HttpClient _client = new(new SocketsHttpHandler { UseProxy = false });
 
@@ -59,7 +60,8 @@ public sealed class Http2Tests() : BadInputTests(new { Resource = "{host}/{id}",
     [Fact]
     public async Task Authority_AnotherSpelling_NamesTheSameResource()
     {
-        (await SendAsync("PUT", "/orders/1", ("Host", "gateway.test"), ("Fencing-Token", "5"))).StatusCode.ShouldBe(HttpStatusCode.OK);
+        (await SendAsync("PUT", "/orders/1", ("Host", "gateway.test"), ("Fencing-Token", "5"))).StatusCode.ShouldBe(
+            HttpStatusCode.OK);
         await RefusedAsync(409, Stale, "PUT", "/orders/%31", ("Host", "GATEWAY.test.:80"), ("Fencing-Token", "4"));
     }
 
@@ -67,7 +69,8 @@ public sealed class Http2Tests() : BadInputTests(new { Resource = "{host}/{id}",
     public async Task ExtendedConnect_Is403()
     {
         var before = Service.Entries.Count;
-        using var request = new HttpRequestMessage(HttpMethod.Connect, new Uri($"http://127.0.0.1:{Gateway.Http2Port}/orders/1"))
+        using var request = new HttpRequestMessage(
+            HttpMethod.Connect, new Uri($"http://127.0.0.1:{Gateway.Http2Port}/orders/1"))
         {
             Version = HttpVersion.Version20,
             VersionPolicy = HttpVersionPolicy.RequestVersionExact,
@@ -80,22 +83,26 @@ public sealed class Http2Tests() : BadInputTests(new { Resource = "{host}/{id}",
         Service.Entries.Count.ShouldBe(before);
     }
 
-    private async Task RefusedAsync(int status, string name, string method, string target, params (string Name, string Value)[] headers)
+    private async Task RefusedAsync(
+        int status, string name, string method, string target, params (string Name, string Value)[] headers)
     {
         var before = Service.Entries.Count;
         using var response = await SendAsync(method, target, headers);
         var text = await response.Content.ReadAsStringAsync();
         ((int)response.StatusCode).ShouldBe(status, text);
         response.Headers.GetValues("Proxy-Status").Single().ShouldEndWith($"; details=\"{name}\"");
-        JsonDocument.Parse(text).RootElement.GetProperty("type").GetString().ShouldBe($"urn:problem-type:fencegateway:{name}");
+        JsonDocument.Parse(text).RootElement.GetProperty("type").GetString().ShouldBe(
+            $"urn:problem-type:fencegateway:{name}");
         Service.Entries.Count.ShouldBe(before, "something reached the service");
     }
 
-    private async Task<HttpResponseMessage> SendAsync(string method, string target, params (string Name, string Value)[] headers)
+    private async Task<HttpResponseMessage> SendAsync(
+        string method, string target, params (string Name, string Value)[] headers)
     {
         // As it is: HttpClient would tidy the path up otherwise.
         var address = new Uri(
-            $"http://127.0.0.1:{Gateway.Http2Port}{target}", new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true });
+            $"http://127.0.0.1:{Gateway.Http2Port}{target}",
+            new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true });
         using var request = new HttpRequestMessage(new HttpMethod(method), address)
         {
             Version = HttpVersion.Version20,

@@ -39,7 +39,8 @@ public sealed class HostKeyTests() : BadInputTests(new { Resource = "{host}/{id}
     {
         await RejectedByListenerAsync("PUT /orders/1 HTTP/1.1\r\nFencing-Token: 5\r\n\r\n");
         await RefusedAsync(RawHttpClient.Head("PUT /orders/1 HTTP/1.1", "Host:", "Fencing-Token: 5"), 400, Ambiguous);
-        await RefusedAsync(RawHttpClient.Head("PUT /orders/1 HTTP/1.0", "Content-Length: 0", "Fencing-Token: 5"), 400, Ambiguous);
+        await RefusedAsync(
+            RawHttpClient.Head("PUT /orders/1 HTTP/1.0", "Content-Length: 0", "Fencing-Token: 5"), 400, Ambiguous);
     }
 
     [Theory]
@@ -119,11 +120,13 @@ public sealed class QueryKeyTests() : BadInputTests(
     [InlineData("/orders?order=1")]
     [InlineData("/orders?x=order_id=1")]
     [InlineData("/orders?order_ids=1")]
-    public Task Query_Missing_Is400(string target) => RefusedAsync(Request("PUT", target, "Fencing-Token: 5"), 400, Ambiguous);
+    public Task Query_Missing_Is400(string target) =>
+        RefusedAsync(Request("PUT", target, "Fencing-Token: 5"), 400, Ambiguous);
 
     [Fact]
     public async Task Query_HashInTheValue_StaysOneValueForTheService() =>
-        (await PassesAsync(Request("PUT", "/orders?order_id=1#2", "Fencing-Token: 5"))).Target.ShouldBe("/orders?order_id=1%232");
+        (await PassesAsync(Request("PUT", "/orders?order_id=1#2", "Fencing-Token: 5"))).Target.ShouldBe(
+            "/orders?order_id=1%232");
 
     [Fact]
     public async Task Query_OfTheSecondTarget_IsNotTheOneOfTheFirst()
@@ -131,7 +134,8 @@ public sealed class QueryKeyTests() : BadInputTests(
         foreach (var destination in new[] { "/orders?order_id=2", "/orders?order_id=1", "/orders" })
         {
             await RefusedAsync(
-                Request("MOVE", "/orders?order_id=1", "Fencing-Token: 5", $"Destination: {destination}"), 400, "cross-resource");
+                Request("MOVE", "/orders?order_id=1", "Fencing-Token: 5", $"Destination: {destination}"), 400,
+                "cross-resource");
         }
     }
 }

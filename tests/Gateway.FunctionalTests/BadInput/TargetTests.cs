@@ -1,6 +1,8 @@
 namespace FenceGateway.Gateway.FunctionalTests.BadInput;
 
-/// <summary>A request's target names one resource to the gateway and to any service behind it, or is refused (R13).</summary>
+/// <summary>
+/// A request's target names one resource to the gateway and to any service behind it, or is refused (R13).
+/// </summary>
 public sealed class TargetTests() : BadInputTests(
     policy: null,
     ("all", TestGateway.Route("/{**path}", fenced: false)),
@@ -146,7 +148,8 @@ public sealed class TargetTests() : BadInputTests(
     public async Task Target_KeyLongerThanItMayBe_Is400()
     {
         await PassesAsync(Request("PUT", "/orders/" + new string('a', 1024 - "orders/".Length), Token));
-        await RefusedAsync(Request("PUT", "/orders/" + new string('a', 1025 - "orders/".Length), Token), 400, Ambiguous);
+        await RefusedAsync(
+            Request("PUT", "/orders/" + new string('a', 1025 - "orders/".Length), Token), 400, Ambiguous);
         await RefusedAsync(Request("PUT", "/orders/" + new string('a', 6000), Token), 400, Ambiguous);
     }
 
@@ -164,21 +167,25 @@ public sealed class TargetTests() : BadInputTests(
     {
         foreach (var destination in new[]
         {
-            "/orders/2", "/files/1", "/x", "http://gateway.test/orders/2", "http://other.test/orders/1", "//other.test/orders/1",
+            "/orders/2", "/files/1", "/x", "http://gateway.test/orders/2", "http://other.test/orders/1",
+            "//other.test/orders/1",
             "/orders/1/../2", "/orders/2%2F..%2F1", "http://gateway.test/orders/1#", "http://gateway.test#/orders/1",
-            "http://gateway.test?/orders/1", "http://gateway.test\\/orders/1", "ftp://gateway.test/orders/1", "x/orders/1",
+            "http://gateway.test?/orders/1", "http://gateway.test\\/orders/1", "ftp://gateway.test/orders/1",
+            "x/orders/1",
             "http://gateway.test:81/orders/1", "http://gateway.test:443/orders/1", "https://gateway.test:80/orders/1",
             "http://gateway.test:x/orders/1", "http://gateway.test:80:80/orders/1",
             "http://x@gateway.test/orders/1", "http:///orders/1",
             "orders/1", "x:/orders/1", "/x?http://gateway.test/orders/1", "x/http://gateway.test/orders/1", "",
         })
         {
-            await RefusedAsync(Request(method, "/orders/1", Token, $"Destination: {destination}"), 400, "cross-resource");
+            await RefusedAsync(
+                Request(method, "/orders/1", Token, $"Destination: {destination}"), 400, "cross-resource");
         }
 
         await RefusedAsync(Request(method, "/orders/1", Token), 400, "cross-resource");
         await RefusedAsync(
-            Request(method, "/orders/1", Token, "Destination: /orders/1", "Destination: /orders/2"), 400, "cross-resource");
+            Request(method, "/orders/1", Token, "Destination: /orders/1", "Destination: /orders/2"), 400,
+            "cross-resource");
     }
 
     [Theory]

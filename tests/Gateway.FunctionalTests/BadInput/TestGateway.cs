@@ -7,8 +7,8 @@ using FenceGateway.TestKit;
 namespace FenceGateway.Gateway.FunctionalTests.BadInput;
 
 /// <summary>
-/// The gateway in this process on real listeners, in front of two journals: <see cref="Service"/>, the cluster <c>orders</c> with
-/// a fenced route, and <see cref="Open"/>, the cluster <c>open</c>, which nothing fences.
+/// The gateway in this process on real listeners, in front of two journals: <see cref="Service"/>, the cluster
+/// <c>orders</c> with a fenced route, and <see cref="Open"/>, the cluster <c>open</c>, which nothing fences.
 /// </summary>
 public sealed class TestGateway : IAsyncDisposable
 {
@@ -32,10 +32,14 @@ public sealed class TestGateway : IAsyncDisposable
     /// <summary>Speaks HTTP/2 with prior knowledge.</summary>
     public int Http2Port { get; } = FreePorts.Next();
 
-    /// <summary>Starts a gateway with the route <c>orders</c>, <c>/orders/{id}/{**rest}</c>, unless it is given.</summary>
-    /// <param name="policy">Keys of the fencing policy <c>test</c>; its resource is <c>orders/{id}</c> unless given.</param>
+    /// <summary>
+    /// Starts a gateway with the route <c>orders</c>, <c>/orders/{id}/{**rest}</c>, unless it is given.
+    /// </summary>
+    /// <param name="policy">Keys of the fencing policy <c>test</c>; its resource is <c>orders/{id}</c> unless
+    /// given.</param>
     /// <param name="routes">More routes, as <see cref="Route"/> makes them.</param>
-    public static async Task<TestGateway> StartAsync(object? policy = null, params (string Id, JsonObject Route)[] routes)
+    public static async Task<TestGateway> StartAsync(
+        object? policy = null, params (string Id, JsonObject Route)[] routes)
     {
         var gateway = new TestGateway(await JournalService.StartAsync(), await JournalService.StartAsync());
         var file = gateway._folder.File("gateway.json");
@@ -86,12 +90,15 @@ public sealed class TestGateway : IAsyncDisposable
         {
             ["Kestrel"] = new JsonObject
             {
-                ["Endpoints"] = new JsonObject { ["Http1"] = Endpoint(Port, "Http1"), ["Http2"] = Endpoint(Http2Port, "Http2") },
+                ["Endpoints"] =
+                    new JsonObject { ["Http1"] = Endpoint(Port, "Http1"), ["Http2"] = Endpoint(Http2Port, "Http2") },
             },
             ["ReverseProxy"] = new JsonObject
             {
                 ["Routes"] = all,
-                ["Clusters"] = new JsonObject { ["orders"] = Cluster(Service), ["open"] = Cluster(Open), ["again"] = Cluster(Service) },
+                ["Clusters"] =
+                    new JsonObject
+                    { ["orders"] = Cluster(Service), ["open"] = Cluster(Open), ["again"] = Cluster(Service) },
             },
             ["FenceGateway"] = new JsonObject
             {

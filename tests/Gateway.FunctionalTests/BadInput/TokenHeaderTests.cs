@@ -23,7 +23,8 @@ public sealed class TokenHeaderTests() : BadInputTests(new { HeaderAliases = new
     public Task Write_WithoutToken_Is428(string method) => RefusedAsync(Request(method, "/orders/1"), 428, Required);
 
     [Fact]
-    public async Task Read_WithoutToken_Passes() => (await PassesAsync(Request("GET", "/orders/1"))).Token.ShouldBeNull();
+    public async Task Read_WithoutToken_Passes() =>
+        (await PassesAsync(Request("GET", "/orders/1"))).Token.ShouldBeNull();
 
     [Theory]
     [InlineData("Fencing-Token:")]
@@ -49,7 +50,8 @@ public sealed class TokenHeaderTests() : BadInputTests(new { HeaderAliases = new
     [InlineData("Fencing-Token: 18446744073709551616")]
     [InlineData("Fencing-Token: 18446744073709551621")]
     [InlineData("Fencing-Token: 99999999999999999999999999")]
-    public Task Token_Malformed_Is400(string header) => RefusedAsync(Request("PUT", "/orders/1", header), 400, Malformed);
+    public Task Token_Malformed_Is400(string header) =>
+        RefusedAsync(Request("PUT", "/orders/1", header), 400, Malformed);
 
     [Theory]
     [InlineData("GET")]
@@ -59,7 +61,8 @@ public sealed class TokenHeaderTests() : BadInputTests(new { HeaderAliases = new
         var before = Service.Entries.Count;
         var response = await SendAsync(method, "/orders/1", "Fencing-Token: 05");
         response.Status.ShouldBe(400);
-        response.Value("Proxy-Status").ShouldBe("fencegateway; error=http_request_error; details=\"fencing-token-malformed\"");
+        response.Value("Proxy-Status").ShouldBe(
+            "fencegateway; error=http_request_error; details=\"fencing-token-malformed\"");
         Service.Entries.Count.ShouldBe(before);
     }
 
@@ -127,12 +130,16 @@ public sealed class TokenHeaderTests() : BadInputTests(new { HeaderAliases = new
     [InlineData("Fencing~Token: 5")]
     [InlineData("FencingToken: 5")]
     [InlineData("Fencing-Token2: 5")]
-    public Task Token_InALookalikeAlone_Is428(string header) => RefusedAsync(Request("PUT", "/orders/1", header), 428, Required);
+    public Task Token_InALookalikeAlone_Is428(string header) =>
+        RefusedAsync(Request("PUT", "/orders/1", header), 428, Required);
 
     [Fact]
     public async Task Token_InALookalikeOfARead_DoesNotReachTheService()
     {
-        var entry = await PassesAsync(Request("GET", "/orders/1", "Fencing_Token: 5", "X-Fencing_Token: 6", "Fencing!Token: 7", "x.fencing|token: 8"));
+        var entry = await PassesAsync(
+            Request(
+                "GET", "/orders/1", "Fencing_Token: 5", "X-Fencing_Token: 6", "Fencing!Token: 7",
+                "x.fencing|token: 8"));
         entry.Headers.Keys.ShouldNotContain(k => k.Contains("token", StringComparison.OrdinalIgnoreCase));
     }
 
@@ -163,7 +170,9 @@ public sealed class TokenHeaderTests() : BadInputTests(new { HeaderAliases = new
         entry.Headers["Fencing-Token"].ShouldBe(["5"]);
     }
 
-    /// <summary>The listener hides what else such a header names; the token is no less end to end: YARP removes nothing for it.</summary>
+    /// <summary>
+    /// The listener hides what else such a header names; the token is no less end to end: YARP removes nothing for it.
+    /// </summary>
     [Theory]
     [InlineData("Connection: close, Fencing-Token")]
     [InlineData("Connection: Fencing-Token\t,close")]
@@ -173,7 +182,8 @@ public sealed class TokenHeaderTests() : BadInputTests(new { HeaderAliases = new
     [InlineData("Connection: keep-alive\r\nConnection: Fencing-Token")]
     public async Task Token_NamedByConnectionNextToAnOptionOfItsOwn_IsStillFencedAndForwarded(string connection)
     {
-        (await PassesAsync(Request("PUT", "/orders/1", "Fencing-Token: 5", connection))).Headers["Fencing-Token"].ShouldBe(["5"]);
+        (await PassesAsync(Request("PUT", "/orders/1", "Fencing-Token: 5", connection))).Headers["Fencing-Token"]
+            .ShouldBe(["5"]);
         await RefusedAsync(Request("PUT", "/orders/1", "Fencing-Token: 4", connection), 409, Stale);
     }
 
@@ -181,7 +191,8 @@ public sealed class TokenHeaderTests() : BadInputTests(new { HeaderAliases = new
     public async Task Token_InTrailersOnly_Is428()
     {
         await RefusedAsync(
-            Request("PUT", "/orders/1", "Transfer-Encoding: chunked", "Trailer: Fencing-Token") + "1\r\nx\r\n0\r\nFencing-Token: 5\r\n\r\n",
+            Request("PUT", "/orders/1", "Transfer-Encoding: chunked", "Trailer: Fencing-Token")
+                + "1\r\nx\r\n0\r\nFencing-Token: 5\r\n\r\n",
             428, Required);
         await RefusedAsync(
             Request("PUT", "/orders/1", "Transfer-Encoding: chunked") + "0\r\nFencing-Token: 5\r\n\r\n", 428, Required);
@@ -219,13 +230,17 @@ public sealed class TokenHeaderTests() : BadInputTests(new { HeaderAliases = new
             received.Append(Encoding.Latin1.GetString(buffer, 0, count));
         }
 
-        await service.GetStream().WriteAsync("HTTP/1.1 204 No Content\r\n\r\n"u8.ToArray(), TestContext.Current.CancellationToken);
+        await service.GetStream().WriteAsync(
+            "HTTP/1.1 204 No Content\r\n\r\n"u8.ToArray(), TestContext.Current.CancellationToken);
         (await client.ReadResponseAsync()).Status.ShouldBe(204);
         received.ToString().Split("\r\n").Where(line => line.StartsWith("fencing", StringComparison.OrdinalIgnoreCase))
             .ShouldHaveSingleItem().ShouldBe("Fencing-Token: 5");
     }
 
-    /// <summary>A lone line feed ends a line to some servers and not to others: what is one header to the gateway would be two to them.</summary>
+    /// <summary>
+    /// A lone line feed ends a line to some servers and not to others: what is one header to the gateway would be two
+    /// to them.
+    /// </summary>
     [Theory]
     [InlineData("X-Other: a\nFencing-Token: 5")]
     [InlineData("Fencing-Token: 5\nX-Other: a")]

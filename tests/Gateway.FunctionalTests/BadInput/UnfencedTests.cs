@@ -52,7 +52,9 @@ public sealed class BypassTests() : BadInputTests(
     }
 }
 
-/// <summary>A fenced route for one method beside an open one for the rest: the method's case does not choose the route.</summary>
+/// <summary>
+/// A fenced route for one method beside an open one for the rest: the method's case does not choose the route.
+/// </summary>
 public sealed class MethodRouteTests() : BadInputTests(
     policy: null,
     ("orders", TestGateway.Route("/orders/{id}", true, "orders", "PUT")),

@@ -28,7 +28,8 @@ public sealed class ChaosProcessTests
             Arguments = option is null ? [] : [option],
             Environment = new Dictionary<string, string?> { ["FENCEGATEWAY_ALLOW_CHAOS"] = variable },
         });
-        using var client = new HttpClient(new SocketsHttpHandler { UseProxy = false }) { BaseAddress = gateway.Address };
+        using var client =
+            new HttpClient(new SocketsHttpHandler { UseProxy = false }) { BaseAddress = gateway.Address };
 
         using var answer = await client.GetAsync("/open/1");
 
@@ -36,7 +37,8 @@ public sealed class ChaosProcessTests
         if (allowed)
         {
             await gateway.WaitForLineAsync(l => Warns(l, "CHAOS IS ON"));
-            await gateway.WaitForLineAsync(l => Warns(l, "Chaos rule teapot injects outcome into GET /open/1 on route open"));
+            await gateway.WaitForLineAsync(
+                l => Warns(l, "Chaos rule teapot injects outcome into GET /open/1 on route open"));
         }
         else
         {
@@ -45,5 +47,6 @@ public sealed class ChaosProcessTests
     }
 
     private static bool Warns(string line, string text) =>
-        line.Contains("\"level\":\"Warning\"", StringComparison.Ordinal) && line.Contains(text, StringComparison.Ordinal);
+        line.Contains("\"level\":\"Warning\"", StringComparison.Ordinal)
+            && line.Contains(text, StringComparison.Ordinal);
 }

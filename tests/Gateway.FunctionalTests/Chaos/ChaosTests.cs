@@ -168,7 +168,8 @@ public sealed class ChaosTests
         (await gateway.PutAsync(33)).ShouldBeServices(200);
     }
 
-    private static Task<FencedGateway> StartAsync(string rule) => FencedGateway.StartAsync(Setup(rule) with { AllowChaos = true });
+    private static Task<FencedGateway> StartAsync(string rule) =>
+        FencedGateway.StartAsync(Setup(rule) with { AllowChaos = true });
 
     private static GatewaySetup Setup(string rule, bool enabled = true) => new()
     {

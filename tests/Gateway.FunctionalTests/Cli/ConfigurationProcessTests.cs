@@ -3,8 +3,8 @@ using FenceGateway.TestKit;
 namespace FenceGateway.Gateway.FunctionalTests.Cli;
 
 /// <summary>
-/// What <c>validate</c> accepts also starts, and what it refuses does not: with real processes, and with the files of the
-/// repository. Mutations of them are tried in one process, in Gateway.Tests.
+/// What <c>validate</c> accepts also starts, and what it refuses does not: with real processes, and with the files of
+/// the repository. Mutations of them are tried in one process, in Gateway.Tests.
 /// </summary>
 public sealed class ConfigurationProcessTests
 {
@@ -46,7 +46,8 @@ public sealed class ConfigurationProcessTests
         }
 
         // A shared store is not there, which keeps no gateway from starting.
-        await using var gateway = GatewayProcess.Launch(new GatewayProcessOptions { ConfigFile = file, Arguments = settings });
+        await using var gateway = GatewayProcess.Launch(
+            new GatewayProcessOptions { ConfigFile = file, Arguments = settings });
         await gateway.WaitForLineAsync(static line => line.Contains("Now listening on", StringComparison.Ordinal));
         (await gateway.TerminateAsync()).ShouldBe(0);
     }
@@ -59,7 +60,8 @@ public sealed class ConfigurationProcessTests
     [InlineData("--Serilog:MinimumLevel=Chatty", "$.Serilog.MinimumLevel")]
     [InlineData("--Serilog:Using:0=No.Such", "$.Serilog")]
     [InlineData("--FenceGateway:TokenStore:Redis:Configuration=127.0.0.1:6379", "$.FenceGateway.TokenStore.Redis")]
-    public async Task Configuration_CannotBeInForce_ValidateAndRunSayTheSameWithoutAStackTrace(string fault, string place)
+    public async Task Configuration_CannotBeInForce_ValidateAndRunSayTheSameWithoutAStackTrace(
+        string fault, string place)
     {
         using var files = new GatewayFiles(NoService, json =>
         {
@@ -71,7 +73,8 @@ public sealed class ConfigurationProcessTests
                 json["ReverseProxy"]!["Routes"]!["more"] = more;
             }
         });
-        string[] arguments = ["--config", files.ConfigFile, "--urls=http://127.0.0.1:0", "--FenceGateway:Admin:Url=http://127.0.0.1:0",
+        string[] arguments =
+            ["--config", files.ConfigFile, "--urls=http://127.0.0.1:0", "--FenceGateway:Admin:Url=http://127.0.0.1:0",
             .. fault.StartsWith("--", StringComparison.Ordinal) ? [fault] : Array.Empty<string>()];
 
         var validated = await RunAsync(["validate", .. arguments]);

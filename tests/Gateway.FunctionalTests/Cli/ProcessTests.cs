@@ -20,7 +20,9 @@ public sealed class ProcessTests(ITestOutputHelper output)
         run.Error.ShouldBeEmpty();
     }
 
-    /// <summary>What a newcomer sees first: nothing is warned about, and no key is made that nobody asked for.</summary>
+    /// <summary>
+    /// What a newcomer sees first: nothing is warned about, and no key is made that nobody asked for.
+    /// </summary>
     [Fact]
     public async Task Run_ForTheFirstTime_WarnsOfNothing()
     {
@@ -33,7 +35,9 @@ public sealed class ProcessTests(ITestOutputHelper output)
         });
 
         gateway.Log.Select(line => line.GetProperty("level").GetString()).ShouldAllBe(level => level == "Information");
-        gateway.Log.ShouldContain(line => line.GetProperty("message").GetString()!.EndsWith("grade Strict; it lives as long as this process"));
+        gateway.Log.ShouldContain(
+            line => line.GetProperty("message").GetString()!.EndsWith(
+                "grade Strict; it lives as long as this process"));
         Directory.EnumerateFiles(home.Path, "*", SearchOption.AllDirectories).ShouldBeEmpty();
     }
 
@@ -66,9 +70,12 @@ public sealed class ProcessTests(ITestOutputHelper output)
         run.Code.ShouldBe(2);
         run.Output.ShouldBeEmpty();
         var lines = run.Error.Split('\n');
-        lines.ShouldContain(l => l.Contains("FenceGateway.FencingPolicies.per-order.Barier:") && l.Contains("'Barrier'"), run.Error);
+        lines.ShouldContain(
+            l => l.Contains("FenceGateway.FencingPolicies.per-order.Barier:") && l.Contains("'Barrier'"), run.Error);
         lines.ShouldContain(l => l.Contains("FenceGateway.FencingPolicies.per-order.InDoubtHold:"), run.Error);
-        lines.ShouldContain(l => l.Contains("ReverseProxy.Routes.orders.Metadata.FencingPolicy:") && l.Contains("'per-order'"), run.Error);
+        lines.ShouldContain(
+            l => l.Contains("ReverseProxy.Routes.orders.Metadata.FencingPolicy:") && l.Contains("'per-order'"),
+            run.Error);
         lines[^1].ShouldBe("3 problems in the configuration.");
     }
 
@@ -115,13 +122,15 @@ public sealed class ProcessTests(ITestOutputHelper output)
     {
         using var files = new GatewayFiles(NoService);
 
-        var run = await RunAsync("config", "print", "--config", files.ConfigFile, "--FenceGateway:Shutdown:Timeout=00:00:07");
+        var run = await RunAsync(
+            "config", "print", "--config", files.ConfigFile, "--FenceGateway:Shutdown:Timeout=00:00:07");
 
         run.Code.ShouldBe(0, run.Error);
         var gateway = JsonNode.Parse(run.Output)!["FenceGateway"]!;
         gateway["Shutdown"]!["Timeout"]!.GetValue<string>().ShouldBe("00:00:07");
         gateway["FencingPolicies"]!["per-order"]!["InDoubtHold"]!.GetValue<string>().ShouldBe("00:00:00.5");
-        gateway["FencingPolicies"]!["per-order"]!["Barrier"]!.GetValue<string>().ShouldBe("Drain", "defaults are in force as well");
+        gateway["FencingPolicies"]!["per-order"]!["Barrier"]!.GetValue<string>().ShouldBe(
+            "Drain", "defaults are in force as well");
     }
 
     [Fact]
@@ -148,7 +157,8 @@ public sealed class ProcessTests(ITestOutputHelper output)
     public async Task Healthcheck_GatewayHangs_GivesUpInTime()
     {
         using var files = new GatewayFiles(NoService);
-        await using var gateway = await GatewayProcess.StartAsync(new GatewayProcessOptions { ConfigFile = files.ConfigFile });
+        await using var gateway = await GatewayProcess.StartAsync(
+            new GatewayProcessOptions { ConfigFile = files.ConfigFile });
         gateway.Signal(UnixSignal.Stop);
 
         var run = await RunAsync("healthcheck", "--url", $"{gateway.AdminAddress}healthz", "--timeout", "00:00:00.2");
@@ -204,7 +214,8 @@ public sealed class ProcessTests(ITestOutputHelper output)
         await FirstAnswerAsync(gateway).WithinLimit("the first answer");
 
         var elapsed = TimeProvider.System.GetElapsedTime(started);
-        output.WriteLine($"{elapsed.TotalMilliseconds:0} ms from the start of the process to the first 200 through the gateway");
+        output.WriteLine(
+            $"{elapsed.TotalMilliseconds:0} ms from the start of the process to the first 200 through the gateway");
         service.Entries.Count.ShouldBe(1);
     }
 

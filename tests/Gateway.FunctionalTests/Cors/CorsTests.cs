@@ -84,7 +84,8 @@ public sealed class CorsTests
             e.Apply();
             e.Ends(200);
             await e.SendAsync(RawHttpClient.Head(
-                "HTTP/1.1 200 OK", "Access-Control-Allow-Origin: *", "Access-Control-Max-Age: 1", "X-Name: x", "Content-Length: 0"));
+                "HTTP/1.1 200 OK", "Access-Control-Allow-Origin: *", "Access-Control-Max-Age: 1", "X-Name: x",
+                "Content-Length: 0"));
             return true;
         });
         await using var gateway = await FencedGateway.StartAsync(With("shop"), _ => service.Address);
@@ -94,7 +95,8 @@ public sealed class CorsTests
 
         other.ShouldBeServices(200);
         other.Headers["X-Name"].ShouldBe("x");
-        other.Headers.Keys.Where(name => name.StartsWith("Access-Control-", StringComparison.OrdinalIgnoreCase)).ShouldBeEmpty();
+        other.Headers.Keys.Where(name => name.StartsWith("Access-Control-", StringComparison.OrdinalIgnoreCase))
+            .ShouldBeEmpty();
     }
 
     [Theory]
@@ -117,7 +119,8 @@ public sealed class CorsTests
         answer.Status.ShouldBe(204);
         var methods = answer.Headers.GetValueOrDefault("Access-Control-Allow-Methods") ?? "";
         var headers = answer.Headers.GetValueOrDefault("Access-Control-Allow-Headers") ?? "";
-        var isAllowed = answer.Headers.ContainsKey("Access-Control-Allow-Origin") && methods.Contains("PUT") && headers.Contains("fencing-token");
+        var isAllowed = answer.Headers.ContainsKey("Access-Control-Allow-Origin") && methods.Contains("PUT")
+            && headers.Contains("fencing-token");
         isAllowed.ShouldBe(allowed);
         answer.Headers.GetValueOrDefault("Access-Control-Max-Age").ShouldBe(allowed && policy == "shop" ? "600" : null);
         gateway.Service.Entries.ShouldBeEmpty();
@@ -159,7 +162,9 @@ public sealed class CorsTests
     }
 
     private static Task<Answer> PutAsync(FencedGateway gateway, string? token, string origin = Shop) =>
-        SendAsync(gateway, HttpMethod.Put, token is null ? [("Origin", origin)] : [("Origin", origin), ("Fencing-Token", token)]);
+        SendAsync(
+            gateway, HttpMethod.Put,
+            token is null ? [("Origin", origin)] : [("Origin", origin), ("Fencing-Token", token)]);
 
     private static async Task<Answer> SendAsync(
         FencedGateway gateway, HttpMethod method, params (string Name, string Value)[] headers)

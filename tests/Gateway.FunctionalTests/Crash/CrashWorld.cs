@@ -3,8 +3,8 @@ using FenceGateway.TestKit;
 namespace FenceGateway.Gateway.FunctionalTests.Crash;
 
 /// <summary>
-/// A service with a gateway in front of it that is killed again and again, and lock holders who write all the while: some take
-/// a new token, others do not notice and go on with their old one.
+/// A service with a gateway in front of it that is killed again and again, and lock holders who write all the while:
+/// some take a new token, others do not notice and go on with their old one.
 /// </summary>
 internal sealed class CrashWorld : IAsyncDisposable
 {
@@ -13,7 +13,9 @@ internal sealed class CrashWorld : IAsyncDisposable
     private const int MaxLifeMs = 1000;
     private const int MaxStartMs = 700;
 
-    /// <summary>Far less than InDoubtHold, so that a loaded machine does not turn an honest history into a violation.</summary>
+    /// <summary>
+    /// Far less than InDoubtHold, so that a loaded machine does not turn an honest history into a violation.
+    /// </summary>
     private const int MaxServiceMs = 40;
 
     private static readonly Uri EndOfService = new("end", UriKind.Relative);
@@ -50,7 +52,9 @@ internal sealed class CrashWorld : IAsyncDisposable
 
     public static async Task<CrashWorld> StartAsync() => new(await JournalService.StartAsync());
 
-    /// <summary>Kills the gateway <paramref name="kills"/> times under load, then lets everything end in peace.</summary>
+    /// <summary>
+    /// Kills the gateway <paramref name="kills"/> times under load, then lets everything end in peace.
+    /// </summary>
     public async Task RunAsync(Random random, int kills)
     {
         var service = ServeAsync(new Random(random.Next()));
@@ -104,7 +108,9 @@ internal sealed class CrashWorld : IAsyncDisposable
         {
             var resource = random.Next(Resources);
             mine[resource] = Choose(random, ref _granted[resource], mine[resource]);
-            var method = random.Next(8) switch { 0 => HttpMethod.Get, 1 => HttpMethod.Delete, 2 => HttpMethod.Post, _ => HttpMethod.Put };
+            var method =
+                random.Next(8) switch
+                { 0 => HttpMethod.Get, 1 => HttpMethod.Delete, 2 => HttpMethod.Post, _ => HttpMethod.Put };
             var answer = await _client.SendAsync(Gateway, method, Path(resource), mine[resource]);
             if (answer.Status is null)
             {
@@ -113,7 +119,9 @@ internal sealed class CrashWorld : IAsyncDisposable
         }
     }
 
-    /// <summary>Takes the lock over, works beside the holder of today, or goes on with a token that may long be stale.</summary>
+    /// <summary>
+    /// Takes the lock over, works beside the holder of today, or goes on with a token that may long be stale.
+    /// </summary>
     private static long Choose(Random random, ref long granted, long mine) => random.Next(25) switch
     {
         0 => Interlocked.Increment(ref granted),
@@ -121,7 +129,9 @@ internal sealed class CrashWorld : IAsyncDisposable
         _ => Math.Max(1, mine),
     };
 
-    /// <summary>The service takes its time over each request, and ends it whether or not the gateway is still there.</summary>
+    /// <summary>
+    /// The service takes its time over each request, and ends it whether or not the gateway is still there.
+    /// </summary>
     private async Task ServeAsync(Random random)
     {
         List<Task> open = [];

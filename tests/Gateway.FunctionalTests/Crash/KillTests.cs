@@ -38,7 +38,8 @@ public sealed class KillTests(ITestOutputHelper output)
         await using var restarted = await GatewayProcess.StartAsync(options);
         (await client.SendAsync(restarted.Address, HttpMethod.Put, "/orders/1", 33)).Status.ShouldBe(200);
 
-        HistoryChecker.Check(service.Writes, client.Answers).Select(v => v.Rule).ShouldBe(["I1", "I2"], ignoreOrder: true);
+        HistoryChecker.Check(service.Writes, client.Answers).Select(v => v.Rule).ShouldBe(
+            ["I1", "I2"], ignoreOrder: true);
     }
 
     [Fact]
@@ -66,7 +67,8 @@ public sealed class KillTests(ITestOutputHelper output)
         service.Script = _ => ServiceAction.Apply();
         await using var restarted = await GatewayProcess.StartAsync(options);
         (await client.SendAsync(restarted.Address, HttpMethod.Put, "/orders/1", 34)).Problem.ShouldBe("fence-draining");
-        (await client.SendAsync(restarted.Address, HttpMethod.Put, "/orders/1", 33)).Problem.ShouldBe("fencing-token-stale");
+        (await client.SendAsync(restarted.Address, HttpMethod.Put, "/orders/1", 33)).Problem.ShouldBe(
+            "fencing-token-stale");
         late.Release();
         await late.WaitForEndAsync();
 
@@ -89,8 +91,10 @@ public sealed class KillTests(ITestOutputHelper output)
         var applied = world.Writes.Where(w => w.AppliedAt is not null).ToList();
         var stale = world.Answers.Count(a => a.Problem == "fencing-token-stale");
         var unanswered = world.Answers.Count(a => a.Status is null);
-        output.WriteLine($"{world.Kills} kills while serving, {world.KillsAtStart} at the start: {applied.Count} writes applied with "
-            + $"{applied.Select(w => (w.Resource, w.Token)).Distinct().Count()} tokens, {stale} stale, {unanswered} without an answer");
+        output.WriteLine($"{world.Kills} kills while serving, {world.KillsAtStart} at the start: {applied.Count} "
+            + "writes applied with "
+            + $"{applied.Select(w => (w.Resource, w.Token)).Distinct().Count()} tokens, {stale} stale, {unanswered} "
+            + "without an answer");
         HistoryChecker.Check(world.Writes, world.Answers).ShouldBeEmpty();
 
         // A history in which nothing happened proves nothing.

@@ -33,8 +33,10 @@ public sealed class StartFaultTests
         error.ShouldNotContain("   at ");
 
         // The store is not left behind as after a crash: the next start has nothing to wait for.
-        await using var next = await GatewayProcess.StartAsync(new GatewayProcessOptions { ConfigFile = files.ConfigFile });
-        next.Log.ShouldNotContain(l => l.GetProperty("message").GetString()!.Contains("was not clean", StringComparison.Ordinal));
+        await using var next = await GatewayProcess.StartAsync(
+            new GatewayProcessOptions { ConfigFile = files.ConfigFile });
+        next.Log.ShouldNotContain(
+            l => l.GetProperty("message").GetString()!.Contains("was not clean", StringComparison.Ordinal));
     }
 
     [Fact]

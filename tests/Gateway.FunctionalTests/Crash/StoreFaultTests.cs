@@ -67,7 +67,8 @@ public sealed class StoreFaultTests : IAsyncLifetime
 
         await using var gateway = await GatewayProcess.StartAsync(Options);
 
-        // Of what was admitted while the disk filled up, the last counts most: it must not have gone out before it was written.
+        // Of what was admitted while the disk filled up, the last counts most: it must not have gone out before it was
+        // written.
         foreach (var admitted in _client.Answers.Where(a => a.Status == 200))
         {
             var late = await _client.SendAsync(gateway.Address, HttpMethod.Put, admitted.Resource, admitted.Token - 1);
@@ -160,8 +161,9 @@ public sealed class StoreFaultTests : IAsyncLifetime
     private GatewayProcessOptions Options => new() { ConfigFile = _files.ConfigFile };
 
     /// <summary>
-    /// Files may not grow beyond 4 KiB: a write fails with EFBIG, much as it does with ENOSPC on a full disk, and needs no
-    /// rights. Only the soft limit, so that it can be lifted. The runtime's double mapping of code would fall under it as well.
+    /// Files may not grow beyond 4 KiB: a write fails with EFBIG, much as it does with ENOSPC on a full disk, and needs
+    /// no rights. Only the soft limit, so that it can be lifted. The runtime's double mapping of code would fall under
+    /// it as well.
     /// </summary>
     private GatewayProcessOptions OnFullDisk => new()
     {
@@ -177,7 +179,9 @@ public sealed class StoreFaultTests : IAsyncLifetime
     private Task<GatewayAnswer> PutAsync(GatewayProcess gateway, string id, long token) =>
         _client.SendAsync(gateway.Address, HttpMethod.Put, $"/orders/{id}", token);
 
-    /// <summary>Writes with each of the tokens, so that each has a frame of its own, and ends without a close.</summary>
+    /// <summary>
+    /// Writes with each of the tokens, so that each has a frame of its own, and ends without a close.
+    /// </summary>
     private async Task WriteAndKillAsync(params long[] tokens)
     {
         await using var gateway = await GatewayProcess.StartAsync(Options);

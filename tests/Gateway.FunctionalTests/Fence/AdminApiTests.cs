@@ -48,7 +48,8 @@ public sealed class AdminApiTests
 
         var routes = (await gateway.AdminGetAsync("/admin/v1/routes")).Json.GetProperty("routes");
 
-        routes.EnumerateArray().Select(r => (r.GetProperty("route").GetString(), r.GetProperty("fencingPolicy").GetString()))
+        routes.EnumerateArray().Select(
+            r => (r.GetProperty("route").GetString(), r.GetProperty("fencingPolicy").GetString()))
             .ShouldBe([("open", null), ("orders", "per-order")]);
         routes[1].GetProperty("resource").GetString().ShouldBe("orders/{id}");
         routes[1].GetProperty("mode").GetString().ShouldBe("Enforce");
@@ -256,7 +257,9 @@ public sealed class AdminApiTests
         (await gateway.AdminGetAsync(Resource)).Json.GetProperty("mark").GetInt64().ShouldBe(40);
     }
 
-    /// <summary>By its path with slashes as they are or encoded, by the query and by the body: each time the same resource.</summary>
+    /// <summary>
+    /// By its path with slashes as they are or encoded, by the query and by the body: each time the same resource.
+    /// </summary>
     [Theory]
     [InlineData("/orders/1/mark", "")]
     [InlineData("/orders%2F1/mark", "")]
@@ -351,7 +354,8 @@ public sealed class AdminApiTests
         await using var gateway = await FencedGateway.StartAsync(new() { Gateway = """ "Admin": { "Url": "http://127.0.0.1:0", "Hosts": [ "gateway.internal" ] } """ });
 
         (await RawHttpClient.ExchangeAsync(gateway.AdminAddress.Port, RawHttpClient.Head("GET /readyz HTTP/1.1", headers))).Status.ShouldBe(200);
-        (await RawHttpClient.ExchangeAsync(gateway.AdminAddress.Port, RawHttpClient.Head("HEAD /readyz HTTP/1.1", headers))).Status.ShouldBe(200);
+        (await RawHttpClient.ExchangeAsync(gateway.AdminAddress.Port, RawHttpClient.Head("HEAD /readyz "
+            + "HTTP/1.1", headers))).Status.ShouldBe(200);
     }
 
     [Fact]

@@ -46,7 +46,8 @@ public sealed class CapacityTests
                 return;
             }
 
-            var admission = await table.AdmitAsync(fence, new FencingToken(1), isWrite: true, Rules, CancellationToken.None);
+            var admission = await table.AdmitAsync(
+                fence, new FencingToken(1), isWrite: true, Rules, CancellationToken.None);
             admission.Status.ShouldBe(AdmissionStatus.Admitted);
         }
 

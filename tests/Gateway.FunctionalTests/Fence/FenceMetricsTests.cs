@@ -1,11 +1,14 @@
 namespace FenceGateway.Gateway.FunctionalTests.Fence;
 
-/// <summary>What is counted, and that tags come from closed sets: never the resource, the token or the tenant.</summary>
+/// <summary>
+/// What is counted, and that tags come from closed sets: never the resource, the token or the tenant.
+/// </summary>
 public sealed class FenceMetricsTests
 {
     private static readonly string[] Outcomes =
     [
-        "admitted", "in_doubt", "read", "unfenced", "stale", "draining", "store_unavailable", "token_missing", "token_malformed",
+        "admitted", "in_doubt", "read", "unfenced", "stale", "draining", "store_unavailable", "token_missing",
+        "token_malformed",
         "ambiguous_target", "cross_resource", "upgrade_refused", "shutting_down", "abandoned",
     ];
 
@@ -30,7 +33,8 @@ public sealed class FenceMetricsTests
         await gateway.PutAsync(987654);
 
         meter.Outcomes.ShouldBe(
-            ["read", "token_missing", "token_malformed", "admitted", "draining", "stale", "admitted"], ignoreOrder: false);
+            ["read", "token_missing", "token_malformed", "admitted", "draining", "stale", "admitted"],
+            ignoreOrder: false);
         meter.Of("fencegateway.fence.write.duration").Select(m => m.Tags["fencegateway.outcome"])
             .ShouldBe(["in_doubt", "admitted"]);
         var waits = meter.Of("fencegateway.fence.wait.duration");

@@ -11,8 +11,8 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace FenceGateway.Gateway.FunctionalTests.Fence;
 
 /// <summary>
-/// The gateway in this process, built as its command line builds it, with a journaling service behind it and a clock that the
-/// test moves. Kestrel and YARP keep the real clock.
+/// The gateway in this process, built as its command line builds it, with a journaling service behind it and a clock
+/// that the test moves. Kestrel and YARP keep the real clock.
 /// </summary>
 internal sealed class FencedGateway : IAsyncDisposable, IObserver<KeyValuePair<string, object?>>
 {
@@ -45,17 +45,20 @@ internal sealed class FencedGateway : IAsyncDisposable, IObserver<KeyValuePair<s
 
     public IServiceProvider Services => _gateway.App.Services;
 
-    public static async Task<FencedGateway> StartAsync(GatewaySetup? setup = null, Func<JournalService, Uri>? destination = null)
+    public static async Task<FencedGateway> StartAsync(
+        GatewaySetup? setup = null, Func<JournalService, Uri>? destination = null)
     {
         var folder = new TempFolder();
         var service = await JournalService.StartAsync();
         try
         {
             var file = folder.File("gateway.json");
-            await File.WriteAllTextAsync(file, (setup ?? new()).Render(destination?.Invoke(service) ?? service.Address));
+            await File.WriteAllTextAsync(
+                file, (setup ?? new()).Render(destination?.Invoke(service) ?? service.Address));
             var clock = new ManualTimeProvider();
             clock.Advance(TimeSpan.FromDays(1));
-            var built = await GatewayHost.BuildAsync(new GatewayArguments(file, [], setup?.AllowChaos == true), clock, CancellationToken.None);
+            var built = await GatewayHost.BuildAsync(
+                new GatewayArguments(file, [], setup?.AllowChaos == true), clock, CancellationToken.None);
             var gateway = new FencedGateway(folder, built, service, clock);
             await built.App.StartAsync();
             gateway.Client = NewClient(gateway.Address);
@@ -104,7 +107,8 @@ internal sealed class FencedGateway : IAsyncDisposable, IObserver<KeyValuePair<s
     }
 
     /// <summary>Sends a write that the service holds, and waits until it is there.</summary>
-    public async Task<(Task<Answer> Answering, ServiceArrival Arrival)> PutHeldAsync(long token, string path = "/orders/1")
+    public async Task<(Task<Answer> Answering, ServiceArrival Arrival)> PutHeldAsync(
+        long token, string path = "/orders/1")
     {
         var answering = PutAsync(token, path);
         return (answering, await NextWithBodyAsync(token));
@@ -117,7 +121,8 @@ internal sealed class FencedGateway : IAsyncDisposable, IObserver<KeyValuePair<s
         var client = await RawHttpClient.ConnectAsync(Address.Port);
         await client.SendAsync(RawHttpClient.Head(
             $"PUT {path} HTTP/1.1",
-            "Host: test", $"Fencing-Token: {token}", $"{JournalService.RequestIdHeader}: {id}", "Content-Length: 1") + "x");
+            "Host: test", $"Fencing-Token: {token}", $"{JournalService.RequestIdHeader}: {id}",
+            "Content-Length: 1") + "x");
         return (client, await NextWithBodyAsync(token));
     }
 
@@ -131,9 +136,12 @@ internal sealed class FencedGateway : IAsyncDisposable, IObserver<KeyValuePair<s
     }
 
     /// <summary>Completes when the gateway has noticed that the client of the request with this id is gone.</summary>
-    public Task WaitForClientGoneAsync(string id) => Gone(id).Task.WithinLimit($"the gateway to miss the client of {id}");
+    public Task WaitForClientGoneAsync(string id) =>
+        Gone(id).Task.WithinLimit($"the gateway to miss the client of {id}");
 
-    /// <summary>The status with which the request with this id ended in the gateway, whether or not anybody read it.</summary>
+    /// <summary>
+    /// The status with which the request with this id ended in the gateway, whether or not anybody read it.
+    /// </summary>
     public Task<int> WaitForStatusAsync(string id) => StatusOf(id).Task.WithinLimit($"the gateway to end {id}");
 
     /// <summary>Stops the gateway as SIGTERM does; the test awaits the end.</summary>
@@ -146,7 +154,8 @@ internal sealed class FencedGateway : IAsyncDisposable, IObserver<KeyValuePair<s
     public async Task<ReloadOutcome> ReloadAsync(string json)
     {
         await WriteConfigAsync(json);
-        return await Services.GetRequiredService<LastGoodConfiguration>().ReloadAsync(NullLogger.Instance, CancellationToken.None);
+        return await Services.GetRequiredService<LastGoodConfiguration>().ReloadAsync(
+            NullLogger.Instance, CancellationToken.None);
     }
 
     public Task WriteConfigAsync(string json) => File.WriteAllTextAsync(_folder.File("gateway.json"), json);
@@ -166,7 +175,8 @@ internal sealed class FencedGateway : IAsyncDisposable, IObserver<KeyValuePair<s
 
     public void OnNext(KeyValuePair<string, object?> value)
     {
-        if (value.Value is not HttpContext context || context.Request.Headers[JournalService.RequestIdHeader] is not [{ } id])
+        if (value.Value is not HttpContext context
+            || context.Request.Headers[JournalService.RequestIdHeader] is not [{ } id])
         {
             return;
         }

@@ -3,8 +3,8 @@ using System.Text.Json.Nodes;
 namespace FenceGateway.Gateway.FunctionalTests.Fence;
 
 /// <summary>
-/// A configuration file with one fenced route (<c>/orders/{id}</c>) and one without a policy (<c>/open</c>) to the same service.
-/// Each text is a JSON object whose keys are laid over the section's own.
+/// A configuration file with one fenced route (<c>/orders/{id}</c>) and one without a policy (<c>/open</c>) to the same
+/// service. Each text is a JSON object whose keys are laid over the section's own.
 /// </summary>
 internal sealed record GatewaySetup
 {
@@ -15,7 +15,9 @@ internal sealed record GatewaySetup
 
     public static readonly TimeSpan WriteTimeout = TimeSpan.FromSeconds(29);
 
-    /// <summary>So long that a waiting write never gives up in a test that moves the clock over the other times.</summary>
+    /// <summary>
+    /// So long that a waiting write never gives up in a test that moves the clock over the other times.
+    /// </summary>
     public const string PatientDrain = """ "DrainTimeout": "00:09:00" """;
 
     /// <summary>What <see cref="PatientDrain"/> says.</summary>

@@ -15,11 +15,13 @@ public sealed class GenerationTests
         (await gateway.PutAsync(34)).ShouldBeServices(200);
         using var stop = new CancellationTokenSource();
         using var answered = new SemaphoreSlim(0);
-        var writing = Enumerable.Range(0, Writers).Select(_ => Task.Run(() => WriteStaleAsync(gateway.Address.Port, answered, stop.Token))).ToArray();
+        var writing = Enumerable.Range(0, Writers)
+            .Select(_ => Task.Run(() => WriteStaleAsync(gateway.Address.Port, answered, stop.Token))).ToArray();
 
         for (var i = 1; i <= Reloads; i++)
         {
-            var outcome = await gateway.ReloadAsync(i % 2 == 0 ? FencedBy("left", off: "right") : FencedBy("right", off: "left"));
+            var outcome = await gateway.ReloadAsync(
+                i % 2 == 0 ? FencedBy("left", off: "right") : FencedBy("right", off: "left"));
             outcome.Problems.ShouldBeEmpty();
             (await answered.WaitAsync(TimeLimit.Default)).ShouldBeTrue();
         }
@@ -91,7 +93,8 @@ public sealed class GenerationTests
 
         // The answer 100 says that the gateway has begun to read: the route is chosen.
         await client.SendHeadAsync(
-            "PUT /orders/1 HTTP/1.1", "Host: test", $"Fencing-Token: {token}", "Idempotency-Key: k", "Expect: 100-continue", "Content-Length: 1");
+            "PUT /orders/1 HTTP/1.1", "Host: test", $"Fencing-Token: {token}", "Idempotency-Key: k",
+            "Expect: 100-continue", "Content-Length: 1");
         await client.ReadUntilAsync("100 Continue\r\n\r\n");
         return client;
     }
@@ -102,7 +105,9 @@ public sealed class GenerationTests
         await using var client = await RawHttpClient.ConnectAsync(port);
         while (!stop.IsCancellationRequested)
         {
-            await client.SendAsync(RawHttpClient.Head("PUT /orders/1 HTTP/1.1", "Host: test", "Fencing-Token: 33", "Content-Length: 1") + "x");
+            await client.SendAsync(
+                RawHttpClient.Head("PUT /orders/1 HTTP/1.1", "Host: test", "Fencing-Token: 33", "Content-Length: 1")
+                    + "x");
             statuses.Add((await client.ReadResponseAsync()).Status);
             answered.Release();
         }

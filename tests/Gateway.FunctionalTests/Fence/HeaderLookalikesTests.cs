@@ -34,11 +34,14 @@ public sealed class HeaderLookalikesTests
 
         var response = await RawHttpClient.ExchangeAsync(
             new Uri(app.Urls.First()).Port,
-            RawHttpClient.Head("GET / HTTP/1.1", "Host: test", "User-Agent: test", "Accept: */*", "X-Other: a", header, "X-More: b"));
+            RawHttpClient.Head(
+                "GET / HTTP/1.1", "Host: test", "User-Agent: test", "Accept: */*", "X-Other: a", header, "X-More: b"));
 
         response.Text.ShouldContain($"allocated 0 found {found}.");
     }
 
     private static string? Look(IHeaderDictionary headers) =>
-        HeaderLookalikes.Any(headers, Names, [], HeaderLookalikes.LengthsOf(Names)) ? HeaderLookalikes.Find(headers, Names) : null;
+        HeaderLookalikes.Any(headers, Names, [], HeaderLookalikes.LengthsOf(Names))
+            ? HeaderLookalikes.Find(headers, Names)
+            : null;
 }

@@ -112,7 +112,8 @@ public sealed class InDoubtTests
         gateway.Hold(33);
         await using var client = await RawHttpClient.ConnectAsync(gateway.Address.Port);
         await client.SendAsync(RawHttpClient.Head(
-            "PUT /orders/1 HTTP/1.1", "Host: test", "Fencing-Token: 33", "Content-Length: 100000") + new string('x', 50_000));
+            "PUT /orders/1 HTTP/1.1", "Host: test", "Fencing-Token: 33",
+            "Content-Length: 100000") + new string('x', 50_000));
         var held33 = await gateway.Service.NextArrivalAsync();
         await held33.WaitForBodyAsync(1);
         client.Abort();
@@ -198,7 +199,10 @@ public sealed class InDoubtTests
         (await gateway.PutAsync(34)).ShouldBeServices(200);
     }
 
-    /// <summary>Waiting for a connection, or for a stream on one, is not sending: a write is not in doubt when its time runs out meanwhile.</summary>
+    /// <summary>
+    /// Waiting for a connection, or for a stream on one, is not sending: a write is not in doubt when its time runs out
+    /// meanwhile.
+    /// </summary>
     [Theory]
     [InlineData("DELETE", "", false)]
     [InlineData("PUT", "value", false)]
@@ -222,7 +226,8 @@ public sealed class InDoubtTests
         var held = await service.NextArrivalAsync();
         var answering = RawHttpClient.ExchangeAsync(
             gateway.Address.Port,
-            RawHttpClient.Head($"{method} /orders/1 HTTP/1.1", "Host: test", "Fencing-Token: 33", $"Content-Length: {body.Length}") + body);
+            RawHttpClient.Head($"{method} /orders/1 HTTP/1.1", "Host: test", "Fencing-Token: 33", "Content-Length: "
+                + $"{body.Length}") + body);
         await gateway.Clock.WaitForTimerAsync(GatewaySetup.WriteTimeout);
 
         gateway.Clock.Advance(GatewaySetup.WriteTimeout);

@@ -4,7 +4,9 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace FenceGateway.Gateway.FunctionalTests.Fence;
 
-/// <summary>Everything that the instruments of one gateway measured; other gateways in this process do not count.</summary>
+/// <summary>
+/// Everything that the instruments of one gateway measured; other gateways in this process do not count.
+/// </summary>
 internal sealed class MeterRecorder : IDisposable
 {
     private readonly MeterListener _listener = new();
@@ -31,7 +33,8 @@ internal sealed class MeterRecorder : IDisposable
     public IReadOnlyList<Measured> Of(string instrument) => [.. _measured.Where(m => m.Instrument == instrument)];
 
     /// <summary>The outcomes that the fence counted, in order.</summary>
-    public IReadOnlyList<string> Outcomes => [.. Of("fencegateway.fence.checks").Select(m => m.Tags["fencegateway.outcome"])];
+    public IReadOnlyList<string> Outcomes =>
+        [.. Of("fencegateway.fence.checks").Select(m => m.Tags["fencegateway.outcome"])];
 
     /// <summary>The gauge's value now.</summary>
     public double Observe(string instrument)

@@ -93,7 +93,8 @@ public sealed class ReloadTests
     [Theory]
     [InlineData(""" "Resource": "order/{id}" """, "Resource", "'order/{id}' instead of 'orders/{id}'")]
     [InlineData(""" "CaseInsensitive": true """, "CaseInsensitive", "'orders/{id}' (CaseInsensitive) instead of 'orders/{id}'")]
-    public async Task ChangedTemplate_WriteUnderAnOldKey_RefusesTheReloadUntilItHasEnded(string policy, string key, string message)
+    public async Task ChangedTemplate_WriteUnderAnOldKey_RefusesTheReloadUntilItHasEnded(
+        string policy, string key, string message)
     {
         await using var gateway = await FencedGateway.StartAsync();
         gateway.Hold(33);
@@ -111,7 +112,8 @@ public sealed class ReloadTests
 
         async Task ShouldBeRefusedAsync()
         {
-            var problem = (await gateway.ReloadAsync(new GatewaySetup { Policy = policy })).Problems.ShouldHaveSingleItem();
+            var problem = (await gateway.ReloadAsync(new GatewaySetup { Policy = policy })).Problems
+                .ShouldHaveSingleItem();
             problem.Path.ShouldBe($"$.FenceGateway.FencingPolicies.per-order.{key}");
             problem.Message.ShouldContain(message);
             problem.Message.ShouldContain("orders/1");

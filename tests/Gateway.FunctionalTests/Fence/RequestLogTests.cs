@@ -76,7 +76,8 @@ public sealed class RequestLogTests
         using var response = await client.SendAsync(request);
         response.Headers.GetValues("X-Correlation-Id").ShouldBe([correlation]);
         return JsonSerializer.Deserialize<JsonElement>(
-            await gateway.WaitForLineAsync(l => l.Contains($"\"correlationId\":\"{correlation}\"", StringComparison.Ordinal)));
+            await gateway.WaitForLineAsync(
+                l => l.Contains($"\"correlationId\":\"{correlation}\"", StringComparison.Ordinal)));
     }
 
     /// <summary>The values that are the same in every run; all <paramref name="names"/> have to be there.</summary>

@@ -5,8 +5,8 @@ using Yarp.ReverseProxy.Configuration;
 namespace FenceGateway.Gateway.FunctionalTests.Fence;
 
 /// <summary>
-/// Routes that ASP.NET cannot route to are refused before anything is changed: once it has failed, its matcher serves the
-/// old routes for ever.
+/// Routes that ASP.NET cannot route to are refused before anything is changed: once it has failed, its matcher serves
+/// the old routes for ever.
 /// </summary>
 public sealed class RouterReloadTests
 {
@@ -27,8 +27,10 @@ public sealed class RouterReloadTests
         (await gateway.GetAsync(null, "/new/1")).Status.ShouldBe(404);
         (await gateway.GetAsync(null, "/open/1")).Status.ShouldBe(200);
 
-        (await gateway.ReloadAsync(new GatewaySetup { Routes = Route("new", "/new/{id:guid}") })).Problems.ShouldBeEmpty();
-        (await gateway.GetAsync(null, "/old/1")).Status.ShouldBe(404, "an accepted reload takes the removed route away");
+        (await gateway.ReloadAsync(new GatewaySetup { Routes = Route("new", "/new/{id:guid}") })).Problems
+            .ShouldBeEmpty();
+        (await gateway.GetAsync(null, "/old/1")).Status.ShouldBe(
+            404, "an accepted reload takes the removed route away");
         (await gateway.GetAsync(null, $"/new/{Guid.Empty}")).Status.ShouldBe(200);
         (await gateway.GetAsync(null, "/new/1")).Status.ShouldBe(404);
         (await gateway.AdminGetAsync("/readyz")).Status.ShouldBe(200);

@@ -47,13 +47,16 @@ public sealed class ShutdownTests
         gateway.Service.Entries.Select(e => e.Token).ShouldBe([33, 5]);
     }
 
-    /// <summary>A client that keeps its connection learns with an answer that the next request has to go elsewhere.</summary>
+    /// <summary>
+    /// A client that keeps its connection learns with an answer that the next request has to go elsewhere.
+    /// </summary>
     [Fact]
     public async Task Delay_Answers_TellClientsToLeave()
     {
         await using var gateway = await FencedGateway.StartAsync(new() { Gateway = $$""" "Shutdown": { "Delay": "{{Delay}}" } """ });
         await using var client = await RawHttpClient.ConnectAsync(gateway.Address.Port);
-        var request = RawHttpClient.Head("PUT /orders/1 HTTP/1.1", "Host: test", "Fencing-Token: 33", "Content-Length: 1") + "x";
+        var request = RawHttpClient
+            .Head("PUT /orders/1 HTTP/1.1", "Host: test", "Fencing-Token: 33", "Content-Length: 1") + "x";
         await client.SendAsync(request);
         (await client.ReadResponseAsync()).Values("Connection").ShouldBeEmpty();
         var stopping = gateway.StopAsync();
@@ -125,10 +128,12 @@ public sealed class ShutdownTests
         (await PutAsync(next, 34)).ShouldBeServices(200);
     }
 
-    private static async Task<GatewayProcessOptions> ConfigureAsync(TempFolder folder, JournalService service, GatewaySetup setup)
+    private static async Task<GatewayProcessOptions> ConfigureAsync(
+        TempFolder folder, JournalService service, GatewaySetup setup)
     {
         var store = $$""" "Provider": "Embedded", "Embedded": { "Path": "{{folder.File("tokens")}}" } """;
-        await File.WriteAllTextAsync(folder.File("gateway.json"), (setup with { Store = store }).Render(service.Address));
+        await File.WriteAllTextAsync(
+            folder.File("gateway.json"), (setup with { Store = store }).Render(service.Address));
         return new GatewayProcessOptions { ConfigFile = folder.File("gateway.json") };
     }
 

@@ -22,7 +22,8 @@ public sealed class SingleSendTests
         var response = await RawHttpClient.ExchangeAsync(port, request);
 
         response.Status.ShouldBe(502);
-        service.Requests.ShouldBe([1, 1], "the second request came on the connection of the first, and nothing after it");
+        service.Requests.ShouldBe(
+            [1, 1], "the second request came on the connection of the first, and nothing after it");
     }
 
     [Fact]
@@ -39,7 +40,10 @@ public sealed class SingleSendTests
         gateway.Service.Entries.Count(e => e.Method == "DELETE").ShouldBe(1);
     }
 
-    /// <summary>HttpClient takes both for leave to send the request again, without another look at the fence: it does not get beyond the head.</summary>
+    /// <summary>
+    /// HttpClient takes both for leave to send the request again, without another look at the fence: it does not get
+    /// beyond the head.
+    /// </summary>
     [Theory]
     [InlineData("DELETE", true)]
     [InlineData("DELETE", false)]
@@ -52,7 +56,8 @@ public sealed class SingleSendTests
             new() { Cluster = """ "HttpRequest": { "Version": "2", "VersionPolicy": "RequestVersionExact" } """ }, _ => service.Address);
 
         var response = await RawHttpClient.ExchangeAsync(gateway.Address.Port, RawHttpClient.Head(
-            $"{method} /orders/1 HTTP/1.1", "Host: test", "Fencing-Token: 33", method == "PUT" ? "Content-Length: 1" : "Accept: */*")
+            $"{method} /orders/1 HTTP/1.1", "Host: test", "Fencing-Token: 33",
+            method == "PUT" ? "Content-Length: 1" : "Accept: */*")
             + (method == "PUT" ? "x" : ""));
 
         response.Status.ShouldBe(502);
@@ -104,7 +109,9 @@ public sealed class SingleSendTests
         response.Interim.ShouldBeEmpty();
     }
 
-    /// <summary>Refuses each request that is complete, or the whole connection, as not processed (RFC 9113, 8.7).</summary>
+    /// <summary>
+    /// Refuses each request that is complete, or the whole connection, as not processed (RFC 9113, 8.7).
+    /// </summary>
     private sealed class RefusingHttp2Service : IDisposable
     {
         private const byte Data = 0, Headers = 1, ResetStream = 3, Settings = 4, GoAway = 7, Ack = 1, EndStream = 1;
@@ -151,7 +158,8 @@ public sealed class SingleSendTests
                 else if (type is Headers or Data && (flags & EndStream) != 0)
                 {
                     _ = Interlocked.Increment(ref _requests);
-                    await stream.WriteAsync(_goodbye ? Frame(GoAway, 0, 0, new byte[8]) : Frame(ResetStream, 0, id, [0, 0, 0, 7]));
+                    await stream.WriteAsync(
+                        _goodbye ? Frame(GoAway, 0, 0, new byte[8]) : Frame(ResetStream, 0, id, [0, 0, 0, 7]));
                 }
             }
         }
@@ -160,7 +168,9 @@ public sealed class SingleSendTests
             [0, 0, (byte)payload.Length, type, flags, 0, 0, 0, id, .. payload];
     }
 
-    /// <summary>Answers the first request on each connection and closes it orderly after the second, without an answer.</summary>
+    /// <summary>
+    /// Answers the first request on each connection and closes it orderly after the second, without an answer.
+    /// </summary>
     private sealed class ClosingService : IDisposable
     {
         private readonly TcpListener _listener = new(IPAddress.Loopback, 0);

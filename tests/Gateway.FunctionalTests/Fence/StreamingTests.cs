@@ -64,7 +64,8 @@ public sealed class StreamingTests
     {
         await using var gateway = await FencedGateway.StartAsync(new() { Route = route, Root = root });
 
-        // One segment: Kestrel closes the connection over a body that it does not want, and what is still in flight resets it.
+        // One segment: Kestrel closes the connection over a body that it does not want, and what is still in flight
+        // resets it.
         var response = await RawHttpClient.ExchangeAsync(gateway.Address.Port, RawHttpClient.Head(
             "PUT /orders/1 HTTP/1.1", "Host: a", "Fencing-Token: 33", "Content-Length: 11") + "hello world");
 
@@ -79,7 +80,9 @@ public sealed class StreamingTests
         await using var gateway = await FencedGateway.StartAsync(new());
         gateway.HoldAll();
         await using var client = await RawHttpClient.ConnectAsync(gateway.Address.Port);
-        await client.SendAsync("PUT /orders/1 HTTP/1.1\r\nHost: a\r\nFencing-Token: 33\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nfour\r\n");
+        await client.SendAsync(
+            "PUT /orders/1 HTTP/1.1\r\nHost: a\r\nFencing-Token: 33\r\nTransfer-Encoding: "
+                + "chunked\r\n\r\n4\r\nfour\r\n");
 
         var held = await gateway.Service.NextArrivalAsync();
         await held.WaitForBodyAsync(4).WithinLimit("the first piece");

@@ -47,7 +47,8 @@ public sealed class PathAsItCameTests
     [InlineData("/v1/{id}/x/{**rest}", "/item/a%2Fb/c%2Fd/", "/v1/a%252Fb/x/c%2Fd/")]
     [InlineData("/v1/{id}/{**rest}", "/item/5%2F6/", "/v1/5%252F6")]
     [InlineData("/v1/{id}", "/item/5/", "/v1/5")]
-    public async Task OpenRoute_WithAPathPatternOfMore_LosesWhatWasEscaped(string pattern, string target, string arrives)
+    public async Task OpenRoute_WithAPathPatternOfMore_LosesWhatWasEscaped(
+        string pattern, string target, string arrives)
     {
         await using var gateway = await StartAsync($$"""{ "PathPattern": "{{pattern}}" }""");
 
@@ -77,7 +78,8 @@ public sealed class PathAsItCameTests
         await using var gateway = await StartAsync("");
 
         var answer = await RawHttpClient.ExchangeAsync(
-            gateway.Port, RawHttpClient.Head($"PUT {target} HTTP/1.1", "Host: test", "Fencing-Token: 33", "Content-Length: 0"));
+            gateway.Port,
+            RawHttpClient.Head($"PUT {target} HTTP/1.1", "Host: test", "Fencing-Token: 33", "Content-Length: 0"));
 
         answer.Status.ShouldBe(400);
         gateway.Service.Entries.ShouldBeEmpty();

@@ -4,7 +4,10 @@ using FenceGateway.TestKit;
 
 namespace FenceGateway.Gateway.FunctionalTests.Forwarding;
 
-/// <summary>What the service has answered arrives as it is, and when it does: the gateway has nothing against it that HTTP has not.</summary>
+/// <summary>
+/// What the service has answered arrives as it is, and when it does: the gateway has nothing against it that HTTP has
+/// not.
+/// </summary>
 public sealed class RelayTests
 {
     /// <summary>Each character is one byte.</summary>
@@ -26,7 +29,8 @@ public sealed class RelayTests
         {
             var answer = await RawHttpClient.ExchangeAsync(
                 gateway.Address.Port,
-                RawHttpClient.Head($"{method} /orders/1 HTTP/1.1", "Host: test", "Fencing-Token: 33", "Content-Length: 1") + "x");
+                RawHttpClient.Head($"{method} /orders/1 HTTP/1.1", "Host: test", "Fencing-Token: 33", "Content-Length: "
+                    + "1") + "x");
             (answer.Status, answer.Text).ShouldBe((200, "ok"));
             answer.Values(name).ShouldHaveSingleItem().ShouldBe(value);
         }
@@ -48,7 +52,10 @@ public sealed class RelayTests
         gateway.Service.Entries.ShouldHaveSingleItem().Headers["X-Name"].ShouldBe([text]);
     }
 
-    /// <summary>What is named there is between the client and the gateway. (Beside <c>keep-alive</c> and the like Kestrel shows no other name.)</summary>
+    /// <summary>
+    /// What is named there is between the client and the gateway. (Beside <c>keep-alive</c> and the like Kestrel shows
+    /// no other name.)
+    /// </summary>
     [Theory]
     [InlineData("X-Hop", "x-hop", "")]
     [InlineData("X-Other, x-hop ,", "X-Hop", "")]
@@ -59,7 +66,8 @@ public sealed class RelayTests
         await using var gateway = await FencedGateway.StartAsync();
 
         var answer = await RawHttpClient.ExchangeAsync(gateway.Address.Port, RawHttpClient.Head(
-            "PUT /orders/1 HTTP/1.1", "Host: test", "Fencing-Token: 33", $"Connection: {connection}", $"{name}: a", "Content-Length: 0"));
+            "PUT /orders/1 HTTP/1.1", "Host: test", "Fencing-Token: 33", $"Connection: {connection}", $"{name}: a",
+            "Content-Length: 0"));
 
         answer.Status.ShouldBe(200);
         var headers = gateway.Service.Entries.ShouldHaveSingleItem().Headers;
@@ -72,7 +80,8 @@ public sealed class RelayTests
         await using var gateway = await FencedGateway.StartAsync();
 
         var answer = await RawHttpClient.ExchangeAsync(gateway.Address.Port, RawHttpClient.Head(
-            "PUT /orders/1 HTTP/1.1", "Host: test", "Fencing-Token: 33", "Connection: Content-Length, Host", "Content-Length: 5") + "value");
+            "PUT /orders/1 HTTP/1.1", "Host: test", "Fencing-Token: 33", "Connection: Content-Length, Host",
+            "Content-Length: 5") + "value");
 
         answer.Status.ShouldBe(200);
         gateway.Service.Entries.ShouldHaveSingleItem().BodyLength.ShouldBe(5);
@@ -121,7 +130,8 @@ public sealed class RelayTests
         {
             await e.ReadBodyAsync();
             e.Apply();
-            await e.SendAsync("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n");
+            await e.SendAsync(
+                "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n");
             await e.StepAsync();
             await e.SendAsync("7\r\ndata: 1\r\n");
             await e.StepAsync();
@@ -131,7 +141,8 @@ public sealed class RelayTests
         });
         await using var gateway = await FencedGateway.StartAsync(destination: _ => service.Address);
         await using var client = await RawHttpClient.ConnectAsync(gateway.Address.Port);
-        await client.SendAsync(RawHttpClient.Head($"{method} {path} HTTP/1.1", "Host: test", "Fencing-Token: 33", "Content-Length: 0"));
+        await client.SendAsync(
+            RawHttpClient.Head($"{method} {path} HTTP/1.1", "Host: test", "Fencing-Token: 33", "Content-Length: 0"));
         var exchange = await service.NextArrivalAsync();
 
         (await client.ReadUntilAsync("\r\n\r\n")).ShouldStartWith("HTTP/1.1 200");
@@ -154,7 +165,8 @@ public sealed class RelayTests
         await using var client = await RawHttpClient.ConnectAsync(gateway.Address.Port);
 
         await client.SendHeadAsync(
-            "PUT /orders/1 HTTP/1.1", "Host: test", "Fencing-Token: 33", isKnown ? $"Content-Length: {length}" : "Transfer-Encoding: chunked");
+            "PUT /orders/1 HTTP/1.1", "Host: test", "Fencing-Token: 33",
+            isKnown ? $"Content-Length: {length}" : "Transfer-Encoding: chunked");
         await client.SendAsync(isKnown ? "" : $"{length:x}\r\n");
         await client.SendAsync(new byte[length]);
 

@@ -8,7 +8,10 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 
 namespace FenceGateway.Gateway.FunctionalTests.Forwarding;
 
-/// <summary>A WebSocket on a route without a policy: what is sent once must not be taken for a body, which would close the tunnel.</summary>
+/// <summary>
+/// A WebSocket on a route without a policy: what is sent once must not be taken for a body, which would close the
+/// tunnel.
+/// </summary>
 public sealed class TunnelTests
 {
     private const string WithRetries = """
@@ -34,7 +37,8 @@ public sealed class TunnelTests
         using var socket = new ClientWebSocket();
         using var limit = new CancellationTokenSource(TimeLimit.Default);
 
-        await socket.ConnectAsync(new UriBuilder(gateway.Address) { Scheme = "ws", Path = "/open/socket" }.Uri, limit.Token);
+        await socket.ConnectAsync(
+            new UriBuilder(gateway.Address) { Scheme = "ws", Path = "/open/socket" }.Uri, limit.Token);
         for (byte i = 0; i < 3; i++)
         {
             var buffer = new byte[8];
@@ -50,16 +54,20 @@ public sealed class TunnelTests
     private static async Task<WebApplication> StartEchoAsync(HttpProtocols protocol)
     {
         var builder = WebApplication.CreateEmptyBuilder(new());
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0, listen => listen.Protocols = protocol));
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(
+            kestrel => kestrel.Listen(IPAddress.Loopback, 0, listen => listen.Protocols = protocol));
         var service = builder.Build();
         service.UseWebSockets();
         service.Run(async context =>
         {
             using var socket = await context.WebSockets.AcceptWebSocketAsync();
             var buffer = new byte[8];
-            while (await socket.ReceiveAsync(buffer, context.RequestAborted) is { MessageType: not WebSocketMessageType.Close } received)
+            while (await socket.ReceiveAsync(
+                    buffer, context.RequestAborted) is { MessageType: not WebSocketMessageType.Close } received)
             {
-                await socket.SendAsync(buffer.AsMemory(0, received.Count), received.MessageType, received.EndOfMessage, context.RequestAborted);
+                await socket.SendAsync(
+                    buffer.AsMemory(0, received.Count), received.MessageType, received.EndOfMessage,
+                    context.RequestAborted);
             }
 
             await socket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, null, context.RequestAborted);

@@ -50,7 +50,8 @@ public sealed class WebDavTargetTests
     [Theory]
     [InlineData("</api/files/a/1> (<urn:uuid:1>)", "</files/a/1> (<urn:uuid:1>)")]
     [InlineData(
-        "<http://gateway.test/api/files/a/1> (<urn:uuid:1> [\"x)<y\"]) (Not <DAV:no-lock>) <http://gateway.test:80/api/files/a/2> ([\"z\"])",
+        "<http://gateway.test/api/files/a/1> (<urn:uuid:1> [\"x)<y\"]) (Not <DAV:no-lock>) "
+            + "<http://gateway.test:80/api/files/a/2> ([\"z\"])",
         "</files/a/1> (<urn:uuid:1> [\"x)<y\"]) (Not <DAV:no-lock>) </files/a/2> ([\"z\"])")]
     [InlineData("(</api/files/a/1>)", "(</api/files/a/1>)")]
     [InlineData("<http://other.test/api/files/a/1> (<urn:uuid:1>)", "<http://other.test/api/files/a/1> (<urn:uuid:1>)")]

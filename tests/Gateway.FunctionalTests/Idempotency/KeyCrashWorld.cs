@@ -7,8 +7,8 @@ using FenceGateway.TestKit;
 namespace FenceGateway.Gateway.FunctionalTests.Idempotency;
 
 /// <summary>
-/// A service that applies all that it gets, a gateway process in front of it that is killed again and again, and clients that
-/// repeat each request with its key until they know what became of it.
+/// A service that applies all that it gets, a gateway process in front of it that is killed again and again, and
+/// clients that repeat each request with its key until they know what became of it.
 /// </summary>
 internal sealed class KeyCrashWorld : IAsyncDisposable
 {
@@ -20,7 +20,8 @@ internal sealed class KeyCrashWorld : IAsyncDisposable
     private readonly JournalService _service;
     private readonly GatewayFiles _files;
     private readonly GatewayProcessOptions _options;
-    private readonly HttpClient _client = new(new SocketsHttpHandler { UseProxy = false }) { Timeout = TimeLimit.Default };
+    private readonly HttpClient _client =
+        new(new SocketsHttpHandler { UseProxy = false }) { Timeout = TimeLimit.Default };
     private readonly ConcurrentQueue<KeyEnd> _ends = new();
     private volatile bool _ending;
 
@@ -53,12 +54,15 @@ internal sealed class KeyCrashWorld : IAsyncDisposable
     {
         json["ReverseProxy"]!["Routes"]!["orders"]!["Metadata"]!["ResiliencePolicy"] = "keys";
         var gateway = json["FenceGateway"]!;
-        gateway["ResiliencePolicies"] = new JsonObject { ["keys"] = new JsonObject { ["Idempotency"] = new JsonObject { ["Mode"] = "Required" } } };
+        gateway["ResiliencePolicies"] =
+            new JsonObject { ["keys"] = new JsonObject { ["Idempotency"] = new JsonObject { ["Mode"] = "Required" } } };
         var tokens = gateway["TokenStore"]!["Embedded"]!["Path"]!.GetValue<string>();
         gateway["Idempotency"] = new JsonObject { ["Path"] = Path.Combine(Path.GetDirectoryName(tokens)!, "answers") };
     }
 
-    /// <summary>Kills the gateway <paramref name="kills"/> times under load, then lets everything end in peace.</summary>
+    /// <summary>
+    /// Kills the gateway <paramref name="kills"/> times under load, then lets everything end in peace.
+    /// </summary>
     public async Task RunAsync(Random random, int kills)
     {
         using var stop = new CancellationTokenSource();
@@ -81,14 +85,17 @@ internal sealed class KeyCrashWorld : IAsyncDisposable
         await serving;
     }
 
-    /// <summary>Sends a write, and repeats it with its key until there is an answer that says what became of it.</summary>
+    /// <summary>
+    /// Sends a write, and repeats it with its key until there is an answer that says what became of it.
+    /// </summary>
     public async Task<KeyEnd> SettleAsync(int client, string key)
     {
         var tries = 0;
         while (true)
         {
             tries++;
-            if (await TrySendAsync(client, key) is { } answer && answer.Status < 500 && answer.Problem != "idempotency-key-in-progress")
+            if (await TrySendAsync(client, key) is { } answer && answer.Status < 500
+                && answer.Problem != "idempotency-key-in-progress")
             {
                 return new KeyEnd(key, answer, tries);
             }
@@ -100,7 +107,8 @@ internal sealed class KeyCrashWorld : IAsyncDisposable
     /// <summary>Sends a write once; null when no answer came.</summary>
     public async Task<Answer?> TrySendAsync(int client, string key, long token = 1)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, $"/orders/{client}") { Content = new StringContent(key) };
+        using var request =
+            new HttpRequestMessage(HttpMethod.Post, $"/orders/{client}") { Content = new StringContent(key) };
         request.Headers.Add("Fencing-Token", token.ToString(CultureInfo.InvariantCulture));
         request.Headers.Add("Idempotency-Key", key);
         try
@@ -135,7 +143,9 @@ internal sealed class KeyCrashWorld : IAsyncDisposable
         }
     }
 
-    /// <summary>The service takes its time over each request and applies it whether or not the gateway is still there.</summary>
+    /// <summary>
+    /// The service takes its time over each request and applies it whether or not the gateway is still there.
+    /// </summary>
     private async Task ServeAsync(Random random, CancellationToken cancellationToken)
     {
         var answers = 0;

@@ -10,7 +10,9 @@ namespace FenceGateway.Gateway.FunctionalTests.Idempotency;
 /// </summary>
 internal static class KeyedGateway
 {
-    /// <summary>The configuration; <paramref name="options"/> are the members of the policy's Idempotency section.</summary>
+    /// <summary>
+    /// The configuration; <paramref name="options"/> are the members of the policy's Idempotency section.
+    /// </summary>
     public static GatewaySetup Setup(string options = "", string mechanisms = "", string gateway = "") => new()
     {
         Gateway = $$"""
@@ -30,7 +32,8 @@ internal static class KeyedGateway
         FencedGateway.StartAsync(Setup(options, mechanisms, gateway));
 
     /// <summary>Sends a write with a key to a route that is not fenced.</summary>
-    public static Task<Answer> PostAsync(this FencedGateway gateway, string? key, string body = "body", string path = "/plain/1") =>
+    public static Task<Answer> PostAsync(
+        this FencedGateway gateway, string? key, string body = "body", string path = "/plain/1") =>
         gateway.SendAsync(new Keyed { Key = key, Body = body, Path = path });
 
     /// <summary>Sends a write with a token and a key to the fenced route.</summary>
@@ -42,7 +45,8 @@ internal static class KeyedGateway
         using var request = new HttpRequestMessage(keyed.Method, keyed.Path);
         if (keyed.Method != HttpMethod.Get)
         {
-            request.Content = new StringContent(keyed.Body, Encoding.UTF8, MediaTypeHeaderValue.Parse(keyed.ContentType));
+            request.Content = new StringContent(
+                keyed.Body, Encoding.UTF8, MediaTypeHeaderValue.Parse(keyed.ContentType));
             request.Headers.TransferEncodingChunked = keyed.Chunked ? true : null;
         }
 

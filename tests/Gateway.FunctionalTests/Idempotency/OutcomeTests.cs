@@ -4,7 +4,9 @@ using FenceGateway.TestKit;
 
 namespace FenceGateway.Gateway.FunctionalTests.Idempotency;
 
-/// <summary>What is left of a key whose first request did not get a whole answer, or did not get through the fence.</summary>
+/// <summary>
+/// What is left of a key whose first request did not get a whole answer, or did not get through the fence.
+/// </summary>
 public sealed class OutcomeTests
 {
     private const string Honoured = """ "HonouredByService": true """;
@@ -43,7 +45,9 @@ public sealed class OutcomeTests
         await using var gateway = await KeyedGateway.StartAsync(
             mechanisms: """, "Retry": { "MaxAttempts": 2, "BaseDelay": "00:00:00.001" } """);
         var count = 0;
-        gateway.Service.Script = _ => ++count == 1 ? ServiceAction.Apply(504, "a proxy further on") : ServiceAction.Refuse(503);
+        gateway.Service.Script = _ => ++count == 1
+            ? ServiceAction.Apply(504, "a proxy further on")
+            : ServiceAction.Refuse(503);
         var put = new Keyed { Method = HttpMethod.Put, Key = "k" };
         (await gateway.MoveOnUntilAsync(gateway.SendAsync(put))).ShouldBeServices(503);
 
@@ -72,7 +76,9 @@ public sealed class OutcomeTests
         await using var gateway = await KeyedGateway.StartAsync(
             Honoured, """, "Retry": { "MaxAttempts": 2, "BaseDelay": "00:00:00.001" } """);
         var count = 0;
-        gateway.Service.Script = _ => ++count == 1 ? ServiceAction.Reset(applied: false) : ServiceAction.Apply(201, "once");
+        gateway.Service.Script = _ => ++count == 1
+            ? ServiceAction.Reset(applied: false)
+            : ServiceAction.Apply(201, "once");
         var first = await gateway.MoveOnUntilAsync(gateway.PostAsync("k"));
 
         first.ShouldBeServices(201);
@@ -85,7 +91,8 @@ public sealed class OutcomeTests
     public async Task NotSent_Repeat_IsTheFirstAgain()
     {
         var port = FreePorts.Next();
-        await using var gateway = await FencedGateway.StartAsync(KeyedGateway.Setup(), _ => new Uri($"http://127.0.0.1:{port}/"));
+        await using var gateway = await FencedGateway.StartAsync(
+            KeyedGateway.Setup(), _ => new Uri($"http://127.0.0.1:{port}/"));
 
         (await gateway.PostAsync("k")).ShouldBeProblem(502, "upstream-unreachable");
         (await gateway.PostAsync("k")).ShouldBeProblem(502, "upstream-unreachable");
@@ -132,7 +139,8 @@ public sealed class OutcomeTests
         await using (var client = await RawHttpClient.ConnectAsync(gateway.Address.Port))
         {
             await client.SendAsync(RawHttpClient.Head(
-                "POST /plain/1 HTTP/1.1", $"Host: {gateway.Address.Authority}", "Idempotency-Key: k", "Content-Type: text/plain",
+                "POST /plain/1 HTTP/1.1", $"Host: {gateway.Address.Authority}", "Idempotency-Key: k",
+                "Content-Type: text/plain",
                 $"{JournalService.RequestIdHeader}: left", "Content-Length: 4") + "body");
             arrival = await gateway.Service.NextArrivalAsync();
             await arrival.WaitForBodyAsync(4);

@@ -64,7 +64,8 @@ public sealed class RefusalTests
         refused.Status.ShouldBe(413);
         refused.Text.ShouldContain("10 bytes");
         gateway.Service.Entries.ShouldBeEmpty();
-        (await gateway.SendAsync(new Keyed { Key = "k", Body = "1234567890", Chunked = chunked })).ShouldBeServices(200);
+        (await gateway.SendAsync(new Keyed { Key = "k", Body = "1234567890", Chunked = chunked })).ShouldBeServices(
+            200);
         (await gateway.SendAsync(new Keyed { Body = "12345678901", Chunked = chunked })).ShouldBeServices(200);
     }
 
@@ -83,7 +84,8 @@ public sealed class RefusalTests
     {
         await using var gateway = await KeyedGateway.StartAsync();
         await using var client = await RawHttpClient.ConnectAsync(gateway.Address.Port);
-        await client.SendHeadAsync("POST /plain/1 HTTP/1.1", "Host: test", "Idempotency-Key: k", "Transfer-Encoding: chunked");
+        await client.SendHeadAsync(
+            "POST /plain/1 HTTP/1.1", "Host: test", "Idempotency-Key: k", "Transfer-Encoding: chunked");
         await client.SendAsync("zz\r\n");
 
         (await client.ReadResponseAsync()).Status.ShouldBe(400);
@@ -163,9 +165,11 @@ public sealed class RefusalTests
         await gateway.PostAsync("a b");
 
         var counted = meters.Of("fencegateway.idempotency.requests");
-        counted.Select(m => m.Tags["fencegateway.outcome"]).ShouldBe(["first", "replayed", "reused", "missing", "malformed"]);
+        counted.Select(m => m.Tags["fencegateway.outcome"]).ShouldBe(
+            ["first", "replayed", "reused", "missing", "malformed"]);
         counted.ShouldAllBe(m => m.Tags["fencegateway.route"] == "plain");
-        meters.Of("fencegateway.idempotency.store.duration").Select(m => m.Tags["fencegateway.step"]).ShouldBe(["start", "complete"]);
+        meters.Of("fencegateway.idempotency.store.duration").Select(m => m.Tags["fencegateway.step"]).ShouldBe(
+            ["start", "complete"]);
         meters.Observe("fencegateway.idempotency.entries").ShouldBe(1);
         meters.Observe("fencegateway.idempotency.size").ShouldBeGreaterThan(0);
     }

@@ -75,7 +75,8 @@ public sealed class ReplayFenceTests
         await using var gateway = await KeyedGateway.StartAsync();
         (await gateway.PostFencedAsync(33, "k")).ShouldBeServices(200);
 
-        var repeat = await gateway.SendAsync(new Keyed { Key = "k", Path = "/orders/1", Headers = [("Fencing-Token", "034")] });
+        var repeat = await gateway.SendAsync(
+            new Keyed { Key = "k", Path = "/orders/1", Headers = [("Fencing-Token", "034")] });
 
         repeat.ShouldBeProblem(400, "fencing-token-malformed");
     }
@@ -116,7 +117,8 @@ public sealed class ReplayFenceTests
         var one = new Keyed { Key = "k", Path = "/orders/1", Headers = [("Fencing-Token", "33"), ("X-Order", "1")] };
         var first = await gateway.SendAsync(one);
 
-        (await gateway.SendAsync(one with { Headers = [("Fencing-Token", "33"), ("X-Order", "2")] })).ShouldBeProblem(422, "idempotency-key-reused");
+        (await gateway.SendAsync(one with { Headers = [("Fencing-Token", "33"), ("X-Order", "2")] })).ShouldBeProblem(
+            422, "idempotency-key-reused");
         (await gateway.SendAsync(one)).ShouldBeReplay(first);
     }
 }

@@ -119,7 +119,9 @@ public sealed class ResourceHashTests : IAsyncLifetime
     };
 
     private int RequestsAt(int service, int resource) =>
-        _services[service].Entries.Count(e => e.Target == $"/orders/{resource}" || e.Target.StartsWith($"/orders/{resource}/", StringComparison.Ordinal));
+        _services[service].Entries.Count(
+            e => e.Target == $"/orders/{resource}"
+                || e.Target.StartsWith($"/orders/{resource}/", StringComparison.Ordinal));
 
     private static int IndexOf(string[] ids, string resource) => Rendezvous
         .Pick(Rendezvous.Hash(resource), [.. ids.Select(id => new DestinationState(id))]).DestinationId[0] - 'a';

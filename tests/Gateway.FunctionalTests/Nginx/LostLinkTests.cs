@@ -3,8 +3,8 @@ using FenceGateway.TestKit;
 namespace FenceGateway.Gateway.FunctionalTests.Nginx;
 
 /// <summary>
-/// The link between the gateway and its service fails in the middle of a write, and heals after a newer one was let go: what the kernel
-/// still had of the older write does not arrive any more.
+/// The link between the gateway and its service fails in the middle of a write, and heals after a newer one was let go:
+/// what the kernel still had of the older write does not arrive any more.
 /// </summary>
 public sealed class LostLinkTests
 {
@@ -27,7 +27,8 @@ public sealed class LostLinkTests
         await client.SendAsync(RawHttpClient.Head(
             "PUT /orders/1 HTTP/1.1", "Host: test", "Fencing-Token: 33", "Transfer-Encoding: chunked"));
         await client.SendChunkAsync("old, ");
-        await Eventually.IsSoAsync(() => far.Established > before && far.Undelivered == 0, "the first half at the service");
+        await Eventually.IsSoAsync(
+            () => far.Established > before && far.Undelivered == 0, "the first half at the service");
 
         await far.SetLinkAsync(isUp: false);
         await client.SendAsync("a\r\nand so on.\r\n0\r\n\r\n");
@@ -43,14 +44,17 @@ public sealed class LostLinkTests
         }
 
         await using var running = gateway;
-        await Eventually.IsSoAsync(async () => (await PutAsync(gateway)).Status == 504, "the newer write to be let go, and to find no way");
+        await Eventually.IsSoAsync(
+            async () => (await PutAsync(gateway)).Status == 504, "the newer write to be let go, and to find no way");
         far.Undelivered.ShouldBe(0);
 
         await far.SetLinkAsync(isUp: true);
-        await Eventually.IsSoAsync(async () => (await PutAsync(gateway)).Status is 201 or 204, "the newer write at the service");
+        await Eventually.IsSoAsync(
+            async () => (await PutAsync(gateway)).Status is 201 or 204, "the newer write at the service");
         (await File.ReadAllTextAsync(Path.Combine(nginx.Root, "orders", "1"))).ShouldBe("new");
     }
 
     private static Task<RawHttpResponse> PutAsync(GatewayProcess gateway) => RawHttpClient.ExchangeAsync(
-        gateway.Port, RawHttpClient.Head("PUT /orders/1 HTTP/1.1", "Host: test", "Fencing-Token: 34", "Content-Length: 3") + "new");
+        gateway.Port,
+        RawHttpClient.Head("PUT /orders/1 HTTP/1.1", "Host: test", "Fencing-Token: 34", "Content-Length: 3") + "new");
 }

@@ -5,8 +5,8 @@ using FenceGateway.TestKit;
 namespace FenceGateway.Gateway.FunctionalTests.Nginx;
 
 /// <summary>
-/// A real service that knows nothing of tokens: nginx with WebDAV. Its files are looked at on the disk. One route names a
-/// resource by file (<c>/orders/{id}</c>), the other by folder (<c>/files/{folder}/…</c>).
+/// A real service that knows nothing of tokens: nginx with WebDAV. Its files are looked at on the disk. One route names
+/// a resource by file (<c>/orders/{id}</c>), the other by folder (<c>/files/{folder}/…</c>).
 /// </summary>
 public sealed class WebDavTests : IAsyncLifetime
 {
@@ -85,10 +85,12 @@ public sealed class WebDavTests : IAsyncLifetime
     {
         (await PutAsync("/files/a/1", 34, "one")).Status.ShouldBe(Created);
 
-        ProblemOf(await SendAsync("MOVE", "/files/a/1", 34, "Destination: /files/b/1")).ShouldBe((400, "cross-resource"));
+        ProblemOf(await SendAsync("MOVE", "/files/a/1", 34, "Destination: /files/b/1")).ShouldBe(
+            (400, "cross-resource"));
         ProblemOf(await SendAsync("MOVE", "/files/a/1", 34, "Destination: http://elsewhere.test/files/a/2"))
             .ShouldBe((400, "cross-resource"));
-        ProblemOf(await SendAsync("MOVE", "/files/a/1", 34, "Destination: /files/a/../b/1")).ShouldBe((400, "cross-resource"));
+        ProblemOf(await SendAsync("MOVE", "/files/a/1", 34, "Destination: /files/a/../b/1")).ShouldBe(
+            (400, "cross-resource"));
         ProblemOf(await SendAsync("MOVE", "/files/a/1", 34)).ShouldBe((400, "cross-resource"));
 
         ContentOf("files/a/1").ShouldBe("one");
@@ -123,14 +125,19 @@ public sealed class WebDavTests : IAsyncLifetime
         string[] headers = ["Host: gateway.test", "Fencing-Token: 34", "Content-Length: 0"];
         (await SendAsync(RawHttpClient.Head("PUT /api/shared/a/1 HTTP/1.1", headers))).Status.ShouldBe(Created);
 
-        (await SendAsync(RawHttpClient.Head("COPY /api/shared/a/1 HTTP/1.1", [.. headers, $"Destination: {host}/api/shared/a/2"])))
+        (await SendAsync(RawHttpClient.Head("COPY /api/shared/a/1 HTTP/1.1", [.. headers, "Destination: "
+            + $"{host}/api/shared/a/2"])))
             .Status.ShouldBe(NoContent);
-        (await SendAsync(RawHttpClient.Head("MOVE /api/shared/a/2 HTTP/1.1", [.. headers, $"Destination: {host}/api/shared/a/3"])))
+        (await SendAsync(RawHttpClient.Head("MOVE /api/shared/a/2 HTTP/1.1", [.. headers, "Destination: "
+            + $"{host}/api/shared/a/3"])))
             .Status.ShouldBe(NoContent);
-        ProblemOf(await SendAsync(RawHttpClient.Head("MOVE /api/shared/a/3 HTTP/1.1", [.. headers, $"Destination: {host}/shared/a/4"])))
+        ProblemOf(
+            await SendAsync(
+                RawHttpClient.Head("MOVE /api/shared/a/3 HTTP/1.1", [.. headers, $"Destination: {host}/shared/a/4"])))
             .ShouldBe((400, "cross-resource"));
 
-        Directory.GetFiles(Path.Combine(_nginx.Root, "shared", "a")).Select(Path.GetFileName).Order().ShouldBe(["1", "3"]);
+        Directory.GetFiles(Path.Combine(_nginx.Root, "shared", "a")).Select(Path.GetFileName).Order().ShouldBe(
+            ["1", "3"]);
         Directory.Exists(Path.Combine(_nginx.Root, "api")).ShouldBeFalse();
     }
 
@@ -183,7 +190,9 @@ public sealed class WebDavTests : IAsyncLifetime
         }
 
         using var json = JsonDocument.Parse(response.Body);
-        return (response.Status, json.RootElement.GetProperty("type").GetString()?.Replace("urn:problem-type:fencegateway:", ""));
+        return (
+            response.Status,
+            json.RootElement.GetProperty("type").GetString()?.Replace("urn:problem-type:fencegateway:", ""));
     }
 
     private string Destination(string path, bool absolute) =>
@@ -196,7 +205,8 @@ public sealed class WebDavTests : IAsyncLifetime
     }
 
     private Task<RawHttpResponse> PutAsync(string path, long token, string text) => SendAsync(
-        RawHttpClient.Head($"PUT {path} HTTP/1.1", Host, $"Fencing-Token: {token}", $"Content-Length: {text.Length}") + text);
+        RawHttpClient.Head($"PUT {path} HTTP/1.1", Host, $"Fencing-Token: {token}", $"Content-Length: {text.Length}")
+            + text);
 
     private Task<RawHttpResponse> SendAsync(string method, string path, long? token, params string[] headers)
     {

@@ -34,7 +34,8 @@ public sealed class ClientLimitTests
             ConfigFile = files.ConfigFile,
             Through = ["bash", "-c", "ulimit -n 400; exec \"$@\"", "bash"],
         });
-        gateway.Log.ShouldContain(line => line.GetProperty("message").GetString()!.StartsWith("The process may open 400 files"));
+        gateway.Log.ShouldContain(
+            line => line.GetProperty("message").GetString()!.StartsWith("The process may open 400 files"));
         List<RawHttpClient> clients = [];
         try
         {
@@ -53,7 +54,8 @@ public sealed class ClientLimitTests
             using var admin = FencedGateway.NewClient(gateway.AdminAddress);
             using var ready = await admin.GetAsync("readyz");
             ready.IsSuccessStatusCode.ShouldBeTrue();
-            await clients[0].SendAsync(RawHttpClient.Head("PUT /orders/1 HTTP/1.1", "Host: test", "Fencing-Token: 33", "Content-Length: 0"));
+            await clients[0].SendAsync(
+                RawHttpClient.Head("PUT /orders/1 HTTP/1.1", "Host: test", "Fencing-Token: 33", "Content-Length: 0"));
             (await clients[0].ReadResponseAsync()).Status.ShouldBe(200);
         }
         finally
@@ -100,7 +102,8 @@ public sealed class ClientLimitTests
             Limits(""" "MinRequestBodyDataRate": { "BytesPerSecond": 10000, "GracePeriod": "00:00:01.1" } """));
         await using var client = await RawHttpClient.ConnectAsync(gateway.Address.Port);
 
-        await client.SendAsync(RawHttpClient.Head("PUT /open/1 HTTP/1.1", "Host: test", "Content-Length: 100000") + "x");
+        await client.SendAsync(
+            RawHttpClient.Head("PUT /open/1 HTTP/1.1", "Host: test", "Content-Length: 100000") + "x");
 
         (await client.ReadResponseAsync()).Status.ShouldBe(408);
         await client.WaitForCloseAsync();

@@ -54,7 +54,8 @@ public sealed class OverloadTests
 
         (await gateway.AdminGetAsync("/livez")).Status.ShouldBe(200);
         (await gateway.AdminGetAsync("/readyz")).Status.ShouldBe(200);
-        (await gateway.AdminGetAsync("/admin/v1/resources/orders/1")).Json.GetProperty("inFlight").ToString().ShouldNotBe("0");
+        (await gateway.AdminGetAsync("/admin/v1/resources/orders/1")).Json.GetProperty("inFlight").ToString()
+            .ShouldNotBe("0");
     }
 
     [Fact]

@@ -15,7 +15,8 @@ public sealed class ClientAddressTests
 
         (await ForwardedAsync(gateway, "203.0.113.1")).ShouldBe(1);
         (await ForwardedAsync(gateway, "203.0.113.2")).ShouldBe(0);
-        (await gateway.GetAsync("/orders/1", ("X-Forwarded-For", "203.0.113.3"), ("Forwarded", "for=203.0.113.4"))).ShouldBeLimited();
+        (await gateway.GetAsync("/orders/1", ("X-Forwarded-For", "203.0.113.3"), ("Forwarded", "for=203.0.113.4")))
+            .ShouldBeLimited();
     }
 
     [Theory]
@@ -41,7 +42,8 @@ public sealed class ClientAddressTests
 
         (await ForwardedAsync(gateway, "10.0.0.1, 203.0.113.1")).ShouldBe(1);
         (await ForwardedAsync(gateway, "10.0.0.2, 203.0.113.1, 192.0.2.7")).ShouldBe(0);
-        (await gateway.GetAsync("/orders/1", ("X-Forwarded-For", "10.0.0.3, 192.0.2.7, 203.0.113.1"))).ShouldBeLimited();
+        (await gateway.GetAsync("/orders/1", ("X-Forwarded-For", "10.0.0.3, 192.0.2.7, 203.0.113.1")))
+            .ShouldBeLimited();
     }
 
     [Theory]
@@ -63,7 +65,8 @@ public sealed class ClientAddressTests
 
         await ForwardedAsync(gateway, "10.0.0.1, 203.0.113.1");
 
-        gateway.Service.Entries.ShouldHaveSingleItem().Headers["X-Forwarded-For"].ShouldBe(["10.0.0.1, 203.0.113.1, 127.0.0.1"]);
+        gateway.Service.Entries.ShouldHaveSingleItem().Headers["X-Forwarded-For"].ShouldBe(
+            ["10.0.0.1, 203.0.113.1, 127.0.0.1"]);
     }
 
     private static Task<Fence.FencedGateway> StartBehindAsync(params string[] proxies) => LimitedGateway.StartAsync(

@@ -2,7 +2,9 @@ using FenceGateway.Gateway.FunctionalTests.Fence;
 
 namespace FenceGateway.Gateway.FunctionalTests.RateLimiting;
 
-/// <summary>Gateways with the rate limit <c>test</c> on the fenced route, and what their answers say about it.</summary>
+/// <summary>
+/// Gateways with the rate limit <c>test</c> on the fenced route, and what their answers say about it.
+/// </summary>
 internal static class LimitedGateway
 {
     /// <summary>A setup with a policy of the given JSON members.</summary>
@@ -13,10 +15,12 @@ internal static class LimitedGateway
         Gateway = $$""" "RateLimiterPolicies": { "test": { {{policy}} } } """ + (gateway.Length > 0 ? "," + gateway : ""),
     };
 
-    public static Task<FencedGateway> StartAsync(string policy, string route = "", string routes = "", string gateway = "") =>
+    public static Task<FencedGateway> StartAsync(
+        string policy, string route = "", string routes = "", string gateway = "") =>
         FencedGateway.StartAsync(Setup(policy, route, routes, gateway));
 
-    public static async Task<Answer> GetAsync(this FencedGateway gateway, string path, params (string Name, string Value)[] headers)
+    public static async Task<Answer> GetAsync(
+        this FencedGateway gateway, string path, params (string Name, string Value)[] headers)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, path);
         foreach (var (name, value) in headers)
@@ -29,13 +33,16 @@ internal static class LimitedGateway
     }
 
     /// <summary>What the answer's fields say, read strictly; both are there and speak of the same policy.</summary>
-    public static (string Policy, IReadOnlyDictionary<string, object> Quota, long Remaining, long? Time) RateLimit(this Answer answer)
+    public static (string Policy, IReadOnlyDictionary<string, object> Quota, long Remaining, long? Time) RateLimit(
+        this Answer answer)
     {
         var quota = StructuredList.Parse(answer.Headers["RateLimit-Policy"]).ShouldHaveSingleItem();
         var limit = StructuredList.Parse(answer.Headers["RateLimit"]).ShouldHaveSingleItem();
         limit.Value.ShouldBe(quota.Value);
         limit.Parameters.Keys.ShouldBeSubsetOf(["r", "t"]);
-        return ((string)quota.Value, quota.Parameters, (long)limit.Parameters["r"], (long?)limit.Parameters.GetValueOrDefault("t"));
+        return (
+            (string)quota.Value, quota.Parameters, (long)limit.Parameters["r"],
+            (long?)limit.Parameters.GetValueOrDefault("t"));
     }
 
     public static void ShouldBeLimited(this Answer answer)

@@ -107,7 +107,8 @@ public sealed class RateLimitQueueTests
         var limited = await gateway.PutAsync(34);
         limited.ShouldBeLimited();
         limited.RateLimit().ShouldSatisfyAllConditions(
-            l => l.Quota["qu"].ShouldBe("concurrent-requests"), l => l.Quota.ContainsKey("w").ShouldBeFalse(), l => l.Time.ShouldBeNull());
+            l => l.Quota["qu"].ShouldBe("concurrent-requests"), l => l.Quota.ContainsKey("w").ShouldBeFalse(),
+            l => l.Time.ShouldBeNull());
         held.SendPart("half");
         (await gateway.PutAsync(35)).ShouldBeLimited();
         held.Release(body: "rest");

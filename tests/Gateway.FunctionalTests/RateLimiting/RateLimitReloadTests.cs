@@ -32,7 +32,8 @@ public sealed class RateLimitReloadTests
         (await gateway.ReloadAsync(LimitedGateway.Setup(""" "Type": "FixedWindow", "PermitLimit": 9, "Window": "00:01:00" """)))
             .Succeeded.ShouldBeTrue();
 
-        (await gateway.PutAsync(34)).RateLimit().ShouldSatisfyAllConditions(l => l.Remaining.ShouldBe(8), l => l.Quota["q"].ShouldBe(9L));
+        (await gateway.PutAsync(34)).RateLimit().ShouldSatisfyAllConditions(
+            l => l.Remaining.ShouldBe(8), l => l.Quota["q"].ShouldBe(9L));
     }
 
     [Fact]
@@ -50,7 +51,8 @@ public sealed class RateLimitReloadTests
         outcome.Problems.ShouldBeEmpty();
         await changed.WithinLimit("YARP to take the changed route");
 
-        (await gateway.PutAsync(34)).RateLimit().ShouldSatisfyAllConditions(l => l.Policy.ShouldBe("other"), l => l.Remaining.ShouldBe(1));
+        (await gateway.PutAsync(34)).RateLimit().ShouldSatisfyAllConditions(
+            l => l.Policy.ShouldBe("other"), l => l.Remaining.ShouldBe(1));
     }
 
     [Fact]

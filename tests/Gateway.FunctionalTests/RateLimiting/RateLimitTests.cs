@@ -18,7 +18,8 @@ public sealed class RateLimitTests
         (policy, remaining, time).ShouldBe(("test", 1, 10));
         quota.ShouldBe(new Dictionary<string, object> { ["q"] = 2L, ["w"] = 10L }, ignoreOrder: true);
         gateway.Clock.Advance(TimeSpan.FromSeconds(2.5));
-        (await gateway.PutAsync(34)).RateLimit().ShouldSatisfyAllConditions(l => l.Remaining.ShouldBe(0), l => l.Time.ShouldBe(8));
+        (await gateway.PutAsync(34)).RateLimit().ShouldSatisfyAllConditions(
+            l => l.Remaining.ShouldBe(0), l => l.Time.ShouldBe(8));
 
         var limited = await gateway.PutAsync(34);
         limited.ShouldBeLimited();
@@ -112,7 +113,8 @@ public sealed class RateLimitTests
 
         (await gateway.GetAsync("/orders/1")).RateLimit().Remaining.ShouldBe(1);
 
-        Task<Answer> GetAsync(string key) => gateway.GetAsync($"/orders/1?k={key}", ("X-Key", key), ("X-Tenant-Id", key));
+        Task<Answer> GetAsync(string key) =>
+            gateway.GetAsync($"/orders/1?k={key}", ("X-Key", key), ("X-Tenant-Id", key));
     }
 
     [Fact]
@@ -137,8 +139,10 @@ public sealed class RateLimitTests
             await gateway.GetAsync("/orders/1", ("X-Key", key));
         }
 
-        meter.Of("fencegateway.ratelimit.requests").Select(m => (m.Tags["fencegateway.policy"], m.Tags["fencegateway.outcome"]))
-            .ShouldBe([("test", "admitted"), ("test", "admitted"), ("test", "rejected"), ("test", "admitted"), ("test", "admitted")]);
+        meter.Of("fencegateway.ratelimit.requests").Select(
+            m => (m.Tags["fencegateway.policy"], m.Tags["fencegateway.outcome"]))
+            .ShouldBe(
+                [("test", "admitted"), ("test", "admitted"), ("test", "rejected"), ("test", "admitted"), ("test", "admitted")]);
         meter.Of("fencegateway.ratelimit.overflow").Count.ShouldBe(2);
         meter.Observe("fencegateway.ratelimit.partitions").ShouldBe(1);
     }

@@ -7,8 +7,8 @@ namespace FenceGateway.Gateway.FunctionalTests.RateLimiting;
 internal sealed record StructuredItem(object Value, IReadOnlyDictionary<string, object> Parameters);
 
 /// <summary>
-/// Reads a list of RFC 8941 as strictly as section 4.2 demands, as far as rate limits use it: items that are strings, parameters
-/// that are integers or strings.
+/// Reads a list of RFC 8941 as strictly as section 4.2 demands, as far as rate limits use it: items that are strings,
+/// parameters that are integers or strings.
 /// </summary>
 internal ref struct StructuredList(string text)
 {
@@ -92,7 +92,8 @@ internal ref struct StructuredList(string text)
     private string Key()
     {
         var length = 0;
-        while (length < _rest.Length && (char.IsAsciiLetterLower(_rest[length]) || char.IsAsciiDigit(_rest[length]) || _rest[length] is '_' or '-'))
+        while (length < _rest.Length
+            && (char.IsAsciiLetterLower(_rest[length]) || char.IsAsciiDigit(_rest[length]) || _rest[length] is '_' or '-'))
         {
             length++;
         }

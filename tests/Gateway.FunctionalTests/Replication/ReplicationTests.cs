@@ -7,8 +7,8 @@ using FenceGateway.TestKit;
 namespace FenceGateway.Gateway.FunctionalTests.Replication;
 
 /// <summary>
-/// Two regions, each with a gateway of its own on a real store of its own: Redis here, etcd there. A holder that lost its lock
-/// writes in one region while its successor writes in the other.
+/// Two regions, each with a gateway of its own on a real store of its own: Redis here, etcd there. A holder that lost
+/// its lock writes in one region while its successor writes in the other.
 /// </summary>
 public sealed class ReplicationTests : IAsyncLifetime
 {
@@ -94,7 +94,8 @@ public sealed class ReplicationTests : IAsyncLifetime
         _ = await UntilStaleAsync(west, "1", 4);
 
         await _etcd.KillAsync();
-        await west.WaitForLineAsync(l => l.Contains("Replication from region east: its store cannot be read", StringComparison.Ordinal));
+        await west.WaitForLineAsync(
+            l => l.Contains("Replication from region east: its store cannot be read", StringComparison.Ordinal));
         var away = await RegionAsync(west);
         away.GetProperty("name").GetString().ShouldBe("east");
         away.GetProperty("provider").GetString().ShouldBe("Etcd");
@@ -183,7 +184,8 @@ public sealed class ReplicationTests : IAsyncLifetime
 
     private async Task<JsonElement> RegionAsync(GatewayProcess gateway)
     {
-        using var store = JsonDocument.Parse(await _client.GetStringAsync(new Uri(gateway.AdminAddress, "admin/v1/store")));
+        using var store = JsonDocument.Parse(
+            await _client.GetStringAsync(new Uri(gateway.AdminAddress, "admin/v1/store")));
         return store.RootElement.GetProperty("regions").EnumerateArray().ShouldHaveSingleItem().Clone();
     }
 
@@ -200,7 +202,8 @@ public sealed class ReplicationTests : IAsyncLifetime
     {
         foreach (var token in tokens)
         {
-            (await PutAsync(gateway, order, token)).ShouldBeOneOf(HttpStatusCode.OK, HttpStatusCode.Conflict, HttpStatusCode.ServiceUnavailable);
+            (await PutAsync(gateway, order, token)).ShouldBeOneOf(
+                HttpStatusCode.OK, HttpStatusCode.Conflict, HttpStatusCode.ServiceUnavailable);
         }
 
         await PutUntilAsync(gateway, order, 20, HttpStatusCode.OK);
@@ -214,7 +217,8 @@ public sealed class ReplicationTests : IAsyncLifetime
         var (begun, time) = (TimeProvider.System.GetTimestamp(), TimeProvider.System);
         while (await PutAsync(gateway, order, token) is var status && status != wanted)
         {
-            time.GetElapsedTime(begun).ShouldBeLessThan(TimeLimit.Default, $"{order} with {token} still answers {status}, not {wanted}");
+            time.GetElapsedTime(begun).ShouldBeLessThan(
+                TimeLimit.Default, $"{order} with {token} still answers {status}, not {wanted}");
             await Task.Delay(TimeSpan.FromMilliseconds(20), time);
         }
 

@@ -3,7 +3,10 @@ using FenceGateway.TestKit;
 
 namespace FenceGateway.Gateway.FunctionalTests.Resilience;
 
-/// <summary>The fenced route <c>/orders/{id}</c> and the plain one <c>/open</c> with one resilience policy, named by their cluster.</summary>
+/// <summary>
+/// The fenced route <c>/orders/{id}</c> and the plain one <c>/open</c> with one resilience policy, named by their
+/// cluster.
+/// </summary>
 internal static class ResilientSetup
 {
     /// <param name="mechanisms">The members of the policy, as JSON.</param>

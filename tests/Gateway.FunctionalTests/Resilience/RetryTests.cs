@@ -41,7 +41,9 @@ public sealed class RetryTests
         gateway.Service.Script = FailFirst(ServiceAction.Reset(applied: true));
 
         var answering = RawHttpClient.ExchangeAsync(
-            gateway.Address.Port, RawHttpClient.Head($"{method} /orders/1 HTTP/1.1", "Host: test", "Fencing-Token: 33", header, "Content-Length: 0"));
+            gateway.Address.Port,
+            RawHttpClient.Head(
+                $"{method} /orders/1 HTTP/1.1", "Host: test", "Fencing-Token: 33", header, "Content-Length: 0"));
 
         (await gateway.MoveOnUntilAsync(answering)).Status.ShouldBe(status);
         gateway.Service.Entries.Count.ShouldBe(sent);
@@ -114,7 +116,8 @@ public sealed class RetryTests
         var answer = await gateway.MoveOnUntilAsync(gateway.PutAsync(33));
 
         gateway.Service.Entries.ShouldAllBe(e => e.BodyLength == 1);
-        gateway.Service.Entries[1].Headers["X-Correlation-Id"].ShouldBe(gateway.Service.Entries[0].Headers["X-Correlation-Id"]);
+        gateway.Service.Entries[1].Headers["X-Correlation-Id"].ShouldBe(
+            gateway.Service.Entries[0].Headers["X-Correlation-Id"]);
         answer.Headers["X-Correlation-Id"].ShouldBe(gateway.Service.Entries[0].Headers["X-Correlation-Id"][0]);
     }
 
@@ -280,7 +283,8 @@ public sealed class RetryTests
         gateway.Service.Entries.Count.ShouldBeLessThanOrEqualTo(50 + 5);
         gateway.Service.Entries.Count.ShouldBeGreaterThan(50);
         meters.Of("fencegateway.retries").Count.ShouldBe(gateway.Service.Entries.Count - 50);
-        meters.Of("fencegateway.retries").ShouldAllBe(m => m.Tags["fencegateway.reason"] == "status" && m.Tags["fencegateway.route"] == "orders");
+        meters.Of("fencegateway.retries").ShouldAllBe(
+            m => m.Tags["fencegateway.reason"] == "status" && m.Tags["fencegateway.route"] == "orders");
         meters.Of("fencegateway.retries.out_of_budget").Count.ShouldBe(50 - (gateway.Service.Entries.Count - 50));
     }
 

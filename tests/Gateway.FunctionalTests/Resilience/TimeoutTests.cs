@@ -188,7 +188,8 @@ public sealed class TimeoutTests
 
     /// <summary>The client, or the service, may see the end before the fence is told.</summary>
     private static Task ShouldBeInDoubtAsync(FencedGateway gateway, long token) =>
-        Eventually.IsSoAsync(async () => (await InDoubtAsync(gateway)).SequenceEqual([token]), $"{token} to be in doubt");
+        Eventually.IsSoAsync(
+            async () => (await InDoubtAsync(gateway)).SequenceEqual([token]), $"{token} to be in doubt");
 
     private static async Task<long[]> InDoubtAsync(FencedGateway gateway) =>
     [

@@ -5,8 +5,8 @@ using FenceGateway.TestKit;
 namespace FenceGateway.Gateway.FunctionalTests.Stores;
 
 /// <summary>
-/// A gateway that is stopped in the middle of writes, and goes on after its session and every hold are over: by then others have written
-/// with newer tokens, and nothing of what it has may leave.
+/// A gateway that is stopped in the middle of writes, and goes on after its session and every hold are over: by then
+/// others have written with newer tokens, and nothing of what it has may leave.
 /// </summary>
 public sealed class StoppedGatewayTests : IAsyncLifetime
 {
@@ -67,7 +67,8 @@ public sealed class StoppedGatewayTests : IAsyncLifetime
 
         var writes = service.Entries.Where(e => e.Token == 33).ToList();
         writes.Count.ShouldBe(Uploads);
-        await Eventually.IsSoAsync(() => service.Entries.Where(e => e.Token == 33).All(e => e.Ended is not null), "every upload to end");
+        await Eventually.IsSoAsync(
+            () => service.Entries.Where(e => e.Token == 33).All(e => e.Ended is not null), "every upload to end");
         service.Entries.Where(e => e.Token == 33).ShouldAllBe(e => e.AppliedAt == null);
     }
 
@@ -94,7 +95,8 @@ public sealed class StoppedGatewayTests : IAsyncLifetime
         old.Signal(UnixSignal.Stop);
         await TakeOverAsync(other, Connects);
         service.Accept();
-        await Eventually.IsSoAsync(() => service.Connections > FullListener.Own, "a connection to come about", LongestSynPause);
+        await Eventually.IsSoAsync(
+            () => service.Connections > FullListener.Own, "a connection to come about", LongestSynPause);
         old.Signal(UnixSignal.Continue);
 
         foreach (var client in clients)

@@ -13,17 +13,21 @@ public sealed class StoreAdminTests
         await world.StartGatewayAsync();
         await world.StartGatewayAsync();
         (await world.PutAsync(33, gateway: 1)).ShouldBeServices(200);
-        var other = (await world.AdminAsync("/admin/v1/store", gateway: 1)).Json.GetProperty("session").GetProperty("id").GetString();
+        var other = (await world.AdminAsync("/admin/v1/store", gateway: 1)).Json.GetProperty("session")
+            .GetProperty("id").GetString();
 
-        var writer = (await world.AdminAsync(Resource)).Json.GetProperty("writers").EnumerateArray().ShouldHaveSingleItem();
+        var writer = (await world.AdminAsync(Resource)).Json.GetProperty("writers").EnumerateArray()
+            .ShouldHaveSingleItem();
         writer.GetProperty("session").GetString().ShouldBe(other);
         writer.GetProperty("token").GetInt64().ShouldBe(33);
         writer.GetProperty("own").GetBoolean().ShouldBeFalse();
         writer.GetProperty("endedAt").GetString().ShouldBeNull();
-        (await world.AdminAsync(Resource, gateway: 1)).Json.GetProperty("writers")[0].GetProperty("own").GetBoolean().ShouldBeTrue();
+        (await world.AdminAsync(Resource, gateway: 1)).Json.GetProperty("writers")[0].GetProperty("own").GetBoolean()
+            .ShouldBeTrue();
 
         await world.KillAsync(gateway: 1);
-        var ended = await world.WaitForAsync(Resource, json => json.GetProperty("writers")[0].GetProperty("endedAt").GetString() is not null);
+        var ended = await world.WaitForAsync(
+            Resource, json => json.GetProperty("writers")[0].GetProperty("endedAt").GetString() is not null);
         ended.GetProperty("inDoubt")[0].GetProperty("cause").GetString().ShouldBe("session_ended");
         ended.GetProperty("inDoubt")[0].GetProperty("token").GetInt64().ShouldBe(33);
         (await world.PutAsync(34)).ShouldBeProblem(503, "fence-draining");
@@ -63,7 +67,8 @@ public sealed class StoreAdminTests
         var refused = await world.ChangeAsync($"{Resource}/resolve", """{ "reason": "its machine is off" }""");
 
         refused.Status.ShouldBe(409);
-        var session = (await world.AdminAsync("/admin/v1/store", gateway: 1)).Json.GetProperty("session").GetProperty("id").GetString()!;
+        var session = (await world.AdminAsync("/admin/v1/store", gateway: 1)).Json.GetProperty("session")
+            .GetProperty("id").GetString()!;
         session.ShouldStartWith("Gate-7.example-");
         refused.Json.GetProperty("detail").GetString().ShouldEndWith($"{session}.");
         (await world.AdminAsync(Resource)).Json.GetProperty("inDoubt").GetArrayLength().ShouldBe(0);

@@ -3,7 +3,9 @@ using FenceGateway.TestKit;
 
 namespace FenceGateway.Gateway.FunctionalTests.Stores;
 
-/// <summary>A gateway whose shared store is away: it says so, refuses what it cannot tell, and comes back by itself.</summary>
+/// <summary>
+/// A gateway whose shared store is away: it says so, refuses what it cannot tell, and comes back by itself.
+/// </summary>
 public sealed class StoreAwayTests
 {
     [RealTimeFact]
@@ -21,8 +23,11 @@ public sealed class StoreAwayTests
         refused.ShouldBeProblem(503, "token-store-unavailable");
         refused.RetryAfter!.Value.ShouldBeInRange(1, 3);
         refused.Text.ShouldNotContain("Redis", Case.Insensitive, "what is behind the gateway is no client's business");
-        await gateway.WaitForLineAsync(line => line.Contains("1004", StringComparison.Ordinal) && line.Contains("Redis", StringComparison.Ordinal));
-        (await world.AdminAsync("/admin/v1/store")).Json.GetProperty("session").ValueKind.ShouldBe(System.Text.Json.JsonValueKind.Null);
+        await gateway.WaitForLineAsync(
+            line => line.Contains("1004", StringComparison.Ordinal)
+                && line.Contains("Redis", StringComparison.Ordinal));
+        (await world.AdminAsync("/admin/v1/store")).Json.GetProperty("session").ValueKind.ShouldBe(
+            System.Text.Json.JsonValueKind.Null);
 
         await world.Redis.RestartAsync();
 
@@ -68,7 +73,8 @@ public sealed class StoreAwayTests
         await world.Gateway.WaitForLineAsync(line => line.Contains("\"fencing_token_stale\"", StringComparison.Ordinal)
             || line.Contains("\"outcome\":\"stale\"", StringComparison.Ordinal));
         world.CountEvents(1680).ShouldBe(1);
-        world.Gateway.Log.Count(l => l.TryGetProperty("outcome", out var o) && o.GetString() == "store_bypassed").ShouldBe(2);
+        world.Gateway.Log.Count(l => l.TryGetProperty("outcome", out var o) && o.GetString() == "store_bypassed")
+            .ShouldBe(2);
     }
 
     [RealTimeFact]
@@ -131,7 +137,8 @@ public sealed class StoreAwayTests
         using var folder = new TempFolder();
         await File.WriteAllTextAsync(folder.File("password"), "one,s3cret\n");
         await using var world = await StoreWorld.StartAsync(
-            new RedisServerOptions { Users = ["user default off ~* &* +@all", "user fence on >one,s3cret ~* &* +@all"] },
+            new RedisServerOptions
+            { Users = ["user default off ~* &* +@all", "user fence on >one,s3cret ~* &* +@all"] },
             store =>
             {
                 store["Redis"]!["User"] = "fence";
@@ -143,7 +150,8 @@ public sealed class StoreAwayTests
 
         var config = (await world.AdminAsync("/admin/v1/config")).Text;
         config.ShouldContain(folder.File("password"));
-        string.Concat(config, (await world.AdminAsync("/readyz")).Text, (await world.AdminAsync("/admin/v1/store")).Text,
+        string.Concat(
+            config, (await world.AdminAsync("/readyz")).Text, (await world.AdminAsync("/admin/v1/store")).Text,
                 string.Join('\n', world.Gateway.Output), string.Join('\n', world.Gateway.Errors))
             .ShouldNotContain("s3cret");
     }
@@ -153,7 +161,8 @@ public sealed class StoreAwayTests
     {
         await using var world = await StoreWorld.StartAsync(
             new RedisServerOptions { Password = "right" },
-            store => store["Redis"]!["Configuration"] = store["Redis"]!["Configuration"]!.ToString().Replace("right", "s3cret", StringComparison.Ordinal));
+            store => store["Redis"]!["Configuration"] = store["Redis"]!["Configuration"]!.ToString().Replace(
+                "right", "s3cret", StringComparison.Ordinal));
         world.LaunchGateway();
 
         await world.WaitForReadinessAsync(HttpStatusCode.ServiceUnavailable, "password");

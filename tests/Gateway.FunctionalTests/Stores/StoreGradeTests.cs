@@ -53,10 +53,13 @@ public sealed class StoreGradeTests
         store.GetProperty("provider").GetString().ShouldBe("Redis");
         store.GetProperty("location").GetString()!.ShouldContain($"{world.Redis.Port}");
         store.GetProperty("grade").GetString().ShouldBe("BestEffort");
-        store.GetProperty("gradeReasons").EnumerateArray().ShouldContain(r => r.GetString()!.Contains("appendfsync", StringComparison.Ordinal));
+        store.GetProperty("gradeReasons").EnumerateArray().ShouldContain(
+            r => r.GetString()!.Contains("appendfsync", StringComparison.Ordinal));
         store.GetProperty("fault").GetString().ShouldBeNull();
         store.GetProperty("session").GetProperty("alive").GetBoolean().ShouldBeTrue();
-        TimeSpan.Parse(store.GetProperty("session").GetProperty("remaining").GetString()!, System.Globalization.CultureInfo.InvariantCulture)
+        TimeSpan.Parse(
+            store.GetProperty("session").GetProperty("remaining").GetString()!,
+            System.Globalization.CultureInfo.InvariantCulture)
             .ShouldBeLessThan(StoreWorld.SessionTtl);
         store.GetProperty("calls").GetInt64().ShouldBeGreaterThan(0);
         store.GetProperty("registrations").GetInt32().ShouldBe(1);

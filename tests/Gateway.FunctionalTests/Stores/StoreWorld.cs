@@ -47,19 +47,23 @@ internal sealed class StoreWorld : IAsyncDisposable
     /// <summary>Starts a gateway; ready when the store is there.</summary>
     public async Task<GatewayProcess> StartGatewayAsync()
     {
-        var gateway = Add(await GatewayProcess.StartAsync(new GatewayProcessOptions { ConfigFile = _files.ConfigFile }));
+        var gateway = Add(
+            await GatewayProcess.StartAsync(new GatewayProcessOptions { ConfigFile = _files.ConfigFile }));
         return gateway;
     }
 
     /// <summary>Starts a gateway that is not to become ready.</summary>
-    public GatewayProcess LaunchGateway() => Add(GatewayProcess.Launch(new GatewayProcessOptions { ConfigFile = _files.ConfigFile }));
+    public GatewayProcess LaunchGateway() =>
+        Add(GatewayProcess.Launch(new GatewayProcessOptions { ConfigFile = _files.ConfigFile }));
 
     public Task<Answer> PutAsync(long token, string path = "/orders/1", int gateway = 0) =>
         SendAsync(HttpMethod.Put, _clients[2 * gateway], path, token);
 
-    public Task<Answer> GetAsync(long token, string path = "/orders/1") => SendAsync(HttpMethod.Get, _clients[0], path, token);
+    public Task<Answer> GetAsync(long token, string path = "/orders/1") =>
+        SendAsync(HttpMethod.Get, _clients[0], path, token);
 
-    public Task<Answer> AdminAsync(string path, int gateway = 0) => SendAsync(HttpMethod.Get, _clients[2 * gateway + 1], path, null);
+    public Task<Answer> AdminAsync(string path, int gateway = 0) =>
+        SendAsync(HttpMethod.Get, _clients[2 * gateway + 1], path, null);
 
     public async Task<Answer> ChangeAsync(string path, string body)
     {
@@ -73,7 +77,9 @@ internal sealed class StoreWorld : IAsyncDisposable
 
     /// <summary>Waits until the first gateway's session has ended: until then it admits what it had entered.</summary>
     public Task WaitForSessionEndAsync() => WaitForAsync(
-        "/admin/v1/store", json => json.GetProperty("session") is { ValueKind: JsonValueKind.Object } session && !session.GetProperty("alive").GetBoolean());
+        "/admin/v1/store",
+        json => json.GetProperty("session") is { ValueKind: JsonValueKind.Object } session
+            && !session.GetProperty("alive").GetBoolean());
 
     /// <summary>Waits until the first gateway's admin listener tells so.</summary>
     public async Task<JsonElement> WaitForAsync(string path, Func<JsonElement, bool> condition)
@@ -101,7 +107,8 @@ internal sealed class StoreWorld : IAsyncDisposable
             try
             {
                 var answer = await AdminAsync("/readyz");
-                if (answer.Status == (int)wanted && (reason is null || answer.Text.Contains(reason, StringComparison.Ordinal)))
+                if (answer.Status == (int)wanted
+                    && (reason is null || answer.Text.Contains(reason, StringComparison.Ordinal)))
                 {
                     return answer;
                 }

@@ -33,7 +33,8 @@ internal static class RenewedCertificates
             return request.CreateSelfSigned(From, From.AddDays(300));
         }
 
-        using var signed = request.Create(authority, From, new DateTimeOffset(authority.NotAfter), RandomNumberGenerator.GetBytes(8));
+        using var signed = request.Create(
+            authority, From, new DateTimeOffset(authority.NotAfter), RandomNumberGenerator.GetBytes(8));
         return signed.CopyWithPrivateKey(key);
     }
 

@@ -116,7 +116,8 @@ public sealed class ServerCertificateTests : IDisposable
                 await File.WriteAllTextAsync(_folder.File("tls.key"), key, CancellationToken.None);
                 break;
             case "half of the certificate":
-                await File.WriteAllTextAsync(_folder.File("tls.crt"), certificate[..(certificate.Length / 2)], CancellationToken.None);
+                await File.WriteAllTextAsync(
+                    _folder.File("tls.crt"), certificate[..(certificate.Length / 2)], CancellationToken.None);
                 break;
             case "half of the key":
                 await File.WriteAllTextAsync(_folder.File("tls.crt"), certificate, CancellationToken.None);
@@ -149,7 +150,9 @@ public sealed class ServerCertificateTests : IDisposable
         using var leaf = RenewedCertificates.Create("leaf", middle);
 
         await File.WriteAllTextAsync(_folder.File("tls.key"), RenewedCertificates.KeyPem(leaf), CancellationToken.None);
-        await File.WriteAllTextAsync(_folder.File("tls.crt"), $"{leaf.ExportCertificatePem()}\n{middle.ExportCertificatePem()}\n", CancellationToken.None);
+        await File.WriteAllTextAsync(
+            _folder.File("tls.crt"), $"{leaf.ExportCertificatePem()}\n{middle.ExportCertificatePem()}\n",
+            CancellationToken.None);
         Look(gateway);
 
         await using var plain = await RenewedCertificates.ConnectAsync(gateway.Address);
@@ -224,7 +227,9 @@ public sealed class ServerCertificateTests : IDisposable
         }
 
         write(file + ".crt", Encoding.ASCII.GetBytes(certificate.ExportCertificatePem()));
-        var key = form == Form.Pem ? RenewedCertificates.KeyPem(certificate) : RenewedCertificates.EncryptedKeyPem(certificate);
+        var key = form == Form.Pem
+            ? RenewedCertificates.KeyPem(certificate)
+            : RenewedCertificates.EncryptedKeyPem(certificate);
         write(file + ".key", Encoding.ASCII.GetBytes(key));
     }
 

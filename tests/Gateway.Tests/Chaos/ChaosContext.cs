@@ -11,7 +11,10 @@ using Yarp.ReverseProxy.Model;
 
 namespace FenceGateway.Gateway.Tests.Chaos;
 
-/// <summary>What chaos needs around it: a configuration with the route <c>r</c>, and requests that are about to be forwarded on it.</summary>
+/// <summary>
+/// What chaos needs around it: a configuration with the route <c>r</c>, and requests that are about to be forwarded on
+/// it.
+/// </summary>
 internal sealed class ChaosContext : IDisposable
 {
     private readonly ConfigurationFolder _folder = new();
@@ -38,7 +41,8 @@ internal sealed class ChaosContext : IDisposable
         return context;
     }
 
-    public ChaosRule Rule(ChaosRuleOptions options, Func<double>? randomizer = null) => new("rule", options, Report, Time, randomizer);
+    public ChaosRule Rule(ChaosRuleOptions options, Func<double>? randomizer = null) =>
+        new("rule", options, Report, Time, randomizer);
 
     public async Task<ChaosMiddleware> MiddlewareAsync(RequestDelegate next, string rule)
     {
@@ -53,7 +57,8 @@ internal sealed class ChaosContext : IDisposable
             """);
         var configuration = await _folder.LoadAsync();
         var rules = new ChaosRules(
-            configuration.Part(current => new ChaosSettings(current.Options.Chaos, current.Routes)), new ChaosSwitch(true), Report, Time, NullLogger<ChaosRules>.Instance);
+            configuration.Part(current => new ChaosSettings(current.Options.Chaos, current.Routes)),
+            new ChaosSwitch(true), Report, Time, NullLogger<ChaosRules>.Instance);
         return new ChaosMiddleware(next, rules);
     }
 

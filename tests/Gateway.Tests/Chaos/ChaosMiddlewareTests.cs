@@ -18,7 +18,8 @@ public sealed class ChaosMiddlewareTests : IDisposable
         var context = await RunAsync($$""" "Fault": "{{fault}}" """);
 
         var failure = context.Features.Get<IForwarderErrorFeature>().ShouldNotBeNull();
-        var result = AttemptResult.OfFailure(failure.Error, failure.Exception, AttemptFault.None, hasLeft: true, 0, TimeSpan.Zero);
+        var result = AttemptResult.OfFailure(
+            failure.Error, failure.Exception, AttemptFault.None, hasLeft: true, 0, TimeSpan.Zero);
         (result.End.ToString(), result.Fault.ToString()).ShouldBe((end, of));
         context.Response.StatusCode.ShouldBe(502);
         ShouldBeClaimed(context);

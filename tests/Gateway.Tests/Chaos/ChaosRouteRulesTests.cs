@@ -15,7 +15,9 @@ public sealed class ChaosRouteRulesTests
     {
         var problems = await ProblemsAsync($$""" "rule": { {{rule}} } """);
 
-        problems.ShouldContain(p => p.StartsWith($"$.FenceGateway.Chaos.Rules.{path}") && p.Contains(message), string.Join('\n', problems));
+        problems.ShouldContain(
+            p => p.StartsWith($"$.FenceGateway.Chaos.Rules.{path}") && p.Contains(message),
+            string.Join('\n', problems));
     }
 
     [Fact]

@@ -33,7 +33,8 @@ public sealed class CommandLineAppTests : IDisposable
     public async Task Run_SettingsInAllForms_ArePassedOnInOrder()
     {
         (await InvokeLineAsync(
-            "--FenceGateway:Admin:Url http://x --config f.json --Urls=http://y --environment Test --Kestrel:a:b=c=d")).ShouldBe(42);
+            "--FenceGateway:Admin:Url http://x --config f.json --Urls=http://y --environment Test "
+                + "--Kestrel:a:b=c=d")).ShouldBe(42);
         _run!.ConfigFile.ShouldBe("f.json");
         _run.Settings.ShouldBe(
             ["--FenceGateway:Admin:Url", "http://x", "--Urls=http://y", "--environment", "Test", "--Kestrel:a:b=c=d"]);
@@ -42,7 +43,8 @@ public sealed class CommandLineAppTests : IDisposable
     [Fact]
     public async Task Demo_AllOptions_ArePassedOn()
     {
-        (await InvokeLineAsync("demo --once --port 1 --admin-port 2 --service-port 65535 --no-color --Serilog:x=y")).ShouldBe(43);
+        (await InvokeLineAsync("demo --once --port 1 --admin-port 2 --service-port 65535 --no-color --Serilog:x=y"))
+            .ShouldBe(43);
         string[] settings = _demo!.Settings;
         _demo.ShouldBe(new DemoArguments(true, 1, 2, 65535, true, settings));
         settings.ShouldBe(["--Serilog:x=y"]);
@@ -97,7 +99,8 @@ public sealed class CommandLineAppTests : IDisposable
     {
         _folder.Write(Json.Good);
         (await InvokeAsync("validate", _folder.File)).ShouldBe(0);
-        _output.ToString().ShouldStartWith($"{_folder.File} is valid: 1 route, 1 cluster, 1 fencing policy{Environment.NewLine}");
+        _output.ToString().ShouldStartWith(
+            $"{_folder.File} is valid: 1 route, 1 cluster, 1 fencing policy{Environment.NewLine}");
     }
 
     [Theory]
@@ -134,7 +137,8 @@ public sealed class CommandLineAppTests : IDisposable
     public async Task ConfigPrint_WithSettings_ShowsWhatWouldBeInForce()
     {
         _folder.Write(Json.Good);
-        (await InvokeAsync("config", "print", "--config", _folder.File, "--FenceGateway:Shutdown:Delay=00:00:07")).ShouldBe(0);
+        (await InvokeAsync("config", "print", "--config", _folder.File, "--FenceGateway:Shutdown:Delay=00:00:07"))
+            .ShouldBe(0);
         var json = JsonNode.Parse(_output.ToString())!;
         json["FenceGateway"]!["Shutdown"]!["Delay"]!.ToString().ShouldBe("00:00:07");
         json["FenceGateway"]!["Shutdown"]!["Timeout"]!.ToString().ShouldBe("00:00:30");

@@ -22,7 +22,8 @@ public sealed class ValidateReportTests
         """;
 
     [Fact]
-    public async Task Report_Plain_SaysInOneLineEachWhatIsInForce() => (await ReportAsync(TwoRoutes, colour: false)).ShouldBe(
+    public async Task Report_Plain_SaysInOneLineEachWhatIsInForce() =>
+        (await ReportAsync(TwoRoutes, colour: false)).ShouldBe(
         """
         f.json is valid: 2 routes, 1 cluster, 1 fencing policy, 1 warning
 
@@ -41,14 +42,16 @@ public sealed class ValidateReportTests
 
         coloured.ShouldContain("\e[32mfenced\e[0m       orders");
         coloured.ShouldContain("\e[33munfenced\e[0m     all");
-        System.Text.RegularExpressions.Regex.Replace(coloured, "\e\\[[0-9]+m", "").ShouldBe(await ReportAsync(TwoRoutes, colour: false));
+        System.Text.RegularExpressions.Regex.Replace(coloured, "\e\\[[0-9]+m", "").ShouldBe(
+            await ReportAsync(TwoRoutes, colour: false));
     }
 
     [Fact]
     public async Task Report_PolicyThatOnlyReports_IsUnfenced()
     {
         var report = await ReportAsync(
-            TwoRoutes.Replace("\"orders/{id}\" }", "\"orders/{id}\", \"Mode\": \"Report\" }", StringComparison.Ordinal), colour: false);
+            TwoRoutes.Replace("\"orders/{id}\" }", "\"orders/{id}\", \"Mode\": \"Report\" }", StringComparison.Ordinal),
+            colour: false);
 
         report.ShouldContain("unfenced     orders  /orders/{id}/{**rest}        per-order: orders/{id}, Mode Report");
     }

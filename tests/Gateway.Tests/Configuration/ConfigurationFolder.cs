@@ -15,7 +15,8 @@ public sealed class ConfigurationFolder : IDisposable
 
     public void Write(string json) => System.IO.File.WriteAllText(File, json);
 
-    internal Task<LastGoodConfiguration> LoadAsync(string[]? settings = null, Dictionary<string, string?>? environment = null) =>
+    internal Task<LastGoodConfiguration> LoadAsync(
+        string[]? settings = null, Dictionary<string, string?>? environment = null) =>
         LastGoodConfiguration.LoadAsync(
             File,
             new ConfigurationLayers(

@@ -5,26 +5,32 @@ using System.Text.Json.Nodes;
 namespace FenceGateway.Gateway.Tests.Configuration;
 
 /// <summary>
-/// Makes one or two mistakes in a configuration, such as people and generators make. The same random numbers make the same
-/// mistakes.
+/// Makes one or two mistakes in a configuration, such as people and generators make. The same random numbers make the
+/// same mistakes.
 /// </summary>
 internal sealed class ConfigurationMutation(Random random, IReadOnlyList<JsonObject> files)
 {
     private static readonly string[] Paths =
     [
-        "/orders/{id}", "/orders/{key}", "/{**all}", "/orders/{id}/{**rest}", "/a/{id:int}", "/a/{id:long}", "/a/{id:uuid}", "/a/{id:range(1)}",
-        "/a/{id:regex(^x$)}", "/a/{id", "/a/{id}/{id}", "", "/a//b", "orders/{id}", "/{id}.{kind}", "/a/{**rest}/b", "/a/{id:alpha:length(3)}",
+        "/orders/{id}", "/orders/{key}", "/{**all}", "/orders/{id}/{**rest}", "/a/{id:int}", "/a/{id:long}",
+        "/a/{id:uuid}", "/a/{id:range(1)}",
+        "/a/{id:regex(^x$)}", "/a/{id", "/a/{id}/{id}", "", "/a//b", "orders/{id}", "/{id}.{kind}", "/a/{**rest}/b",
+        "/a/{id:alpha:length(3)}",
     ];
 
     private static readonly string[] Addresses =
     [
-        "http://127.0.0.1:0", "https://127.0.0.1:0", "http://[::1]:0", "http://localhost:0", "127.0.0.1:0", "http://127.0.0.1:0/base", "ftp://127.0.0.1:0",
-        "http://", "nonsense", "http://127.0.0.1:99999", "http://127.0.0.1:0;http://127.0.0.1:0", ";", "http://u:p@127.0.0.1:0",
+        "http://127.0.0.1:0", "https://127.0.0.1:0", "http://[::1]:0", "http://localhost:0", "127.0.0.1:0",
+        "http://127.0.0.1:0/base", "ftp://127.0.0.1:0",
+        "http://", "nonsense", "http://127.0.0.1:99999", "http://127.0.0.1:0;http://127.0.0.1:0", ";",
+        "http://u:p@127.0.0.1:0",
     ];
 
-    private static readonly string[] Durations = ["00:00:00", "00:00:00.001", "00:00:05", "00:01:00", "01:00:00", "5", "5s", "-00:00:01", "1.00:00:00", "99999:00:00"];
+    private static readonly string[] Durations =
+        ["00:00:00", "00:00:00.001", "00:00:05", "00:01:00", "01:00:00", "5", "5s", "-00:00:01", "1.00:00:00", "99999:00:00"];
 
-    private static readonly string[] Numbers = ["0", "1", "-1", "2", "16", "100", "1000", "65536", "99999999999", "0.5", "1.5", "1e3"];
+    private static readonly string[] Numbers =
+        ["0", "1", "-1", "2", "16", "100", "1000", "65536", "99999999999", "0.5", "1.5", "1e3"];
 
     private static readonly string[] Texts =
         ["", "orders", "per-order", "nothing", "Enforce", "Report", "Off", "Embedded", "Memory", "Redis", "true", "GET", "Host", "a:1", "{id}", "orders/{id}/{header:X-Part}"];
@@ -66,13 +72,16 @@ internal sealed class ConfigurationMutation(Random random, IReadOnlyList<JsonObj
                 holder.Remove(key);
                 break;
             case 1:
-                holder[key] = JsonNode.Parse(Pick(["null", "true", "1", "\"text\"", "[]", "{}", "[ \"x\" ]", "{ \"x\": 1 }"]));
+                holder[key] = JsonNode.Parse(
+                    Pick(["null", "true", "1", "\"text\"", "[]", "{}", "[ \"x\" ]", "{ \"x\": 1 }"]));
                 break;
             case 2:
                 Rename(holder, key, Pick([key[..^1], key + "x", key.ToLowerInvariant(), $"{key[^1]}{key[..^1]}"]));
                 break;
             case 3:
-                var (other, name) = Pick(Places(Pick(files)).Where(place => place.Key == key || place.Holder[place.Key] is JsonObject).ToArray());
+                var (other, name) = Pick(
+                    Places(Pick(files)).Where(place => place.Key == key || place.Holder[place.Key] is JsonObject)
+                        .ToArray());
                 holder[Pick([key, name])] = other[name]?.DeepClone();
                 break;
             case 4 when Routes(file) is { Count: > 0 } routes:
@@ -106,7 +115,8 @@ internal sealed class ConfigurationMutation(Random random, IReadOnlyList<JsonObj
             : Pick(Texts);
     }
 
-    private static JsonObject? Routes(JsonObject file) => file["ReverseProxy"] is JsonObject proxy ? proxy["Routes"] as JsonObject : null;
+    private static JsonObject? Routes(JsonObject file) =>
+        file["ReverseProxy"] is JsonObject proxy ? proxy["Routes"] as JsonObject : null;
 
     private static void Rename(JsonObject holder, string key, string name)
     {
@@ -117,7 +127,8 @@ internal sealed class ConfigurationMutation(Random random, IReadOnlyList<JsonObj
 
     /// <summary>Every key of every object.</summary>
     private static IEnumerable<(JsonObject Holder, string Key)> Places(JsonObject holder) =>
-        holder.Where(static pair => pair.Key != "$schema").SelectMany(pair => (pair.Value is JsonObject inner ? Places(inner) : []).Prepend((holder, pair.Key)));
+        holder.Where(static pair => pair.Key != "$schema").SelectMany(
+            pair => (pair.Value is JsonObject inner ? Places(inner) : []).Prepend((holder, pair.Key)));
 
     private T Pick<T>(IReadOnlyList<T> from) => from[random.Next(from.Count)];
 }

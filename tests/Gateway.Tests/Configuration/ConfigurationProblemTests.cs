@@ -8,19 +8,25 @@ public sealed class ConfigurationProblemTests
 
     [Theory]
     [InlineData("\"Shutdwn\": {}", "$.FenceGateway.Shutdwn", "did you mean 'Shutdown'?")]
-    [InlineData("\"Zzzz\": 1", "$.FenceGateway.Zzzz", "known keys: Admin, TokenStore, FencingPolicies, ResiliencePolicies, RateLimiterPolicies")]
-    [InlineData("\"Idempotency\": { \"Path\": \"data/tokens/\" }", "$.FenceGateway.Idempotency.Path", "the folder of the token store")]
-    [InlineData("\"TokenStore\": \"Memory\"", "$.FenceGateway.TokenStore", "is the value 'Memory' where an object is expected")]
+    [InlineData("\"Zzzz\": 1", "$.FenceGateway.Zzzz", "known keys: Admin, TokenStore, FencingPolicies, "
+        + "ResiliencePolicies, RateLimiterPolicies")]
+    [InlineData("\"Idempotency\": { \"Path\": \"data/tokens/\" }", "$.FenceGateway.Idempotency.Path", "the folder of "
+        + "the token store")]
+    [InlineData("\"TokenStore\": \"Memory\"", "$.FenceGateway.TokenStore", "is the value 'Memory' where an object is "
+        + "expected")]
     [InlineData("\"FencingPolicies\": \"x\"", "$.FenceGateway.FencingPolicies", "where an object is expected")]
     [InlineData("\"FencingPolicies\": { \"a.b\": {} }", "$.FenceGateway.FencingPolicies['a.b'].Resource", "is required")]
-    [InlineData("\"TokenStore\": { \"Provider\": \"Memry\" }", "$.FenceGateway.TokenStore.Provider", "did you mean 'Memory'?")]
-    [InlineData("\"TokenStore\": { \"Provider\": \"1\" }", "$.FenceGateway.TokenStore.Provider", "one of Memory, Embedded, Redis")]
+    [InlineData("\"TokenStore\": { \"Provider\": \"Memry\" }", "$.FenceGateway.TokenStore.Provider", "did you mean "
+        + "'Memory'?")]
+    [InlineData("\"TokenStore\": { \"Provider\": \"1\" }", "$.FenceGateway.TokenStore.Provider", "one of Memory, "
+        + "Embedded, Redis")]
     [InlineData("\"TokenStore\": { \"MaxActiveResources\": 1 }", "$.FenceGateway.TokenStore.MaxActiveResources", "16 to 16777216")]
     [InlineData("\"TokenStore\": { \"MaxActiveResources\": 2.5 }", "$.FenceGateway.TokenStore.MaxActiveResources", "a whole number")]
     [InlineData("\"TokenStore\": { \"Embedded\": { \"Path\": \"\" } }", "$.FenceGateway.TokenStore.Embedded.Path", "is required")]
     [InlineData("\"Shutdown\": { \"Timeout\": \"02:00:00\" }", "$.FenceGateway.Shutdown.Timeout", "00:00:00 to 01:00:00")]
     [InlineData("\"Shutdown\": { \"Delay\": [1] }", "$.FenceGateway.Shutdown.Delay", "where a duration")]
-    [InlineData("\"Requests\": { \"TenantHeader\": \"Host\" }", "$.FenceGateway.Requests.TenantHeader", "a meaning of its own")]
+    [InlineData("\"Requests\": { \"TenantHeader\": \"Host\" }", "$.FenceGateway.Requests.TenantHeader", "a meaning of "
+        + "its own")]
     [InlineData("\"Requests\": { \"TenantHeader\": \"x-correlation_id\" }", "$.FenceGateway.Requests.TenantHeader", "CorrelationHeader")]
     [InlineData("\"Admin\": { \"Url\": \"nonsense\" }", "$.FenceGateway.Admin.Url", "no address to listen on")]
     [InlineData("\"Admin\": { \"Url\": \"https://127.0.0.1:1\" }", "$.FenceGateway.Admin.Url", "http only")]
@@ -84,24 +90,30 @@ public sealed class ConfigurationProblemTests
         ".Metadata.ResiliencePolicy", "names no resilience policy")]
     [InlineData("\"Match\": { \"Path\": \"/o\" }, \"Metadata\": { \"ConnectionLifetime\": \"00:01:00\" }",
         ".Metadata.ConnectionLifetime", "Metadata of a cluster")]
-    [InlineData("\"Match\": { \"Path\": \"/o\" }, \"AuthorizationPolicy\": \"x\"", ".AuthorizationPolicy", "not supported yet")]
+    [InlineData("\"Match\": { \"Path\": \"/o\" }, \"AuthorizationPolicy\": "
+        + "\"x\"", ".AuthorizationPolicy", "not supported yet")]
     [InlineData("\"Match\": { \"Path\": \"/o\" }, \"CorsPolicy\": \"x\"", ".CorsPolicy", "names no CORS policy 'x'")]
-    [InlineData("\"Match\": { \"Path\": \"/o\" }, \"RateLimiterPolicy\": \"x\"", ".RateLimiterPolicy", "there are no rate limiter policies")]
-    [InlineData("\"Match\": { \"Path\": \"/o\" }, \"OutputCachePolicy\": \"x\"", ".OutputCachePolicy", "not supported yet")]
+    [InlineData("\"Match\": { \"Path\": \"/o\" }, \"RateLimiterPolicy\": \"x\"", ".RateLimiterPolicy", "there are no "
+        + "rate limiter policies")]
+    [InlineData("\"Match\": { \"Path\": \"/o\" }, \"OutputCachePolicy\": \"x\"", ".OutputCachePolicy", "not supported "
+        + "yet")]
     [InlineData("\"Match\": { \"Path\": \"/o\" }, \"TimeoutPolicy\": \"slow\"", ".TimeoutPolicy", "not supported yet")]
     [InlineData("\"Match\": { \"Path\": \"/o\" }, \"Ordr\": 1", ".Ordr", "did you mean 'Order'?")]
     [InlineData("\"Match\": { \"Path\": \"/o\", \"Metods\": [] }", ".Match.Metods", "did you mean 'Methods'?")]
     [InlineData("\"Match\": { \"Path\": \"/o/{id\" }", "", "Invalid path '/o/{id'")]
     [InlineData("\"Match\": { \"Path\": \"/o\" }, \"Order\": \"first\"", "", "is refused by YARP")]
-    [InlineData("\"Match\": { \"Path\": \"/o\" }, \"Transforms\": [ { \"Foo\": \"x\" } ]", "", "Unknown transform: Foo")]
+    [InlineData("\"Match\": { \"Path\": \"/o\" }, \"Transforms\": [ { \"Foo\": \"x\" } "
+        + "]", "", "Unknown transform: Foo")]
     public async Task Route_Wrong_NamesPathAndRemedy(string members, string path, string message) =>
         await ShouldBeOnlyProblemAsync(Json.Route(members), "$.ReverseProxy.Routes.r" + path, message);
 
     [Theory]
     [InlineData("\"Routes\": { \"r\": { \"Match\": { \"Path\": \"/\" } } }", "Routes.r.ClusterId", "is required")]
-    [InlineData("\"Routes\": { \"r\": { \"ClusterId\": \"d\", \"Match\": { \"Path\": \"/\" } } }", "Routes.r.ClusterId", "there are no clusters")]
+    [InlineData("\"Routes\": { \"r\": { \"ClusterId\": \"d\", \"Match\": { \"Path\": \"/\" } } "
+        + "}", "Routes.r.ClusterId", "there are no clusters")]
     [InlineData("\"Clusters\": { \"c\": { \"LoadBalancingPolicy\": \"Nope\" } }", "Clusters.c", "LoadBalancingPolicy")]
-    [InlineData("\"Clusters\": { \"c\": { \"HttpRequest\": { \"Versio\": \"2\" } } }", "Clusters.c.HttpRequest.Versio", "'Version'")]
+    [InlineData("\"Clusters\": { \"c\": { \"HttpRequest\": { \"Versio\": \"2\" } } "
+        + "}", "Clusters.c.HttpRequest.Versio", "'Version'")]
     [InlineData("\"Clusters\": { \"c\": { \"Metadata\": { \"FencingPolicy\": \"p\" } } }",
         "Clusters.c.Metadata.FencingPolicy", "Metadata of a route")]
     [InlineData("\"Clusters\": { \"c\": { \"Metadata\": { \"ConnectionLifetime\": \"5m\" } } }",
@@ -114,12 +126,14 @@ public sealed class ConfigurationProblemTests
         "Clusters.c.Metadata.ConnectionLifetime", "is '-00:01:00' where")]
     [InlineData("\"Clusters\": { \"c\": { \"Metadata\": { \"ConnectionLifeTimes\": \"00:01:00\" } } }",
         "Clusters.c.Metadata.ConnectionLifeTimes", "did you mean 'ConnectionLifetime'?")]
-    [InlineData("\"Clusters\": { \"c\": { \"HttpRequest\": { \"ActivityTimeout\": \"abc\" } } }", "Clusters.c", "'abc'")]
+    [InlineData("\"Clusters\": { \"c\": { \"HttpRequest\": { \"ActivityTimeout\": \"abc\" } } "
+        + "}", "Clusters.c", "'abc'")]
     [InlineData("\"Clusters\": { \"c\": { \"Destinations\": { \"a\": { \"Address\": \"127.0.0.1:9001\" } } } }",
         "Clusters.c.Destinations.a.Address", "http://127.0.0.1:9001/")]
     [InlineData("\"Clusters\": { \"c\": { \"Destinations\": { \"a\": { \"Address\": \"localhost:9001\" } } } }",
         "Clusters.c.Destinations.a.Address", "is 'localhost:9001'")]
-    [InlineData("\"Clusters\": { \"c\": { \"Destinations\": { \"a\": { \"Address\": \"http://h/\", \"Health\": \"h:1\" } } } }",
+    [InlineData("\"Clusters\": { \"c\": { \"Destinations\": { \"a\": { \"Address\": \"http://h/\", \"Health\": \"h:1\" "
+        + "} } } }",
         "Clusters.c.Destinations.a.Health", "is 'h:1'")]
     [InlineData("\"Routs\": {}", "Routs", "did you mean 'Routes'?")]
     public async Task ReverseProxy_Wrong_NamesPathAndRemedy(string members, string path, string message) =>
@@ -129,7 +143,8 @@ public sealed class ConfigurationProblemTests
     [InlineData("{ \"FenceGatway\": { \"Admin\": {} , \"x\": 1 } }", "$.FenceGatway", "did you mean 'FenceGateway'?")]
     [InlineData("{ \"FencingPolicies\": { \"a\": 1 } }", "$.FencingPolicies", "belongs inside 'FenceGateway'")]
     [InlineData("{ \"Urls\": \"8080\" }", "$.Urls", "no address to listen on")]
-    [InlineData("{ \"Urls\": \"http://root:secret@127.0.0.1:8080\" }", "$.Urls", "has a user name in it, which no address")]
+    [InlineData("{ \"Urls\": \"http://root:secret@127.0.0.1:8080\" }", "$.Urls", "has a user name in it, which no "
+        + "address")]
     [InlineData("{ \"Urls\": \"http://localhost:8081\" }", "$.FenceGateway.Admin.Url", "also the data listener")]
     [InlineData("{ \"Kestrel\": { \"Endpoints\": { \"a\": { \"Url\": \"http://[::]:8081\" } } } }",
         "$.FenceGateway.Admin.Url", "$.Kestrel.Endpoints.a.Url")]
@@ -152,7 +167,8 @@ public sealed class ConfigurationProblemTests
 
     [Fact]
     public async Task File_WithByteOrderMarkCommentsAndTrailingCommas_IsGood() =>
-        (await ConfigurationFolder.ProblemsAsync("\uFEFF{ // why\n \"Urls\": \"http://127.0.0.1:1\", }")).ShouldBeEmpty();
+        (await ConfigurationFolder.ProblemsAsync("\uFEFF{ // why\n \"Urls\": \"http://127.0.0.1:1\", }"))
+            .ShouldBeEmpty();
 
     [Fact]
     public async Task File_Missing_SaysSo()
@@ -177,15 +193,19 @@ public sealed class ConfigurationProblemTests
             """);
 
         await ShouldBeOnlyProblemAsync(
-            Policies("Report"), "$.FenceGateway.FencingPolicies.b.InDoubtHold", "is 00:00:10, and that of 'a', which has the same Resource, is 00:00:20");
+            Policies("Report"), "$.FenceGateway.FencingPolicies.b.InDoubtHold",
+            "is 00:00:10, and that of 'a', which has the same Resource, is 00:00:20");
         (await ConfigurationFolder.ProblemsAsync(Policies("Off"))).ShouldBeEmpty();
-        (await ConfigurationFolder.ProblemsAsync(Policies("Report", "Memory"))).ShouldBeEmpty("there is no other gateway");
+        (await ConfigurationFolder.ProblemsAsync(Policies("Report", "Memory"))).ShouldBeEmpty(
+            "there is no other gateway");
     }
 
     [Fact]
     public async Task Destination_WithAUser_IsNotRepeated()
     {
-        var problem = (await ConfigurationFolder.ProblemsAsync(Json.Good.Replace("127.0.0.1:9001", "u:s3cret@127.0.0.1:9001", StringComparison.Ordinal)))
+        var problem = (
+            await ConfigurationFolder.ProblemsAsync(
+                Json.Good.Replace("127.0.0.1:9001", "u:s3cret@127.0.0.1:9001", StringComparison.Ordinal)))
             .ShouldHaveSingleItem();
         problem.Message.ShouldNotContain("s3cret");
     }

@@ -12,7 +12,8 @@ using Microsoft.Extensions.Hosting;
 namespace FenceGateway.Gateway.Tests.Configuration;
 
 /// <summary>
-/// What <c>validate</c> accepts also starts, what it refuses does not: for the files of the repository with mistakes in them.
+/// What <c>validate</c> accepts also starts, what it refuses does not: for the files of the repository with mistakes in
+/// them.
 /// </summary>
 public sealed class MutatedConfigurationTests(ITestOutputHelper output) : IDisposable
 {
@@ -95,7 +96,8 @@ public sealed class MutatedConfigurationTests(ITestOutputHelper output) : IDispo
     /// </summary>
     private async Task StartAsync(BuiltGateway gateway)
     {
-        if (!gateway.App.Services.GetRequiredService<LastGoodConfiguration>().Current.Options.TokenStore.Provider.IsShared())
+        if (!gateway.App.Services.GetRequiredService<LastGoodConfiguration>().Current.Options.TokenStore.Provider
+            .IsShared())
         {
             await gateway.App.StartAsync(Cancellation);
         }

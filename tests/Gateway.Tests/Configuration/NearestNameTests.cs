@@ -15,7 +15,8 @@ public sealed class NearestNameTests
     [InlineData("Mdoe", "Mode")]
     [InlineData("Colour", null)]
     [InlineData("x", null)]
-    public void Of_Name_IsWhatWasProbablyMeant(string name, string? meant) => NearestName.Of(name, Known).ShouldBe(meant);
+    public void Of_Name_IsWhatWasProbablyMeant(string name, string? meant) =>
+        NearestName.Of(name, Known).ShouldBe(meant);
 
     [Theory]
     [InlineData("", "abc", 3)]

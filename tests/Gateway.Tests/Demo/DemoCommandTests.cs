@@ -6,7 +6,8 @@ namespace FenceGateway.Gateway.Tests.Demo;
 
 public sealed class DemoCommandTests : IDisposable
 {
-    private static readonly DemoArguments Once = new(Once: true, Port: 0, AdminPort: 0, ServicePort: 0, NoColor: true, []);
+    private static readonly DemoArguments Once = new(
+        Once: true, Port: 0, AdminPort: 0, ServicePort: 0, NoColor: true, []);
 
     private readonly StringWriter _output = new();
     private readonly StringWriter _error = new();
@@ -90,7 +91,8 @@ public sealed class DemoCommandTests : IDisposable
         using var stop = new CancellationTokenSource();
         using var output = new SignallingWriter("stay up until Ctrl-C");
         var gateway = new FakeGateway();
-        var running = new DemoCommand(Once with { Once = false }, gateway.StartAsync, TimeProvider.System, output, _error)
+        var running = new DemoCommand(
+            Once with { Once = false }, gateway.StartAsync, TimeProvider.System, output, _error)
             .RunAsync(stop.Token);
 
         (await Task.WhenAny(output.Seen, running)).ShouldBe(output.Seen);
@@ -108,7 +110,8 @@ public sealed class DemoCommandTests : IDisposable
         using var stop = new CancellationTokenSource();
         using var output = new SignallingWriter("hangs there");
         var gateway = new FakeGateway();
-        var running = new DemoCommand(Once, gateway.StartAsync, TimeProvider.System, output, _error).RunAsync(stop.Token);
+        var running = new DemoCommand(Once, gateway.StartAsync, TimeProvider.System, output, _error).RunAsync(
+            stop.Token);
 
         (await Task.WhenAny(output.Seen, running)).ShouldBe(output.Seen);
         await stop.CancelAsync();
@@ -158,7 +161,8 @@ public sealed class DemoCommandTests : IDisposable
 
         (await RunAsync(Once with { Settings = ["--Serilog:MinimumLevel:Default=Debug"] }, gateway)).ShouldBe(0);
 
-        var levels = gateway.Settings.Where(s => s.StartsWith("--Serilog:MinimumLevel:Default", StringComparison.Ordinal));
+        var levels = gateway.Settings.Where(
+            s => s.StartsWith("--Serilog:MinimumLevel:Default", StringComparison.Ordinal));
         levels.ShouldBe(["--Serilog:MinimumLevel:Default=Warning", "--Serilog:MinimumLevel:Default=Debug"]);
     }
 

@@ -14,10 +14,14 @@ public sealed class DemoScreenTests : IDisposable
         var screen = new DemoScreen(_output, plain: true);
         var body = "{\"type\":\"urn:x\",\"status\":409}";
 
-        screen.Response("A", new DemoResponse(409, "Conflict", ["Proxy-Status: x"], "application/problem+json", body, TimeSpan.FromMilliseconds(4)));
+        screen.Response(
+            "A",
+            new DemoResponse(
+                409, "Conflict", ["Proxy-Status: x"], "application/problem+json", body, TimeSpan.FromMilliseconds(4)));
 
         var lines = _output.ToString().Split(Environment.NewLine).Select(l => l.Trim());
-        lines.ShouldBe(["A < 409 Conflict after 4 ms", "Proxy-Status: x", "{", "\"type\": \"urn:x\",", "\"status\": 409", "}", ""]);
+        lines.ShouldBe(
+            ["A < 409 Conflict after 4 ms", "Proxy-Status: x", "{", "\"type\": \"urn:x\",", "\"status\": 409", "}", ""]);
     }
 
     [Theory]

@@ -5,7 +5,8 @@ namespace FenceGateway.Gateway.Tests.Demo;
 
 public sealed class DemoServiceTests : IAsyncLifetime
 {
-    private readonly DemoPorts _ports = DemoPorts.Find(new DemoArguments(Once: true, 0, 0, 0, NoColor: true, [])).Ports!;
+    private readonly DemoPorts _ports = DemoPorts
+        .Find(new DemoArguments(Once: true, 0, 0, 0, NoColor: true, [])).Ports!;
     private readonly HttpClient _client = new();
     private DemoService _service = null!;
 
@@ -23,7 +24,8 @@ public sealed class DemoServiceTests : IAsyncLifetime
     [Fact]
     public async Task Put_WithToken_StoresAndShowsIt()
     {
-        (await PutAsync("1", "33", "first")).ShouldBe("{\"order\":\"1\",\"value\":\"first\",\"writtenWithToken\":\"33\"}");
+        (await PutAsync("1", "33", "first")).ShouldBe(
+            "{\"order\":\"1\",\"value\":\"first\",\"writtenWithToken\":\"33\"}");
 
         (await _client.GetStringAsync(Url("1"), Token)).ShouldContain("\"value\":\"first\"");
     }

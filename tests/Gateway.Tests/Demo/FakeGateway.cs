@@ -28,7 +28,8 @@ internal sealed class FakeGateway
 
     public bool Disposed { get; private set; }
 
-    public async Task<IAsyncDisposable> StartAsync(string configFile, string[] settings, CancellationToken cancellationToken)
+    public async Task<IAsyncDisposable> StartAsync(
+        string configFile, string[] settings, CancellationToken cancellationToken)
     {
         (ConfigFile, Settings) = (configFile, settings);
         var configuration = new ConfigurationBuilder().AddJsonFile(configFile).AddCommandLine(settings).Build();
@@ -93,7 +94,8 @@ internal sealed class FakeGateway
         }
     }
 
-    private sealed class Running(FakeGateway gateway, WebApplication app, HttpClient client, SemaphoreSlim writing) : IAsyncDisposable
+    private sealed class Running(FakeGateway gateway, WebApplication app, HttpClient client, SemaphoreSlim writing)
+        : IAsyncDisposable
     {
         public async ValueTask DisposeAsync()
         {

@@ -1,7 +1,9 @@
 using FenceGateway.Gateway.Tests.Configuration;
 namespace FenceGateway.Gateway.Tests.Fencing;
 
-/// <summary>On a fenced route the service gets the request that the fence has judged, whatever is transformed.</summary>
+/// <summary>
+/// On a fenced route the service gets the request that the fence has judged, whatever is transformed.
+/// </summary>
 public sealed class FencedTransformRulesTests
 {
     private const string Template = "o/{id}/{query:part}/{header:X-Shop}";
@@ -40,7 +42,8 @@ public sealed class FencedTransformRulesTests
     [InlineData("""{ "PathRemovePrefix": "/api/o/" }""", null)]
     [InlineData("""{ "PathPattern": "/v1/{id}" }""", null)]
     [InlineData("""{ "ResponseHeader": "Fencing-Token", "Set": "1" }""", null)]
-    public async Task Transform_OfAFencedRoute_IsRefusedIfTheServiceGetsAnotherRequest(string transform, string? message)
+    public async Task Transform_OfAFencedRoute_IsRefusedIfTheServiceGetsAnotherRequest(
+        string transform, string? message)
     {
         var problems = await ConfigurationFolder.ProblemsAsync(Fenced($$"""{ "X-Forwarded": "Set" }, {{transform}}"""));
         if (message is null)
@@ -86,8 +89,10 @@ public sealed class FencedTransformRulesTests
     [InlineData("X-Forwarded-Port", "", 1)]
     [InlineData("X-Real-IP", "", 1)]
     [InlineData("X-Real-IP", """{ "X-Forwarded": "Off" }""", 0)]
-    public async Task Forwarded_NamesTheResource_IsRefusedIfTheGatewayWritesIt(string header, string transform, int problems) =>
-        (await ConfigurationFolder.ProblemsAsync(Fenced(transform, template: $"o/{{header:{header}}}"))).Count.ShouldBe(problems);
+    public async Task Forwarded_NamesTheResource_IsRefusedIfTheGatewayWritesIt(
+        string header, string transform, int problems) =>
+        (await ConfigurationFolder.ProblemsAsync(Fenced(transform, template: $"o/{{header:{header}}}"))).Count.ShouldBe(
+            problems);
 
     [Theory]
     [InlineData("Report", 1)]

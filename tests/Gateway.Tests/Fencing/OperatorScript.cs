@@ -26,22 +26,27 @@ internal sealed class OperatorScript : ITokenStore
 
     public ValueTask OpenAsync(CancellationToken cancellationToken) => default;
 
-    public ValueTask<TimeSpan> StartSessionAsync(string session, TimeSpan timeToLive, CancellationToken cancellationToken) => new(timeToLive);
+    public ValueTask<TimeSpan> StartSessionAsync(
+        string session, TimeSpan timeToLive, CancellationToken cancellationToken) => new(timeToLive);
 
-    public ValueTask<Heartbeat> HeartbeatAsync(string session, CancellationToken cancellationToken) => new(new Heartbeat(true, []));
+    public ValueTask<Heartbeat> HeartbeatAsync(string session, CancellationToken cancellationToken) =>
+        new(new Heartbeat(true, []));
 
     public ValueTask EndSessionAsync(string session, bool isClean, CancellationToken cancellationToken) => default;
 
     public long PeekMark(ResourceKey resource) => 0;
 
-    public ValueTask<EnterReply> EnterAsync(EnterRequest request, CancellationToken cancellationToken) => throw NotAsked();
+    public ValueTask<EnterReply> EnterAsync(
+        EnterRequest request, CancellationToken cancellationToken) => throw NotAsked();
 
-    public ValueTask WithdrawAsync(string session, IReadOnlyList<Registration> registrations, CancellationToken cancellationToken) => default;
+    public ValueTask WithdrawAsync(
+        string session, IReadOnlyList<Registration> registrations, CancellationToken cancellationToken) => default;
 
     public ValueTask<MarkRecord?> FindAsync(ResourceKey resource, CancellationToken cancellationToken) =>
         new(new MarkRecord(resource, Mark, default, 1, Writers));
 
-    public ValueTask<IReadOnlyList<MarkRecord>> ListAsync(MarkQuery query, CancellationToken cancellationToken) => throw NotAsked();
+    public ValueTask<IReadOnlyList<MarkRecord>> ListAsync(
+        MarkQuery query, CancellationToken cancellationToken) => throw NotAsked();
 
     public ValueTask<long> CountAsync(CancellationToken cancellationToken) => throw NotAsked();
 
@@ -51,7 +56,8 @@ internal sealed class OperatorScript : ITokenStore
         return await Change(cancellationToken) > 0;
     }
 
-    public async ValueTask<int> ResolveAsync(ResourceKey resource, CancellationToken cancellationToken) => await Change(cancellationToken);
+    public async ValueTask<int> ResolveAsync(ResourceKey resource, CancellationToken cancellationToken) =>
+        await Change(cancellationToken);
 
     public ValueTask DisposeAsync() => default;
 

@@ -13,7 +13,8 @@ public sealed class RequestResourceValuesTests
     [InlineData("/", null)]
     [InlineData(null, null)]
     public void Route_TrailingSlash_IsNotPartOfTheKey(string? value, string? key) =>
-        Render("{path}", r => r.RouteValues["path"] = value).ShouldBe(key is null ? (RenderStatus.Missing, "") : (RenderStatus.Rendered, key));
+        Render("{path}", r => r.RouteValues["path"] = value).ShouldBe(
+            key is null ? (RenderStatus.Missing, "") : (RenderStatus.Rendered, key));
 
     [Theory]
     [InlineData("gateway.test", "gateway.test")]
@@ -77,7 +78,8 @@ public sealed class RequestResourceValuesTests
     [Fact]
     public void Header_MoreThanOneReading_IsAmbiguous()
     {
-        Render("{header:X-Order}", r => r.Headers["X-Order"] = new[] { "1", "1" }).Status.ShouldBe(RenderStatus.Ambiguous);
+        Render("{header:X-Order}", r => r.Headers["X-Order"] = new[] { "1", "1" }).Status.ShouldBe(
+            RenderStatus.Ambiguous);
         Render("{header:X-Order}", r => r.Headers["X-Order"] = "1,2").Status.ShouldBe(RenderStatus.Ambiguous);
         Render("{header:X-Order}", r =>
         {

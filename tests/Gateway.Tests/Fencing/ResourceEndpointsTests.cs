@@ -26,13 +26,17 @@ public sealed class ResourceEndpointsTests : IAsyncDisposable
         _session = TestSession.Open(_store, _time);
         var table = new FenceTable(_session, _time, capacity: 16);
         _resources = new ResourceEndpoints(
-            _session, table, new OperatorChanges(table, _session, _time, TimeSpan.FromSeconds(10)), new InDoubtHolds(), _time, _logger);
+            _session, table, new OperatorChanges(table, _session, _time, TimeSpan.FromSeconds(10)), new InDoubtHolds(),
+            _time, _logger);
     }
 
     [Theory]
-    [InlineData("mark", MarkBody, 1404, "set the mark of orders/1 from 100 to 33: why. Outcome unknown: The token store did not answer within")]
-    [InlineData("resolve", ResolveBody, 1405, "resolve tokens in doubt of orders/1: why. Outcome unknown: The token store did not answer within")]
-    public async Task Change_StoreDoesNotAnswerInTime_IsAuditedAsUnknown(string change, string body, int id, string text)
+    [InlineData("mark", MarkBody, 1404, "set the mark of orders/1 from 100 to 33: why. Outcome unknown: The token "
+        + "store did not answer within")]
+    [InlineData("resolve", ResolveBody, 1405, "resolve tokens in doubt of orders/1: why. Outcome unknown: The token "
+        + "store did not answer within")]
+    public async Task Change_StoreDoesNotAnswerInTime_IsAuditedAsUnknown(
+        string change, string body, int id, string text)
     {
         var asked = new TaskCompletionSource();
         _store.Change = _ =>
@@ -106,7 +110,9 @@ public sealed class ResourceEndpointsTests : IAsyncDisposable
         _logger.Entries.ShouldHaveSingleItem().Id.ShouldBe(1402);
     }
 
-    /// <summary>At another gateway: the store refuses a change that was read before it, and nobody is registered.</summary>
+    /// <summary>
+    /// At another gateway: the store refuses a change that was read before it, and nobody is registered.
+    /// </summary>
     [Fact]
     public async Task Mark_ChangedMeanwhileElsewhere_SaysThat()
     {
@@ -168,7 +174,8 @@ public sealed class ResourceEndpointsTests : IAsyncDisposable
         return context;
     }
 
-    private static string Text(HttpContext context) => Encoding.UTF8.GetString(((MemoryStream)context.Response.Body).ToArray());
+    private static string Text(HttpContext context) =>
+        Encoding.UTF8.GetString(((MemoryStream)context.Response.Body).ToArray());
 
     private sealed class ListLogger : ILogger<ResourceEndpoints>
     {
@@ -179,7 +186,9 @@ public sealed class ResourceEndpointsTests : IAsyncDisposable
 
         public bool IsEnabled(LogLevel logLevel) => true;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+        public void Log<TState>(
+            LogLevel logLevel, EventId eventId, TState state, Exception? exception,
+            Func<TState, Exception?, string> formatter) =>
             Entries.Enqueue((eventId.Id, formatter(state, exception)));
     }
 }

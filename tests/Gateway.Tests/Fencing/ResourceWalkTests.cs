@@ -2,7 +2,6 @@ using FenceGateway.Fencing;
 using FenceGateway.Gateway.Fencing;
 using FenceGateway.TestKit;
 using FenceGateway.TokenStore;
-using Shouldly;
 
 namespace FenceGateway.Gateway.Tests.Fencing;
 
@@ -113,5 +112,6 @@ public sealed class ResourceWalkTests
         ]);
     }
 
-    private static ResourceKey Key(string text) => ResourceKey.TryCreate(text, out var key) ? key : throw new InvalidOperationException();
+    private static ResourceKey Key(string text) =>
+        ResourceKey.TryCreate(text, out var key) ? key : throw new InvalidOperationException();
 }

@@ -11,8 +11,10 @@ public sealed class TargetGuardTests
     /// <summary>What paths are made of, and everything that some parser takes for more than a character.</summary>
     private static readonly string[] Pieces =
     [
-        "/", "/", "/", "a", "b1", ".", "..", "-", "_", "~", ":", "@", "+", "orders", ";", ";v=2", "\\", "//", "#", "?x=/../", "%",
-        "%2", "%zz", "%61", "%2e", "%2E", "%2f", "%2F", "%5c", "%25", "%252e", "%252F", "%3B", "%00", "%0a", "%7f", "%20", "%C3%A9",
+        "/", "/", "/", "a", "b1", ".", "..", "-", "_", "~", ":", "@", "+", "orders", ";", ";v=2", "\\", "//", "#",
+        "?x=/../", "%",
+        "%2", "%zz", "%61", "%2e", "%2E", "%2f", "%2F", "%5c", "%25", "%252e", "%252F", "%3B", "%00", "%0a", "%7f",
+        "%20", "%C3%A9",
         "%C0%AF", "%E0%80%AF", "%ED%A0%80", "%FF", "%C2%85", "%F0%9F%98%80", "http://host/", "é",
     ];
 
@@ -133,7 +135,8 @@ public sealed class TargetGuardTests
         var path = PathOf(target);
         for (var i = 0; i < path.Length; i++)
         {
-            if (path[i] == '%' && i + 2 < path.Length && char.IsAsciiHexDigit(path[i + 1]) && char.IsAsciiHexDigit(path[i + 2]))
+            if (path[i] == '%' && i + 2 < path.Length && char.IsAsciiHexDigit(path[i + 1])
+                && char.IsAsciiHexDigit(path[i + 2]))
             {
                 bytes.Add(Convert.FromHexString(path.AsSpan(i + 1, 2))[0]);
                 i += 2;

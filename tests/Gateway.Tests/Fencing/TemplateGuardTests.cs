@@ -26,14 +26,17 @@ public sealed class TemplateGuardTests : IDisposable
 
     public TemplateGuardTests()
     {
-        _table = new(TestSession.Open(new MemoryTokenStore(_time, NullLogger<MemoryTokenStore>.Instance), _time), _time, capacity: 16);
+        _table = new(
+            TestSession.Open(new MemoryTokenStore(_time, NullLogger<MemoryTokenStore>.Instance), _time), _time,
+            capacity: 16);
         _guard = new(_table, _log);
     }
 
     [Theory]
     [InlineData(""" "a": { "Resource": "order/{id}" } """, "'orders/{id}'", "'order/{id}'")]
     [InlineData(""" "a": { "Resource": "orders/{id}", "CaseInsensitive": true } """, "'orders/{id}'", "'orders/{id}' (CaseInsensitive)")]
-    public async Task Check_OtherKeysNothingActive_IsTakenWithOneWarningThatNamesBoth(string policies, string from, string to)
+    public async Task Check_OtherKeysNothingActive_IsTakenWithOneWarningThatNamesBoth(
+        string policies, string from, string to)
     {
         (await CheckAsync(""" "a": { "Resource": "orders/{id}" } """, policies)).ShouldBeEmpty();
         _log.Lines.ShouldHaveSingleItem().ShouldContain($"{to} instead of {from}. Marks of the old keys do not count");
@@ -53,7 +56,8 @@ public sealed class TemplateGuardTests : IDisposable
     [InlineData("orders/1", true)]
     [InlineData("ORDERS/1", true)]
     [InlineData("carts/1", false)]
-    public async Task Check_OtherKeysWhileSomethingIsInFlight_IsRefusedIfTheOldTemplateMayHaveMadeItsKey(string active, bool refused)
+    public async Task Check_OtherKeysWhileSomethingIsInFlight_IsRefusedIfTheOldTemplateMayHaveMadeItsKey(
+        string active, bool refused)
     {
         await BeginAsync(active);
 
@@ -67,7 +71,9 @@ public sealed class TemplateGuardTests : IDisposable
 
         var problem = problems.ShouldHaveSingleItem();
         problem.Path.ShouldBe("$.FenceGateway.FencingPolicies.a.Resource");
-        problem.Message.ShouldContain($"'order/{{id}}' instead of 'orders/{{id}}', while writes are in flight or in doubt under old ones ({active})");
+        problem.Message.ShouldContain(
+            $"'order/{{id}}' instead of 'orders/{{id}}', while writes are in flight or in doubt under old ones "
+                + $"({active})");
         _log.Lines.ShouldBeEmpty();
     }
 
@@ -109,7 +115,8 @@ public sealed class TemplateGuardTests : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
-    private async Task<IReadOnlyList<ConfigProblem>> CheckAsync(string before, string after, string policyAfter = "a") =>
+    private async Task<IReadOnlyList<ConfigProblem>> CheckAsync(
+        string before, string after, string policyAfter = "a") =>
         _guard.Check((await LoadAsync(before, "a")).Fenced, (await LoadAsync(after, policyAfter)).Fenced);
 
     private async Task<GatewayConfiguration> LoadAsync(string policies, string policy)
@@ -131,7 +138,8 @@ public sealed class TemplateGuardTests : IDisposable
     {
         FenceGateway.Fencing.FencingToken.TryParse("33", out var token).ShouldBeTrue();
         var rules = new AdmissionRules(Drain: true, TimeSpan.Zero, TimeSpan.FromSeconds(10));
-        var admission = await _table.AdmitAsync(_table.Get(key), token, isWrite: true, rules, TestContext.Current.CancellationToken);
+        var admission = await _table.AdmitAsync(
+            _table.Get(key), token, isWrite: true, rules, TestContext.Current.CancellationToken);
         admission.Status.ShouldBe(AdmissionStatus.Admitted);
         return (admission.Fence, token);
     }
@@ -146,7 +154,8 @@ public sealed class TemplateGuardTests : IDisposable
         public bool IsEnabled(LogLevel logLevel) => true;
 
         public void Log<TState>(
-            LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+            LogLevel logLevel, EventId eventId, TState state, Exception? exception,
+            Func<TState, Exception?, string> formatter)
         {
             logLevel.ShouldBe(LogLevel.Warning);
             Lines.Add(formatter(state, exception));

@@ -79,7 +79,8 @@ public sealed class TokenHeadersTests
     {
         var headers = Headers([
             ("Fencing-Token", "1"), ("X-Fencing-Token", "1"), ("Fencing_Token", "1"), ("X_Fencing_Token", "1"),
-            ("X-Fencing_Token", "1"), ("X_Fencing-Token", "1"), ("X-Other", "kept"), ("Fencing+Token", "1"), ("x'fencing`token", "1"),
+            ("X-Fencing_Token", "1"), ("X_Fencing-Token", "1"), ("X-Other", "kept"), ("Fencing+Token", "1"),
+            ("x'fencing`token", "1"),
             ("FencingToken", "kept"),
         ]);
         TokenHeaders.Strip(headers, Policy);
@@ -91,10 +92,13 @@ public sealed class TokenHeadersTests
     {
         foreach (var c in "!#$%&'*+.^_`|~")
         {
-            TokenHeaders.LookalikeOf(Headers([("Accept", "*/*"), ($"fencing{c}Token", "42")]), Policy).ShouldBe($"fencing{c}Token");
+            TokenHeaders.LookalikeOf(Headers([("Accept", "*/*"), ($"fencing{c}Token", "42")]), Policy).ShouldBe(
+                $"fencing{c}Token");
         }
 
-        TokenHeaders.LookalikeOf(Headers([("Fencing-Token", "42"), ("FencingaToken", "42"), ("Fencing-Token-", "42")]), Policy).ShouldBeNull();
+        TokenHeaders.LookalikeOf(
+            Headers([("Fencing-Token", "42"), ("FencingaToken", "42"), ("Fencing-Token-", "42")]),
+            Policy).ShouldBeNull();
     }
 
     [Fact]
@@ -103,9 +107,11 @@ public sealed class TokenHeadersTests
         string[] refused = ["X-Method-Override"];
         var lengths = HeaderLookalikes.LengthsOf(Policy.TokenHeaders) | HeaderLookalikes.LengthsOf(refused);
         bool Any(params string[] names) =>
-            HeaderLookalikes.Any(Headers([.. names.Select(name => (name, "1"))]), Policy.TokenHeaders, refused, lengths);
+            HeaderLookalikes.Any(
+                Headers([.. names.Select(name => (name, "1"))]), Policy.TokenHeaders, refused, lengths);
 
-        Any("Fencing-Token", "fencing-token", "Accept", "FencingaToken", "X-Methodaoverride", new string('a', 64 + 13)).ShouldBeFalse();
+        Any("Fencing-Token", "fencing-token", "Accept", "FencingaToken", "X-Methodaoverride", new string('a', 64 + 13))
+            .ShouldBeFalse();
         Any("Accept", "Fencing_Token").ShouldBeTrue();
         Any("Accept", "Fencing-Token", "x.fencing.token").ShouldBeTrue();
         Any("Accept", "x-method-override").ShouldBeTrue();

@@ -30,7 +30,8 @@ public sealed class AttemptResultTests
     {
         foreach (var error in Enum.GetValues<ForwarderError>())
         {
-            var result = AttemptResult.OfFailure(error, new IOException("reset"), AttemptFault.TimedOut, hasLeft: false, 0, TimeSpan.Zero);
+            var result = AttemptResult.OfFailure(
+                error, new IOException("reset"), AttemptFault.TimedOut, hasLeft: false, 0, TimeSpan.Zero);
             result.End.ShouldBe(ForwardEnd.NotSent, error.ToString());
         }
     }
@@ -55,7 +56,8 @@ public sealed class AttemptResultTests
     [InlineData(HttpRequestError.HttpProtocolError, nameof(ForwardEnd.InDoubt), nameof(AttemptFault.Broken))]
     [InlineData(HttpRequestError.ResponseEnded, nameof(ForwardEnd.InDoubt), nameof(AttemptFault.Broken))]
     [InlineData(HttpRequestError.InvalidResponse, nameof(ForwardEnd.InDoubt), nameof(AttemptFault.Broken))]
-    public void Classify_RequestFailure_IsHarmlessOnlyWithoutAConnection(HttpRequestError error, string end, string fault)
+    public void Classify_RequestFailure_IsHarmlessOnlyWithoutAConnection(
+        HttpRequestError error, string end, string fault)
     {
         var exception = new HttpRequestException(error, "failed");
         var result = Classify(ForwarderError.Request, exception);
@@ -153,6 +155,7 @@ public sealed class AttemptResultTests
         (result with { ClientTime = TimeSpan.FromSeconds(14) }).ServiceTime.ShouldBe(TimeSpan.Zero);
     }
 
-    private static AttemptResult Classify(ForwarderError error, Exception? exception = null, AttemptFault cut = AttemptFault.None) =>
+    private static AttemptResult Classify(
+        ForwarderError error, Exception? exception = null, AttemptFault cut = AttemptFault.None) =>
         AttemptResult.OfFailure(error, exception, cut, hasLeft: true, status: 0, TimeSpan.Zero);
 }

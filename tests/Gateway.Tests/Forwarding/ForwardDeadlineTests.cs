@@ -72,7 +72,8 @@ public sealed class ForwardDeadlineTests
 
     [Fact]
     public void Session_HasEndedBefore_EndsTheAttemptAtOnce() =>
-        _pool.Start(First, Total, CancellationToken.None, new CancellationToken(canceled: true)).IsSessionOver.ShouldBeTrue();
+        _pool.Start(First, Total, CancellationToken.None, new CancellationToken(canceled: true)).IsSessionOver
+            .ShouldBeTrue();
 
     [Fact]
     public void Return_OneThatNobodyEnded_IsLentAgainAndHearsNothingOfItsFirstClientAndSession()

@@ -13,7 +13,8 @@ public sealed class RequestContentHandlerTests
     [InlineData("DELETE", true, true)]
     [InlineData("POST", false, true)]
     [InlineData("PURGE", false, true)]
-    public async Task Send_NoContent_HasAnEmptyOneWhereHttpClientMustNotSendItAgain(string method, bool marked, bool empty)
+    public async Task Send_NoContent_HasAnEmptyOneWhereHttpClientMustNotSendItAgain(
+        string method, bool marked, bool empty)
     {
         var request = new HttpRequestMessage(new HttpMethod(method), "http://service/");
         if (marked)
@@ -53,7 +54,8 @@ public sealed class RequestContentHandlerTests
         var content = (await SendAsync(request)).ShouldNotBeNull();
         await content.CopyToAsync(Stream.Null, TestContext.Current.CancellationToken);
 
-        await Should.ThrowAsync<InvalidOperationException>(() => content.CopyToAsync(Stream.Null, TestContext.Current.CancellationToken));
+        await Should.ThrowAsync<InvalidOperationException>(
+            () => content.CopyToAsync(Stream.Null, TestContext.Current.CancellationToken));
     }
 
     [Fact]
@@ -81,7 +83,8 @@ public sealed class RequestContentHandlerTests
     private static async Task<HttpContent?> SendAsync(HttpRequestMessage request, int tunnels = 0)
     {
         using var others = new Answering();
-        using var client = new HttpMessageInvoker(new RequestContentHandler(new HttpMessageInvoker(others)) { InnerHandler = new Answering() });
+        using var client = new HttpMessageInvoker(
+            new RequestContentHandler(new HttpMessageInvoker(others)) { InnerHandler = new Answering() });
         using var answer = await client.SendAsync(request, TestContext.Current.CancellationToken);
         others.Requests.ShouldBe(tunnels);
         return request.Content;
@@ -93,7 +96,8 @@ public sealed class RequestContentHandlerTests
     {
         public int Requests { get; private set; }
 
-        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        protected override Task<HttpResponseMessage> SendAsync(
+            HttpRequestMessage request, CancellationToken cancellationToken)
         {
             Requests++;
             return Task.FromResult(new HttpResponseMessage());

@@ -109,7 +109,8 @@ public sealed class IdempotencyStartMiddlewareTests
     {
         var tokens = new MemoryTokenStore(_time, NullLogger<MemoryTokenStore>.Instance);
         var table = new FenceTable(TestSession.Open(tokens, _time), _time, 10);
-        var policy = FencingPolicies.Of(new FencingPolicyOptions { Resource = "orders/{id}", WriteTimeout = TimeSpan.FromSeconds(30) });
+        var policy = FencingPolicies.Of(
+            new FencingPolicyOptions { Resource = "orders/{id}", WriteTimeout = TimeSpan.FromSeconds(30) });
         FencingToken.TryParse("1", out var token).ShouldBeTrue();
         var request = new GatewayRequest { CorrelationId = "1", CorrelationHeader = "X-Correlation-Id" };
         request.Present(policy, table.Get("orders/1"), token, isWrite: true);

@@ -37,7 +37,8 @@ public sealed class KeyedEndsTests
     [InlineData(101)]
     [InlineData(502)]
     [InlineData(504)]
-    public void Of_AnswerThatDoesNotTell_IsUnknown(int status) => End(Answered(status), status).ShouldBe(KeyedEnd.Unknown);
+    public void Of_AnswerThatDoesNotTell_IsUnknown(int status) =>
+        End(Answered(status), status).ShouldBe(KeyedEnd.Unknown);
 
     [Fact]
     public void Of_AnswerThatThePolicySaysDoesNotTell_IsUnknown() =>
@@ -69,8 +70,11 @@ public sealed class KeyedEndsTests
         }
     }
 
-    private static AttemptResult Answered(int status) => AttemptResult.OfAnswer(status, FencingPolicy.UsualInDoubtStatuses, default);
+    private static AttemptResult Answered(int status) =>
+        AttemptResult.OfAnswer(status, FencingPolicy.UsualInDoubtStatuses, default);
 
     private static KeyedEnd End(AttemptResult? last, int answered, bool leftInDoubt = false, int status = 0) =>
-        KeyedEnds.Of(new AttemptState { Last = last, LeftInDoubt = leftInDoubt, MayBeApplied = leftInDoubt, Status = last?.Status ?? status }, answered);
+        KeyedEnds.Of(
+            new AttemptState
+            { Last = last, LeftInDoubt = leftInDoubt, MayBeApplied = leftInDoubt, Status = last?.Status ?? status }, answered);
 }

@@ -15,14 +15,16 @@ public sealed class ShutdownSequenceTests
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task StoppedAsync_WithdrawalFails_TheSessionEndsAllTheSameAndQuietlyWhereNothingIsInFlight(bool inFlight)
+    public async Task StoppedAsync_WithdrawalFails_TheSessionEndsAllTheSameAndQuietlyWhereNothingIsInFlight(
+        bool inFlight)
     {
         await using var store = new SharedScript { WithdrawFault = new TokenStoreUnavailableException("not now") };
         await using var session = TestSession.Open(store, _time);
         var table = new FenceTable(session, _time, capacity: 16);
         foreach (var key in new[] { "orders/1", "orders/2" })
         {
-            var admitting = table.AdmitAsync(table.Get(key), new FencingToken(33), isWrite: true, Rules, CancellationToken.None);
+            var admitting = table.AdmitAsync(
+                table.Get(key), new FencingToken(33), isWrite: true, Rules, CancellationToken.None);
             await store.ReplyAsync(EnterStatus.Admitted, 33);
             await admitting;
         }
@@ -35,7 +37,8 @@ public sealed class ShutdownSequenceTests
 
         using var signal = new ShutdownSignal();
         var sequence = new ShutdownSequence(
-            session, table, new HealthState(session, new RouterState(), signal), signal, TimeSpan.Zero, _time, NullLogger<ShutdownSequence>.Instance);
+            session, table, new HealthState(session, new RouterState(), signal), signal, TimeSpan.Zero, _time,
+            NullLogger<ShutdownSequence>.Instance);
 
         await sequence.StoppedAsync(CancellationToken.None);
 

@@ -75,7 +75,9 @@ public sealed class ListenerProofTests : IDisposable
             $$"""{ "Urls": "https://*:0", "Kestrel": { "Certificates": { "Default": { {{given}} } } } }""")).ShouldBeEmpty();
     }
 
-    /// <summary>A check is no start: an address that is taken, or that this machine does not have, is the machine's matter.</summary>
+    /// <summary>
+    /// A check is no start: an address that is taken, or that this machine does not have, is the machine's matter.
+    /// </summary>
     [Fact]
     public async Task Address_Taken_IsGood()
     {
@@ -102,7 +104,10 @@ public sealed class ListenerProofTests : IDisposable
         File.WriteAllText(_folder.File("garbage"), "no certificate");
         return new (string Word, string File)[]
             { ("NONE", "none"), ("GARBAGE", "garbage"), ("PFX", "a.pfx"), ("PEM", "a.pem"), ("KEY", "a.key"), ("OTHER", "other.key") }
-            .Aggregate(text, (before, file) => before.Replace($"\"{file.Word}\"", $"\"{_folder.File(file.File)}\"", StringComparison.Ordinal));
+            .Aggregate(
+                text,
+                (before, file) =>
+                    before.Replace($"\"{file.Word}\"", $"\"{_folder.File(file.File)}\"", StringComparison.Ordinal));
     }
 
     private static async Task ShouldBeOnlyProblemAsync(string json, string path, string message)

@@ -22,7 +22,8 @@ public sealed class RendezvousTests
             .CountBy(picked => picked)
             .Sum(share => Math.Pow(share.Value - expected, 2) / expected);
 
-        // Of a uniform choice it is around count - 1 with a deviation of sqrt(2 (count - 1)); five of them is out of chance's reach.
+        // Of a uniform choice it is around count - 1 with a deviation of sqrt(2 (count - 1)); five of them is out of
+        // chance's reach.
         chiSquare.ShouldBeLessThan(count - 1 + (5 * Math.Sqrt(2 * (count - 1))));
     }
 
@@ -57,7 +58,8 @@ public sealed class RendezvousTests
         var moved = before.Keys.Where(key => before[key] != after[key]).ToArray();
         moved.ShouldAllBe(key => after[key] == $"d{count}");
         var expected = (double)Keys / (count + 1);
-        ((double)moved.Length).ShouldBeInRange(expected - (5 * Math.Sqrt(expected)), expected + (5 * Math.Sqrt(expected)));
+        ((double)moved.Length).ShouldBeInRange(
+            expected - (5 * Math.Sqrt(expected)), expected + (5 * Math.Sqrt(expected)));
     }
 
     [Fact]
@@ -166,7 +168,8 @@ public sealed class RendezvousTests
     private static int Bound(int inProgress, int destinations) =>
         Math.Max(Rendezvous.FreeLoad, (int)Math.Ceiling(1.25 * inProgress / destinations));
 
-    private static DestinationState[] Destinations(int count) => [.. Enumerable.Range(0, count).Select(i => new DestinationState($"d{i}"))];
+    private static DestinationState[] Destinations(int count) =>
+        [.. Enumerable.Range(0, count).Select(i => new DestinationState($"d{i}"))];
 
     private static Dictionary<string, string> AllPicks(DestinationState[] destinations) => Enumerable.Range(0, Keys)
         .Select(i => $"orders/{i}")

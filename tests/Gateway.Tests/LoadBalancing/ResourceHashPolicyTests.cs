@@ -53,7 +53,8 @@ public sealed class ResourceHashPolicyTests
         _policy.PickDestination(context, new ClusterState("c"), Destinations[..1])?.DestinationId.ShouldBe("d0");
     }
 
-    private string? Pick(HttpContext context) => _policy.PickDestination(context, new ClusterState("c"), Destinations)?.DestinationId;
+    private string? Pick(HttpContext context) =>
+        _policy.PickDestination(context, new ClusterState("c"), Destinations)?.DestinationId;
 
     private static string PickOf(string key) => Rendezvous.Pick(Rendezvous.Hash(key), Destinations).DestinationId;
 
@@ -72,7 +73,8 @@ public sealed class ResourceHashPolicyTests
     private static void Present(HttpContext context, string resource)
     {
         var time = new ManualTimeProvider();
-        var table = new FenceTable(TestSession.Open(new MemoryTokenStore(time, NullLogger<MemoryTokenStore>.Instance), time), time, 10);
+        var table = new FenceTable(
+            TestSession.Open(new MemoryTokenStore(time, NullLogger<MemoryTokenStore>.Instance), time), time, 10);
         FencingToken.TryParse("1", out var token).ShouldBeTrue();
         context.Features.Get<GatewayRequest>()!.Present(Policy(), table.Get(resource), token, isWrite: true);
     }

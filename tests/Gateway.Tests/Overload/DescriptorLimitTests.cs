@@ -15,7 +15,8 @@ public sealed class DescriptorLimitTests
     [InlineData(16_384, 4096, 1, 32, 32)]
     public void Of_TooFewDescriptors_TakesAsMuchAsThereIsRoomFor(
         int maxConnections, int maxInFlight, long descriptors, int connections, int inFlight) =>
-        DescriptorLimit.Of(new LimitsOptions { MaxConnections = maxConnections, MaxInFlight = maxInFlight }, descriptors)
+        DescriptorLimit.Of(
+            new LimitsOptions { MaxConnections = maxConnections, MaxInFlight = maxInFlight }, descriptors)
             .ShouldBe(new DescriptorLimit(connections, inFlight));
 
     [Fact]

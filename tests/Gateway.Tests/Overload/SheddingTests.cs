@@ -90,7 +90,8 @@ public sealed class SheddingTests : IDisposable, ILogger<Shedding>
     }
 
     void ILogger.Log<TState>(
-        LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        LogLevel logLevel, EventId eventId, TState state, Exception? exception,
+        Func<TState, Exception?, string> formatter)
     {
         logLevel.ShouldBe(LogLevel.Warning);
         _log.Enqueue((eventId.Id, formatter(state, exception)));
@@ -103,20 +104,23 @@ public sealed class SheddingTests : IDisposable, ILogger<Shedding>
     private async Task<Shedding> CreateAsync()
     {
         var inFlight = await CreateInFlightAsync();
-        var metrics = new OverloadMetrics(_services.GetRequiredService<System.Diagnostics.Metrics.IMeterFactory>(), inFlight);
+        var metrics = new OverloadMetrics(
+            _services.GetRequiredService<System.Diagnostics.Metrics.IMeterFactory>(), inFlight);
         return new Shedding(inFlight, metrics, _time, this);
     }
 
     private async Task<InFlightRequests> CreateInFlightAsync()
     {
         _folder.Write(Json.Gateway(""" "Limits": { "MaxInFlight": 3 } """));
-        return new InFlightRequests((await _folder.LoadAsync()).Part(current => current.Options.Limits), NullLogger<InFlightRequests>.Instance);
+        return new InFlightRequests(
+            (await _folder.LoadAsync()).Part(current => current.Options.Limits), NullLogger<InFlightRequests>.Instance);
     }
 
     private static void InterlockedMax(ref int target, int value)
     {
         int seen;
-        while ((seen = Volatile.Read(ref target)) < value && Interlocked.CompareExchange(ref target, value, seen) != seen)
+        while ((seen = Volatile.Read(ref target)) < value
+            && Interlocked.CompareExchange(ref target, value, seen) != seen)
         {
         }
     }

@@ -57,7 +57,8 @@ public sealed class ProblemTests
     {
         string[] registered =
         [
-            "http_request_error", "http_request_denied", "destination_unavailable", "destination_not_found", "http_response_timeout",
+            "http_request_error", "http_request_denied", "destination_unavailable", "destination_not_found",
+            "http_response_timeout",
             "proxy_internal_error",
         ];
         foreach (var type in Enum.GetValues<ProblemType>())

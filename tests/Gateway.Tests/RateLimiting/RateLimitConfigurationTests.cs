@@ -8,8 +8,10 @@ public sealed class RateLimitConfigurationTests
 {
     [Theory]
     [InlineData("\"RateLimiterPolicy\": \"by-addres\"", ".RateLimiterPolicy", "did you mean 'by-address'?")]
-    [InlineData("\"RateLimiterPolicy\": \"Default\"", ".RateLimiterPolicy", "is YARP's word for the limit of every route")]
-    [InlineData("\"RateLimiterPolicy\": \"by-resource\"", ".RateLimiterPolicy", "the resource of the route's FencingPolicy")]
+    [InlineData("\"RateLimiterPolicy\": \"Default\"", ".RateLimiterPolicy", "is YARP's word for the limit of every "
+        + "route")]
+    [InlineData("\"RateLimiterPolicy\": \"by-resource\"", ".RateLimiterPolicy", "the resource of the route's "
+        + "FencingPolicy")]
     [InlineData("\"RateLimiterPolicy\": \"by-ID\"", ".RateLimiterPolicy", "no such parameter; parameters: order")]
     [InlineData("\"Metadata\": { \"RateLimiterPolicy\": \"by-address\" }", ".Metadata.RateLimiterPolicy", "belongs beside Metadata")]
     public async Task Route_Wrong_NamesPathAndRemedy(string members, string path, string message)

@@ -15,7 +15,8 @@ public sealed class RateLimitFieldsTests
 
     [Fact]
     public void Policy_OfConcurrency_HasItsUnitAndNoWindow() =>
-        Add([("Type", "Concurrency"), ("PermitLimit", "7")], new(0, null)).ShouldBe(("\"test\";q=7;qu=\"concurrent-requests\"", "\"test\";r=0"));
+        Add([("Type", "Concurrency"), ("PermitLimit", "7")], new(0, null)).ShouldBe(
+            ("\"test\";q=7;qu=\"concurrent-requests\"", "\"test\";r=0"));
 
     [Fact]
     public void Name_WithQuotes_IsEscaped()

@@ -36,8 +36,11 @@ public sealed class RateLimitKeyTests
         var longest = new string('x', 30_000);
         Key("Header:X-Key", c => c.Request.Headers["X-Key"] = longest).Length.ShouldBeLessThan(32);
 
-        ShouldBeSame("Header:X-Key", c => c.Request.Headers["X-Key"] = longest, c => c.Request.Headers["X-Key"] = longest + "y", false);
-        ShouldBeSame("Header:X-Key", c => c.Request.Headers["X-Key"] = longest, c => c.Request.Headers["X-Key"] = longest, true);
+        ShouldBeSame(
+            "Header:X-Key", c => c.Request.Headers["X-Key"] = longest, c => c.Request.Headers["X-Key"] = longest + "y",
+            false);
+        ShouldBeSame(
+            "Header:X-Key", c => c.Request.Headers["X-Key"] = longest, c => c.Request.Headers["X-Key"] = longest, true);
     }
 
     [Theory]
@@ -107,7 +110,8 @@ public sealed class RateLimitKeyTests
     private static string Key(string partitionBy, HttpContext context, string? tenant)
     {
         var policy = RateLimitPolicies.Of([.. partitionBy.Split(", ").Select((p, i) => ($"PartitionBy:{i}", p))]);
-        var request = new GatewayRequest { CorrelationHeader = "X-Correlation-Id", CorrelationId = "1", TenantScope = tenant };
+        var request =
+            new GatewayRequest { CorrelationHeader = "X-Correlation-Id", CorrelationId = "1", TenantScope = tenant };
         var key = new char[RateLimitKey.MaxLength];
         return new string(key, 0, policy.PartitionBy.Write(context, request, key));
     }

@@ -141,7 +141,8 @@ public sealed class RateLimitPartitionsTests
 
     private RateLimitPartitions Create(int limit, int max) => new(
         RateLimitPolicies.Of(
-            ("Type", "FixedWindow"), ("PermitLimit", limit.ToString()), ("MaxPartitions", max.ToString()), ("PartitionBy:0", "Header:X-Key")),
+            ("Type", "FixedWindow"), ("PermitLimit", limit.ToString()), ("MaxPartitions", max.ToString()),
+            ("PartitionBy:0", "Header:X-Key")),
         _clock);
 
     private void Attack(RateLimitPartitions partitions, int from, int to)

@@ -16,10 +16,12 @@ internal static class RateLimitPolicies
         return policy.ShouldNotBeNull();
     }
 
-    public static (RateLimitPolicy? Policy, List<ConfigProblem> Problems) Read(string name, params (string Key, string Value)[] settings)
+    public static (RateLimitPolicy? Policy, List<ConfigProblem> Problems) Read(
+        string name, params (string Key, string Value)[] settings)
     {
         var section = new ConfigurationBuilder()
-            .AddInMemoryCollection(settings.Append(("QueueLimit", "0")).DistinctBy(s => s.Item1).Select(s => KeyValuePair.Create(
+            .AddInMemoryCollection(
+                settings.Append(("QueueLimit", "0")).DistinctBy(s => s.Item1).Select(s => KeyValuePair.Create(
                 $"FenceGateway:RateLimiterPolicies:{name}:{s.Item1}", (string?)s.Item2)))
             .Build()
             .GetSection("FenceGateway");

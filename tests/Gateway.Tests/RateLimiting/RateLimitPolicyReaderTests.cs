@@ -28,8 +28,10 @@ public sealed class RateLimitPolicyReaderTests
     public void Read_EveryKindOfPartition_IsUnderstood() =>
         RateLimitPolicies.Of(
                 ("PartitionBy:0", "clientaddress"), ("PartitionBy:1", "Tenant"), ("PartitionBy:2", "Resource"),
-                ("PartitionBy:3", "Header:Authorization"), ("PartitionBy:4", "route:id"), ("PartitionBy:5", "Query:key"))
-            .PartitionBy.ToString().ShouldBe("ClientAddress, Tenant, Resource, Header:Authorization, Route:id, Query:key");
+                ("PartitionBy:3", "Header:Authorization"), ("PartitionBy:4", "route:id"),
+                ("PartitionBy:5", "Query:key"))
+            .PartitionBy.ToString().ShouldBe(
+                "ClientAddress, Tenant, Resource, Header:Authorization, Route:id, Query:key");
 
     [Theory]
     [InlineData("ClientAdress", "[0]", "did you mean 'ClientAddress'?")]
@@ -44,12 +46,15 @@ public sealed class RateLimitPolicyReaderTests
 
     [Fact]
     public void Read_PartitionTwice_IsAProblem() =>
-        ShouldBeOnlyProblem(Path + ".PartitionBy[1]", "stands there already", ("PartitionBy:0", "Header:A"), ("PartitionBy:1", "header:a"));
+        ShouldBeOnlyProblem(
+            Path + ".PartitionBy[1]", "stands there already", ("PartitionBy:0", "Header:A"),
+            ("PartitionBy:1", "header:a"));
 
     [Fact]
     public void Read_MorePartsThanAKeyHolds_IsAProblem() =>
         ShouldBeOnlyProblem(
-            Path + ".PartitionBy", "at most 6", [.. Enumerable.Range(0, 7).Select(i => ($"PartitionBy:{i}", $"Header:H{i}"))]);
+            Path + ".PartitionBy", "at most 6",
+            [.. Enumerable.Range(0, 7).Select(i => ($"PartitionBy:{i}", $"Header:H{i}"))]);
 
     [Theory]
     [InlineData("disable", "means no limit")]

@@ -24,14 +24,16 @@ public sealed class ConfigurationSchemaTests
     {
         var committed = await File.ReadAllTextAsync(
             Path.Combine(Root, "config", "gateway.schema.json"), TestContext.Current.CancellationToken);
-        committed.ShouldBe(ConfigurationSchema.Text(), "write it anew: fencegateway config schema > config/gateway.schema.json");
+        committed.ShouldBe(
+            ConfigurationSchema.Text(), "write it anew: fencegateway config schema > config/gateway.schema.json");
     }
 
     [Theory]
     [MemberData(nameof(Examples))]
     public async Task Example_AsShipped_IsValidForGatewayAndSchema(string name)
     {
-        var json = await File.ReadAllTextAsync(Path.Combine(Root, "config", name), TestContext.Current.CancellationToken);
+        var json = await File.ReadAllTextAsync(
+            Path.Combine(Root, "config", name), TestContext.Current.CancellationToken);
         (await ConfigurationFolder.ProblemsAsync(json)).ShouldBeEmpty();
         SchemaErrors(ConfigurationSchema.Create(), JsonNode.Parse(json, documentOptions: new JsonDocumentOptions
         {
@@ -69,7 +71,8 @@ public sealed class ConfigurationSchemaTests
         var reference = await File.ReadAllLinesAsync(
             Path.Combine(Root, "docs", "configuration.md"), TestContext.Current.CancellationToken);
         var (path, value) = (key.Split('=')[0], key.Split('=')[1]);
-        var row = reference.Where(line => line.StartsWith($"| `{path}` |", StringComparison.Ordinal)).ShouldHaveSingleItem();
+        var row = reference.Where(line => line.StartsWith($"| `{path}` |", StringComparison.Ordinal))
+            .ShouldHaveSingleItem();
         row.ShouldContain(value switch { "" => "| required |", "none" => "| none |", _ => $"| `{value}` |" });
     }
 
@@ -84,8 +87,10 @@ public sealed class ConfigurationSchemaTests
             {
                 { IsGenericType: true } map when map.GetGenericTypeDefinition() == typeof(Dictionary<,>)
                     => Keys(map.GetGenericArguments()[1], $"{at}:name"),
-                { IsClass: true } nested when nested != typeof(string) && nested != typeof(List<string>) && nested != typeof(List<int>) => Keys(nested, at),
-                _ when property.GetValue(options) is null && property.IsDefined(typeof(RequiredAttribute), inherit: true) => [$"{at}="],
+                { IsClass: true } nested when nested != typeof(string) && nested != typeof(List<string>)
+                    && nested != typeof(List<int>) => Keys(nested, at),
+                _ when property.GetValue(options) is null
+                    && property.IsDefined(typeof(RequiredAttribute), inherit: true) => [$"{at}="],
                 _ => [$"{at}={Text(property.GetValue(options))}"],
             };
             foreach (var key in keys)
@@ -117,7 +122,10 @@ public sealed class ConfigurationSchemaTests
             { } one => [one.ToString()],
             null => [],
         };
-        if (types.Length > 0 && !types.Any(type => kind == Kind(type) || (type == "null" && value is null) || (type == "boolean" && kind == JsonValueKind.False)))
+        if (types.Length > 0
+            && !types.Any(
+                type => kind == Kind(type) || (type == "null" && value is null)
+                    || (type == "boolean" && kind == JsonValueKind.False)))
         {
             return [$"{path}: no {types[0]}"];
         }
@@ -137,7 +145,8 @@ public sealed class ConfigurationSchemaTests
             errors.Add($"{path}: pattern");
         }
 
-        if (schema["minimum"] is { } minimum && (Number(value!) < Number(minimum) || Number(value!) > Number(schema["maximum"]!)))
+        if (schema["minimum"] is { } minimum
+            && (Number(value!) < Number(minimum) || Number(value!) > Number(schema["maximum"]!)))
         {
             errors.Add($"{path}: range");
         }

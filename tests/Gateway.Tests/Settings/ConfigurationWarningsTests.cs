@@ -61,10 +61,12 @@ public sealed class ConfigurationWarningsTests
 
         warnings.Select(static warning => warning.Path).ShouldBe(
         [
-            "$.FenceGateway.FencingPolicies.unused", "$.FenceGateway.ResiliencePolicies.unused", "$.FenceGateway.RateLimiterPolicies.unused",
+            "$.FenceGateway.FencingPolicies.unused", "$.FenceGateway.ResiliencePolicies.unused",
+            "$.FenceGateway.RateLimiterPolicies.unused",
             "$.FenceGateway.CorsPolicies.unused",
         ]);
-        warnings.ShouldAllBe(static warning => warning.Message.StartsWith("does nothing: no route", StringComparison.Ordinal));
+        warnings.ShouldAllBe(
+            static warning => warning.Message.StartsWith("does nothing: no route", StringComparison.Ordinal));
     }
 
     /// <summary>Beside a fenced route to the cluster "c".</summary>

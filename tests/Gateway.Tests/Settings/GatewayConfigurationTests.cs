@@ -39,7 +39,10 @@ public sealed class GatewayConfigurationTests
     public async Task Load_KeysAndNamesInAnyCase_AreUnderstood()
     {
         using var folder = new ConfigurationFolder();
-        folder.Write(Json.Policy("\"MODE\": \"report\", \"drainTimeout\": \"00:01:00.5\", \"inDoubtHold\": \"1.00:00:00\", \"exposemark\": true"));
+        folder.Write(
+            Json.Policy(
+                "\"MODE\": \"report\", \"drainTimeout\": \"00:01:00.5\", \"inDoubtHold\": \"1.00:00:00\", "
+                    + "\"exposemark\": true"));
         using var configuration = await folder.LoadAsync();
 
         var policy = configuration.Current.FencingPolicies["per-order"];
@@ -53,10 +56,12 @@ public sealed class GatewayConfigurationTests
     public async Task Load_HeaderAndAliases_AreAllTokenHeaders()
     {
         using var folder = new ConfigurationFolder();
-        folder.Write(Json.Policy("\"Header\": \"My_Token\", \"HeaderAliases\": [ \"X-Fencing-Token\", \"a-b-c-d-e-f\" ]"));
+        folder.Write(
+            Json.Policy("\"Header\": \"My_Token\", \"HeaderAliases\": [ \"X-Fencing-Token\", \"a-b-c-d-e-f\" ]"));
         using var configuration = await folder.LoadAsync();
 
-        configuration.Current.FencingPolicies["per-order"].TokenHeaders.ShouldBe(["My_Token", "X-Fencing-Token", "a-b-c-d-e-f"]);
+        configuration.Current.FencingPolicies["per-order"].TokenHeaders.ShouldBe(
+            ["My_Token", "X-Fencing-Token", "a-b-c-d-e-f"]);
     }
 
     [Fact]
@@ -80,7 +85,8 @@ public sealed class GatewayConfigurationTests
         var host = new ConfigurationManager { ["Serilog:d"] = "was there before" };
         configuration.AddTo(host);
 
-        (host["Serilog:a"], host["Serilog:b"], host["Serilog:c"], host["Serilog:d"]).ShouldBe(("command", "environment", "file", null));
+        (host["Serilog:a"], host["Serilog:b"], host["Serilog:c"], host["Serilog:d"]).ShouldBe(
+            ("command", "environment", "file", null));
         host["Urls"].ShouldBe("http://127.0.0.1:1");
     }
 

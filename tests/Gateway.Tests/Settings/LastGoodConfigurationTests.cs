@@ -11,7 +11,8 @@ namespace FenceGateway.Gateway.Tests.Settings;
 
 public sealed class LastGoodConfigurationTests : IDisposable
 {
-    private static readonly string Changed = Json.Good.Replace("\"orders/{id}\"", "\"changed/{id}\"", StringComparison.Ordinal);
+    private static readonly string Changed = Json.Good.Replace(
+        "\"orders/{id}\"", "\"changed/{id}\"", StringComparison.Ordinal);
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     private readonly ConfigurationFolder _folder = new();
@@ -175,7 +176,8 @@ public sealed class LastGoodConfigurationTests : IDisposable
         var host = new ConfigurationManager();
         configuration.AddTo(host);
         var reloaded = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        using var registration = ((IConfiguration)host).GetReloadToken().RegisterChangeCallback(_ => reloaded.TrySetResult(), null);
+        using var registration = ((IConfiguration)host).GetReloadToken().RegisterChangeCallback(
+            _ => reloaded.TrySetResult(), null);
         using var watcher = new ConfigurationWatcher(configuration, NoCertificates, TimeProvider.System, _log);
         await watcher.StartAsync(Cancellation);
 
@@ -200,7 +202,8 @@ public sealed class LastGoodConfigurationTests : IDisposable
         public bool IsEnabled(LogLevel logLevel) => true;
 
         public void Log<TState>(
-            LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+            LogLevel logLevel, EventId eventId, TState state, Exception? exception,
+            Func<TState, Exception?, string> formatter)
         {
             Lines.Enqueue($"{logLevel}: {formatter(state, exception)}");
             Logged.TrySetResult();

@@ -37,7 +37,8 @@ public sealed class RouterProofTests
         """ "Path": "/a", "Headers": [ { "Name": "X-B", "Values": [ "1" ] } ] """, "GET localhost/a")]
     [InlineData(""" "Path": "/a", "QueryParameters": [ { "Name": "a", "Values": [ "1" ] } ] """,
         """ "Path": "/a", "QueryParameters": [ { "Name": "b", "Mode": "Exists" } ] """, "GET localhost/a?")]
-    public async Task TwoRoutes_MatchTheSameRequestEquallyWell_AreOneProblem(string first, string second, string request)
+    public async Task TwoRoutes_MatchTheSameRequestEquallyWell_AreOneProblem(
+        string first, string second, string request)
     {
         var problem = (await ProblemsAsync($$""" "one": { {{first}} } """, $$""" "two": { {{second}} } """)).ShouldHaveSingleItem();
 

@@ -56,7 +56,8 @@ public sealed class SharedSettingsTests
         }
     }
 
-    private static async Task<IReadOnlyList<ConfigProblem>> WarningsAsync(string store, string affinity, string transforms = "")
+    private static async Task<IReadOnlyList<ConfigProblem>> WarningsAsync(
+        string store, string affinity, string transforms = "")
     {
         using var folder = new ConfigurationFolder();
         folder.Write($$"""

@@ -4,12 +4,15 @@ using FenceGateway.Gateway.Tests.Configuration;
 
 namespace FenceGateway.Gateway.Tests.Stores;
 
-/// <summary>Whatever stands in a text of the token store's section, the answer is what is wrong with it and never a stack trace.</summary>
+/// <summary>
+/// Whatever stands in a text of the token store's section, the answer is what is wrong with it and never a stack trace.
+/// </summary>
 public sealed class TokenStoreTextTests
 {
     private static readonly string[] Texts =
     [
-        "", " ", ":", "::", "=", ",", ";", "@", "/", "//", "http://", "https://:0", "http://[::1", "a=b", "host:99999999999", "Host=;=", "\0", "\uD800",
+        "", " ", ":", "::", "=", ",", ";", "@", "/", "//", "http://", "https://:0", "http://[::1", "a=b",
+        "host:99999999999", "Host=;=", "\0", "\uD800",
         "é", "ssl=true", "'", "a:1,,", "[]", "%", "{0}", "user:pw@host:1", "../..", "-----BEGIN CERTIFICATE-----",
     ];
 
@@ -19,7 +22,8 @@ public sealed class TokenStoreTextTests
     [MemberData(nameof(Options))]
     public async Task Text_AnyValue_IsGoodOrNamedAsAProblem(string option)
     {
-        foreach (var text in Texts.Append(new string('x', 100_000)).Append(new string('@', 100_000)).Append(new string(',', 100_000)))
+        foreach (var text in Texts.Append(new string('x', 100_000)).Append(new string('@', 100_000))
+            .Append(new string(',', 100_000)))
         {
             var own = Store(option, text);
             var region = Store(option, text);
@@ -29,7 +33,8 @@ public sealed class TokenStoreTextTests
             var problems = await ConfigurationFolder.ProblemsAsync(
                 new JsonObject { ["FenceGateway"] = new JsonObject { ["TokenStore"] = own } }.ToJsonString());
 
-            problems.ShouldAllBe(p => p.Path.StartsWith("$.FenceGateway.TokenStore", StringComparison.Ordinal), $"'{text}'");
+            problems.ShouldAllBe(
+                p => p.Path.StartsWith("$.FenceGateway.TokenStore", StringComparison.Ordinal), $"'{text}'");
             problems.ShouldAllBe(p => p.Message.Length < 1_000);
             problems.ShouldAllBe(p => !p.Message.Contains("pw@", StringComparison.Ordinal));
         }
@@ -59,8 +64,12 @@ public sealed class TokenStoreTextTests
         return store;
     }
 
-    private static IEnumerable<string> OptionsOf(Type type, string prefix) => type.GetProperties().SelectMany(property =>
-        property.PropertyType == typeof(string) || property.PropertyType == typeof(List<string>) ? [prefix + property.Name]
-        : property.PropertyType.IsClass && property.PropertyType != typeof(ReplicateOptions) ? OptionsOf(property.PropertyType, $"{prefix}{property.Name}.")
+    private static IEnumerable<string> OptionsOf(Type type, string prefix) =>
+        type.GetProperties().SelectMany(property =>
+        property.PropertyType == typeof(string)
+            || property.PropertyType == typeof(List<string>) ? [prefix + property.Name]
+        : property.PropertyType.IsClass
+        && property.PropertyType != typeof(ReplicateOptions) ? OptionsOf(
+            property.PropertyType, $"{prefix}{property.Name}.")
         : Enumerable.Empty<string>());
 }

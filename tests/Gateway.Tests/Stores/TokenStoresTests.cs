@@ -17,7 +17,8 @@ public sealed class TokenStoresTests
         {
             Provider = Enum.Parse<TokenStoreProvider>(name),
             Embedded = { Path = folder.File("tokens") },
-            Redis = { Configuration = "127.0.0.1:1", User = "user", Password = "a,s3cret", Sentinels = new() { Password = "a,s3cret" } },
+            Redis =
+                { Configuration = "127.0.0.1:1", User = "user", Password = "a,s3cret", Sentinels = new() { Password = "a,s3cret" } },
             Quorum = { Nodes = ["127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"], Password = "a,s3cret" },
             Postgres = { ConnectionString = "Host=127.0.0.1;Port=1;Password=s3cret" },
             MySql = { ConnectionString = "Server=127.0.0.1;Port=1", User = "user", Password = "a;Server=s3cret" },

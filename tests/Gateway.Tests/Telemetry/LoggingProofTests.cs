@@ -11,7 +11,8 @@ public sealed class LoggingProofTests
     [InlineData("\"MinimumLevel\": { \"ControlledBy\": \"$none\" }", "", "is refused by Serilog")]
     [InlineData("\"Using\": [ \"No.Such.Assembly\" ]", "", "No.Such.Assembly")]
     [InlineData("\"WriteTo\": [ { \"Name\": \"Consol\" } ]", "", "Unable to find a method called Consol")]
-    [InlineData("\"WriteTo\": [ { \"Name\": \"File\", \"Args\": { \"path\": \"x.log\", \"rollingInterval\": \"Fortnight\" } } ]", "", "Fortnight")]
+    [InlineData("\"WriteTo\": [ { \"Name\": \"File\", \"Args\": { \"path\": \"x.log\", \"rollingInterval\": "
+        + "\"Fortnight\" } } ]", "", "Fortnight")]
     [InlineData("\"Enrich\": [ \"WithNothing\" ]", "", "WithNothing")]
     public async Task Serilog_CannotBeBuilt_NamesItsPlace(string members, string path, string message)
     {
@@ -24,7 +25,8 @@ public sealed class LoggingProofTests
     [Theory]
     [InlineData("\"MinimumLevel\": \"warning\"")]
     [InlineData("\"MinimumLevel\": { \"Default\": \"Information\", \"Override\": { \"Yarp\": \"Debug\" } }")]
-    [InlineData("\"LevelSwitches\": { \"$s\": \"Debug\" }, \"MinimumLevel\": { \"ControlledBy\": \"$s\", \"Override\": { \"Yarp\": \"$s\" } }")]
+    [InlineData("\"LevelSwitches\": { \"$s\": \"Debug\" }, \"MinimumLevel\": { \"ControlledBy\": \"$s\", \"Override\": "
+        + "{ \"Yarp\": \"$s\" } }")]
     [InlineData("\"WriteTo\": [ \"Console\" ], \"Enrich\": [ \"FromLogContext\" ]")]
     public async Task Serilog_AsDocumented_IsGood(string members) => (await ProblemsAsync(members)).ShouldBeEmpty();
 

@@ -1,6 +1,9 @@
 namespace FenceGateway.Simulation.Kernel;
 
-/// <summary>The clocks of one process: a monotonic one that runs a little too fast or too slow, and that of the day, which somebody may set.</summary>
+/// <summary>
+/// The clocks of one process: a monotonic one that runs a little too fast or too slow, and that of the day, which
+/// somebody may set.
+/// </summary>
 internal sealed class ProcessClock(Scheduler scheduler, SimulatedProcess process, double rate) : TimeProvider
 {
     private static readonly DateTimeOffset Epoch = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);

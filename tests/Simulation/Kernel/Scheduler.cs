@@ -1,6 +1,8 @@
 namespace FenceGateway.Simulation.Kernel;
 
-/// <summary>What happens, and when, in the virtual time of one run: everything in one thread, in an order that the seed decides.</summary>
+/// <summary>
+/// What happens, and when, in the virtual time of one run: everything in one thread, in an order that the seed decides.
+/// </summary>
 internal sealed class Scheduler
 {
     private readonly PriorityQueue<Action, (long At, long Order)> _events = new(Comparer.Instance);
@@ -11,7 +13,10 @@ internal sealed class Scheduler
 
     public void After(TimeSpan delay, Action action) => At(Now + delay.Ticks, action);
 
-    /// <summary>At a moment, or now when that has passed. What is due at the same time happens in the order in which it was scheduled.</summary>
+    /// <summary>
+    /// At a moment, or now when that has passed. What is due at the same time happens in the order in which it was
+    /// scheduled.
+    /// </summary>
     public void At(long moment, Action action) => _events.Enqueue(action, (Math.Max(moment, Now), _scheduled++));
 
     public void RunUntil(long end)

@@ -1,8 +1,8 @@
 namespace FenceGateway.Simulation.Kernel;
 
 /// <summary>
-/// A process of the run: what it does comes here, one continuation at a time, and stands still while it is stopped, be it in the middle of
-/// a request; after its death nothing of it happens any more.
+/// A process of the run: what it does comes here, one continuation at a time, and stands still while it is stopped, be
+/// it in the middle of a request; after its death nothing of it happens any more.
 /// </summary>
 internal sealed class SimulatedProcess : SynchronizationContext
 {
@@ -46,7 +46,10 @@ internal sealed class SimulatedProcess : SynchronizationContext
 
     public override SynchronizationContext CreateCopy() => this;
 
-    /// <summary>Stands still: stopped, while its clocks go on; or suspended with its machine, whose monotonic clock stands still too.</summary>
+    /// <summary>
+    /// Stands still: stopped, while its clocks go on; or suspended with its machine, whose monotonic clock stands still
+    /// too.
+    /// </summary>
     public void Stop(bool isSuspended)
     {
         IsStopped = true;

@@ -3,8 +3,11 @@ using FenceGateway.Simulation.Kernel;
 
 namespace FenceGateway.Simulation.Parts;
 
-/// <summary>Where a gateway of the fleet lives, life after life: its links, and the configuration that is in force.</summary>
-internal sealed class GatewayPlace(Scheduler scheduler, Random random, Flaw flaw, ISharedStore store, SimulatedService service)
+/// <summary>
+/// Where a gateway of the fleet lives, life after life: its links, and the configuration that is in force.
+/// </summary>
+internal sealed class GatewayPlace(
+    Scheduler scheduler, Random random, Flaw flaw, ISharedStore store, SimulatedService service)
 {
     public required string Name { get; init; }
 

@@ -7,8 +7,10 @@ using StackExchange.Redis;
 
 namespace FenceGateway.Simulation.Parts;
 
-/// <summary>A gateway's client of a quorum: the product's own steps, sessions and decisions over simulated nodes. Connecting to the nodes, and
-/// looking after them, are left out.</summary>
+/// <summary>
+/// A gateway's client of a quorum: the product's own steps, sessions and decisions over simulated nodes. Connecting to
+/// the nodes, and looking after them, are left out.
+/// </summary>
 internal sealed class QuorumLink : SimulatedClient
 {
     private static readonly TimeSpan LooksEvery = TimeSpan.FromMilliseconds(100);
@@ -47,21 +49,25 @@ internal sealed class QuorumLink : SimulatedClient
         }
     }
 
-    public override async ValueTask<TimeSpan> StartSessionAsync(string session, TimeSpan timeToLive, CancellationToken cancellationToken)
+    public override async ValueTask<TimeSpan> StartSessionAsync(
+        string session, TimeSpan timeToLive, CancellationToken cancellationToken)
     {
         _parts.Nodes.BoundPatience(timeToLive);
         await _parts.Sessions.StartAsync(session, timeToLive, cancellationToken);
         return timeToLive;
     }
 
-    public override ValueTask<Heartbeat> HeartbeatAsync(string session, CancellationToken cancellationToken) => _parts.Sessions.BeatAsync(session, cancellationToken);
+    public override ValueTask<Heartbeat> HeartbeatAsync(string session, CancellationToken cancellationToken) =>
+        _parts.Sessions.BeatAsync(session, cancellationToken);
 
     public override ValueTask EndSessionAsync(string session, bool isClean, CancellationToken cancellationToken) =>
         _parts.Sessions.EndAsync(session, isClean, cancellationToken);
 
-    public override ValueTask<EnterReply> EnterAsync(EnterRequest request, CancellationToken cancellationToken) => _parts.Enter.RunAsync(request, cancellationToken);
+    public override ValueTask<EnterReply> EnterAsync(EnterRequest request, CancellationToken cancellationToken) =>
+        _parts.Enter.RunAsync(request, cancellationToken);
 
-    public override ValueTask WithdrawAsync(string session, IReadOnlyList<Registration> registrations, CancellationToken cancellationToken) =>
+    public override ValueTask WithdrawAsync(
+        string session, IReadOnlyList<Registration> registrations, CancellationToken cancellationToken) =>
         _parts.Resources.WithdrawAsync(session, registrations, cancellationToken);
 
     public override ValueTask DisposeAsync()
@@ -82,7 +88,9 @@ internal sealed class QuorumLink : SimulatedClient
         }
     }
 
-    /// <summary>A connection to one node. What is lost on it ends in a while, as with a connection that breaks.</summary>
+    /// <summary>
+    /// A connection to one node. What is lost on it ends in a while, as with a connection that breaks.
+    /// </summary>
     private sealed class Runner(SimulatedNode node, Link link, SimulatedProcess process) : IScriptRunner
     {
         private static readonly TimeSpan Breaks = TimeSpan.FromMilliseconds(400);
@@ -93,9 +101,12 @@ internal sealed class QuorumLink : SimulatedClient
             RedisScript script, RedisKey[] keys, RedisValue[] arguments, CancellationToken cancellationToken)
         {
             var answer = new TaskCompletionSource<RedisResult>();
-            link.Send(() => node.Execute(script, arguments, result => link.Send(() => process.Run(() => answer.TrySetResult(result)))));
+            link.Send(
+                () => node.Execute(
+                    script, arguments, result => link.Send(() => process.Run(() => answer.TrySetResult(result)))));
             await using var breaks = process.Clock.CreateTimer(
-                _ => answer.TrySetException(new TokenStoreUnavailableException("The connection was lost.")), null, Breaks, Timeout.InfiniteTimeSpan);
+                _ => answer.TrySetException(new TokenStoreUnavailableException("The connection was lost.")), null,
+                Breaks, Timeout.InfiniteTimeSpan);
             return await answer.Task;
         }
     }

@@ -3,8 +3,9 @@ using FenceGateway.Simulation.Kernel;
 namespace FenceGateway.Simulation.Parts;
 
 /// <summary>
-/// A gateway's connection to the service with one write on it, as its kernel keeps it: what was handed over goes on when the gateway stands
-/// still or is gone, is sent again after a link was down, and is forgotten after the time that the kernel was told.
+/// A gateway's connection to the service with one write on it, as its kernel keeps it: what was handed over goes on
+/// when the gateway stands still or is gone, is sent again after a link was down, and is forgotten after the time that
+/// the kernel was told.
 /// </summary>
 internal sealed class ServiceConnection(
     SimulatedProcess gateway, Scheduler scheduler, Link link, SimulatedService service, TimeSpan undelivered, Flaw flaw)

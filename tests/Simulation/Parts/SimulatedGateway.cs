@@ -8,8 +8,8 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace FenceGateway.Simulation.Parts;
 
 /// <summary>
-/// One life of a gateway: the product's own table, fences, session and tickets, on the clocks of a simulated process, between the
-/// links of the run. Only the forwarding is told here once more: pieces, each looked at before it leaves.
+/// One life of a gateway: the product's own table, fences, session and tickets, on the clocks of a simulated process,
+/// between the links of the run. Only the forwarding is told here once more: pieces, each looked at before it leaves.
 /// </summary>
 [SuppressMessage("Design", "CA1001", Justification = "It is killed as a process is: nobody gives anything back.")]
 internal sealed class SimulatedGateway
@@ -54,7 +54,8 @@ internal sealed class SimulatedGateway
     public void Start() => Process.Run(() => _ = WatchAsync(StartAsync()));
 
     /// <summary>Takes a request in; what is answered goes back with the mark that the answer shows.</summary>
-    public void Take(SimulatedRequest request, Action<int, string?, long?> answer) => Process.Run(() => _ = WatchAsync(AnswerAsync(request, answer)));
+    public void Take(SimulatedRequest request, Action<int, string?, long?> answer) =>
+        Process.Run(() => _ = WatchAsync(AnswerAsync(request, answer)));
 
     /// <summary>Stops in an orderly way, and then is gone.</summary>
     public void ShutDown(Action gone) => Process.Run(() => _ = WatchAsync(ShutDownAsync(gone)));
@@ -92,7 +93,8 @@ internal sealed class SimulatedGateway
         answer(status, problem, mark);
     }
 
-    private async Task<(int Status, string? Problem, long? Mark)> DecideAsync(SimulatedRequest request, PolicyRules policy)
+    private async Task<(int Status, string? Problem, long? Mark)> DecideAsync(
+        SimulatedRequest request, PolicyRules policy)
     {
         var token = new FencingToken(request.Token);
         if (_told.GetValueOrDefault(request.Resource) > request.Token)
@@ -185,7 +187,8 @@ internal sealed class SimulatedGateway
         for (var piece = 1; piece <= pieces; piece++)
         {
             await Task.Delay(_place.Random.Between(TimeSpan.Zero, LongestPiece), Process.Clock, cut.Token)
-                .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+                .ConfigureAwait(
+                    ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
             if (_place.Flaw != Flaw.LooksOnce && (cut.IsCancellationRequested || !ticket.MayGo))
             {
                 connection.Abort();

@@ -8,8 +8,10 @@ using StackExchange.Redis;
 
 namespace FenceGateway.Simulation.Parts;
 
-/// <summary>One of the independent masters of a quorum: does what the product's scripts do, in the form in which Redis answers them, and a test
-/// holds it equal to a real one. What it answers is durable.</summary>
+/// <summary>
+/// One of the independent masters of a quorum: does what the product's scripts do, in the form in which Redis answers
+/// them, and a test holds it equal to a real one. What it answers is durable.
+/// </summary>
 internal sealed class SimulatedNode(SimulatedProcess process)
 {
     private readonly Dictionary<string, Record> _sessions = new(StringComparer.Ordinal);
@@ -36,21 +38,28 @@ internal sealed class SimulatedNode(SimulatedProcess process)
 
     private static RedisResult Values(IEnumerable<RedisValue> values) => RedisResult.Create([.. values.Select(Value)]);
 
-    private static long Number(RedisValue digits) => long.Parse((string)digits!, NumberStyles.None, CultureInfo.InvariantCulture);
+    private static long Number(RedisValue digits) =>
+        long.Parse((string)digits!, NumberStyles.None, CultureInfo.InvariantCulture);
 
-    internal RedisResult Run(RedisScript script, RedisValue[] arguments) => RedisResult.Create([.. Answer(script, arguments)]);
+    internal RedisResult Run(RedisScript script, RedisValue[] arguments) =>
+        RedisResult.Create([.. Answer(script, arguments)]);
 
     private IEnumerable<RedisResult> Answer(RedisScript script, RedisValue[] a) =>
-        script == NodeEnterScript.Script ? Enter((string)a[2]!, Number(a[3]), Number(a[4]), Number(a[5]), (string)a[6]!, [.. a[10..].Select(s => (string)s!)])
+        script == NodeEnterScript.Script ? Enter(
+            (string)a[2]!, Number(a[3]), Number(a[4]), Number(a[5]), (string)a[6]!,
+            [.. a[10..].Select(s => (string)s!)])
         : script == NodeSessionScripts.StartScript ? [Value(_sessions.TryAdd((string)a[2]!, new Record('a', Number(a[3]), Number(a[5]))) ? 0 : 1)]
         : script == NodeSessionScripts.HeartbeatScript ? Beat((string)a[2]!, Number(a[5]))
         : script == NodeSessionScripts.EndScript ? End((string)a[2]!, ((string)a[3]!)[0], (string)a[4]!)
         : script == NodeMarkScripts.RaiseScript ? Raise((string)a[3]!, Number(a[2]), a[7] == "1")
-        : script == NodeMarkScripts.RemoveScript ? Remove(a[4..].Chunk(2).Select(r => ((string)a[2]!, (string)r[0]!, Number(r[1]))))
-        : script == NodeMarkScripts.WithdrawScript ? Remove(a[4..].Chunk(2).Select(r => ((string)r[0]!, (string)a[2]!, Number(r[1]))))
+        : script == NodeMarkScripts.RemoveScript ? Remove(
+            a[4..].Chunk(2).Select(r => ((string)a[2]!, (string)r[0]!, Number(r[1]))))
+        : script == NodeMarkScripts.WithdrawScript ? Remove(
+            a[4..].Chunk(2).Select(r => ((string)r[0]!, (string)a[2]!, Number(r[1]))))
         : throw new NotSupportedException("The simulation does not know this script.");
 
-    private List<RedisResult> Enter(string session, long token, long oldest, long sequence, string name, HashSet<string> gone)
+    private List<RedisResult> Enter(
+        string session, long token, long oldest, long sequence, string name, HashSet<string> gone)
     {
         if (!IsAlive(session, out var record))
         {
@@ -123,7 +132,8 @@ internal sealed class SimulatedNode(SimulatedProcess process)
     private RedisResult[] End(string session, char life, string expected)
     {
         var isKnown = _sessions.TryGetValue(session, out var record);
-        if (expected != "*" && expected != (isKnown ? string.Create(CultureInfo.InvariantCulture, $"{record.Life}{record.Beats}") : ""))
+        if (expected != "*"
+            && expected != (isKnown ? string.Create(CultureInfo.InvariantCulture, $"{record.Life}{record.Beats}") : ""))
         {
             return [Value(1), Value(Text(session))];
         }
@@ -133,7 +143,9 @@ internal sealed class SimulatedNode(SimulatedProcess process)
             _sessions[session] = isKnown ? record with { Life = life } : new Record(life, 1, 0);
             if (life == 'q')
             {
-                foreach (var (name, _) in _resources.Where(r => r.Value.Writers.TryGetValue(session, out var own) && own.Token < r.Value.Mark).ToArray())
+                foreach (var (name, _) in _resources
+                    .Where(r => r.Value.Writers.TryGetValue(session, out var own) && own.Token < r.Value.Mark)
+                    .ToArray())
                 {
                     Tell(name);
                 }
@@ -188,13 +200,16 @@ internal sealed class SimulatedNode(SimulatedProcess process)
         return resource;
     }
 
-    private bool IsAlive(string session, out Record record) => _sessions.TryGetValue(session, out record) && record.Life == 'a';
+    private bool IsAlive(string session, out Record record) =>
+        _sessions.TryGetValue(session, out record) && record.Life == 'a';
 
     private string Text(string session) => _sessions.TryGetValue(session, out var record) ? record.ToString() : "";
 
     private void Tell(string name, bool isOnlyRisen = false)
     {
-        var key = ResourceKey.TryCreate(name, out var parsed) ? parsed : throw new ArgumentException("Not a resource key.", nameof(name));
+        var key = ResourceKey.TryCreate(name, out var parsed)
+            ? parsed
+            : throw new ArgumentException("Not a resource key.", nameof(name));
         var change = new ResourceChange(key, _resources[name].Mark, isOnlyRisen);
         Told.ForEach(told => told(change));
     }
@@ -208,11 +223,13 @@ internal sealed class SimulatedNode(SimulatedProcess process)
 
     private readonly record struct Record(char Life, long TimeToLive, long Beats)
     {
-        public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Life}:{TimeToLive}:{Beats}");
+        public override string ToString() =>
+            string.Create(CultureInfo.InvariantCulture, $"{Life}:{TimeToLive}:{Beats}");
     }
 
     private readonly record struct Writer(long Token, long Sequence, long TimeToLive)
     {
-        public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Token:D19}:{Sequence:D19}:{TimeToLive}");
+        public override string ToString() =>
+            string.Create(CultureInfo.InvariantCulture, $"{Token:D19}:{Sequence:D19}:{TimeToLive}");
     }
 }

@@ -9,11 +9,13 @@ internal sealed class SimulatedQuorum(IReadOnlyList<SimulatedNode> nodes, Random
 {
     public int Nodes => nodes.Count;
 
-    public ITokenStore Connect(GatewayPlace place, SimulatedProcess process) => new QuorumLink(nodes, place.ToStore.Links, process);
+    public ITokenStore Connect(GatewayPlace place, SimulatedProcess process) =>
+        new QuorumLink(nodes, place.ToStore.Links, process);
 
     /// <summary>What is at a majority is never lower again.</summary>
     public long DurableMark(string resource) =>
-        nodes.Select(node => node.MarkOf(resource)).OrderDescending().ElementAt(QuorumDecision.Majority(nodes.Count) - 1);
+        nodes.Select(node => node.MarkOf(resource)).OrderDescending().ElementAt(
+            QuorumDecision.Majority(nodes.Count) - 1);
 
     public void Stop()
     {

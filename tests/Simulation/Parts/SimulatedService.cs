@@ -4,9 +4,9 @@ using FenceGateway.TestKit;
 namespace FenceGateway.Simulation.Parts;
 
 /// <summary>
-/// The service behind the gateways. It begins with a write when all of it is there, mostly applies it soon, sometimes goes on after its
-/// connection is gone, loses it, or hangs for as long as its gateway waits. What it still applies when nobody waits any more it applies
-/// within <c>InDoubtHold</c> from then on: that is what no gateway can enforce.
+/// The service behind the gateways. It begins with a write when all of it is there, mostly applies it soon, sometimes
+/// goes on after its connection is gone, loses it, or hangs for as long as its gateway waits. What it still applies
+/// when nobody waits any more it applies within <c>InDoubtHold</c> from then on: that is what no gateway can enforce.
 /// </summary>
 internal sealed class SimulatedService(Scheduler scheduler, Random random, EventClock clock, TimeSpan inDoubtHold)
 {
@@ -18,7 +18,10 @@ internal sealed class SimulatedService(Scheduler scheduler, Random random, Event
 
     public List<ServiceWrite> Writes { get; } = [];
 
-    /// <summary>Of a hundred writes so many are slow, as many lose their connection, and as many hang until their gateway gives up.</summary>
+    /// <summary>
+    /// Of a hundred writes so many are slow, as many lose their connection, and as many hang until their gateway gives
+    /// up.
+    /// </summary>
     public int Trouble { get; set; }
 
     /// <summary>All of a write has arrived.</summary>
@@ -27,7 +30,8 @@ internal sealed class SimulatedService(Scheduler scheduler, Random random, Event
     public void Take(ServiceConnection write, long handedOver)
     {
         var at = Writes.Count;
-        Writes.Add(new ServiceWrite(write.RequestId, write.Resource, write.Token, clock.Next(), AppliedAt: null, Ended: null));
+        Writes.Add(
+            new ServiceWrite(write.RequestId, write.Resource, write.Token, clock.Next(), AppliedAt: null, Ended: null));
         if (random.Next(100) is var kind && kind < 2 * Trouble)
         {
             if (kind < Trouble)
@@ -36,7 +40,8 @@ internal sealed class SimulatedService(Scheduler scheduler, Random random, Event
             }
 
             scheduler.At(
-                random.NextInt64(scheduler.Now, Math.Max(scheduler.Now, handedOver + _hold.Ticks) + 1), () => End(at, write, isApplied: true));
+                random.NextInt64(scheduler.Now, Math.Max(scheduler.Now, handedOver + _hold.Ticks) + 1),
+                () => End(at, write, isApplied: true));
         }
         else if (kind < 3 * Trouble)
         {

@@ -5,12 +5,15 @@ using FenceGateway.TokenStore;
 namespace FenceGateway.Simulation.Parts;
 
 /// <summary>
-/// A shared token store: the pure state machine of each resource, the sessions, and a log that is durable a little later. It answers when
-/// what it answers is durable, tells of a change at once, and loses in a crash what was not durable yet.
+/// A shared token store: the pure state machine of each resource, the sessions, and a log that is durable a little
+/// later. It answers when what it answers is durable, tells of a change at once, and loses in a crash what was not
+/// durable yet.
 /// </summary>
 internal sealed class SimulatedStore : ISharedStore
 {
-    /// <summary>So many changes are lost in a crash, besides those that nobody was answered, where the grade allows it.</summary>
+    /// <summary>
+    /// So many changes are lost in a crash, besides those that nobody was answered, where the grade allows it.
+    /// </summary>
     private const int Forgettable = 30;
 
     private static readonly TimeSpan LongestCommit = TimeSpan.FromMilliseconds(20);
@@ -32,7 +35,8 @@ internal sealed class SimulatedStore : ISharedStore
     /// <param name="scheduler">Of the run.</param>
     /// <param name="random">Of the run.</param>
     /// <param name="flaw">What is broken.</param>
-    /// <param name="forgets">Whether a crash may lower a mark: a store of grade <see cref="SafetyGrade.BestEffort"/>.</param>
+    /// <param name="forgets">Whether a crash may lower a mark: a store of grade
+    /// <see cref="SafetyGrade.BestEffort"/>.</param>
     public SimulatedStore(SimulatedProcess process, Scheduler scheduler, Random random, Flaw flaw, bool forgets)
     {
         (Process, _scheduler, _random, _flaw) = (process, scheduler, random, flaw);
@@ -52,7 +56,8 @@ internal sealed class SimulatedStore : ISharedStore
 
     private long Now => Process.Clock.GetTimestamp();
 
-    public ITokenStore Connect(GatewayPlace place, SimulatedProcess process) => new StoreLink(this, place.ToStore.Links[0], process, _flaw);
+    public ITokenStore Connect(GatewayPlace place, SimulatedProcess process) =>
+        new StoreLink(this, place.ToStore.Links[0], process, _flaw);
 
     public void Stop() => Process.Stop(isSuspended: false);
 
@@ -61,7 +66,8 @@ internal sealed class SimulatedStore : ISharedStore
     public long DurableMark(string resource) => _durable.GetValueOrDefault(resource);
 
     /// <summary>Carries out what has arrived, and answers when that is durable.</summary>
-    public void Execute<T>(Func<SimulatedStore, T> operation, Action<T?, TokenStoreUnavailableException?> reply) => Process.Run(() =>
+    public void Execute<T>(
+        Func<SimulatedStore, T> operation, Action<T?, TokenStoreUnavailableException?> reply) => Process.Run(() =>
     {
         var (before, crashes) = (_log.Count, _crashes);
         T? result = default;
@@ -98,7 +104,9 @@ internal sealed class SimulatedStore : ISharedStore
         });
     });
 
-    /// <summary>The process dies and comes back with what was durable. Whoever was not answered never will be.</summary>
+    /// <summary>
+    /// The process dies and comes back with what was durable. Whoever was not answered never will be.
+    /// </summary>
     public void Crash()
     {
         _crashes++;
@@ -171,13 +179,15 @@ internal sealed class SimulatedStore : ISharedStore
 
         _proven = () => _durable[key] = Math.Max(state.Mark, DurableMark(key));
         var step = state.Enter(
-            request.Session, request.Token.Value, request.Oldest.Value, request.Sequence, request.InDoubtHold.Ticks, Now);
+            request.Session, request.Token.Value, request.Oldest.Value, request.Sequence, request.InDoubtHold.Ticks,
+            Now);
         if (step.Notify)
         {
             Tell(new ResourceChange(request.Resource, state.Mark));
         }
 
-        return new EnterReply(step.Status, new FencingToken(state.Mark), TimeSpan.FromTicks(step.HeldFor), step.HeldElsewhere);
+        return new EnterReply(
+            step.Status, new FencingToken(state.Mark), TimeSpan.FromTicks(step.HeldFor), step.HeldElsewhere);
     }
 
     public bool Withdraw(string session, IReadOnlyList<Registration> registrations)
@@ -191,7 +201,9 @@ internal sealed class SimulatedStore : ISharedStore
     }
 
     private static ResourceKey Key(string text) =>
-        ResourceKey.TryCreate(text, out var key) ? key : throw new ArgumentException("Not a resource key.", nameof(text));
+        ResourceKey.TryCreate(text, out var key)
+            ? key
+            : throw new ArgumentException("Not a resource key.", nameof(text));
 
     private void Withdraw(string key, string session, long sequence)
     {

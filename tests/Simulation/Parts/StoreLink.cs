@@ -24,24 +24,28 @@ internal sealed class StoreLink : SimulatedClient
     public override async ValueTask OpenAsync(CancellationToken cancellationToken)
     {
         var open = new TaskCompletionSource<bool>();
-        await using var tries = _process.Clock.CreateTimer(_ => Ask(static _ => true, open), null, TimeSpan.Zero, ConnectsEvery);
+        await using var tries = _process.Clock.CreateTimer(
+            _ => Ask(static _ => true, open), null, TimeSpan.Zero, ConnectsEvery);
         await using var given = cancellationToken.Register(() => open.TrySetCanceled(cancellationToken));
         await open.Task;
     }
 
-    public override async ValueTask<TimeSpan> StartSessionAsync(string session, TimeSpan timeToLive, CancellationToken cancellationToken) =>
+    public override async ValueTask<TimeSpan> StartSessionAsync(
+        string session, TimeSpan timeToLive, CancellationToken cancellationToken) =>
         await CallAsync(store => store.StartSession(session, timeToLive), cancellationToken);
 
     public override async ValueTask<Heartbeat> HeartbeatAsync(string session, CancellationToken cancellationToken) =>
         await CallAsync(store => store.Beat(session), cancellationToken);
 
-    public override async ValueTask EndSessionAsync(string session, bool isClean, CancellationToken cancellationToken) =>
+    public override async ValueTask EndSessionAsync(
+        string session, bool isClean, CancellationToken cancellationToken) =>
         await CallAsync(store => store.EndSession(session, isClean), cancellationToken);
 
     public override async ValueTask<EnterReply> EnterAsync(EnterRequest request, CancellationToken cancellationToken) =>
         await CallAsync(store => store.Enter(request), cancellationToken);
 
-    public override async ValueTask WithdrawAsync(string session, IReadOnlyList<Registration> registrations, CancellationToken cancellationToken)
+    public override async ValueTask WithdrawAsync(
+        string session, IReadOnlyList<Registration> registrations, CancellationToken cancellationToken)
     {
         if (_flaw != Flaw.NeverWithdraws)
         {

@@ -14,7 +14,10 @@ internal sealed class FaultPlan
     /// <summary>A session that was prolonged just before the store went is over by then, on every clock.</summary>
     private static readonly TimeSpan SessionsOver = Times.SessionTtl * 1.03;
 
-    /// <summary>A machine is not suspended and its clock set within a session's life: no clock would be left that tells (docs/testing.md).</summary>
+    /// <summary>
+    /// A machine is not suspended and its clock set within a session's life: no clock would be left that tells
+    /// (docs/testing.md).
+    /// </summary>
     private static readonly TimeSpan Calm = Times.SessionTtl * 1.1;
 
     private readonly HashSet<object> _hit = [];
@@ -38,7 +41,8 @@ internal sealed class FaultPlan
     public List<string> Log { get; } = [];
 
     /// <summary>When there was no store.</summary>
-    public IEnumerable<StoreOutage> Outages => _outages.Select(o => new StoreOutage(o.Gone, o.SessionsOver ?? o.Back, o.Back, o.Gateway));
+    public IEnumerable<StoreOutage> Outages =>
+        _outages.Select(o => new StoreOutage(o.Gone, o.SessionsOver ?? o.Back, o.Back, o.Gateway));
 
     /// <summary>No more, and nothing that was begun is left.</summary>
     public void End()
@@ -54,7 +58,8 @@ internal sealed class FaultPlan
     }
 
     private void Note(string what) => Log.Add(string.Create(
-        CultureInfo.InvariantCulture, $"at {_clock.Next()}, {TimeSpan.FromTicks(_scheduler.Now).TotalSeconds:0.000} s: {what}"));
+        CultureInfo.InvariantCulture,
+        $"at {_clock.Next()}, {TimeSpan.FromTicks(_scheduler.Now).TotalSeconds:0.000} s: {what}"));
 
     private void Next() => _scheduler.After(_random.NextDouble() * 2 * _pace, () =>
     {
@@ -82,7 +87,9 @@ internal sealed class FaultPlan
                 break;
             case < 10 when !isSpared && place.IsUp && _hit.Add(place):
                 Note($"{place.Name} shuts down");
-                place.Gateway!.ShutDown(() => _scheduler.After(_isOver ? Shortest : _random.Between(Shortest, Longest), () => Restart(place)));
+                place.Gateway!.ShutDown(
+                    () => _scheduler.After(
+                        _isOver ? Shortest : _random.Between(Shortest, Longest), () => Restart(place)));
                 break;
             case 10 when !isSpared && _fleet.Store.Nodes > 1 && !_hit.Contains(place.ToStore):
                 var link = _random.Of(place.ToStore.Links);
@@ -106,7 +113,8 @@ internal sealed class FaultPlan
             case 18 when !_fleet.HasBystander:
                 Hit("the store stands still", _fleet.Store, _fleet.Store.Stop, _fleet.Store.Resume);
                 break;
-            case > 18 when !_fleet.HasBystander && !_hit.Contains(_fleet.Store) && _fleet.Places.All(p => !_hit.Contains(p.ToStore)):
+            case > 18 when !_fleet.HasBystander && !_hit.Contains(_fleet.Store)
+                && _fleet.Places.All(p => !_hit.Contains(p.ToStore)):
                 _fleet.Store.Crash();
                 CutOff(_fleet.Store, _fleet.Places, gateway: null);
                 break;
@@ -143,7 +151,8 @@ internal sealed class FaultPlan
                 }
 
                 outage.Gone = _clock.Next();
-                _scheduler.After(SessionsOver, () => outage.SessionsOver = outage.Back == long.MaxValue ? _clock.Next() : null);
+                _scheduler.After(
+                    SessionsOver, () => outage.SessionsOver = outage.Back == long.MaxValue ? _clock.Next() : null);
             },
             () =>
             {

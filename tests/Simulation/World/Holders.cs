@@ -6,8 +6,8 @@ using FenceGateway.TestKit;
 namespace FenceGateway.Simulation.World;
 
 /// <summary>
-/// Who holds the locks, and who held them and does not know that it has lost them: each grant has a higher token, and its holder reads and
-/// writes for a while, through any gateway, and may fall asleep in between.
+/// Who holds the locks, and who held them and does not know that it has lost them: each grant has a higher token, and
+/// its holder reads and writes for a while, through any gateway, and may fall asleep in between.
 /// </summary>
 internal sealed class Holders(Scheduler scheduler, Random random, SimulatedFleet fleet, EventClock clock)
 {
@@ -87,7 +87,9 @@ internal sealed class Holders(Scheduler scheduler, Random random, SimulatedFleet
         if (left > 0 && !_isOver)
         {
             Send(through ?? random.Of(fleet.Places), Name(resource), token, isWrite: random.Next(4) > 0, static _ => { });
-            scheduler.After(random.NextDouble() * (random.Chance(0.05) ? LongestNap : BetweenRequests), () => Hold(resource, token, left - 1, through));
+            scheduler.After(
+                random.NextDouble() * (random.Chance(0.05) ? LongestNap : BetweenRequests),
+                () => Hold(resource, token, left - 1, through));
         }
     }
 
@@ -142,7 +144,9 @@ internal sealed class Holders(Scheduler scheduler, Random random, SimulatedFleet
     {
         var at = _answers.Count;
         var id = at.ToString(CultureInfo.InvariantCulture);
-        _answers.Add(new GatewayAnswer(id, resource, token, clock.Next(), Answered: null, Status: null, Problem: null, place.Name));
+        _answers.Add(
+            new GatewayAnswer(
+                id, resource, token, clock.Next(), Answered: null, Status: null, Problem: null, place.Name));
         scheduler.After(random.Between(TimeSpan.Zero, LongestWay), () =>
         {
             if (place.Gateway is not { Process: { IsAlive: true } process } gateway)
@@ -154,7 +158,9 @@ internal sealed class Holders(Scheduler scheduler, Random random, SimulatedFleet
             {
                 if (status == 409 && fleet.Store.DurableMark(resource) <= token)
                 {
-                    _unproven.Add(new HistoryViolation("I5", resource, $"request {id} with token {token} is stale by a mark that is not durable"));
+                    _unproven.Add(
+                        new HistoryViolation(
+                            "I5", resource, $"request {id} with token {token} is stale by a mark that is not durable"));
                 }
 
                 scheduler.After(random.Between(TimeSpan.Zero, LongestWay), () =>
@@ -162,7 +168,9 @@ internal sealed class Holders(Scheduler scheduler, Random random, SimulatedFleet
                     // What a gateway has sent before it died may have got through or not.
                     if (process.IsAlive || random.Next(2) == 0)
                     {
-                        _answers[at] = _answers[at] with { Answered = clock.Next(), Status = status, Problem = problem, Mark = mark };
+                        _answers[at] =
+                            _answers[at] with
+                            { Answered = clock.Next(), Status = status, Problem = problem, Mark = mark };
                         answered(_answers[at]);
                     }
                 });

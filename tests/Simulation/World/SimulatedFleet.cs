@@ -21,13 +21,16 @@ internal sealed class SimulatedFleet : IDisposable
         isQuorum = flaw == Flaw.NodeForgets || (isQuorum && flaw == Flaw.None);
         Forgets = forgets && !isQuorum && flaw == Flaw.None;
         Store = isQuorum
-            ? new SimulatedQuorum([.. Enumerable.Range(0, 3).Select(_ => new SimulatedNode(NewProcess()))], random, flaw)
+            ? new SimulatedQuorum(
+                [.. Enumerable.Range(0, 3).Select(_ => new SimulatedNode(NewProcess()))], random, flaw)
             : new SimulatedStore(NewProcess(), scheduler, random, flaw, Forgets);
         Service = new SimulatedService(scheduler, random, clock, Times.InDoubtHold) { Trouble = random.Next(8) };
-        var quality = new LinkQuality(random.NextDouble() * 0.05, random.NextDouble() * 0.03, random.NextDouble() * 0.03);
+        var quality = new LinkQuality(
+            random.NextDouble() * 0.05, random.NextDouble() * 0.03, random.NextDouble() * 0.03);
         Places =
         [
-            .. Enumerable.Range(0, random.Next(2, 5)).Select(i => new GatewayPlace(scheduler, random, flaw, Store, Service)
+            .. Enumerable.Range(0, random.Next(2, 5)).Select(i => new GatewayPlace(
+                scheduler, random, flaw, Store, Service)
             {
                 Name = $"g{i}",
                 ToStore = new LinkGroup(

@@ -11,7 +11,8 @@ namespace FenceGateway.Simulation.World;
 /// <param name="History">What happened.</param>
 /// <param name="Faults">What was done to whom.</param>
 internal sealed record SimulatedRun(
-    int Seed, int Requests, long Fingerprint, IReadOnlyList<HistoryViolation> Violations, FleetHistory History, IReadOnlyList<string> Faults)
+    int Seed, int Requests, long Fingerprint, IReadOnlyList<HistoryViolation> Violations, FleetHistory History,
+    IReadOnlyList<string> Faults)
 {
     /// <summary>A store that may forget marks leaves these.</summary>
     private static readonly string[] PromisedInAnyCase = ["I4", "I6", "I7", "I8", "R9", "R10"];
@@ -39,7 +40,8 @@ internal sealed record SimulatedRun(
             RecoveryBound = Times.Recovery,
             Bystanders = holders.Undisturbed is { } bystander ? [bystander] : [],
         };
-        var violations = HistoryChecker.Check(history).Concat(holders.Unproven).Where(v => !fleet.Forgets || PromisedInAnyCase.Contains(v.Rule))
+        var violations = HistoryChecker.Check(history).Concat(holders.Unproven).Where(
+            v => !fleet.Forgets || PromisedInAnyCase.Contains(v.Rule))
             .Concat(fleet.Failures.Select(e => new HistoryViolation("Failure", "", e.ToString())));
         return new SimulatedRun(seed, holders.Answers.Count, Print(history), [.. violations], history, faults.Log);
     }

@@ -16,7 +16,9 @@ public sealed class FaultTests : IAsyncLifetime
 
         await client.SendAsync(Put("a"));
         (await client.ReadResponseAsync()).Text.ShouldBe("done");
-        await client.SendAsync("PUT /b HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1;x=y\r\nc\r\n0\r\nT: z\r\n\r\n");
+        await client.SendAsync(
+            "PUT /b HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1;x=y\r\nc\r\n0\r\nT: "
+                + "z\r\n\r\n");
         (await client.ReadResponseAsync()).Status.ShouldBe(200);
 
         var (first, second) = (_service.Entries[0], _service.Entries[1]);
@@ -196,5 +198,6 @@ public sealed class FaultTests : IAsyncLifetime
     }
 
     private static string Put(string id) => RawHttpClient.Head(
-        $"PUT /{id} HTTP/1.1", "Host: x", "Fencing-Token: 33", $"{JournalService.RequestIdHeader}: id-{id}", "Content-Length: 4") + "body";
+        $"PUT /{id} HTTP/1.1", "Host: x", "Fencing-Token: 33", $"{JournalService.RequestIdHeader}: id-{id}",
+        "Content-Length: 4") + "body";
 }

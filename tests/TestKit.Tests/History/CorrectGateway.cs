@@ -1,8 +1,9 @@
 namespace FenceGateway.TestKit.Tests.History;
 
 /// <summary>
-/// Plays a gateway that does everything right, one step for each number, and writes down the history. It ends with two tokens
-/// forwarded on <see cref="Last"/> and a 409 for the first, so that every kind of mutation has something to break.
+/// Plays a gateway that does everything right, one step for each number, and writes down the history. It ends with two
+/// tokens forwarded on <see cref="Last"/> and a 409 for the first, so that every kind of mutation has something to
+/// break.
 /// </summary>
 internal sealed class CorrectGateway
 {

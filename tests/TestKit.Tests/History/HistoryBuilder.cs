@@ -31,7 +31,8 @@ internal sealed class HistoryBuilder
         Writes.Add(new ServiceWrite(request.Id, request.Resource, token ?? request.Token, _clock.Next(), null, null));
     }
 
-    public void Apply(Request request) => Writes[request.Write] = Writes[request.Write] with { AppliedAt = _clock.Next() };
+    public void Apply(Request request) =>
+        Writes[request.Write] = Writes[request.Write] with { AppliedAt = _clock.Next() };
 
     public void End(Request request) => Writes[request.Write] = Writes[request.Write] with { Ended = _clock.Next() };
 

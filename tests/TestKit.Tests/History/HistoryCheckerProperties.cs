@@ -23,7 +23,9 @@ public sealed class HistoryCheckerProperties
         Caught("I1", (history, random) =>
         {
             var (first, second) = PickPair(history, random, (a, b) => a.Resource == b.Resource && a.Token < b.Token);
-            return Rewrite(history, w => w == first ? w with { Token = second.Token } : w == second ? w with { Token = first.Token } : w);
+            return Rewrite(
+                history,
+                w => w == first ? w with { Token = second.Token } : w == second ? w with { Token = first.Token } : w);
         });
 
     [Property]
@@ -40,7 +42,8 @@ public sealed class HistoryCheckerProperties
         {
             var write = history.Writes[random.Next(history.Writes.Count)];
             const long Later = 1_000_000;
-            return ([.. history.Writes, write with { Started = Later, AppliedAt = null, Ended = Later }], history.Answers);
+            return (
+                [.. history.Writes, write with { Started = Later, AppliedAt = null, Ended = Later }], history.Answers);
         });
 
     [Property]
@@ -60,7 +63,8 @@ public sealed class HistoryCheckerProperties
         Caught("I5", (history, random) =>
         {
             var stale = Pick(history.Answers.FindAll(a => a.IsStale), random);
-            return (history.Writes, history.Answers.FindAll(a => a.Resource != stale.Resource || a.Token <= stale.Token));
+            return (
+                history.Writes, history.Answers.FindAll(a => a.Resource != stale.Resource || a.Token <= stale.Token));
         });
 
     [Property]
@@ -90,7 +94,8 @@ public sealed class HistoryCheckerProperties
         });
 
     private static (List<ServiceWrite> Writes, List<GatewayAnswer> Answers) Rewrite(
-        HistoryBuilder history, Converter<ServiceWrite, ServiceWrite> change) => (history.Writes.ConvertAll(change), history.Answers);
+        HistoryBuilder history,
+        Converter<ServiceWrite, ServiceWrite> change) => (history.Writes.ConvertAll(change), history.Answers);
 
     private static T Pick<T>(List<T> from, Random random) => from[random.Next(from.Count)];
 

@@ -1,6 +1,8 @@
 namespace FenceGateway.TestKit.Tests.History;
 
-/// <summary>Histories broken on purpose: each must be caught under the right name. And close ones that are correct.</summary>
+/// <summary>
+/// Histories broken on purpose: each must be caught under the right name. And close ones that are correct.
+/// </summary>
 public sealed class HistoryCheckerTests
 {
     private readonly HistoryBuilder _history = new();
@@ -318,7 +320,8 @@ public sealed class HistoryCheckerTests
 
     [Fact]
     public void Check_EndBeforeArrival_IsNoHistory() =>
-        Should.Throw<ArgumentException>(() => HistoryChecker.Check([new ServiceWrite("1", "/a", 1, Started: 5, AppliedAt: null, Ended: 4)]));
+        Should.Throw<ArgumentException>(
+            () => HistoryChecker.Check([new ServiceWrite("1", "/a", 1, Started: 5, AppliedAt: null, Ended: 4)]));
 
     [Fact]
     public void Check_RequestIdUsedTwice_IsNoHistory()
@@ -328,7 +331,8 @@ public sealed class HistoryCheckerTests
         _ = Should.Throw<ArgumentException>(() => HistoryChecker.Check([], [answer, answer]));
     }
 
-    private List<string> Check(bool barrier = true) => Rules(HistoryChecker.Check(_history.Writes, _history.Answers, barrier));
+    private List<string> Check(bool barrier = true) =>
+        Rules(HistoryChecker.Check(_history.Writes, _history.Answers, barrier));
 
     private List<string> CheckWrites() => Rules(HistoryChecker.Check(_history.Writes));
 

@@ -13,7 +13,9 @@ public sealed class RawHttpClientTests
 
         var response = await RawHttpClient.ExchangeAsync(
             service.Port,
-            RawHttpClient.Head("PUT /orders/%31?a=b HTTP/1.1", "Host: x", "Fencing-Token: 33", "Two: a", "Two: b", "Content-Length: 5") + "hello");
+            RawHttpClient.Head(
+                "PUT /orders/%31?a=b HTTP/1.1", "Host: x", "Fencing-Token: 33", "Two: a", "Two: b",
+                "Content-Length: 5") + "hello");
 
         response.Status.ShouldBe(200);
         var entry = service.Entries.ShouldHaveSingleItem();
@@ -30,7 +32,8 @@ public sealed class RawHttpClientTests
     [Theory]
     [InlineData("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", "hello", true)]
     [InlineData("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nhello", "hello", false)]
-    [InlineData("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\nhel\r\n2\r\nlo\r\n0\r\nT: z\r\n\r\n", "hello", true)]
+    [InlineData("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\nhel\r\n2\r\nlo\r\n0\r\nT: "
+        + "z\r\n\r\n", "hello", true)]
     [InlineData("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n", "hel", false)]
     [InlineData("HTTP/1.1 200 OK\r\n\r\nhello", "hello", true)]
     [InlineData("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", "hi", true)]
@@ -58,10 +61,12 @@ public sealed class RawHttpClientTests
     [Fact]
     public async Task ReadResponseAsync_TwoOnOneConnection_KeepsThemApart()
     {
-        const string Two = "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\naHTTP/1.1 201 Created\r\nContent-Length: 1\r\n\r\nb";
+        const string Two =
+            "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\naHTTP/1.1 201 Created\r\nContent-Length: 1\r\n\r\nb";
 
         var texts = await AnswerOf(Two, async client =>
-            new[] { await client.ReadResponseAsync(), await client.ReadResponseAsync() }.Select(r => $"{r.Status} {r.Text}").ToArray());
+            new[] { await client.ReadResponseAsync(), await client.ReadResponseAsync() }
+                .Select(r => $"{r.Status} {r.Text}").ToArray());
 
         texts.ShouldBe(["200 a", "201 b"]);
     }

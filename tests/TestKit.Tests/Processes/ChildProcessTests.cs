@@ -16,7 +16,8 @@ public sealed class ChildProcessTests
     [Fact]
     public async Task Signal_Terminate_IsHandledByTheProcess()
     {
-        await using var process = ChildProcess.Start("sh", ["-c", "trap 'exit 7' TERM; echo ready; while :; do read line || exit 8; done"]);
+        await using var process = ChildProcess.Start(
+            "sh", ["-c", "trap 'exit 7' TERM; echo ready; while :; do read line || exit 8; done"]);
         _ = await process.WaitForLineAsync(l => l == "ready");
 
         process.Signal(UnixSignal.Terminate);

@@ -32,7 +32,10 @@ public sealed class RedisServerTests
     {
         await using var server = await RedisServer.StartAsync();
         server.Pause();
-        await Eventually.IsSoAsync(async () => (await File.ReadAllTextAsync($"/proc/{server.Id}/stat")).Contains(") T ", StringComparison.Ordinal), "it to stand still");
+        await Eventually.IsSoAsync(
+            async () =>
+                (await File.ReadAllTextAsync($"/proc/{server.Id}/stat")).Contains(") T ", StringComparison.Ordinal),
+                "it to stand still");
         var reply = server.CommandAsync("PING");
         reply.IsCompleted.ShouldBeFalse();
 
@@ -72,7 +75,8 @@ public sealed class RedisServerTests
     public async Task Users_WithAPassword_CanSignIn()
     {
         await using var server = await RedisServer.StartAsync(
-            new RedisServerOptions { Users = ["user default on nopass ~* +@all", "user fence on >secret ~{fg}:* +get"] });
+            new RedisServerOptions
+            { Users = ["user default on nopass ~* +@all", "user fence on >secret ~{fg}:* +get"] });
 
         (await server.CommandAsync("ACL", "DRYRUN", "fence", "GET", "{fg}:key")).ShouldBe("OK");
         (await server.CommandAsync("ACL", "DRYRUN", "fence", "GET", "other")).ShouldContain("no permissions");

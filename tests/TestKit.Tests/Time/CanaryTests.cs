@@ -59,7 +59,8 @@ public sealed class CanaryTests
     public async Task RunAsync_FailsWhileTheMachineStoodStill_IsRunAgainAndSaysWhy()
     {
         var rounds = 0;
-        await RunAsync(() => ++rounds < 3 ? throw new InvalidOperationException("too late") : Task.CompletedTask, stood: 101);
+        await RunAsync(
+            () => ++rounds < 3 ? throw new InvalidOperationException("too late") : Task.CompletedTask, stood: 101);
 
         rounds.ShouldBe(3);
         _said.ShouldBe(["0.101: too late", "0.101: too late"]);
@@ -70,7 +71,8 @@ public sealed class CanaryTests
     {
         var rounds = 0;
         await Should.ThrowAsync<InvalidOperationException>(
-            () => RunAsync(() => ++rounds < 3 ? throw new InvalidOperationException("wrong") : Task.CompletedTask, stood: 100));
+            () => RunAsync(
+                () => ++rounds < 3 ? throw new InvalidOperationException("wrong") : Task.CompletedTask, stood: 100));
 
         rounds.ShouldBe(1);
     }
@@ -91,7 +93,9 @@ public sealed class CanaryTests
     }
 
     private Task RunAsync(Func<Task> round, int stood) =>
-        Canary.RunAsync(Margin, round, (late, why) => _said.Add($"{late.TotalSeconds}: {why}"), _ => TimeSpan.FromMilliseconds(stood));
+        Canary.RunAsync(
+            Margin, round, (late, why) => _said.Add($"{late.TotalSeconds}: {why}"),
+            _ => TimeSpan.FromMilliseconds(stood));
 
     private void BeatAfter(Standstills seen, int milliseconds)
     {

@@ -28,7 +28,8 @@ public sealed class EventuallyTests
     {
         var questions = 0;
         await Eventually.IsSoAsync(
-            () => ++questions == 3 ? Task.FromResult(true) : throw new IOException("away"), "back", isNotYet: e => e is IOException);
+            () => ++questions == 3 ? Task.FromResult(true) : throw new IOException("away"), "back",
+            isNotYet: e => e is IOException);
         (await Should.ThrowAsync<TimeoutException>(() => Eventually.IsSoAsync(
             () => throw new IOException("away"), "back", Short, e => e is IOException))).Message.ShouldContain("away");
     }

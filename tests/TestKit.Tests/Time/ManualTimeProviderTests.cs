@@ -28,12 +28,14 @@ public sealed class ManualTimeProviderTests
 
         _time.Advance(TimeSpan.FromSeconds(3));
 
-        fired.ShouldBe([("early", TimeSpan.FromSeconds(1)), ("late", TimeSpan.FromSeconds(3)), ("also late", TimeSpan.FromSeconds(3))]);
+        fired.ShouldBe(
+            [("early", TimeSpan.FromSeconds(1)), ("late", TimeSpan.FromSeconds(3)), ("also late", TimeSpan.FromSeconds(3))]);
         _time.ArmedTimers.ShouldBe(1);
         _time.NextTimer.ShouldBe(TimeSpan.FromSeconds(1));
 
         ITimer Timer(string name, int seconds) => _time.CreateTimer(
-            _ => fired.Add((name, _time.GetElapsedTime(start))), null, TimeSpan.FromSeconds(seconds), Timeout.InfiniteTimeSpan);
+            _ => fired.Add((name, _time.GetElapsedTime(start))), null, TimeSpan.FromSeconds(seconds),
+            Timeout.InfiniteTimeSpan);
     }
 
     [Fact]
@@ -65,7 +67,8 @@ public sealed class ManualTimeProviderTests
     {
         var fired = false;
         var second = _time.CreateTimer(_ => fired = true, null, TimeSpan.FromSeconds(2), Timeout.InfiniteTimeSpan);
-        using var first = _time.CreateTimer(_ => second.Dispose(), null, TimeSpan.FromSeconds(1), Timeout.InfiniteTimeSpan);
+        using var first = _time.CreateTimer(
+            _ => second.Dispose(), null, TimeSpan.FromSeconds(1), Timeout.InfiniteTimeSpan);
 
         _time.Advance(TimeSpan.FromSeconds(3));
 

@@ -1,8 +1,8 @@
 namespace FenceGateway.TestKit;
 
 /// <summary>
-/// What a <see cref="FaultyService"/> does with a request. Those that have a whole request apply it first, so that a second send
-/// would be a second effect.
+/// What a <see cref="FaultyService"/> does with a request. Those that have a whole request apply it first, so that a
+/// second send would be a second effect.
 /// </summary>
 /// <param name="Name">For tables and messages.</param>
 /// <param name="Behave">Does it; true when the connection can carry another request.</param>
@@ -31,7 +31,9 @@ public sealed record Fault(string Name, Func<FaultyExchange, Task<bool>> Behave)
         e.Reset();
     });
 
-    /// <summary>A head that promises more than what comes before the connection is closed orderly, when the test says so.</summary>
+    /// <summary>
+    /// A head that promises more than what comes before the connection is closed orderly, when the test says so.
+    /// </summary>
     public static readonly Fault HalfAnswer = Applied("half an answer", async e =>
     {
         await e.SendAsync("HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf");

@@ -4,7 +4,9 @@ using System.Text;
 
 namespace FenceGateway.TestKit;
 
-/// <summary>One accepted connection of a <see cref="FaultyService"/> and the requests on it, one after the other.</summary>
+/// <summary>
+/// One accepted connection of a <see cref="FaultyService"/> and the requests on it, one after the other.
+/// </summary>
 internal sealed class FaultyConnection(FaultyService service, Socket socket, int number) : IDisposable
 {
     private readonly NetworkStream _stream = new(socket, ownsSocket: true);
@@ -20,7 +22,8 @@ internal sealed class FaultyConnection(FaultyService service, Socket socket, int
         {
             await RunCoreAsync(fault);
         }
-        catch (Exception e) when (e is IOException or SocketException or ObjectDisposedException or OperationCanceledException)
+        catch (Exception e) when (
+            e is IOException or SocketException or ObjectDisposedException or OperationCanceledException)
         {
             // The peer, the script or the end of the service has closed the connection.
         }
@@ -110,7 +113,8 @@ internal sealed class FaultyConnection(FaultyService service, Socket socket, int
             Method = requestLine[0],
             Resource = Uri.UnescapeDataString(requestLine[1].Split('?')[0]),
             Target = requestLine[1],
-            Token = token is [var text] && long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var value)
+            Token = token is [var text]
+                && long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var value)
                 ? value
                 : null,
             RequestId = byName.GetValueOrDefault(JournalService.RequestIdHeader) is [var id, ..] ? id : null,

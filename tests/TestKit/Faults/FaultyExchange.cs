@@ -43,7 +43,9 @@ public sealed class FaultyExchange
     /// <summary>The number of its connection, from 1.</summary>
     public int Connection => _connection.Number;
 
-    /// <summary>Lets the fault go on to its next step (see <see cref="StepAsync"/>); may be called in advance.</summary>
+    /// <summary>
+    /// Lets the fault go on to its next step (see <see cref="StepAsync"/>); may be called in advance.
+    /// </summary>
     public void Release() => _ = _steps.Writer.TryWrite(true);
 
     /// <summary>Completes when the whole body was read.</summary>
@@ -77,9 +79,12 @@ public sealed class FaultyExchange
 
     /// <summary>The request has its effect now.</summary>
     public void Apply() =>
-        _service.Update(_index, e => e with { AppliedAt = e.AppliedAt ?? _service.Clock.Next(), Result = JournalResult.Applied });
+        _service.Update(
+            _index, e => e with { AppliedAt = e.AppliedAt ?? _service.Clock.Next(), Result = JournalResult.Applied });
 
-    /// <summary>Journals the end; before the last byte of the answer leaves, so that whoever sees the answer sees the end.</summary>
+    /// <summary>
+    /// Journals the end; before the last byte of the answer leaves, so that whoever sees the answer sees the end.
+    /// </summary>
     public void Ends(int status) => End(JournalResult.Refused, status);
 
     /// <summary>Answers as a healthy service does.</summary>

@@ -5,13 +5,14 @@ using System.Threading.Channels;
 namespace FenceGateway.TestKit;
 
 /// <summary>
-/// A real HTTP/1.1 service on a free loopback port that misbehaves as the test says, down to the TCP connection, and journals
-/// every request that reached it. Nothing happens by time: a step that has to wait waits for the test or for the peer.
+/// A real HTTP/1.1 service on a free loopback port that misbehaves as the test says, down to the TCP connection, and
+/// journals every request that reached it. Nothing happens by time: a step that has to wait waits for the test or for
+/// the peer.
 /// </summary>
 /// <remarks>
-/// Connections are kept alive. <see cref="Connections"/> decides about a connection, <see cref="Script"/> about each request on
-/// one that is served, and <see cref="Refuse"/>, <see cref="OverflowAsync"/>, <see cref="Die"/> and <see cref="ComeBack"/> about the
-/// port as a whole.
+/// Connections are kept alive. <see cref="Connections"/> decides about a connection, <see cref="Script"/> about each
+/// request on one that is served, and <see cref="Refuse"/>, <see cref="OverflowAsync"/>, <see cref="Die"/> and
+/// <see cref="ComeBack"/> about the port as a whole.
 /// </remarks>
 public sealed class FaultyService : IAsyncDisposable
 {
@@ -90,11 +91,15 @@ public sealed class FaultyService : IAsyncDisposable
 
     internal CancellationToken Stopping => _stopping.Token;
 
-    /// <summary>The next request whose head arrives; each is handed out once, also those that came before the call.</summary>
+    /// <summary>
+    /// The next request whose head arrives; each is handed out once, also those that came before the call.
+    /// </summary>
     public Task<FaultyExchange> NextArrivalAsync() =>
         _arrivals.Reader.ReadAsync().AsTask().WithinLimit("a request to arrive at the service");
 
-    /// <summary>Completes when the next connection was accepted; each counts once, also those that came before the call.</summary>
+    /// <summary>
+    /// Completes when the next connection was accepted; each counts once, also those that came before the call.
+    /// </summary>
     public Task NextConnectionAsync() =>
         _accepted.Reader.ReadAsync().AsTask().WithinLimit("a connection to the service");
 
@@ -108,8 +113,8 @@ public sealed class FaultyService : IAsyncDisposable
     }
 
     /// <summary>
-    /// Listens and never accepts, with a full backlog: Linux drops the peer's SYN, so that connecting goes on until the peer gives
-    /// up. Connections that are open stay.
+    /// Listens and never accepts, with a full backlog: Linux drops the peer's SYN, so that connecting goes on until the
+    /// peer gives up. Connections that are open stay.
     /// </summary>
     public async Task OverflowAsync()
     {
@@ -211,8 +216,8 @@ public sealed class FaultyService : IAsyncDisposable
     }
 
     /// <summary>
-    /// A process that is started at this moment has copies of all sockets until its program runs: the listener that was just closed may
-    /// listen for that long.
+    /// A process that is started at this moment has copies of all sockets until its program runs: the listener that was
+    /// just closed may listen for that long.
     /// </summary>
     private bool TryBind(Socket listener)
     {

@@ -1,8 +1,9 @@
 namespace FenceGateway.TestKit;
 
 /// <summary>
-/// A request with a token as its client saw it. A history needs all of them, reads and those without an answer included:
-/// any of them may be the reason for a 409. What the policy does not fence (reads with <c>Reads: Ignore</c>) is left out.
+/// A request with a token as its client saw it. A history needs all of them, reads and those without an answer
+/// included: any of them may be the reason for a 409. What the policy does not fence (reads with <c>Reads: Ignore</c>)
+/// is left out.
 /// </summary>
 /// <param name="RequestId">The id that the client gave it.</param>
 /// <param name="Resource">The resource.</param>
@@ -11,12 +12,14 @@ namespace FenceGateway.TestKit;
 /// <param name="Answered">Event: after the answer's status had come; null when no answer came.</param>
 /// <param name="Status">The status; null when no answer came.</param>
 /// <param name="Problem">
-/// The problem type's name (<c>fencing-token-stale</c>) when the gateway answered itself; null for an answer of the service.
+/// The problem type's name (<c>fencing-token-stale</c>) when the gateway answered itself; null for an answer of the
+/// service.
 /// </param>
 /// <param name="Gateway">
 /// Which gateway of a fleet it was sent to, the same name after a restart; null when there is only one.
 /// </param>
-/// <param name="Mark">The mark that the gateway's own answer shows (<c>ExposeMark</c>); null when it shows none.</param>
+/// <param name="Mark">The mark that the gateway's own answer shows (<c>ExposeMark</c>); null when it shows
+/// none.</param>
 public sealed record GatewayAnswer(
     string RequestId,
     string Resource,
@@ -40,19 +43,25 @@ public sealed record GatewayAnswer(
     /// <summary>The answer says that the request was never forwarded.</summary>
     internal bool SaysNotForwarded => Problem is not null and not ("upstream-unreachable" or "upstream-timeout");
 
-    /// <summary>The answer can only be given after the request was admitted: everything older had ended everywhere.</summary>
+    /// <summary>
+    /// The answer can only be given after the request was admitted: everything older had ended everywhere.
+    /// </summary>
     internal bool ProvesAdmission => Status is not null && !SaysNotForwarded;
 
-    /// <summary>The answer can only be given after the token had been recorded: it was admitted, or waits for older writes.</summary>
+    /// <summary>
+    /// The answer can only be given after the token had been recorded: it was admitted, or waits for older writes.
+    /// </summary>
     internal bool ProvesMark => ProvesAdmission || IsDraining;
 
     /// <summary>
-    /// The gateway may have recorded the token. Everything that is refused before the admission, which comes last, has not; a
-    /// stale one may have: overtaken while it waited for older writes.
+    /// The gateway may have recorded the token. Everything that is refused before the admission, which comes last, has
+    /// not; a stale one may have: overtaken while it waited for older writes.
     /// </summary>
-    internal bool MayHaveRecorded => ProvesMark || Problem is null or Stale or "token-store-unavailable" or "shutting-down";
+    internal bool MayHaveRecorded =>
+        ProvesMark || Problem is null or Stale or "token-store-unavailable" or "shutting-down";
 
     public override string ToString() =>
         $"request {RequestId} with token {Token} ({(Gateway is null ? "" : $"to {Gateway}, ")}sent {Sent}, "
-        + (Status is null ? "no answer)" : $"answered {Status} {Problem} at {Answered}{(Mark is null ? "" : $" with mark {Mark}")})");
+        + (Status is null ? "no answer)" : $"answered {Status} {Problem} at "
+        + $"{Answered}{(Mark is null ? "" : $" with mark {Mark}")})");
 }

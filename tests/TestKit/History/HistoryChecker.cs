@@ -1,8 +1,8 @@
 namespace FenceGateway.TestKit;
 
 /// <summary>
-/// Judges what happened at the service, and what clients were told, against the invariants of docs/protocol.md. Knows nothing
-/// of the gateway's inside. O(n log n).
+/// Judges what happened at the service, and what clients were told, against the invariants of docs/protocol.md. Knows
+/// nothing of the gateway's inside. O(n log n).
 /// </summary>
 /// <remarks>
 /// It reports the first violation of each rule on each resource: what follows is most often the same mistake again.
@@ -14,8 +14,8 @@ public static class HistoryChecker
     /// <param name="writes">What arrived at the service.</param>
     /// <param name="answers">What clients saw; null when nobody looked, then only I1, I3 and I6 are checked.</param>
     /// <param name="barrier">
-    /// Whether the policy drains (<c>Barrier: Drain</c>): without it I1 and I3 are not promised and not checked. A history in
-    /// which a write outlived <c>InDoubtHold</c> has to be checked without it, too.
+    /// Whether the policy drains (<c>Barrier: Drain</c>): without it I1 and I3 are not promised and not checked. A
+    /// history in which a write outlived <c>InDoubtHold</c> has to be checked without it, too.
     /// </param>
     /// <exception cref="ArgumentException">The events of a write or an answer contradict each other.</exception>
     public static IReadOnlyList<HistoryViolation> Check(
@@ -25,10 +25,12 @@ public static class HistoryChecker
         var allAnswers = (answers ?? []).ToList();
         HistoryEvents.Require(allWrites, allAnswers);
 
-        List<HistoryViolation> violations = [.. RequestRules.SentOnce(allWrites), .. RequestRules.Told(allWrites, allAnswers)];
+        List<HistoryViolation> violations =
+            [.. RequestRules.SentOnce(allWrites), .. RequestRules.Told(allWrites, allAnswers)];
         var answersOf = allAnswers.ToLookup(a => a.Resource, StringComparer.Ordinal);
         var writesOf = allWrites.ToLookup(w => w.Resource, StringComparer.Ordinal);
-        foreach (var resource in writesOf.Select(g => g.Key).Union(answersOf.Select(g => g.Key), StringComparer.Ordinal))
+        foreach (var resource in writesOf.Select(g => g.Key)
+            .Union(answersOf.Select(g => g.Key), StringComparer.Ordinal))
         {
             violations.AddRange(CheckResource(resource, [.. writesOf[resource]], [.. answersOf[resource]], barrier));
         }
@@ -46,7 +48,10 @@ public static class HistoryChecker
         .. FleetRules.DrainingHasCause(history),
     ];
 
-    /// <summary>Only what a machine that stands still can break: that everything healed in time (I7), and that others went on (I8).</summary>
+    /// <summary>
+    /// Only what a machine that stands still can break: that everything healed in time (I7), and that others went on
+    /// (I8).
+    /// </summary>
     public static IReadOnlyList<HistoryViolation> CheckTimed(FleetHistory history) =>
         [.. FleetRules.HealedInTime(history), .. FleetRules.OthersGoOn(history)];
 

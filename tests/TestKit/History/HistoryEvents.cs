@@ -7,7 +7,8 @@ internal static class HistoryEvents
     {
         foreach (var write in writes)
         {
-            if (write.Token < 1 || write.AppliedAt < write.Started || write.Ended < write.Started || write.Ended < write.AppliedAt)
+            if (write.Token < 1 || write.AppliedAt < write.Started || write.Ended < write.Started
+                || write.Ended < write.AppliedAt)
             {
                 throw new ArgumentException($"Not a history: {write}", nameof(writes));
             }
@@ -16,7 +17,8 @@ internal static class HistoryEvents
         HashSet<string> ids = new(StringComparer.Ordinal);
         foreach (var answer in answers)
         {
-            if (answer.Token < 1 || answer.Answered < answer.Sent || (answer.Answered is null) != (answer.Status is null)
+            if (answer.Token < 1 || answer.Answered < answer.Sent
+                || (answer.Answered is null) != (answer.Status is null)
                 || !ids.Add(answer.RequestId))
             {
                 throw new ArgumentException($"Not a history, or an id used twice: {answer}", nameof(answers));

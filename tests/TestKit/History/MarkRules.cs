@@ -1,17 +1,19 @@
 namespace FenceGateway.TestKit;
 
-/// <summary>The rules about the mark of one resource, as answers tell of it. Each gives the first violation, or null.</summary>
+/// <summary>
+/// The rules about the mark of one resource, as answers tell of it. Each gives the first violation, or null.
+/// </summary>
 internal static class MarkRules
 {
     /// <summary>
-    /// I2 and I9: once the mark is known to have stood at a token, no request with a lower one that is sent later is admitted,
-    /// whatever was restarted in between.
+    /// I2 and I9: once the mark is known to have stood at a token, no request with a lower one that is sent later is
+    /// admitted, whatever was restarted in between.
     /// </summary>
     /// <remarks>
-    /// Known to everybody: a token that was admitted, seen at the service or in an answer of the service. Known to the gateway
-    /// that said so: a token that waits (503) or one above a stale one (409). The latter are recorded in the store as well, but
-    /// another gateway that was registered before may go on with its older token until it is told; a token that it sees for the
-    /// first time has to meet the mark in the store.
+    /// Known to everybody: a token that was admitted, seen at the service or in an answer of the service. Known to the
+    /// gateway that said so: a token that waits (503) or one above a stale one (409). The latter are recorded in the
+    /// store as well, but another gateway that was registered before may go on with its older token until it is told; a
+    /// token that it sees for the first time has to meet the mark in the store.
     /// </remarks>
     public static (string Rule, string Why)? Survives(List<ServiceWrite> writes, List<GatewayAnswer> answers)
     {
@@ -23,7 +25,8 @@ internal static class MarkRules
         bySent.ForEach(a => first.TryAdd((a.Gateway, a.Token), a.Sent));
 
         var everybody = new KnownMark(admitted);
-        var own = said.GroupBy(m => m.Gateway ?? "").ToDictionary(g => g.Key, g => new KnownMark(g), StringComparer.Ordinal);
+        var own = said.GroupBy(m => m.Gateway ?? "").ToDictionary(
+            g => g.Key, g => new KnownMark(g), StringComparer.Ordinal);
         foreach (var answer in bySent)
         {
             var isAdmitted = arrived.Contains(answer.RequestId) || answer.ProvesMark;
@@ -55,8 +58,8 @@ internal static class MarkRules
     }
 
     /// <summary>
-    /// I9: a mark that an answer shows is one that somebody had presented, fits the answer, and is never lower than what the
-    /// same gateway has shown before.
+    /// I9: a mark that an answer shows is one that somebody had presented, fits the answer, and is never lower than
+    /// what the same gateway has shown before.
     /// </summary>
     public static (string Rule, string Why)? Linearizable(List<GatewayAnswer> answers)
     {
@@ -80,7 +83,8 @@ internal static class MarkRules
             }
         }
 
-        return answers.Where(Tells).GroupBy(a => a.Gateway ?? "").Select(g => NeverLower([.. g])).FirstOrDefault(v => v is not null);
+        return answers.Where(Tells).GroupBy(a => a.Gateway ?? "").Select(g => NeverLower([.. g])).FirstOrDefault(
+            v => v is not null);
     }
 
     private static (string Rule, string Why)? NeverLower(List<GatewayAnswer> answers)
@@ -104,7 +108,10 @@ internal static class MarkRules
         return null;
     }
 
-    /// <summary>Answers that depend on the mark; what is refused for want of a store may show what little a restarted gateway knows.</summary>
+    /// <summary>
+    /// Answers that depend on the mark; what is refused for want of a store may show what little a restarted gateway
+    /// knows.
+    /// </summary>
     private static bool Tells(GatewayAnswer answer) => answer.Mark is not null && (answer.IsStale || answer.IsDraining);
 
     private static IEnumerable<Mark> Evidence(List<ServiceWrite> writes, List<GatewayAnswer> answers) =>
@@ -130,7 +137,8 @@ internal static class MarkRules
     }
 
     private static (string Rule, string Why) Violation(string rule, GatewayAnswer answer, Mark known) =>
-        (rule, $"{answer} was admitted although the mark was at least {known.Value} before it was sent, known from {known.Event}");
+        (rule, $"{answer} was admitted although the mark was at least {known.Value} before it was sent, known from "
+            + $"{known.Event}");
 
     private readonly record struct Mark(long At, long Value, string? Gateway, object? Event);
 

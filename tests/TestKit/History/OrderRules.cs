@@ -21,8 +21,8 @@ internal static class OrderRules
     }
 
     /// <summary>
-    /// I3: writes with different tokens never overlap. Up to the first violation everything of another token has ended before
-    /// the latest write of the current one, so one candidate is enough.
+    /// I3: writes with different tokens never overlap. Up to the first violation everything of another token has ended
+    /// before the latest write of the current one, so one candidate is enough.
     /// </summary>
     public static (string Rule, string Why)? NoOverlap(List<ServiceWrite> writes)
     {
@@ -58,7 +58,8 @@ internal static class OrderRules
             if (highest <= stale.Token)
             {
                 var best = highest == 0 ? "no token" : $"no token above {highest}";
-                return ("I5", $"{stale} has no witness: {best} had been presented and could have been recorded by then");
+                return (
+                    "I5", $"{stale} has no witness: {best} had been presented and could have been recorded by then");
             }
         }
 

@@ -16,7 +16,9 @@ internal static class RequestRules
         }
     }
 
-    /// <summary>R9: what was refused was not forwarded. R10: what was forwarded carries the token that the client sent.</summary>
+    /// <summary>
+    /// R9: what was refused was not forwarded. R10: what was forwarded carries the token that the client sent.
+    /// </summary>
     public static IEnumerable<HistoryViolation> Told(List<ServiceWrite> writes, List<GatewayAnswer> answers)
     {
         var answerOf = answers.ToDictionary(a => a.RequestId, StringComparer.Ordinal);
@@ -29,12 +31,15 @@ internal static class RequestRules
 
             if (answer.SaysNotForwarded)
             {
-                yield return new("R9", write.Resource, $"{answer} was told that it was not forwarded, but it arrived: {write}");
+                yield return new(
+                    "R9", write.Resource, $"{answer} was told that it was not forwarded, but it arrived: {write}");
             }
 
             if (answer.Token != write.Token || answer.Resource != write.Resource)
             {
-                yield return new("R10", write.Resource, $"{answer} on {answer.Resource} arrived with another token or resource: {write}");
+                yield return new(
+                    "R10", write.Resource,
+                    $"{answer} on {answer.Resource} arrived with another token or resource: {write}");
             }
         }
     }

@@ -5,8 +5,8 @@ using System.Text;
 namespace FenceGateway.TestKit;
 
 /// <summary>
-/// One TCP connection to a port of 127.0.0.1 that sends exactly the bytes it is given: for requests that no HTTP client would
-/// make. Every wait ends with <see cref="TimeoutException"/> after the time limit.
+/// One TCP connection to a port of 127.0.0.1 that sends exactly the bytes it is given: for requests that no HTTP client
+/// would make. Every wait ends with <see cref="TimeoutException"/> after the time limit.
 /// </summary>
 public sealed class RawHttpClient : IAsyncDisposable
 {
@@ -46,7 +46,9 @@ public sealed class RawHttpClient : IAsyncDisposable
         return await client.ReadResponseAsync(request.StartsWith("HEAD ", StringComparison.Ordinal));
     }
 
-    /// <summary>A request line and headers (each <c>Name: value</c>), ended by an empty line. Nothing is added.</summary>
+    /// <summary>
+    /// A request line and headers (each <c>Name: value</c>), ended by an empty line. Nothing is added.
+    /// </summary>
     public static string Head(string requestLine, params ReadOnlySpan<string> headers) =>
         $"{requestLine}\r\n{string.Concat(headers.ToArray().Select(h => h + "\r\n"))}\r\n";
 
@@ -61,7 +63,8 @@ public sealed class RawHttpClient : IAsyncDisposable
         });
 
     /// <summary>Sends <see cref="Head"/>; the body, if any, follows with <see cref="SendAsync(string)"/>.</summary>
-    public Task SendHeadAsync(string requestLine, params ReadOnlySpan<string> headers) => SendAsync(Head(requestLine, headers));
+    public Task SendHeadAsync(string requestLine, params ReadOnlySpan<string> headers) =>
+        SendAsync(Head(requestLine, headers));
 
     /// <summary>Sends one chunk of a chunked body; an empty one ends the body.</summary>
     public Task SendChunkAsync(string text) => SendAsync($"{text.Length:x}\r\n{text}\r\n");
@@ -70,9 +73,12 @@ public sealed class RawHttpClient : IAsyncDisposable
     /// <param name="toHead">The request was a HEAD: the response has no body.</param>
     /// <exception cref="EndOfStreamException">The connection was closed before the response's head ended.</exception>
     /// <exception cref="IOException">The connection was reset before the response's head ended.</exception>
-    public Task<RawHttpResponse> ReadResponseAsync(bool toHead = false) => WithLimit(token => _reader.ReadAsync(toHead, token));
+    public Task<RawHttpResponse> ReadResponseAsync(bool toHead = false) =>
+        WithLimit(token => _reader.ReadAsync(toHead, token));
 
-    /// <summary>Reads until <paramref name="text"/> has come, and returns everything up to the bytes read then.</summary>
+    /// <summary>
+    /// Reads until <paramref name="text"/> has come, and returns everything up to the bytes read then.
+    /// </summary>
     public Task<string> ReadUntilAsync(string text) =>
         WithLimit(async token =>
         {

@@ -3,7 +3,10 @@ using System.Text;
 
 namespace FenceGateway.TestKit;
 
-/// <summary>Reads HTTP/1.1 responses, and the lines of requests, from a connection (RFC 9112), keeping what belongs to the next one.</summary>
+/// <summary>
+/// Reads HTTP/1.1 responses, and the lines of requests, from a connection (RFC 9112), keeping what belongs to the next
+/// one.
+/// </summary>
 internal sealed class RawHttpReader(Stream stream)
 {
     private readonly byte[] _buffer = new byte[16 * 1024];
@@ -98,7 +101,8 @@ internal sealed class RawHttpReader(Stream stream)
         while (true)
         {
             var size = long.Parse(
-                (await ReadLineAsync(cancellationToken)).Split(';')[0].Trim(), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture);
+                (await ReadLineAsync(cancellationToken)).Split(';')[0].Trim(), NumberStyles.AllowHexSpecifier,
+                CultureInfo.InvariantCulture);
             if (size == 0)
             {
                 trailers.AddRange(await ReadHeadersAsync(cancellationToken));
@@ -156,7 +160,8 @@ internal sealed class RawHttpReader(Stream stream)
             var next = await ReadSomeAsync(1, cancellationToken);
             if (next.IsEmpty)
             {
-                throw new EndOfStreamException($"The connection was closed after '{Encoding.Latin1.GetString(line.ToArray())}'");
+                throw new EndOfStreamException(
+                    $"The connection was closed after '{Encoding.Latin1.GetString(line.ToArray())}'");
             }
 
             if (next.Span[0] != '\n')

@@ -16,7 +16,9 @@ public enum JournalResult
     Aborted,
 }
 
-/// <summary>A request that arrived at the service. Event numbers come from the service's <see cref="EventClock"/>.</summary>
+/// <summary>
+/// A request that arrived at the service. Event numbers come from the service's <see cref="EventClock"/>.
+/// </summary>
 public sealed record JournalEntry
 {
     /// <summary>Event: its head has arrived.</summary>

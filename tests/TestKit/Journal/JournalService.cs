@@ -53,7 +53,9 @@ public sealed class JournalService : IAsyncDisposable
 
     public Uri Http2Address => new($"http://127.0.0.1:{Http2Port}/");
 
-    /// <summary>What to do with a request, asked when its head has arrived; by default it is applied and answered with 200.</summary>
+    /// <summary>
+    /// What to do with a request, asked when its head has arrived; by default it is applied and answered with 200.
+    /// </summary>
     public Func<JournalEntry, ServiceAction> Script
     {
         get => _script;
@@ -90,8 +92,8 @@ public sealed class JournalService : IAsyncDisposable
     }
 
     /// <summary>
-    /// The next request that arrives, held or not; each is handed out once, in the order of arrival, also those that came
-    /// before the call.
+    /// The next request that arrives, held or not; each is handed out once, in the order of arrival, also those that
+    /// came before the call.
     /// </summary>
     public Task<ServiceArrival> NextArrivalAsync(TimeSpan? limit = null) =>
         _arrivals.Reader.ReadAsync().AsTask().WithinLimit("a request to arrive at the service", limit);
@@ -263,7 +265,8 @@ public sealed class JournalService : IAsyncDisposable
                 Method = request.Method,
                 Resource = request.Path.Value ?? "",
                 Target = request.HttpContext.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget,
-                Token = token.Count == 1 && long.TryParse(token[0], NumberStyles.None, CultureInfo.InvariantCulture, out var value)
+                Token = token.Count == 1
+                    && long.TryParse(token[0], NumberStyles.None, CultureInfo.InvariantCulture, out var value)
                     ? value
                     : null,
                 RequestId = id.Count == 0 ? null : id.ToString(),
@@ -276,7 +279,8 @@ public sealed class JournalService : IAsyncDisposable
         }
     }
 
-    private void Apply(int index) => Update(index, e => e with { AppliedAt = e.AppliedAt ?? Clock.Next(), Result = JournalResult.Applied });
+    private void Apply(int index) =>
+        Update(index, e => e with { AppliedAt = e.AppliedAt ?? Clock.Next(), Result = JournalResult.Applied });
 
     private void End(int index, JournalResult result, int? status) =>
         Update(index, e =>

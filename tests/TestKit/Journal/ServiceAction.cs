@@ -11,13 +11,16 @@ public abstract record ServiceAction
     public static ServiceAction Hold { get; } = new HoldAction();
 
     /// <summary>Reads the body, applies the request and answers.</summary>
-    public static ServiceAction Apply(int status = 200, string body = "") => new AnswerAction(status, body, Applied: true, Early: false);
+    public static ServiceAction Apply(int status = 200, string body = "") =>
+        new AnswerAction(status, body, Applied: true, Early: false);
 
     /// <summary>Reads the body and answers without any effect.</summary>
-    public static ServiceAction Refuse(int status, string body = "") => new AnswerAction(status, body, Applied: false, Early: false);
+    public static ServiceAction Refuse(int status, string body = "") =>
+        new AnswerAction(status, body, Applied: false, Early: false);
 
     /// <summary>Answers without reading the body, without any effect.</summary>
-    public static ServiceAction AnswerEarly(int status, string body = "") => new AnswerAction(status, body, Applied: false, Early: true);
+    public static ServiceAction AnswerEarly(int status, string body = "") =>
+        new AnswerAction(status, body, Applied: false, Early: true);
 
     /// <summary>Reads the body, applies the request or not, and resets the connection instead of answering.</summary>
     public static ServiceAction Reset(bool applied) => new ResetAction(applied);

@@ -3,9 +3,9 @@ using System.Threading.Channels;
 namespace FenceGateway.TestKit;
 
 /// <summary>
-/// A request that has arrived at a <see cref="JournalService"/>, and the handle of a held one. A held request that is never
-/// released stays open until the service is disposed; the service does not care whether its client is still there, as a
-/// service that works on.
+/// A request that has arrived at a <see cref="JournalService"/>, and the handle of a held one. A held request that is
+/// never released stays open until the service is disposed; the service does not care whether its client is still
+/// there, as a service that works on.
 /// </summary>
 public sealed class ServiceArrival
 {
@@ -53,9 +53,12 @@ public sealed class ServiceArrival
     }
 
     /// <summary>Ends the request: applied (unless <paramref name="applied"/> is false), then answered.</summary>
-    public void Release(int status = 200, string body = "", bool applied = true) => Send(new Command.Release(status, body, applied));
+    public void Release(int status = 200, string body = "", bool applied = true) =>
+        Send(new Command.Release(status, body, applied));
 
-    /// <summary>Ends the request by a reset of its connection; whether it had its effect is the test's choice.</summary>
+    /// <summary>
+    /// Ends the request by a reset of its connection; whether it had its effect is the test's choice.
+    /// </summary>
     public void Reset(bool applied = false) => Send(new Command.Reset(applied));
 
     /// <summary>The request has its effect now; the answer is still held.</summary>

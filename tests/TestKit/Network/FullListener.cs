@@ -5,7 +5,10 @@ using System.Text;
 
 namespace FenceGateway.TestKit;
 
-/// <summary>A listener whose queue is full: further connections stay unanswered, as by a host that is gone, until it accepts them.</summary>
+/// <summary>
+/// A listener whose queue is full: further connections stay unanswered, as by a host that is gone, until it accepts
+/// them.
+/// </summary>
 public sealed class FullListener : IDisposable
 {
     /// <summary>So many connections of its own keep others waiting.</summary>
@@ -26,7 +29,8 @@ public sealed class FullListener : IDisposable
         // Linux takes one more than the backlog says; what is beyond that is neither accepted nor refused.
         for (var i = 0; i < Own; i++)
         {
-            var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { Blocking = false };
+            var socket =
+                new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { Blocking = false };
             _waiting.Add(socket);
             try
             {
@@ -42,7 +46,8 @@ public sealed class FullListener : IDisposable
     public Uri Address => new($"http://127.0.0.1:{((IPEndPoint)_listener.LocalEndPoint!).Port}/");
 
     /// <summary>How many connections are being asked for, its own included.</summary>
-    public int Asking => TcpTable.To(IPAddress.Loopback, Address.Port).Count(connection => connection.State == TcpTable.Asking);
+    public int Asking =>
+        TcpTable.To(IPAddress.Loopback, Address.Port).Count(connection => connection.State == TcpTable.Asking);
 
     /// <summary>How many connections were accepted, its own included.</summary>
     public int Connections => _accepting.IsFaulted ? throw _accepting.Exception : Volatile.Read(ref _connections);

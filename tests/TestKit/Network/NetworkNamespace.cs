@@ -3,8 +3,8 @@ using System.Net;
 namespace FenceGateway.TestKit;
 
 /// <summary>
-/// A network namespace with one link to this one, which can be taken down: packets get lost, and nobody is told. Needs root and Debian's
-/// iproute2. Disposing removes it.
+/// A network namespace with one link to this one, which can be taken down: packets get lost, and nobody is told. Needs
+/// root and Debian's iproute2. Disposing removes it.
 /// </summary>
 public sealed class NetworkNamespace : IAsyncDisposable
 {
@@ -56,9 +56,13 @@ public sealed class NetworkNamespace : IAsyncDisposable
     /// <summary>Takes the link down, or up again.</summary>
     public Task SetLinkAsync(bool isUp) => IpAsync("-n", Name, "link", "set", Inside, isUp ? "up" : "down");
 
-    /// <summary>How many bytes the kernel has for the namespace that were not acknowledged, on connections that anybody has or nobody has any
-    /// more.</summary>
-    public long Undelivered => TcpTable.To(Address).Where(connection => connection.State != TcpTable.Asking).Sum(connection => connection.Undelivered);
+    /// <summary>
+    /// How many bytes the kernel has for the namespace that were not acknowledged, on connections that anybody has or
+    /// nobody has any more.
+    /// </summary>
+    public long Undelivered =>
+        TcpTable.To(Address).Where(connection => connection.State != TcpTable.Asking).Sum(
+            connection => connection.Undelivered);
 
     /// <summary>How many connections to the namespace are established.</summary>
     public int Established => TcpTable.To(Address).Count(connection => connection.State == TcpTable.Established);

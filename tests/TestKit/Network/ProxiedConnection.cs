@@ -6,7 +6,8 @@ namespace FenceGateway.TestKit;
 /// <summary>A connection through a <see cref="TcpProxy"/>: two sockets and what is in flight between them.</summary>
 internal sealed class ProxiedConnection(TcpProxy proxy, Socket client) : IDisposable
 {
-    private readonly Socket _server = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+    private readonly Socket _server =
+        new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
     private readonly CancellationTokenSource _reset = new();
     private readonly Lock _lock = new();
     private volatile bool _isForgotten;

@@ -4,8 +4,8 @@ using System.Net.Sockets;
 namespace FenceGateway.TestKit;
 
 /// <summary>
-/// Forwards a free port of 127.0.0.1 to another one, for any number of connections, until a test cuts, stalls, forgets or delays
-/// them: the network between a client and a server that both go on.
+/// Forwards a free port of 127.0.0.1 to another one, for any number of connections, until a test cuts, stalls, forgets
+/// or delays them: the network between a client and a server that both go on.
 /// </summary>
 public sealed class TcpProxy : IAsyncDisposable
 {
@@ -49,7 +49,9 @@ public sealed class TcpProxy : IAsyncDisposable
         }
     }
 
-    /// <summary>Resets every connection, and from now on every new one as soon as it is made. What was in flight is lost.</summary>
+    /// <summary>
+    /// Resets every connection, and from now on every new one as soon as it is made. What was in flight is lost.
+    /// </summary>
     public void Cut()
     {
         List<ProxiedConnection> open;
@@ -63,8 +65,8 @@ public sealed class TcpProxy : IAsyncDisposable
     }
 
     /// <summary>
-    /// Forwards nothing any more, in both directions, and tells nobody: connections stay open and new ones are accepted. What was
-    /// sent arrives after <see cref="Heal"/>, as late as that may be.
+    /// Forwards nothing any more, in both directions, and tells nobody: connections stay open and new ones are
+    /// accepted. What was sent arrives after <see cref="Heal"/>, as late as that may be.
     /// </summary>
     public void Stall()
     {
@@ -75,8 +77,8 @@ public sealed class TcpProxy : IAsyncDisposable
     }
 
     /// <summary>
-    /// Forwards nothing any more on the connections that are open now, for good, and tells nobody, as a firewall that has dropped them
-    /// does; new ones are served.
+    /// Forwards nothing any more on the connections that are open now, for good, and tells nobody, as a firewall that
+    /// has dropped them does; new ones are served.
     /// </summary>
     public void Forget()
     {

@@ -2,7 +2,10 @@ using System.Net;
 
 namespace FenceGateway.TestKit;
 
-/// <summary>The kernel's TCP connections in this network namespace (proc(5), /proc/net/tcp), also those that no process has any more.</summary>
+/// <summary>
+/// The kernel's TCP connections in this network namespace (proc(5), /proc/net/tcp), also those that no process has any
+/// more.
+/// </summary>
 internal static class TcpTable
 {
     public const string Established = "01";
@@ -10,7 +13,9 @@ internal static class TcpTable
     /// <summary>SYN_SENT: nothing but the question for a connection is in flight.</summary>
     public const string Asking = "02";
 
-    /// <summary>State, and bytes that were not acknowledged, of each connection to an address, or to one port of it.</summary>
+    /// <summary>
+    /// State, and bytes that were not acknowledged, of each connection to an address, or to one port of it.
+    /// </summary>
     public static IEnumerable<(string State, long Undelivered)> To(IPAddress address, int? port = null)
     {
         // The address's bytes stand in reverse; in the table of IPv6 others stand before them.

@@ -13,8 +13,8 @@ public enum UnixSignal
 }
 
 /// <summary>
-/// A process that a test owns: its output is kept, also in a file for the case that the test fails, and it is killed at the end, by
-/// its process id.
+/// A process that a test owns: its output is kept, also in a file for the case that the test fails, and it is killed at
+/// the end, by its process id.
 /// </summary>
 public sealed partial class ChildProcess : IAsyncDisposable
 {
@@ -92,7 +92,8 @@ public sealed partial class ChildProcess : IAsyncDisposable
         // A child that has exited stays a zombie until it is waited for, so its id cannot belong to somebody else yet.
         if (!_process.HasExited && SendSignal(_process.Id, (int)signal) != 0)
         {
-            throw new InvalidOperationException($"kill({_process.Id}, {signal}) failed with error {Marshal.GetLastPInvokeError()}");
+            throw new InvalidOperationException(
+                $"kill({_process.Id}, {signal}) failed with error {Marshal.GetLastPInvokeError()}");
         }
 
         AwaitStop(_process.Id, signal);
@@ -105,7 +106,9 @@ public sealed partial class ChildProcess : IAsyncDisposable
         AwaitStop(processId, signal);
     }
 
-    /// <summary>When kill returns, threads on other processors still run for a moment, and can answer a request in it.</summary>
+    /// <summary>
+    /// When kill returns, threads on other processors still run for a moment, and can answer a request in it.
+    /// </summary>
     private static void AwaitStop(int processId, UnixSignal signal)
     {
         if (signal == UnixSignal.Stop)
@@ -114,10 +117,13 @@ public sealed partial class ChildProcess : IAsyncDisposable
         }
     }
 
-    /// <summary>Waits for the end, and for all of the output; the exit code is 128 + signal when a signal ended the process.</summary>
+    /// <summary>
+    /// Waits for the end, and for all of the output; the exit code is 128 + signal when a signal ended the process.
+    /// </summary>
     public async Task<int> WaitForExitAsync(TimeSpan? limit = null)
     {
-        await _process.WaitForExitAsync().WithinLimit($"process {_process.StartInfo.FileName} to exit\n{Tail()}", limit);
+        await _process.WaitForExitAsync().WithinLimit(
+            $"process {_process.StartInfo.FileName} to exit\n{Tail()}", limit);
         return _process.ExitCode;
     }
 

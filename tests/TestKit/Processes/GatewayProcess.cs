@@ -19,8 +19,8 @@ public sealed class GatewayProcessOptions
     public IReadOnlyDictionary<string, string?> Environment { get; init; } = new Dictionary<string, string?>();
 
     /// <summary>
-    /// A command that gets the gateway's command line as further arguments and has to become it with <c>exec</c>, so that the
-    /// process id stays: <c>bash -c 'ulimit -n 64; exec "$@"' bash</c>.
+    /// A command that gets the gateway's command line as further arguments and has to become it with <c>exec</c>, so
+    /// that the process id stays: <c>bash -c 'ulimit -n 64; exec "$@"' bash</c>.
     /// </summary>
     public IReadOnlyList<string> Through { get; init; } = [];
 }
@@ -31,8 +31,8 @@ public sealed class GatewayProcessOptions
 public sealed class GatewayProcess : IAsyncDisposable
 {
     /// <summary>
-    /// Much of what tests cost is the start of gateways: nothing is measured or counted for better code later, which short lives
-    /// do not see (a third less CPU for each).
+    /// Much of what tests cost is the start of gateways: nothing is measured or counted for better code later, which
+    /// short lives do not see (a third less CPU for each).
     /// </summary>
     private static readonly Dictionary<string, string?> QuickStart = new(StringComparer.Ordinal)
     {
@@ -99,10 +99,13 @@ public sealed class GatewayProcess : IAsyncDisposable
             $"--FenceGateway:Admin:Url=http://127.0.0.1:{options.AdminPort}",
             .. options.Arguments,
         ];
-        return new GatewayProcess(ChildProcess.Start(command[0], command[1..], CleanEnvironment(options), name: "fencegateway"), options);
+        return new GatewayProcess(
+            ChildProcess.Start(command[0], command[1..], CleanEnvironment(options), name: "fencegateway"), options);
     }
 
-    /// <summary>Runs another verb (<c>validate</c>, <c>version</c>) as a process; the caller waits for its exit.</summary>
+    /// <summary>
+    /// Runs another verb (<c>validate</c>, <c>version</c>) as a process; the caller waits for its exit.
+    /// </summary>
     public static ChildProcess RunVerb(params IEnumerable<string> arguments) =>
         ChildProcess.Start("dotnet", ["exec", FindAssembly(), .. arguments], QuickStart);
 
@@ -147,10 +150,12 @@ public sealed class GatewayProcess : IAsyncDisposable
                 continue;
             }
 
-            var file = Path.Combine(folder.FullName, "src", "Gateway", "bin", configuration, "net10.0", "fencegateway.dll");
+            var file = Path.Combine(
+                folder.FullName, "src", "Gateway", "bin", configuration, "net10.0", "fencegateway.dll");
             return File.Exists(file)
                 ? file
-                : throw new FileNotFoundException($"The gateway is not built: dotnet build src/Gateway -c {configuration}", file);
+                : throw new FileNotFoundException(
+                    $"The gateway is not built: dotnet build src/Gateway -c {configuration}", file);
         }
 
         throw new FileNotFoundException($"No FenceGateway.sln above {here.FullName}");

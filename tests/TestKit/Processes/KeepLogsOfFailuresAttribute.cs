@@ -4,7 +4,10 @@ using Xunit.v3;
 
 namespace FenceGateway.TestKit;
 
-/// <summary>On every test assembly: the logs of the processes of a test that failed stay, and its output names them; others are removed.</summary>
+/// <summary>
+/// On every test assembly: the logs of the processes of a test that failed stay, and its output names them; others are
+/// removed.
+/// </summary>
 [AttributeUsage(AttributeTargets.Assembly)]
 public sealed class KeepLogsOfFailuresAttribute : Attribute, IBeforeAfterTestAttribute
 {

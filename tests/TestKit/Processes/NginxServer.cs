@@ -3,8 +3,9 @@ using System.Net;
 namespace FenceGateway.TestKit;
 
 /// <summary>
-/// Debian's nginx as a WebDAV server on a free loopback port: a real service that knows nothing of fencing tokens. PUT, DELETE,
-/// MKCOL, COPY and MOVE; with the package libnginx-mod-http-dav-ext also PROPFIND and OPTIONS. Disposing stops it.
+/// Debian's nginx as a WebDAV server on a free loopback port: a real service that knows nothing of fencing tokens. PUT,
+/// DELETE, MKCOL, COPY and MOVE; with the package libnginx-mod-http-dav-ext also PROPFIND and OPTIONS. Disposing stops
+/// it.
 /// </summary>
 public sealed class NginxServer : IAsyncDisposable
 {
@@ -62,10 +63,13 @@ public sealed class NginxServer : IAsyncDisposable
     {
         var folders = $"{Environment.GetEnvironmentVariable("PATH")}:/usr/sbin:/usr/local/sbin".Split(':');
         return folders.Select(f => Path.Combine(f, "nginx")).FirstOrDefault(File.Exists)
-            ?? throw new FileNotFoundException("nginx is missing: install Debian's nginx-full and libnginx-mod-http-dav-ext");
+            ?? throw new FileNotFoundException(
+                "nginx is missing: install Debian's nginx-full and libnginx-mod-http-dav-ext");
     }
 
-    /// <summary>One process, so that one process id is all there is to stop; it runs as whoever runs the tests.</summary>
+    /// <summary>
+    /// One process, so that one process id is all there is to stop; it runs as whoever runs the tests.
+    /// </summary>
     private static string Configuration(TempFolder folder, IPAddress host, int port)
     {
         var extended = File.Exists(DavExtModule);

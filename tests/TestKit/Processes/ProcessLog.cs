@@ -24,13 +24,15 @@ internal sealed class ProcessLog : IDisposable
 
     /// <summary>Where logs lie: below the solution, or beside the tests where there is none.</summary>
     public static string Folder { get; } = Path.Combine(
-        SolutionFolder(new DirectoryInfo(AppContext.BaseDirectory)) ?? AppContext.BaseDirectory, "artifacts", "test-results", "logs");
+        SolutionFolder(new DirectoryInfo(AppContext.BaseDirectory)) ?? AppContext.BaseDirectory, "artifacts",
+        "test-results", "logs");
 
     /// <param name="program">What runs.</param>
     /// <param name="processId">Its process id.</param>
     public static ProcessLog Of(string program, int processId)
     {
-        var name = string.Create(CultureInfo.InvariantCulture, $"{Path.GetFileNameWithoutExtension(program)}-{processId}.log");
+        var name = string.Create(
+            CultureInfo.InvariantCulture, $"{Path.GetFileNameWithoutExtension(program)}-{processId}.log");
         var log = new ProcessLog(Path.Combine(Folder, name));
         _ = Kept.TryAdd(log, 0);
         return log;
@@ -64,7 +66,9 @@ internal sealed class ProcessLog : IDisposable
         }
     }
 
-    /// <summary>A test has failed: what its processes said, and those of tests before it that still run, stays for good.</summary>
+    /// <summary>
+    /// A test has failed: what its processes said, and those of tests before it that still run, stays for good.
+    /// </summary>
     public static IReadOnlyList<string> Keep(string? collection)
     {
         var logs = Of(collection).ToList();
@@ -75,7 +79,8 @@ internal sealed class ProcessLog : IDisposable
     /// <summary>A test has passed: nobody needs what is over.</summary>
     public static void RemoveEnded(string? collection) => Remove(Of(collection).Where(log => log._ended));
 
-    private static IEnumerable<ProcessLog> Of(string? collection) => Kept.Keys.Where(log => log._collection == collection);
+    private static IEnumerable<ProcessLog> Of(string? collection) =>
+        Kept.Keys.Where(log => log._collection == collection);
 
     private static void Remove(IEnumerable<ProcessLog> logs)
     {

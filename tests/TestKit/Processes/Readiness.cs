@@ -2,10 +2,14 @@ using System.Net;
 
 namespace FenceGateway.TestKit;
 
-/// <summary>Asks a child process over HTTP until it answers as hoped; nothing else tells when a process listens.</summary>
+/// <summary>
+/// Asks a child process over HTTP until it answers as hoped; nothing else tells when a process listens.
+/// </summary>
 internal static class Readiness
 {
-    /// <summary>A process that starts needs a second of processor time, which may be long in coming beside many others.</summary>
+    /// <summary>
+    /// A process that starts needs a second of processor time, which may be long in coming beside many others.
+    /// </summary>
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(2);
 
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(10);
@@ -20,7 +24,8 @@ internal static class Readiness
             if (process.HasExited)
             {
                 var code = await process.WaitForExitAsync();
-                throw new InvalidOperationException($"The process ended with {code} before it was ready:\n{process.Tail()}");
+                throw new InvalidOperationException(
+                    $"The process ended with {code} before it was ready:\n{process.Tail()}");
             }
 
             try

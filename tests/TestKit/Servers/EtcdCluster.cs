@@ -13,7 +13,8 @@ public sealed class EtcdCluster : IAsyncDisposable
 
     public static async Task<EtcdCluster> StartAsync(int size = 3)
     {
-        var cluster = new EtcdCluster([.. Enumerable.Range(1, size).Select(n => new EtcdServer($"m{n}", certificates: null))]);
+        var cluster = new EtcdCluster(
+            [.. Enumerable.Range(1, size).Select(n => new EtcdServer($"m{n}", certificates: null))]);
         try
         {
             var initial = string.Join(',', cluster.Members.Select(m => m.Member));
@@ -38,7 +39,8 @@ public sealed class EtcdCluster : IAsyncDisposable
         foreach (var member in Members)
         {
             var status = JsonDocument.Parse(await member.PostAsync("/v3/maintenance/status", "{}")).RootElement;
-            if (status.GetProperty("leader").GetString() == status.GetProperty("header").GetProperty("member_id").GetString())
+            if (status.GetProperty("leader").GetString() == status.GetProperty("header").GetProperty("member_id")
+                .GetString())
             {
                 return member;
             }

@@ -5,8 +5,8 @@ using System.Text;
 namespace FenceGateway.TestKit;
 
 /// <summary>
-/// Debian's etcd on free loopback ports with a data folder of its own: one member, alone or of an <see cref="EtcdCluster"/>.
-/// Disposing kills it.
+/// Debian's etcd on free loopback ports with a data folder of its own: one member, alone or of an
+/// <see cref="EtcdCluster"/>. Disposing kills it.
 /// </summary>
 public sealed class EtcdServer : IAsyncDisposable
 {
@@ -88,7 +88,9 @@ public sealed class EtcdServer : IAsyncDisposable
     /// <summary>SIGCONT.</summary>
     public void Continue() => Process.Signal(UnixSignal.Continue);
 
-    /// <summary>Sends <paramref name="json"/> to the JSON gateway, as an operator with curl would; the answer's text.</summary>
+    /// <summary>
+    /// Sends <paramref name="json"/> to the JSON gateway, as an operator with curl would; the answer's text.
+    /// </summary>
     /// <exception cref="HttpRequestException">It did not answer 200.</exception>
     public async Task<string> PostAsync(string path, string json)
     {
@@ -108,7 +110,9 @@ public sealed class EtcdServer : IAsyncDisposable
         using var content = new StringContent(json, Encoding.UTF8, "application/json");
         using var response = await client.PostAsync(new Uri(Address + path), content);
         var text = await response.Content.ReadAsStringAsync();
-        return response.IsSuccessStatusCode ? text : throw new HttpRequestException($"{path}: {text}", null, response.StatusCode);
+        return response.IsSuccessStatusCode
+            ? text
+            : throw new HttpRequestException($"{path}: {text}", null, response.StatusCode);
     }
 
     /// <summary>Makes a user <c>root</c> with this password, and asks for it from now on.</summary>
@@ -157,8 +161,11 @@ public sealed class EtcdServer : IAsyncDisposable
         ]);
     }
 
-    /// <summary><c>/health</c> answers 200 once a linearizable read goes through, that is, once there is a leader.</summary>
-    internal Task WaitUntilReadyAsync() => Readiness.WaitAsync(Process, new Uri(HealthAddress + "/health"), HttpStatusCode.OK);
+    /// <summary>
+    /// <c>/health</c> answers 200 once a linearizable read goes through, that is, once there is a leader.
+    /// </summary>
+    internal Task WaitUntilReadyAsync() =>
+        Readiness.WaitAsync(Process, new Uri(HealthAddress + "/health"), HttpStatusCode.OK);
 
     /// <summary>Never encrypted.</summary>
     private string HealthAddress => $"http://127.0.0.1:{_healthPort}";

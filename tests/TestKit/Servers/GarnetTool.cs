@@ -2,10 +2,15 @@ using System.Text.Json;
 
 namespace FenceGateway.TestKit;
 
-/// <summary>Garnet, as the repository's tool manifest names it. Restored when it is not there yet; then no network is needed.</summary>
+/// <summary>
+/// Garnet, as the repository's tool manifest names it. Restored when it is not there yet; then no network is needed.
+/// </summary>
 internal static class GarnetTool
 {
-    /// <summary>The first scripts compile much of the server, for seconds on a busy machine: not in the middle of a test. Leaves nothing.</summary>
+    /// <summary>
+    /// The first scripts compile much of the server, for seconds on a busy machine: not in the middle of a test. Leaves
+    /// nothing.
+    /// </summary>
     public const string FirstScript =
         """
         local k = KEYS[1]
@@ -22,7 +27,8 @@ internal static class GarnetTool
     public static async Task<ChildProcess> StartAsync(int port, string folder) => ChildProcess.Start(
         "dotnet",
         [
-            "exec", "--roll-forward", "Major", await FindAsync(), "--port", $"{port}", "--bind", "127.0.0.1", "--checkpointdir", folder, "--recover",
+            "exec", "--roll-forward", "Major", await FindAsync(), "--port", $"{port}", "--bind", "127.0.0.1",
+            "--checkpointdir", folder, "--recover",
             "--aof", "--aof-commit-wait", "--lua", "--lua-transaction-mode",
             // The native device ends the process at its first write.
             "--device-type", "RandomAccess",
@@ -43,7 +49,8 @@ internal static class GarnetTool
         }
 
         var manifest = Path.Combine(
-            root?.FullName ?? throw new InvalidOperationException("No tool manifest above the tests"), ".config", "dotnet-tools.json");
+            root?.FullName ?? throw new InvalidOperationException("No tool manifest above the tests"), ".config",
+            "dotnet-tools.json");
         using var tools = JsonDocument.Parse(await File.ReadAllTextAsync(manifest));
         var version = tools.RootElement.GetProperty("tools").GetProperty(Package).GetProperty("version").GetString()!;
         var packages = Environment.GetEnvironmentVariable("NUGET_PACKAGES")

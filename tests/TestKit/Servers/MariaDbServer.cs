@@ -3,8 +3,8 @@ using System.Globalization;
 namespace FenceGateway.TestKit;
 
 /// <summary>
-/// Debian's MariaDB on a free loopback port in a folder of its own. The user <c>root</c> has no password. One process. Disposing
-/// kills it.
+/// Debian's MariaDB on a free loopback port in a folder of its own. The user <c>root</c> has no password. One process.
+/// Disposing kills it.
 /// </summary>
 public sealed class MariaDbServer : IAsyncDisposable
 {
@@ -12,7 +12,8 @@ public sealed class MariaDbServer : IAsyncDisposable
     private static readonly SharedFolder Template = new(static async folder =>
     {
         _ = await ChildProcess.RunAsync(
-            "mariadb-install-db", ["--no-defaults", .. AsRoot(), $"--datadir={folder.File("data")}", "--innodb-log-file-size=4M",
+            "mariadb-install-db",
+            ["--no-defaults", .. AsRoot(), $"--datadir={folder.File("data")}", "--innodb-log-file-size=4M",
                 "--auth-root-authentication-method=normal", "--skip-test-db"]);
         _ = Directory.CreateDirectory(folder.File("data/test"));
     });
@@ -35,7 +36,9 @@ public sealed class MariaDbServer : IAsyncDisposable
 
     private ChildProcess Running => _process ?? throw new InvalidOperationException("The server was killed");
 
-    /// <summary>Starts a server and waits until it serves. <paramref name="settings"/>: <c>sync-binlog=1</c> and the like.</summary>
+    /// <summary>
+    /// Starts a server and waits until it serves. <paramref name="settings"/>: <c>sync-binlog=1</c> and the like.
+    /// </summary>
     public static async Task<MariaDbServer> StartAsync(params string[] settings)
     {
         var template = await Template.GetAsync();
@@ -55,7 +58,9 @@ public sealed class MariaDbServer : IAsyncDisposable
 
     /// <summary>A connection string as the administrator, or as a user without a password.</summary>
     public string ConnectionString(string database = "test", string user = "root") =>
-        string.Create(CultureInfo.InvariantCulture, $"Server=127.0.0.1;Port={Port};User Id={user};Database={database};SslMode=Disabled");
+        string.Create(
+            CultureInfo.InvariantCulture,
+            $"Server=127.0.0.1;Port={Port};User Id={user};Database={database};SslMode=Disabled");
 
     /// <summary>Makes an empty database; its name.</summary>
     public async Task<string> CreateDatabaseAsync()
@@ -65,9 +70,12 @@ public sealed class MariaDbServer : IAsyncDisposable
         return name;
     }
 
-    /// <summary>Runs statements with the mariadb client as the administrator; what they printed, columns parted by tabs.</summary>
+    /// <summary>
+    /// Runs statements with the mariadb client as the administrator; what they printed, columns parted by tabs.
+    /// </summary>
     public async Task<string> QueryAsync(string sql, string database = "test") => await ChildProcess.RunAsync(
-        "mariadb", "--no-defaults", "--host=127.0.0.1", $"--port={Port}", "--user=root", "--skip-ssl", "--batch", "--skip-column-names",
+        "mariadb", "--no-defaults", "--host=127.0.0.1", $"--port={Port}", "--user=root", "--skip-ssl", "--batch",
+        "--skip-column-names",
         $"--database={database}", $"--execute={sql}");
 
     /// <summary>SIGKILL, and waits until the process is gone.</summary>
@@ -88,7 +96,9 @@ public sealed class MariaDbServer : IAsyncDisposable
         await LaunchAsync();
     }
 
-    /// <summary>Stops the whole server where it stands (SIGSTOP); connections stay open and nothing is answered.</summary>
+    /// <summary>
+    /// Stops the whole server where it stands (SIGSTOP); connections stay open and nothing is answered.
+    /// </summary>
     public void Pause() => Running.Signal(UnixSignal.Stop);
 
     public void Continue() => Running.Signal(UnixSignal.Continue);
@@ -107,7 +117,8 @@ public sealed class MariaDbServer : IAsyncDisposable
     {
         string[] arguments =
         [
-            "--no-defaults", .. AsRoot(), $"--datadir={_folder.File("data")}", "--bind-address=127.0.0.1", $"--port={Port}",
+            "--no-defaults", .. AsRoot(), $"--datadir={_folder.File("data")}", "--bind-address=127.0.0.1",
+            $"--port={Port}",
             $"--socket={_folder.File("socket")}", $"--pid-file={_folder.File("pid")}", "--innodb-buffer-pool-size=16M",
             "--innodb-log-file-size=4M", "--performance-schema=OFF", .. _settings.Select(setting => $"--{setting}"),
         ];
@@ -120,6 +131,7 @@ public sealed class MariaDbServer : IAsyncDisposable
     private static string[] AsRoot() => Environment.IsPrivilegedProcess ? ["--user=root"] : [];
 
     private static string Tool(string name) =>
-        ((string[])["/usr/sbin", "/usr/local/sbin", "/usr/bin"]).Select(folder => Path.Combine(folder, name)).FirstOrDefault(File.Exists)
+        ((string[])["/usr/sbin", "/usr/local/sbin", "/usr/bin"]).Select(folder => Path.Combine(folder, name))
+            .FirstOrDefault(File.Exists)
         ?? throw new FileNotFoundException("MariaDB is missing: install Debian's mariadb-server");
 }

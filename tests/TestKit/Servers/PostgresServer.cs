@@ -3,9 +3,9 @@ using System.Globalization;
 namespace FenceGateway.TestKit;
 
 /// <summary>
-/// PostgreSQL on a free loopback port in a folder of its own: Debian's, or the one whose programs are in the folder that
-/// <c>FENCEGATEWAY_POSTGRES</c> names. Whoever connects from this machine is believed (<c>trust</c>), as the superuser <c>postgres</c> or
-/// any other role. Disposing kills it.
+/// PostgreSQL on a free loopback port in a folder of its own: Debian's, or the one whose programs are in the folder
+/// that <c>FENCEGATEWAY_POSTGRES</c> names. Whoever connects from this machine is believed (<c>trust</c>), as the
+/// superuser <c>postgres</c> or any other role. Disposing kills it.
 /// </summary>
 public sealed class PostgresServer : IAsyncDisposable
 {
@@ -40,11 +40,14 @@ public sealed class PostgresServer : IAsyncDisposable
 
     private string Data => _folder.File("data");
 
-    /// <summary>Starts a server and waits until it serves. <paramref name="settings"/>: <c>fsync=off</c> and the like.</summary>
+    /// <summary>
+    /// Starts a server and waits until it serves. <paramref name="settings"/>: <c>fsync=off</c> and the like.
+    /// </summary>
     public static async Task<PostgresServer> StartAsync(params string[] settings)
     {
         var template = await Template.GetAsync();
-        return await StartAsync(settings, folder => ChildProcess.RunAsync("cp", "-a", template.File("data"), folder.File("data")));
+        return await StartAsync(
+            settings, folder => ChildProcess.RunAsync("cp", "-a", template.File("data"), folder.File("data")));
     }
 
     /// <summary>Starts a replica of this server, and waits until it serves reads and streams.</summary>
@@ -52,10 +55,13 @@ public sealed class PostgresServer : IAsyncDisposable
     public async Task<PostgresServer> StartReplicaAsync(string name)
     {
         var replica = await StartAsync([], folder => RunAsOwnerAsync(
-            Tool("pg_basebackup"), "--pgdata", folder.File("data"), "--checkpoint=fast", "--write-recovery-conf", "--no-sync",
+            Tool("pg_basebackup"), "--pgdata", folder.File("data"), "--checkpoint=fast", "--write-recovery-conf",
+            "--no-sync",
             "--dbname", $"host=127.0.0.1 port={Port} user={Owner} application_name={name}"));
         await Eventually.IsSoAsync(
-            async () => await QueryAsync($"SELECT count(*) FROM pg_stat_replication WHERE application_name = '{name}' AND state = 'streaming'") == "1",
+            async () =>
+                await QueryAsync($"SELECT count(*) FROM pg_stat_replication WHERE application_name = '{name}' AND "
+                    + "state = 'streaming'") == "1",
             "the replica to stream");
         return replica;
     }
@@ -72,9 +78,12 @@ public sealed class PostgresServer : IAsyncDisposable
         return name;
     }
 
-    /// <summary>Runs statements with psql as the superuser, stopping at the first that fails; what they printed, unaligned.</summary>
+    /// <summary>
+    /// Runs statements with psql as the superuser, stopping at the first that fails; what they printed, unaligned.
+    /// </summary>
     public async Task<string> QueryAsync(string sql, string database = "postgres") => await ChildProcess.RunAsync(
-        Tool("psql"), "--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1", "--host=127.0.0.1",
+        Tool("psql"), "--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1",
+        "--host=127.0.0.1",
         $"--port={Port}", $"--username={Owner}", $"--dbname={database}", $"--command={sql}");
 
     /// <summary>SIGKILL for every process of the server at once, and waits until they are gone.</summary>
@@ -132,10 +141,13 @@ public sealed class PostgresServer : IAsyncDisposable
     {
         string[] settings =
         [
-            "listen_addresses=127.0.0.1", $"port={Port}", $"unix_socket_directories={_folder.Path}", "shared_buffers=16MB",
-            "max_connections=300", "max_wal_senders=4", "logging_collector=off", "log_min_messages=warning", .. _settings,
+            "listen_addresses=127.0.0.1", $"port={Port}", $"unix_socket_directories={_folder.Path}",
+            "shared_buffers=16MB",
+            "max_connections=300", "max_wal_senders=4", "logging_collector=off", "log_min_messages=warning",
+            .. _settings,
         ];
-        var (file, arguments) = AsOwner(Tool("postgres"), ["-D", Data, .. settings.SelectMany(setting => new[] { "-c", setting })]);
+        var (file, arguments) = AsOwner(
+            Tool("postgres"), ["-D", Data, .. settings.SelectMany(setting => new[] { "-c", setting })]);
         var process = ChildProcess.Start(file, arguments, name: "postgres");
         _process = process;
         await process.WaitUntilItSaysAsync("ready to accept");
@@ -162,13 +174,17 @@ public sealed class PostgresServer : IAsyncDisposable
             : (tool, arguments);
 
     /// <summary>The program of the version under test; a client that comes without one (psql) is Debian's.</summary>
-    private static string Tool(string name) => UnderTest(name) is { } tool && File.Exists(tool) ? tool : DebiansTool(name);
+    private static string Tool(string name) =>
+        UnderTest(name) is { } tool && File.Exists(tool) ? tool : DebiansTool(name);
 
     private static string? UnderTest(string name) =>
-        Environment.GetEnvironmentVariable("FENCEGATEWAY_POSTGRES") is { Length: > 0 } folder ? Path.Combine(folder, name) : null;
+        Environment.GetEnvironmentVariable("FENCEGATEWAY_POSTGRES") is { Length: > 0 } folder
+            ? Path.Combine(folder, name)
+            : null;
 
     /// <summary>Debian keeps the server's programs out of PATH, in a folder for each version.</summary>
     private static string DebiansTool(string name) => Directory.Exists("/usr/lib/postgresql")
-        ? Directory.EnumerateFiles("/usr/lib/postgresql", name, SearchOption.AllDirectories).OrderDescending(StringComparer.Ordinal).First()
+        ? Directory.EnumerateFiles("/usr/lib/postgresql", name, SearchOption.AllDirectories)
+            .OrderDescending(StringComparer.Ordinal).First()
         : throw new FileNotFoundException("PostgreSQL is missing: install Debian's postgresql");
 }

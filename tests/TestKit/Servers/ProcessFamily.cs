@@ -2,10 +2,14 @@ using System.Globalization;
 
 namespace FenceGateway.TestKit;
 
-/// <summary>A process and its children: a server that is more than one process, to be stopped or killed as one.</summary>
+/// <summary>
+/// A process and its children: a server that is more than one process, to be stopped or killed as one.
+/// </summary>
 internal static class ProcessFamily
 {
-    /// <summary>SIGKILL for all of them, and waits until they are gone. Nobody in between can react to the end of another.</summary>
+    /// <summary>
+    /// SIGKILL for all of them, and waits until they are gone. Nobody in between can react to the end of another.
+    /// </summary>
     public static async Task KillAsync(ChildProcess parent)
     {
         parent.Signal(UnixSignal.Stop);
@@ -47,7 +51,11 @@ internal static class ProcessFamily
     private static List<int> Children(int parent) =>
     [
         .. Directory.EnumerateDirectories("/proc")
-            .Select(folder => int.TryParse(Path.GetFileName(folder), NumberStyles.None, CultureInfo.InvariantCulture, out var id) ? id : 0)
+            .Select(
+                folder => int.TryParse(
+                    Path.GetFileName(folder), NumberStyles.None, CultureInfo.InvariantCulture, out var id)
+                    ? id
+                    : 0)
             .Where(id => id > 0 && Status(id) is { } status && status.Parent == parent && status.State != 'Z'),
     ];
 

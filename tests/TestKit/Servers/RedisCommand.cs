@@ -7,15 +7,18 @@ using System.Text;
 namespace FenceGateway.TestKit;
 
 /// <summary>
-/// One command on a connection of its own, which no client library sets up first: the server may be a Sentinel, part of a cluster,
-/// or one that permits nothing but this command. Tests ask by the thousand, too often for a process of redis-cli each.
+/// One command on a connection of its own, which no client library sets up first: the server may be a Sentinel, part of
+/// a cluster, or one that permits nothing but this command. Tests ask by the thousand, too often for a process of
+/// redis-cli each.
 /// </summary>
 internal static class RedisCommand
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(10);
 
-    /// <summary>What the server answered: the items of an array in lines, nothing for nil, the text of an error, or why there was no
-    /// answer.</summary>
+    /// <summary>
+    /// What the server answered: the items of an array in lines, nothing for nil, the text of an error, or why there
+    /// was no answer.
+    /// </summary>
     public static async Task<string> RunAsync(
         int port, string? password, TestCertificates? certificates, IEnumerable<string> command)
     {
@@ -43,10 +46,12 @@ internal static class RedisCommand
         }
     }
 
-    private static async Task<SslStream> EncryptAsync(Stream stream, TestCertificates certificates, CancellationToken limit)
+    private static async Task<SslStream> EncryptAsync(
+        Stream stream, TestCertificates certificates, CancellationToken limit)
     {
         using var authority = X509CertificateLoader.LoadCertificateFromFile(certificates.AuthorityFile);
-        var trust = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, CustomTrustStore = { authority } };
+        var trust =
+            new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, CustomTrustStore = { authority } };
         trust.RevocationMode = X509RevocationMode.NoCheck;
         var encrypted = new SslStream(stream);
         await encrypted.AuthenticateAsClientAsync(

@@ -1,6 +1,9 @@
 namespace FenceGateway.TestKit;
 
-/// <summary>Sentinels that watch one master as the service <c>fence</c>, and put a replica in its place within about two seconds.</summary>
+/// <summary>
+/// Sentinels that watch one master as the service <c>fence</c>, and put a replica in its place within about two
+/// seconds.
+/// </summary>
 public sealed class RedisSentinel : IAsyncDisposable
 {
     public const string Service = "fence";
@@ -12,7 +15,9 @@ public sealed class RedisSentinel : IAsyncDisposable
 
     public int Port { get; }
 
-    /// <summary>Starts one of a master without replicas, encrypted if the master is; not waited for but for its start.</summary>
+    /// <summary>
+    /// Starts one of a master without replicas, encrypted if the master is; not waited for but for its start.
+    /// </summary>
     /// <param name="master">Whose address it tells.</param>
     /// <param name="lines">Further lines of its configuration file.</param>
     public static async Task<RedisSentinel> StartAsync(RedisServer master, params string[] lines)
@@ -22,7 +27,9 @@ public sealed class RedisSentinel : IAsyncDisposable
         return sentinel;
     }
 
-    /// <summary>Starts so many, whose majority decides, and waits until each knows the others and the replica.</summary>
+    /// <summary>
+    /// Starts so many, whose majority decides, and waits until each knows the others and the replica.
+    /// </summary>
     /// <param name="master">Has a replica already.</param>
     /// <param name="count">How many.</param>
     public static async Task<RedisSentinel[]> StartAsync(RedisServer master, int count)
@@ -34,7 +41,8 @@ public sealed class RedisSentinel : IAsyncDisposable
         }
 
         await Eventually.IsSoAsync(
-            async () => (await Task.WhenAll(sentinels.Select(sentinel => sentinel.CommandAsync("SENTINEL", "MASTER", Service))))
+            async () =>
+                (await Task.WhenAll(sentinels.Select(sentinel => sentinel.CommandAsync("SENTINEL", "MASTER", Service))))
                 .All(state => state.Contains($"num-other-sentinels\n{count - 1}", StringComparison.Ordinal)
                     && state.Contains("num-slaves\n1", StringComparison.Ordinal)),
             "the sentinels to know each other and the replica");
@@ -65,14 +73,17 @@ public sealed class RedisSentinel : IAsyncDisposable
             ? [$"port {Port}"]
             :
             [
-                "port 0", $"tls-port {Port}", $"tls-ca-cert-file {certificates.AuthorityFile}", $"tls-cert-file {certificates.ServerFile}",
+                "port 0", $"tls-port {Port}", $"tls-ca-cert-file {certificates.AuthorityFile}",
+                $"tls-cert-file {certificates.ServerFile}",
                 $"tls-key-file {certificates.ServerFile}", "tls-auth-clients no", "tls-replication yes",
             ];
         await File.WriteAllLinesAsync(
             file,
             [
-                .. listen, "bind 127.0.0.1", $"dir {_folder.File(".")}", $"sentinel monitor {Service} 127.0.0.1 {master.Port} {quorum}",
-                $"sentinel down-after-milliseconds {Service} 1000", $"sentinel failover-timeout {Service} 3000", .. lines,
+                .. listen, "bind 127.0.0.1", $"dir {_folder.File(".")}",
+                $"sentinel monitor {Service} 127.0.0.1 {master.Port} {quorum}",
+                $"sentinel down-after-milliseconds {Service} 1000", $"sentinel failover-timeout {Service} 3000",
+                .. lines,
             ]);
         _process = ChildProcess.Start("redis-server", [file, "--sentinel"]);
         await _process.WaitUntilItSaysAsync("+monitor master");

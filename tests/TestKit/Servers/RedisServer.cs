@@ -1,8 +1,8 @@
 namespace FenceGateway.TestKit;
 
 /// <summary>
-/// Debian's redis-server, or Garnet, on a free loopback port in a folder of its own. One process, so that its id is all there is to kill,
-/// to stop and to go on with. Disposing kills it.
+/// Debian's redis-server, or Garnet, on a free loopback port in a folder of its own. One process, so that its id is all
+/// there is to kill, to stop and to go on with. Disposing kills it.
 /// </summary>
 public sealed class RedisServer : IAsyncDisposable
 {
@@ -23,7 +23,9 @@ public sealed class RedisServer : IAsyncDisposable
     /// <summary>Where the nodes of a cluster talk to each other; 0 without one.</summary>
     public int BusPort { get; }
 
-    /// <summary>The configuration string of a client: address, and the password if there is one for everybody.</summary>
+    /// <summary>
+    /// The configuration string of a client: address, and the password if there is one for everybody.
+    /// </summary>
     public string Configuration =>
         $"127.0.0.1:{Port}"
         + (Options.Password is { } password ? $",password={password}" : "")
@@ -71,8 +73,8 @@ public sealed class RedisServer : IAsyncDisposable
     }
 
     /// <summary>
-    /// Starts again on the same port and folder, after a SIGKILL if it still runs. <paramref name="meanwhile"/> gets the data
-    /// folder while no process has it: what it takes away there is lost.
+    /// Starts again on the same port and folder, after a SIGKILL if it still runs. <paramref name="meanwhile"/> gets
+    /// the data folder while no process has it: what it takes away there is lost.
     /// </summary>
     public async Task RestartAsync(Action<string>? meanwhile = null)
     {
@@ -92,7 +94,9 @@ public sealed class RedisServer : IAsyncDisposable
     /// <summary>As <see cref="RestartAsync"/>, with nothing left of the data.</summary>
     public Task RestartEmptyAsync() => RestartAsync(static folder => Directory.Delete(folder, recursive: true));
 
-    /// <summary>Stops the whole server where it stands (SIGSTOP); connections stay open and nothing is answered.</summary>
+    /// <summary>
+    /// Stops the whole server where it stands (SIGSTOP); connections stay open and nothing is answered.
+    /// </summary>
     public void Pause() => Running.Signal(UnixSignal.Stop);
 
     public void Continue() => Running.Signal(UnixSignal.Continue);
@@ -139,7 +143,8 @@ public sealed class RedisServer : IAsyncDisposable
         ];
         if (Options.Certificates is { } certificates)
         {
-            arguments.AddRange(["--port", "0", "--tls-port", $"{Port}", "--tls-ca-cert-file", certificates.AuthorityFile]);
+            arguments.AddRange(
+                ["--port", "0", "--tls-port", $"{Port}", "--tls-ca-cert-file", certificates.AuthorityFile]);
             arguments.AddRange(["--tls-cert-file", certificates.ServerFile, "--tls-key-file", certificates.ServerFile]);
             arguments.AddRange(["--tls-auth-clients", Options.AskForClientCertificate ? "yes" : "no"]);
         }

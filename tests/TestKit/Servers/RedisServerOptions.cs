@@ -3,7 +3,9 @@ namespace FenceGateway.TestKit;
 /// <summary>How a <see cref="RedisServer"/> is started. The defaults are what the grade Single asks for.</summary>
 public sealed record RedisServerOptions
 {
-    /// <summary>Whether it is a Garnet, with a log that is flushed before an answer; of the other options none is for it.</summary>
+    /// <summary>
+    /// Whether it is a Garnet, with a log that is flushed before an answer; of the other options none is for it.
+    /// </summary>
     public bool Garnet { get; init; }
 
     /// <summary>Whether there is a log at all.</summary>
@@ -15,7 +17,9 @@ public sealed record RedisServerOptions
     /// <summary>The password of the user <c>default</c>.</summary>
     public string? Password { get; init; }
 
-    /// <summary>Lines of an ACL file: <c>user fence on >secret ~* +@all</c>. Not together with <see cref="Password"/>.</summary>
+    /// <summary>
+    /// Lines of an ACL file: <c>user fence on >secret ~* +@all</c>. Not together with <see cref="Password"/>.
+    /// </summary>
     public IReadOnlyList<string> Users { get; init; } = [];
 
     /// <summary>With these only encrypted connections are taken.</summary>

@@ -1,6 +1,9 @@
 namespace FenceGateway.TestKit;
 
-/// <summary>A folder that takes seconds to fill: filled when it is first asked for, kept for all tests of the process, deleted at its end.</summary>
+/// <summary>
+/// A folder that takes seconds to fill: filled when it is first asked for, kept for all tests of the process, deleted
+/// at its end.
+/// </summary>
 /// <param name="fill">Fills it; asked again after a failure.</param>
 internal sealed class SharedFolder(Func<TempFolder, Task> fill)
 {

@@ -4,8 +4,8 @@ using System.Security.Cryptography.X509Certificates;
 namespace FenceGateway.TestKit;
 
 /// <summary>
-/// A certificate authority of one test, with a certificate for a server (localhost, 127.0.0.1) and one for a client. Files in
-/// PEM form; those of server and client hold the private key as well. Disposing deletes them.
+/// A certificate authority of one test, with a certificate for a server (localhost, 127.0.0.1) and one for a client.
+/// Files in PEM form; those of server and client hold the private key as well. Disposing deletes them.
 /// </summary>
 public sealed class TestCertificates : IDisposable
 {
@@ -36,7 +36,9 @@ public sealed class TestCertificates : IDisposable
 
     public string ClientFile => _folder.File("client.pem");
 
-    /// <summary>A client's that another authority has signed, whose certificate by the first one is in the file as well.</summary>
+    /// <summary>
+    /// A client's that another authority has signed, whose certificate by the first one is in the file as well.
+    /// </summary>
     public string ChainedClientFile => _folder.File("chained.pem");
 
     public void Dispose() => _folder.Dispose();
@@ -54,7 +56,8 @@ public sealed class TestCertificates : IDisposable
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var request = new CertificateRequest(name, key, HashAlgorithmName.SHA256);
-        request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([.. purposes.Select(p => new Oid(p))], false));
+        request.CertificateExtensions.Add(
+            new X509EnhancedKeyUsageExtension([.. purposes.Select(p => new Oid(p))], false));
         var names = new SubjectAlternativeNameBuilder();
         names.AddDnsName("localhost");
         names.AddIpAddress(System.Net.IPAddress.Loopback);

@@ -12,7 +12,8 @@ public sealed class ZooKeeperEnsemble : IAsyncDisposable
     /// <exception cref="FileNotFoundException">ZooKeeper or Java is not installed.</exception>
     public static async Task<ZooKeeperEnsemble> StartAsync(int count = 3)
     {
-        var ensemble = new ZooKeeperEnsemble([.. Enumerable.Range(1, count).Select(number => new ZooKeeperServer(number))]);
+        var ensemble = new ZooKeeperEnsemble(
+            [.. Enumerable.Range(1, count).Select(number => new ZooKeeperServer(number))]);
         try
         {
             string[] members = [.. ensemble.Servers.Select((server, index) => $"server.{index + 1}={server.Member}")];

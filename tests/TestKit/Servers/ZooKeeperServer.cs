@@ -4,8 +4,9 @@ using System.Text;
 namespace FenceGateway.TestKit;
 
 /// <summary>
-/// Debian's ZooKeeper on free loopback ports with a data folder of its own: one server, alone or of a <see cref="ZooKeeperEnsemble"/>.
-/// Its tick is short, so that sessions of half a second can be had. Disposing kills it.
+/// Debian's ZooKeeper on free loopback ports with a data folder of its own: one server, alone or of a
+/// <see cref="ZooKeeperEnsemble"/>. Its tick is short, so that sessions of half a second can be had. Disposing kills
+/// it.
 /// </summary>
 public sealed class ZooKeeperServer : IAsyncDisposable
 {
@@ -13,12 +14,15 @@ public sealed class ZooKeeperServer : IAsyncDisposable
     private const string Jar = "/usr/share/java/zookeeper.jar";
 
     /// <summary>What TLS needs beyond what the jar itself names.</summary>
-    private const string NettyJars = "/usr/share/java/netty-codec.jar:/usr/share/java/netty-resolver.jar:/usr/share/java/netty-transport-native-unix-common.jar";
+    private const string NettyJars =
+        "/usr/share/java/netty-codec.jar:/usr/share/java/netty-resolver.jar:/usr/share/java/netty-transport-native-unix-common.jar";
     private static readonly TimeSpan PollEvery = TimeSpan.FromMilliseconds(10);
     private static readonly TimeSpan AnswerLimit = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(90);
 
-    /// <summary>The classes as a server has loaded them, written by one that ends: half of what a start costs otherwise.</summary>
+    /// <summary>
+    /// The classes as a server has loaded them, written by one that ends: half of what a start costs otherwise.
+    /// </summary>
     private static readonly SharedFolder Classes = new(static async folder =>
     {
         await using var server = new ZooKeeperServer(number: 0);
@@ -33,7 +37,8 @@ public sealed class ZooKeeperServer : IAsyncDisposable
     private readonly TestCertificates? _certificates;
     private ChildProcess? _process;
 
-    internal ZooKeeperServer(int number, TestCertificates? certificates = null) => (_number, _certificates) = (number, certificates);
+    internal ZooKeeperServer(int number, TestCertificates? certificates = null) =>
+        (_number, _certificates) = (number, certificates);
 
     public int Port { get; } = FreePorts.Next();
 
@@ -50,7 +55,8 @@ public sealed class ZooKeeperServer : IAsyncDisposable
     private ChildProcess Process => _process ?? throw new InvalidOperationException("It was not started.");
 
     /// <exception cref="FileNotFoundException">ZooKeeper or Java is not installed.</exception>
-    /// <param name="certificates">Those of a server that speaks TLS as well, on a port of its own, and asks its clients for a certificate there.</param>
+    /// <param name="certificates">Those of a server that speaks TLS as well, on a port of its own, and asks its clients
+    /// for a certificate there.</param>
     public static async Task<ZooKeeperServer> StartAsync(TestCertificates? certificates = null)
     {
         var server = new ZooKeeperServer(number: 0, certificates);
@@ -185,12 +191,14 @@ public sealed class ZooKeeperServer : IAsyncDisposable
         }
     }
 
-    private static async Task<string> ClassesAsync() => $"-XX:SharedArchiveFile={(await Classes.GetAsync()).File(ClassesName)}";
+    private static async Task<string> ClassesAsync() =>
+        $"-XX:SharedArchiveFile={(await Classes.GetAsync()).File(ClassesName)}";
 
     private ChildProcess Run(string classes) => File.Exists(Jar)
         ? ChildProcess.Start("java",
         [
-            "-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto", classes, "-Dzookeeper.preAllocSize=1024",
+            "-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto", classes,
+            "-Dzookeeper.preAllocSize=1024",
             "-cp", $"{Jar}:{NettyJars}", "org.apache.zookeeper.server.quorum.QuorumPeerMain", _folder.File("zoo.cfg"),
         ])
         : throw new FileNotFoundException("ZooKeeper is missing: install Debian's zookeeper", Jar);

@@ -5,7 +5,9 @@ using System.Net.Sockets;
 
 namespace FenceGateway.TestKit;
 
-/// <summary>Ends sessions of a ZooKeeper behind their owners' back, as if the server had not heard of them for too long.</summary>
+/// <summary>
+/// Ends sessions of a ZooKeeper behind their owners' back, as if the server had not heard of them for too long.
+/// </summary>
 public static class ZooKeeperSessions
 {
     private const long ServerSecret = 0xB3415C00L;
@@ -30,8 +32,8 @@ public static class ZooKeeperSessions
     }
 
     /// <summary>
-    /// Takes the session over to a connection of its own, whose password the server makes from the session's id, and closes it:
-    /// its ephemeral nodes go, and its owner finds it expired.
+    /// Takes the session over to a connection of its own, whose password the server makes from the session's id, and
+    /// closes it: its ephemeral nodes go, and its owner finds it expired.
     /// </summary>
     public static async Task ExpireAsync(ZooKeeperServer server, long session)
     {
@@ -66,7 +68,10 @@ public static class ZooKeeperSessions
         _ = await ReadAsync(stream);
     }
 
-    /// <summary>The answer to a connect request: version of the protocol, and how long the session lives, which is not at all when it has ended.</summary>
+    /// <summary>
+    /// The answer to a connect request: version of the protocol, and how long the session lives, which is not at all
+    /// when it has ended.
+    /// </summary>
     private static bool HasEnded(byte[] connected) => BinaryPrimitives.ReadInt32BigEndian(connected.AsSpan(4)) <= 0;
 
     private static byte[] ConnectRequest(long session)
@@ -89,7 +94,9 @@ public static class ZooKeeperSessions
         return frame;
     }
 
-    /// <summary><c>SessionTrackerImpl</c> and <c>ZooKeeperServer.generatePasswd</c>: bytes of a java.util.Random.</summary>
+    /// <summary>
+    /// <c>SessionTrackerImpl</c> and <c>ZooKeeperServer.generatePasswd</c>: bytes of a java.util.Random.
+    /// </summary>
     private static void WritePassword(long session, Span<byte> password)
     {
         const long Multiplier = 0x5DEECE66DL;

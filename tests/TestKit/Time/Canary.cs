@@ -3,9 +3,10 @@ using System.Runtime.InteropServices;
 namespace FenceGateway.TestKit;
 
 /// <summary>
-/// Notices when the machine stands still: a thread that has nothing to do but wake up every few milliseconds, and one that works for a few
-/// milliseconds now and then. When the first one wakes late, or the second one waits for a processor in the middle of its work, so do the
-/// threads of every gateway and server beside them, which share their scheduler: what they missed in that time says nothing of them.
+/// Notices when the machine stands still: a thread that has nothing to do but wake up every few milliseconds, and one
+/// that works for a few milliseconds now and then. When the first one wakes late, or the second one waits for a
+/// processor in the middle of its work, so do the threads of every gateway and server beside them, which share their
+/// scheduler: what they missed in that time says nothing of them.
 /// </summary>
 public static partial class Canary
 {
@@ -29,7 +30,9 @@ public static partial class Canary
     /// <summary>The moment, for <see cref="LongestSince"/>.</summary>
     public static long Now => TimeProvider.System.GetTimestamp();
 
-    /// <summary>The longest time that the machine stood still since then, the one that lasts included; zero when it never did.</summary>
+    /// <summary>
+    /// The longest time that the machine stood still since then, the one that lasts included; zero when it never did.
+    /// </summary>
     public static TimeSpan LongestSince(long moment) => Seen.LongestSince(moment);
 
     /// <summary>
@@ -46,7 +49,9 @@ public static partial class Canary
     /// <returns>What was said.</returns>
     public static string Say(TimeSpan stood, TimeSpan margin, string name)
     {
-        var said = $"VOID ROUND: the machine stood still for {stood.TotalMilliseconds:0} ms, more than {margin.TotalMilliseconds:0} ms: {name}";
+        var said =
+            $"VOID ROUND: the machine stood still for {stood.TotalMilliseconds:0} ms, more than "
+                + $"{margin.TotalMilliseconds:0} ms: {name}";
         Console.WriteLine(said);
         return said;
     }
@@ -91,7 +96,8 @@ public static partial class Canary
                 worked = ProcessorTime();
             }
 
-            if (TimeProvider.System.GetElapsedTime(began) - (worked - until + Work) is var waited && waited > Standstills.Usual)
+            if (TimeProvider.System.GetElapsedTime(began) - (worked - until + Work) is var waited
+                && waited > Standstills.Usual)
             {
                 Seen.Add(waited);
             }

@@ -6,7 +6,9 @@ public static class Eventually
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(1);
     private static readonly TimeSpan LongestPause = TimeSpan.FromMilliseconds(20);
 
-    /// <summary>Asks until it is so; <see cref="TimeoutException"/> names <paramref name="what"/> was missing.</summary>
+    /// <summary>
+    /// Asks until it is so; <see cref="TimeoutException"/> names <paramref name="what"/> was missing.
+    /// </summary>
     public static Task IsSoAsync(Func<bool> condition, string what, TimeSpan? limit = null) =>
         IsSoAsync(() => Task.FromResult(condition()), what, limit);
 

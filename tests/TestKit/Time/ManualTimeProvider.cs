@@ -1,16 +1,18 @@
 namespace FenceGateway.TestKit;
 
 /// <summary>
-/// A clock that stands still until <see cref="Advance"/>. Due timers fire on the thread that advances, in the order of their
-/// due times (equal ones in the order in which they were armed). Safe for use by several threads.
+/// A clock that stands still until <see cref="Advance"/>. Due timers fire on the thread that advances, in the order of
+/// their due times (equal ones in the order in which they were armed). Safe for use by several threads.
 /// </summary>
 /// <remarks>
-/// Arm first, then advance: a test awaits <see cref="WaitForTimersAsync(int)"/> or <see cref="WaitForTimerAsync"/> so that the code
-/// under test has reached its wait. A timer armed with a due time of zero fires at once, on the thread pool.
+/// Arm first, then advance: a test awaits <see cref="WaitForTimersAsync(int)"/> or <see cref="WaitForTimerAsync"/> so
+/// that the code under test has reached its wait. A timer armed with a due time of zero fires at once, on the thread
+/// pool.
 /// <para>
-/// Not the FakeTimeProvider of Microsoft.Extensions.TimeProvider.Testing: that one moves the clock to its end first and fires timers
-/// afterwards, so a chain of waits takes one link an advance; it fires a timer with a due time of zero on the thread that arms it, inside
-/// its locks; each of its advances sleeps; and it does not tell which timers are armed, for which every timer would have to be wrapped.
+/// Not the FakeTimeProvider of Microsoft.Extensions.TimeProvider.Testing: that one moves the clock to its end first and
+/// fires timers afterwards, so a chain of waits takes one link an advance; it fires a timer with a due time of zero on
+/// the thread that arms it, inside its locks; each of its advances sleeps; and it does not tell which timers are armed,
+/// for which every timer would have to be wrapped.
 /// </para>
 /// </remarks>
 public sealed class ManualTimeProvider(DateTimeOffset start) : TimeProvider
@@ -42,7 +44,10 @@ public sealed class ManualTimeProvider(DateTimeOffset start) : TimeProvider
         }
     }
 
-    /// <summary>How often a timer was armed, ever: one that was disarmed since counts too, and one that is armed again counts again.</summary>
+    /// <summary>
+    /// How often a timer was armed, ever: one that was disarmed since counts too, and one that is armed again counts
+    /// again.
+    /// </summary>
     public long TimersEverArmed
     {
         get
@@ -66,7 +71,9 @@ public sealed class ManualTimeProvider(DateTimeOffset start) : TimeProvider
         }
     }
 
-    /// <summary>By how much the clock of the day has been set forward, or has gone on while the machine was suspended.</summary>
+    /// <summary>
+    /// By how much the clock of the day has been set forward, or has gone on while the machine was suspended.
+    /// </summary>
     public TimeSpan DayShift { get; set; }
 
     public override DateTimeOffset GetUtcNow() => start + DayShift + TimeSpan.FromTicks(GetTimestamp());
@@ -96,13 +103,14 @@ public sealed class ManualTimeProvider(DateTimeOffset start) : TimeProvider
         WaitAsync(timers => timers.Count >= count, $"{count} armed timers");
 
     /// <summary>
-    /// Completes when a timer is armed that is due exactly <paramref name="dueTime"/> from now, or from when the clock will stand at by then.
+    /// Completes when a timer is armed that is due exactly <paramref name="dueTime"/> from now, or from when the clock
+    /// will stand at by then.
     /// </summary>
     public Task WaitForTimerAsync(TimeSpan dueTime) => WaitForTimersAsync(1, dueTime);
 
     /// <summary>
-    /// Completes when <paramref name="count"/> timers are armed that are due as <see cref="WaitForTimerAsync"/> says. Timers that something
-    /// else arms, at a time of its own, are no part of the count.
+    /// Completes when <paramref name="count"/> timers are armed that are due as <see cref="WaitForTimerAsync"/> says.
+    /// Timers that something else arms, at a time of its own, are no part of the count.
     /// </summary>
     public Task WaitForTimersAsync(int count, TimeSpan dueTime)
     {
@@ -118,7 +126,8 @@ public sealed class ManualTimeProvider(DateTimeOffset start) : TimeProvider
 
     private async Task WaitAsync(Func<IReadOnlyCollection<ManualTimer>, bool> condition, string what)
     {
-        var waiter = new Waiter(condition, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+        var waiter = new Waiter(
+            condition, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
         lock (_lock)
         {
             _waiters.Add(waiter);
@@ -217,7 +226,8 @@ public sealed class ManualTimeProvider(DateTimeOffset start) : TimeProvider
         }
     }
 
-    private sealed record Waiter(Func<IReadOnlyCollection<ManualTimer>, bool> Condition, TaskCompletionSource Completion);
+    private sealed record Waiter(
+        Func<IReadOnlyCollection<ManualTimer>, bool> Condition, TaskCompletionSource Completion);
 
     /// <summary>Its fields belong to the provider's lock.</summary>
     private sealed class ManualTimer(ManualTimeProvider clock, TimerCallback callback, object? state) : ITimer

@@ -6,12 +6,14 @@ using Xunit.v3;
 namespace FenceGateway.TestKit;
 
 /// <summary>
-/// A fact about something short that lives by a real clock: a session of a second in a real server. Where it fails and the machine stood
-/// still for longer than a step of such a test may be late, it is void and run again, a few times (<see cref="Canary"/>).
+/// A fact about something short that lives by a real clock: a session of a second in a real server. Where it fails and
+/// the machine stood still for longer than a step of such a test may be late, it is void and run again, a few times
+/// (<see cref="Canary"/>).
 /// </summary>
 [AttributeUsage(AttributeTargets.Method)]
 [XunitTestCaseDiscoverer(typeof(RealTimeFactDiscoverer))]
-public sealed class RealTimeFactAttribute([CallerFilePath] string? sourceFilePath = null, [CallerLineNumber] int sourceLineNumber = -1)
+public sealed class RealTimeFactAttribute(
+    [CallerFilePath] string? sourceFilePath = null, [CallerLineNumber] int sourceLineNumber = -1)
     : FactAttribute(sourceFilePath, sourceLineNumber);
 
 /// <summary>Found by xUnit through the attribute.</summary>
@@ -41,12 +43,14 @@ public sealed class RealTimeTestCase : XunitTestCase, ISelfExecutingXunitTestCas
     }
 
     public async ValueTask<RunSummary> Run(
-        ExplicitOption explicitOption, IMessageBus messageBus, object?[] constructorArguments, ExceptionAggregator aggregator,
+        ExplicitOption explicitOption, IMessageBus messageBus, object?[] constructorArguments,
+        ExceptionAggregator aggregator,
         CancellationTokenSource cancellationTokenSource, ParallelMode parallelMode, ExecutionScheduler scheduler,
         FixtureMappingManager methodFixtureMappings)
     {
         var (messages, summary) = (new List<IMessageSinkMessage>(), new RunSummary());
-        await Canary.RunAsync(Margin, RoundAsync, TestCaseDisplayName).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await Canary.RunAsync(Margin, RoundAsync, TestCaseDisplayName).ConfigureAwait(
+            ConfigureAwaitOptions.SuppressThrowing);
         messages.ForEach(message => messageBus.QueueMessage(message));
         return summary;
 
@@ -55,7 +59,8 @@ public sealed class RealTimeTestCase : XunitTestCase, ISelfExecutingXunitTestCas
             messages.Clear();
             using var bus = new Recorder(messages);
             summary = await XunitRunnerHelper.RunXunitTestCase(
-                this, bus, cancellationTokenSource, parallelMode, scheduler, aggregator.Clone(), explicitOption, constructorArguments,
+                this, bus, cancellationTokenSource, parallelMode, scheduler, aggregator.Clone(), explicitOption,
+                constructorArguments,
                 methodFixtureMappings);
             if (messages.OfType<ITestFailed>().FirstOrDefault() is { } failed)
             {

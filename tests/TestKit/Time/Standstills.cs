@@ -1,6 +1,8 @@
 namespace FenceGateway.TestKit;
 
-/// <summary>What a canary's beats tell: when they were late, and by how much. Safe for use by several threads.</summary>
+/// <summary>
+/// What a canary's beats tell: when they were late, and by how much. Safe for use by several threads.
+/// </summary>
 internal sealed class Standstills(TimeProvider time, TimeSpan beat)
 {
     /// <summary>Whatever runs on a machine that others use as well is late by this much now and then.</summary>

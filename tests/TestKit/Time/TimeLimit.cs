@@ -5,10 +5,15 @@ public static class TimeLimit
 {
     public static readonly TimeSpan Default = TimeSpan.FromSeconds(30);
 
-    /// <summary>How much too early a timer of the runtime or of a server may fire: they read clocks that tick every few milliseconds.</summary>
+    /// <summary>
+    /// How much too early a timer of the runtime or of a server may fire: they read clocks that tick every few
+    /// milliseconds.
+    /// </summary>
     public static readonly TimeSpan TimerTick = TimeSpan.FromMilliseconds(20);
 
-    /// <summary>Awaits <paramref name="task"/>; <see cref="TimeoutException"/> names <paramref name="what"/> was missing.</summary>
+    /// <summary>
+    /// Awaits <paramref name="task"/>; <see cref="TimeoutException"/> names <paramref name="what"/> was missing.
+    /// </summary>
     public static async Task<T> WithinLimit<T>(this Task<T> task, string what, TimeSpan? limit = null)
     {
         try
@@ -22,7 +27,8 @@ public static class TimeLimit
     }
 
     /// <inheritdoc cref="WithinLimit{T}"/>
-    public static Task WithinLimit(this Task task, string what, TimeSpan? limit = null) => Untyped(task).WithinLimit(what, limit);
+    public static Task WithinLimit(this Task task, string what, TimeSpan? limit = null) =>
+        Untyped(task).WithinLimit(what, limit);
 
     private static async Task<bool> Untyped(Task task)
     {

@@ -162,7 +162,8 @@ public sealed class CrashHoldTests : IDisposable
     [Theory]
     [InlineData(5)]
     [InlineData(long.MaxValue)]
-    public async Task SetMarkAsync_WritesOfTheProcessBeforeMayBeOnTheirWay_ChangesNothingBeforeTheHoldHasPassed(long mark)
+    public async Task SetMarkAsync_WritesOfTheProcessBeforeMayBeOnTheirWay_ChangesNothingBeforeTheHoldHasPassed(
+        long mark)
     {
         await Crashed(("a", mark));
         await using var store = await _folder.OpenAsync();

@@ -8,8 +8,9 @@ using FsCheck.Xunit;
 namespace FenceGateway.TokenStore.Tests.Embedded;
 
 /// <summary>
-/// Random lives of a store: raises, operator's marks up and down, write failures, clean stops, and power cuts in the middle of
-/// a flush that lose or keep arbitrary bytes. Segments and snapshots are tiny, so that they begin and end all the time.
+/// Random lives of a store: raises, operator's marks up and down, write failures, clean stops, and power cuts in the
+/// middle of a flush that lose or keep arbitrary bytes. Segments and snapshots are tiny, so that they begin and end all
+/// the time.
 /// </summary>
 public sealed class CrashPropertyTests
 {
@@ -106,7 +107,8 @@ public sealed class CrashPropertyTests
         {
             var (state, token, oldest) = Next(step);
             var expected = state.Enter("s", token, oldest, sequence: 1, hold: 0, now: 0);
-            (await Store.Enter(Name(step.Key), token, oldest)).ShouldBe(new EnterReply(expected.Status, new FencingToken(state.Mark)));
+            (await Store.Enter(Name(step.Key), token, oldest)).ShouldBe(
+                new EnterReply(expected.Status, new FencingToken(state.Mark)));
         }
 
         private async Task SetMark(Step step)
@@ -119,7 +121,8 @@ public sealed class CrashPropertyTests
 
         /// <summary>Several at once, so that batches have more than one record.</summary>
         private Task EnterAll(Step step) =>
-            Task.WhenAll(Enumerable.Range(0, 5).Select(key => Enter(step with { Key = key, Delta = Math.Abs(step.Delta) })));
+            Task.WhenAll(
+                Enumerable.Range(0, 5).Select(key => Enter(step with { Key = key, Delta = Math.Abs(step.Delta) })));
 
         private async Task DiskFull(Step step)
         {
@@ -128,7 +131,8 @@ public sealed class CrashPropertyTests
             _disk.WriteFault = new IOException("No space left on device");
             if (state.Mark < token)
             {
-                await Should.ThrowAsync<TokenStoreUnavailableException>(() => Store.Enter(Name(step.Key), token, oldest));
+                await Should.ThrowAsync<TokenStoreUnavailableException>(
+                    () => Store.Enter(Name(step.Key), token, oldest));
 
                 // Not answered, but raised: it is written as soon as that is possible.
                 state.Enter("s", token, oldest, sequence: 1, hold: 0, now: 0);
@@ -153,7 +157,9 @@ public sealed class CrashPropertyTests
             ExpectModel();
         }
 
-        /// <summary>Changes that are not answered, some of them in the batch that is being flushed, and then the power goes.</summary>
+        /// <summary>
+        /// Changes that are not answered, some of them in the batch that is being flushed, and then the power goes.
+        /// </summary>
         private async Task Crash(Step step)
         {
             var random = new Random(step.Seed);
@@ -210,7 +216,8 @@ public sealed class CrashPropertyTests
 
         private ResourceState State(int key) => State(Name(key));
 
-        private ResourceState State(string name) => _model.TryGetValue(name, out var state) ? state : _model[name] = new ResourceState();
+        private ResourceState State(string name) =>
+            _model.TryGetValue(name, out var state) ? state : _model[name] = new ResourceState();
 
         private void ExpectModel()
         {

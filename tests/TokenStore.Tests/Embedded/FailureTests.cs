@@ -157,8 +157,10 @@ public sealed class FailureTests : IDisposable
         await flushing;
         var waiting = Enumerable.Range(1, 20).Select(i => (Token: i, Task: store.Enter("c", i))).ToList();
         waiting.Count(w => w.Task.IsFaulted).ShouldBe(14);
-        (await Should.ThrowAsync<TokenStoreUnavailableException>(() => waiting[^1].Task)).Message.ShouldContain("backlog");
-        (await Should.ThrowAsync<TokenStoreUnavailableException>(() => store.Enter("new", 1))).Message.ShouldContain("backlog");
+        (await Should.ThrowAsync<TokenStoreUnavailableException>(() => waiting[^1].Task)).Message.ShouldContain(
+            "backlog");
+        (await Should.ThrowAsync<TokenStoreUnavailableException>(() => store.Enter("new", 1))).Message.ShouldContain(
+            "backlog");
         (await store.Status("a", 1)).ShouldBe(EnterStatus.Admitted);
         store.Fault.ShouldBeNull();
         store.Count.ShouldBe(3, "what was refused has taken no place");
@@ -176,7 +178,9 @@ public sealed class FailureTests : IDisposable
         var flushing = _disk.HoldFlushes();
         using var cancel = new CancellationTokenSource();
         var raise = store.EnterAsync(
-            new EnterRequest(StoreExtensions.Session, StoreExtensions.Key("a"), new FencingToken(3), new FencingToken(3), 1, default), cancel.Token).AsTask();
+            new EnterRequest(
+                StoreExtensions.Session, StoreExtensions.Key("a"), new FencingToken(3), new FencingToken(3), 1,
+                default), cancel.Token).AsTask();
         await flushing;
         await cancel.CancelAsync();
         await Should.ThrowAsync<OperationCanceledException>(() => raise);

@@ -65,7 +65,8 @@ public sealed class MarkTableTests
     public void Crc32C_CheckValue_IsTheStandardOne() => Crc32C.Of("123456789"u8).ShouldBe(0xE3069283u);
 
     // Some keys are not ASCII, some long enough to fill key chunks unevenly.
-    private static string KeyOf(int i) => i % 7 == 0 ? $"é/{i}" : i % 101 == 0 ? $"{i}/{new string('x', 900)}" : $"orders/{i}";
+    private static string KeyOf(int i) =>
+        i % 7 == 0 ? $"é/{i}" : i % 101 == 0 ? $"{i}/{new string('x', 900)}" : $"orders/{i}";
 
     private static bool Recover(MarkTable table, string key, long mark, long lsn)
     {

@@ -167,14 +167,16 @@ public sealed class RecoveryTests : IDisposable
         }
 
         await (await _folder.OpenAsync()).DisposeAsync();
-        await File.WriteAllBytesAsync(_folder.Segment(2), new LogFileHeader(MarkFile.Segment, 2, 3, Guid.NewGuid()).ToBytes());
+        await File.WriteAllBytesAsync(
+            _folder.Segment(2), new LogFileHeader(MarkFile.Segment, 2, 3, Guid.NewGuid()).ToBytes());
         (await _folder.OpenRefusedAsync()).Message.ShouldContain("does not belong");
     }
 
     [Fact]
     public async Task OpenAsync_RenamedSegment_Refuses()
     {
-        await File.WriteAllBytesAsync(_folder.Segment(1), new LogFileHeader(MarkFile.Segment, 7, 1, Guid.NewGuid()).ToBytes());
+        await File.WriteAllBytesAsync(
+            _folder.Segment(1), new LogFileHeader(MarkFile.Segment, 7, 1, Guid.NewGuid()).ToBytes());
         (await _folder.OpenRefusedAsync()).Message.ShouldContain("number 7");
     }
 
@@ -217,7 +219,8 @@ public sealed class RecoveryTests : IDisposable
         var file = Path.Combine(_folder.FullPath, "file");
         await File.WriteAllTextAsync(file, "");
         _folder.Options.Path = Path.Combine(file, "tokens");
-        await using var store = new EmbeddedTokenStore(_folder.Options, _folder.Clock, _folder.Logger, new TestMeters());
+        await using var store = new EmbeddedTokenStore(
+            _folder.Options, _folder.Clock, _folder.Logger, new TestMeters());
         (await Should.ThrowAsync<TokenStoreUnavailableException>(async () => await store.OpenAsync(default)))
             .Message.ShouldContain("cannot be used");
     }

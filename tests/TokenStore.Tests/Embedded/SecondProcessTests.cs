@@ -23,7 +23,8 @@ public sealed class SecondProcessTests : IDisposable
         var path = Path.Combine(_folder.FullPath, "lock");
         using var other = Process.Start(new ProcessStartInfo("flock")
         {
-            ArgumentList = { "--exclusive", "--no-fork", path, "sh", "-c", "echo $$ > \"$0\"; echo held; exec cat", path },
+            ArgumentList =
+                { "--exclusive", "--no-fork", path, "sh", "-c", "echo $$ > \"$0\"; echo held; exec cat", path },
             UseShellExecute = false,
             RedirectStandardInput = true,
             RedirectStandardOutput = true,

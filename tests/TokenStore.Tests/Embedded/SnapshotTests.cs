@@ -49,7 +49,8 @@ public sealed class SnapshotTests : IDisposable
     [Fact]
     public async Task OpenAsync_ChangesWhileTheSnapshotWasWritten_AreAllThere()
     {
-        // The snapshot is fuzzy: these changes hit it between two of its blocks, some before and some after their row was copied.
+        // The snapshot is fuzzy: these changes hit it between two of its blocks, some before and some after their row
+        // was copied.
         _folder.Options.SnapshotBlock = 1;
         _folder.Options.SegmentSize = 1 << 20;
         _folder.Options.SnapshotThreshold = 10_000;

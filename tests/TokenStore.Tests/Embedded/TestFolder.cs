@@ -11,11 +11,13 @@ internal sealed class TestFolder : IDisposable
 {
     public static readonly TimeSpan Hold = TimeSpan.FromSeconds(10);
 
-    // In memory where there is such a place: what a disk forgets is simulated, and thousands of flushes would only take time.
+    // In memory where there is such a place: what a disk forgets is simulated, and thousands of flushes would only take
+    // time.
     private const string InMemory = "/dev/shm";
 
     public string FullPath { get; } = Directory.CreateDirectory(
-        Path.Combine(Directory.Exists(InMemory) ? InMemory : Path.GetTempPath(), $"fencegateway-{Guid.NewGuid():N}")).FullName;
+        Path.Combine(
+            Directory.Exists(InMemory) ? InMemory : Path.GetTempPath(), $"fencegateway-{Guid.NewGuid():N}")).FullName;
 
     public ManualTimeProvider Clock { get; } = new();
 
@@ -67,10 +69,12 @@ internal static class StoreExtensions
     public static ResourceKey Key(string text) =>
         ResourceKey.TryCreate(text, out var key) ? key : throw new ArgumentException("Not a key.", nameof(text));
 
-    public static Task<EnterReply> Enter(this ITokenStore store, string key, long token, long? oldest = null, TimeSpan? hold = null) =>
+    public static Task<EnterReply> Enter(
+        this ITokenStore store, string key, long token, long? oldest = null, TimeSpan? hold = null) =>
         store.EnterAsync(
             new EnterRequest(
-                Session, Key(key), new FencingToken(token), new FencingToken(oldest ?? token), 1, hold ?? TestFolder.Hold),
+                Session, Key(key), new FencingToken(token), new FencingToken(oldest ?? token), 1,
+                hold ?? TestFolder.Hold),
             default).AsTask();
 
     public static async Task<EnterStatus> Status(this ITokenStore store, string key, long token, long? oldest = null) =>
@@ -81,5 +85,6 @@ internal static class StoreExtensions
 
     public static long Peek(this ITokenStore store, string key) => store.PeekMark(Key(key));
 
-    public static Task Close(this ITokenStore store, bool isClean = true) => store.EndSessionAsync(Session, isClean, default).AsTask();
+    public static Task Close(this ITokenStore store, bool isClean = true) =>
+        store.EndSessionAsync(Session, isClean, default).AsTask();
 }

@@ -51,7 +51,8 @@ public sealed class EtcdClientTests
         using var client = NewClient($"http://{gone.LocalEndpoint}", clock);
         var calls = new EtcdCalls(client, new EtcdKeys("fg"));
 
-        var asking = Enumerable.Range(0, 20).Select(_ => Should.ThrowAsync<EtcdException>(() => calls.TransactAsync([], [], [], default))).ToArray();
+        var asking = Enumerable.Range(0, 20)
+            .Select(_ => Should.ThrowAsync<EtcdException>(() => calls.TransactAsync([], [], [], default))).ToArray();
         await clock.WaitForTimersAsync(1).WithinLimit("an attempt to connect");
         clock.Advance(TimeSpan.FromMilliseconds(500));
         var failures = await Task.WhenAll(asking).WithinLimit("all calls");
@@ -60,12 +61,15 @@ public sealed class EtcdClientTests
         failures[0].Message.ShouldContain("within 00:00:00.5");
     }
 
-    private static async Task<EtcdException> FailAsync(Http2Refuser member, CancellationToken cancellationToken = default)
+    private static async Task<EtcdException> FailAsync(
+        Http2Refuser member, CancellationToken cancellationToken = default)
     {
         using var client = NewClient(member.Address, TimeProvider.System);
         var calls = new EtcdCalls(client, new EtcdKeys("fg"));
-        return await Should.ThrowAsync<EtcdException>(() => calls.TransactAsync([], [], [], cancellationToken)).WithinLimit("an end");
+        return await Should.ThrowAsync<EtcdException>(() => calls.TransactAsync([], [], [], cancellationToken))
+            .WithinLimit("an end");
     }
 
-    private static EtcdClient NewClient(string endpoint, TimeProvider clock) => new(new EtcdTokenStoreOptions { Endpoints = [endpoint] }, clock);
+    private static EtcdClient NewClient(string endpoint, TimeProvider clock) =>
+        new(new EtcdTokenStoreOptions { Endpoints = [endpoint] }, clock);
 }

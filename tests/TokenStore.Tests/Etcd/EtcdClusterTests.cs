@@ -40,7 +40,8 @@ public sealed class EtcdClusterTests : IAsyncLifetime
             var token = 10 * round + 1;
             (await older.EnterAsync("a", token)).Status.ShouldBe(EnterStatus.Admitted);
             (await newer.EnterAsync("a", token + 1)).ShouldBe(
-                new EnterReply(EnterStatus.Draining, new FencingToken(token + 1), HeldElsewhere: true), "a member that is behind must not matter");
+                new EnterReply(EnterStatus.Draining, new FencingToken(token + 1), HeldElsewhere: true),
+                "a member that is behind must not matter");
             (await older.EnterAsync("a", token)).Status.ShouldBe(EnterStatus.Stale);
             await older.WithdrawAsync("a");
             (await newer.EnterAsync("a", token + 1)).Status.ShouldBe(EnterStatus.Admitted);
@@ -69,9 +70,11 @@ public sealed class EtcdClusterTests : IAsyncLifetime
 
         (await EtcdGateway.EventuallyAsync(t => two.EnterAsync("a", 6, cancellationToken: t))).ShouldBe(
             new EnterReply(EnterStatus.Draining, new FencingToken(6), HeldElsewhere: true));
-        (await EtcdGateway.EventuallyAsync(t => one.Store.HeartbeatAsync(one.Session, t).AsTask())).Alive.ShouldBeTrue();
+        (await EtcdGateway.EventuallyAsync(t => one.Store.HeartbeatAsync(one.Session, t).AsTask())).Alive
+            .ShouldBeTrue();
         (await one.HearAsync("a")).Mark.ShouldBe(6);
-        (await EtcdGateway.EventuallyAsync(t => one.EnterAsync("a", 5, cancellationToken: t))).Status.ShouldBe(EnterStatus.Stale);
+        (await EtcdGateway.EventuallyAsync(t => one.EnterAsync("a", 5, cancellationToken: t))).Status.ShouldBe(
+            EnterStatus.Stale);
         leader.Continue();
     }
 
@@ -83,7 +86,9 @@ public sealed class EtcdClusterTests : IAsyncLifetime
         Cluster.Members[1].Pause();
         Cluster.Members[2].Pause();
         await Eventually.IsSoAsync(
-            async () => (await RefusedAsync(t => gateway.EnterAsync("a", 6, cancellationToken: t))).Message.Contains("no leader", StringComparison.Ordinal),
+            async () =>
+                (await RefusedAsync(t => gateway.EnterAsync("a", 6, cancellationToken: t))).Message.Contains(
+                    "no leader", StringComparison.Ordinal),
             "it says at once that it is alone");
 
         await RefusedAsync(t => gateway.EnterAsync("a", 4, cancellationToken: t));
@@ -92,7 +97,8 @@ public sealed class EtcdClusterTests : IAsyncLifetime
 
         Cluster.Members[1].Continue();
         Cluster.Members[2].Continue();
-        (await EtcdGateway.EventuallyAsync(t => gateway.EnterAsync("a", 7, cancellationToken: t))).Status.ShouldBe(EnterStatus.Admitted);
+        (await EtcdGateway.EventuallyAsync(t => gateway.EnterAsync("a", 7, cancellationToken: t))).Status.ShouldBe(
+            EnterStatus.Admitted);
     }
 
     [Fact]
@@ -106,7 +112,8 @@ public sealed class EtcdClusterTests : IAsyncLifetime
             while (!end.IsCancellationRequested)
             {
                 var token = last + 1;
-                (await EtcdGateway.EventuallyAsync(t => one.EnterAsync("a", token, cancellationToken: t))).Status.ShouldBe(EnterStatus.Admitted);
+                (await EtcdGateway.EventuallyAsync(t => one.EnterAsync("a", token, cancellationToken: t))).Status
+                    .ShouldBe(EnterStatus.Admitted);
                 Volatile.Write(ref last, token);
             }
         });
@@ -123,7 +130,8 @@ public sealed class EtcdClusterTests : IAsyncLifetime
 
         await end.CancelAsync();
         await writing;
-        (await EtcdGateway.EventuallyAsync(t => two.EnterAsync("a", last + 1, cancellationToken: t))).Status.ShouldBe(EnterStatus.Draining);
+        (await EtcdGateway.EventuallyAsync(t => two.EnterAsync("a", last + 1, cancellationToken: t))).Status.ShouldBe(
+            EnterStatus.Draining);
         (await one.HearAsync("a")).Mark.ShouldBe(last + 1);
     }
 

@@ -26,7 +26,8 @@ public sealed class EtcdEnterTests
     [Fact]
     public void Decide_NothingChanges_KeepsTheListSoThatNothingIsWritten()
     {
-        var before = new EtcdResource("a") { Mark = 5, Writers = [new EtcdWriter("other", 5, 1), new EtcdWriter("s", 5, 9)] };
+        var before =
+            new EtcdResource("a") { Mark = 5, Writers = [new EtcdWriter("other", 5, 1), new EtcdWriter("s", 5, 9)] };
         var step = EtcdEnter.Decide(before, Request(5, sequence: 9), _gone, _clock);
         step.Reply.Status.ShouldBe(EnterStatus.Admitted);
         step.After.Writers.ShouldBeSameAs(before.Writers);

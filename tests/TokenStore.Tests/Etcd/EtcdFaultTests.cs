@@ -23,9 +23,11 @@ public sealed class EtcdFaultTests : IAsyncDisposable
         (await Should.ThrowAsync<TokenStoreUnavailableException>(() => one.EnterAsync("a", 6))).NotTaken.ShouldBeTrue();
         await server.RestartAsync();
 
-        (await EtcdGateway.EventuallyAsync(t => two.EnterAsync("a", 4, cancellationToken: t))).Status.ShouldBe(EnterStatus.Stale);
+        (await EtcdGateway.EventuallyAsync(t => two.EnterAsync("a", 4, cancellationToken: t))).Status.ShouldBe(
+            EnterStatus.Stale);
         (await one.BeatAsync()).Alive.ShouldBeTrue();
-        (await two.EnterAsync("a", 6)).ShouldBe(new EnterReply(EnterStatus.Draining, new FencingToken(6), HeldElsewhere: true));
+        (await two.EnterAsync("a", 6)).ShouldBe(
+            new EnterReply(EnterStatus.Draining, new FencingToken(6), HeldElsewhere: true));
         (await one.HearAsync("a")).Mark.ShouldBe(6);
         refused.Message.ShouldNotBeEmpty();
     }
@@ -39,12 +41,14 @@ public sealed class EtcdFaultTests : IAsyncDisposable
         server.Pause();
         using (var bound = new CancellationTokenSource(TimeSpan.FromMilliseconds(300), TimeProvider.System))
         {
-            var lost = await Should.ThrowAsync<TokenStoreUnavailableException>(() => gateway.EnterAsync("a", 6, cancellationToken: bound.Token));
+            var lost = await Should.ThrowAsync<TokenStoreUnavailableException>(
+                () => gateway.EnterAsync("a", 6, cancellationToken: bound.Token));
             lost.NotTaken.ShouldBeFalse();
         }
 
         server.Continue();
-        (await EtcdGateway.EventuallyAsync(t => gateway.EnterAsync("a", 7, cancellationToken: t))).Status.ShouldBe(EnterStatus.Admitted);
+        (await EtcdGateway.EventuallyAsync(t => gateway.EnterAsync("a", 7, cancellationToken: t))).Status.ShouldBe(
+            EnterStatus.Admitted);
         (await gateway.EnterAsync("a", 6)).Status.ShouldBe(EnterStatus.Stale);
     }
 
@@ -62,7 +66,8 @@ public sealed class EtcdFaultTests : IAsyncDisposable
 
         var logger = new TestLogger<EtcdTokenStore>();
         var heard = new System.Collections.Concurrent.BlockingCollection<ResourceChange>();
-        using var client = new EtcdClient(new EtcdTokenStoreOptions { Endpoints = [server.Address] }, TimeProvider.System);
+        using var client = new EtcdClient(
+            new EtcdTokenStoreOptions { Endpoints = [server.Address] }, TimeProvider.System);
         var calls = new EtcdCalls(client, new EtcdKeys(_prefix));
         var gone = new GoneSessions(TimeProvider.System);
         var changes = new EtcdChanges(calls, new EtcdLeases(calls), gone, new EtcdResourceCache(), heard.Add);
@@ -118,7 +123,8 @@ public sealed class EtcdFaultTests : IAsyncDisposable
     }
 
     private static long Revision(string answer) => long.Parse(
-        System.Text.Json.JsonDocument.Parse(answer).RootElement.GetProperty("header").GetProperty("revision").GetString()!,
+        System.Text.Json.JsonDocument.Parse(answer).RootElement.GetProperty("header").GetProperty("revision")
+            .GetString()!,
         System.Globalization.CultureInfo.InvariantCulture);
 
     [Fact]
@@ -146,15 +152,20 @@ public sealed class EtcdFaultTests : IAsyncDisposable
         {
             await member.KillAsync();
             var killed = token + 1;
-            (await EtcdGateway.EventuallyAsync(t => one.EnterAsync("a", killed, cancellationToken: t))).Status.ShouldBe(EnterStatus.Admitted);
-            (await EtcdGateway.EventuallyAsync(t => two.EnterAsync("a", token, cancellationToken: t))).Status.ShouldBe(EnterStatus.Stale);
-            (await EtcdGateway.EventuallyAsync(t => two.Store.HeartbeatAsync(two.Session, t).AsTask())).Alive.ShouldBeTrue();
+            (await EtcdGateway.EventuallyAsync(t => one.EnterAsync("a", killed, cancellationToken: t))).Status.ShouldBe(
+                EnterStatus.Admitted);
+            (await EtcdGateway.EventuallyAsync(t => two.EnterAsync("a", token, cancellationToken: t))).Status.ShouldBe(
+                EnterStatus.Stale);
+            (await EtcdGateway.EventuallyAsync(t => two.Store.HeartbeatAsync(two.Session, t).AsTask())).Alive
+                .ShouldBeTrue();
             await member.RestartAsync();
 
             member.Pause();
             var paused = killed + 1;
-            (await EtcdGateway.EventuallyAsync(t => one.EnterAsync("a", paused, cancellationToken: t))).Status.ShouldBe(EnterStatus.Admitted);
-            (await EtcdGateway.EventuallyAsync(t => one.Store.HeartbeatAsync(one.Session, t).AsTask())).Alive.ShouldBeTrue();
+            (await EtcdGateway.EventuallyAsync(t => one.EnterAsync("a", paused, cancellationToken: t))).Status.ShouldBe(
+                EnterStatus.Admitted);
+            (await EtcdGateway.EventuallyAsync(t => one.Store.HeartbeatAsync(one.Session, t).AsTask())).Alive
+                .ShouldBeTrue();
             member.Continue();
             token = paused;
         }
@@ -170,11 +181,13 @@ public sealed class EtcdFaultTests : IAsyncDisposable
         await cluster.Members[1].KillAsync();
         using (var bound = new CancellationTokenSource(TimeSpan.FromSeconds(2), TimeProvider.System))
         {
-            await Should.ThrowAsync<TokenStoreUnavailableException>(() => gateway.EnterAsync("a", 1, cancellationToken: bound.Token));
+            await Should.ThrowAsync<TokenStoreUnavailableException>(
+                () => gateway.EnterAsync("a", 1, cancellationToken: bound.Token));
         }
 
         await cluster.Members[0].RestartAsync();
-        (await EtcdGateway.EventuallyAsync(t => gateway.EnterAsync("a", 2, cancellationToken: t))).Status.ShouldBe(EnterStatus.Admitted);
+        (await EtcdGateway.EventuallyAsync(t => gateway.EnterAsync("a", 2, cancellationToken: t))).Status.ShouldBe(
+            EnterStatus.Admitted);
     }
 
     [Fact]
@@ -185,7 +198,8 @@ public sealed class EtcdFaultTests : IAsyncDisposable
         foreach (var password in new[] { "abracadabra", null })
         {
             await using var store = NewStore(server, password is null ? null : "root", password);
-            var refused = await Should.ThrowAsync<TokenStoreUnavailableException>(async () => await store.OpenAsync(default));
+            var refused = await Should.ThrowAsync<TokenStoreUnavailableException>(
+                async () => await store.OpenAsync(default));
             refused.Message.ShouldNotContain("abracadabra");
         }
     }
@@ -214,9 +228,12 @@ public sealed class EtcdFaultTests : IAsyncDisposable
         }
     }
 
-    private static async Task<EnterReply> EnterAsync(EtcdTokenStore store, long token, CancellationToken cancellationToken) =>
+    private static async Task<EnterReply> EnterAsync(
+        EtcdTokenStore store, long token, CancellationToken cancellationToken) =>
         await store.EnterAsync(
-            new EnterRequest("s", EtcdGateway.Key("a"), new FencingToken(token), new FencingToken(token), token, TimeSpan.Zero), cancellationToken);
+            new EnterRequest(
+                "s", EtcdGateway.Key("a"), new FencingToken(token), new FencingToken(token), token,
+                TimeSpan.Zero), cancellationToken);
 
     private static string Base64(string text) => Convert.ToBase64String(System.Text.Encoding.UTF8.GetBytes(text));
 
@@ -224,7 +241,8 @@ public sealed class EtcdFaultTests : IAsyncDisposable
         heard.TryTake(out var change, TimeLimit.Default) ? change : throw new TimeoutException("Nothing was told.");
 
     private EtcdTokenStore NewStore(EtcdServer server, string? user, string? password) => new(
-        new EtcdTokenStoreOptions { Endpoints = [server.Address], KeyPrefix = _prefix, UserName = user, Password = password is null ? null : () => password },
+        new EtcdTokenStoreOptions
+        { Endpoints = [server.Address], KeyPrefix = _prefix, UserName = user, Password = password is null ? null : () => password },
         TimeProvider.System,
         new TestLogger<EtcdTokenStore>());
 

@@ -31,7 +31,8 @@ public sealed class EtcdClusterFixture : IAsyncLifetime
 {
     private EtcdCluster? _cluster;
 
-    public IReadOnlyList<string> Addresses => _cluster?.Addresses ?? throw new InvalidOperationException("Not started.");
+    public IReadOnlyList<string> Addresses =>
+        _cluster?.Addresses ?? throw new InvalidOperationException("Not started.");
 
     public async ValueTask InitializeAsync() => _cluster = await EtcdCluster.StartAsync();
 
@@ -65,21 +66,26 @@ internal sealed class EtcdGateway : IAsyncDisposable
 
     public BlockingCollection<ResourceChange> Changes { get; } = [];
 
-    public static Task<EtcdGateway> StartAsync(string prefix, TimeSpan? timeToLive = null, params IReadOnlyList<string> endpoints) =>
+    public static Task<EtcdGateway> StartAsync(
+        string prefix, TimeSpan? timeToLive = null, params IReadOnlyList<string> endpoints) =>
         StartAsync(new EtcdTokenStoreOptions { Endpoints = endpoints, KeyPrefix = prefix }, timeToLive);
 
     public static async Task<EtcdGateway> StartAsync(EtcdTokenStoreOptions options, TimeSpan? timeToLive = null)
     {
         var logger = new TestLogger<EtcdTokenStore>();
-        var gateway = new EtcdGateway(new EtcdTokenStore(options, TimeProvider.System, logger), $"gw-{Guid.NewGuid():N}") { Logger = logger };
+        var gateway =
+            new EtcdGateway(new EtcdTokenStore(options, TimeProvider.System, logger), $"gw-{Guid.NewGuid():N}")
+            { Logger = logger };
         gateway.Store.Changed += change => gateway.Changes.Add(change);
         await gateway.Store.OpenAsync(default);
-        gateway.TimeToLive = await gateway.Store.StartSessionAsync(gateway.Session, timeToLive ?? TimeSpan.FromSeconds(30), default);
+        gateway.TimeToLive = await gateway.Store.StartSessionAsync(
+            gateway.Session, timeToLive ?? TimeSpan.FromSeconds(30), default);
         return gateway;
     }
 
     public async Task<EnterReply> EnterAsync(
-        string resource, long token, long? oldest = null, TimeSpan? hold = null, CancellationToken cancellationToken = default) =>
+        string resource, long token, long? oldest = null, TimeSpan? hold = null,
+        CancellationToken cancellationToken = default) =>
         await Store.EnterAsync(
             new EnterRequest(
                 Session,

@@ -3,8 +3,10 @@ using Microsoft.AspNetCore.Http;
 
 namespace FenceGateway.TokenStore.Tests.Etcd;
 
-/// <summary>Stands between a store and etcd: a test does something before a transaction goes on, or loses its answer. The store hears
-/// nothing of what happens meanwhile: its watch is refused.</summary>
+/// <summary>
+/// Stands between a store and etcd: a test does something before a transaction goes on, or loses its answer. The store
+/// hears nothing of what happens meanwhile: its watch is refused.
+/// </summary>
 internal sealed class EtcdForwarder : IAsyncDisposable
 {
     private readonly HttpClient _client = new();
@@ -70,6 +72,8 @@ internal sealed class EtcdForwarder : IAsyncDisposable
 
         // In the headers where there is nothing else.
         string? Said(string name) =>
-            answer.TrailingHeaders.TryGetValues(name, out var said) || answer.Headers.TryGetValues(name, out said) ? said.Single() : null;
+            answer.TrailingHeaders.TryGetValues(name, out var said) || answer.Headers.TryGetValues(name, out said)
+                ? said.Single()
+                : null;
     }
 }

@@ -129,7 +129,8 @@ public sealed class EtcdHostileTests : IAsyncLifetime
     [InlineData(2, "etcdserver: no", false)]
     [InlineData(3, "somebody in between: no", false)]
     [InlineData(8, "", false)]
-    public async Task EnterAsync_RefusedByEtcd_IsKnownNotToBeTakenOnlyWhereThatIsCertain(int code, string words, bool notTaken)
+    public async Task EnterAsync_RefusedByEtcd_IsKnownNotToBeTakenOnlyWhereThatIsCertain(
+        int code, string words, bool notTaken)
     {
         _answer = context => EtcdPeer.AnswerAsync(context, [], $"{code}", words);
         (await Should.ThrowAsync<TokenStoreUnavailableException>(EnterAsync)).NotTaken.ShouldBe(notTaken);
@@ -146,7 +147,8 @@ public sealed class EtcdHostileTests : IAsyncLifetime
             {"header":{"revision":"7","raft_term":"{{{termAtRead}}}"},"succeeded":true,
              "responses":[{"response_range":{"kvs":[{"key":"cw==","mod_revision":"6","lease":"5"}]}},{"response_range":{}},{"response_range":{}}]}
             """);
-        _answer = context => IsTransaction(context) ? EtcdPeer.AnswerAsync(context, read) : AnswerLikeEtcdAsync(context);
+        _answer = context =>
+            IsTransaction(context) ? EtcdPeer.AnswerAsync(context, read) : AnswerLikeEtcdAsync(context);
         var beat = async () => await Store.HeartbeatAsync("s", default);
         if (certain)
         {
@@ -162,7 +164,8 @@ public sealed class EtcdHostileTests : IAsyncLifetime
     public async Task OpenAsync_EndpointWithAPassword_IsRefusedWithoutRepeatingIt()
     {
         await using var store = NewStore("http://root:sesame@127.0.0.1:1");
-        var refused = await Should.ThrowAsync<TokenStoreUnavailableException>(async () => await store.OpenAsync(default));
+        var refused = await Should.ThrowAsync<TokenStoreUnavailableException>(
+            async () => await store.OpenAsync(default));
         refused.Message.ShouldNotContain("sesame");
     }
 
@@ -173,7 +176,8 @@ public sealed class EtcdHostileTests : IAsyncLifetime
             new EtcdTokenStoreOptions { Endpoints = [_peer!.Address], UserName = "root", Password = () => "sesame" },
             TimeProvider.System, new TestLogger<EtcdTokenStore>());
         _answer = context => EtcdPeer.AnswerAsync(context, [], "3", "etcdserver: cannot log in root with sesame");
-        var refused = await Should.ThrowAsync<TokenStoreUnavailableException>(async () => await store.OpenAsync(default));
+        var refused = await Should.ThrowAsync<TokenStoreUnavailableException>(
+            async () => await store.OpenAsync(default));
         refused.Message.ShouldNotContain("sesame");
         refused.NotTaken.ShouldBeTrue();
     }
@@ -195,26 +199,29 @@ public sealed class EtcdHostileTests : IAsyncLifetime
     private static bool IsTransaction(HttpContext context) => context.Request.Path == "/etcdserverpb.KV/Txn";
 
     /// <summary>Answers that will do for an opening and a session.</summary>
-    private static Task AnswerLikeEtcdAsync(HttpContext context) => EtcdPeer.AnswerAsync(context, context.Request.Path.Value switch
-    {
-        "/etcdserverpb.Maintenance/Status" => new StatusResponse { Version = "3.4.23" },
-        "/etcdserverpb.Cluster/MemberList" => new MemberListResponse { Members = { new Member() } },
-        "/etcdserverpb.Lease/LeaseGrant" => new LeaseGrantResponse { ID = 5, TTL = 5 },
-        "/etcdserverpb.Lease/LeaseKeepAlive" =>
-            new LeaseKeepAliveResponse { Header = new ResponseHeader { Revision = 7, RaftTerm = 2 }, ID = 5, TTL = 5 },
-        "/etcdserverpb.KV/Txn" => JsonParser.Default.Parse<TxnResponse>(
-            $$$"""
+    private static Task AnswerLikeEtcdAsync(HttpContext context) =>
+        EtcdPeer.AnswerAsync(context, context.Request.Path.Value switch
+        {
+            "/etcdserverpb.Maintenance/Status" => new StatusResponse { Version = "3.4.23" },
+            "/etcdserverpb.Cluster/MemberList" => new MemberListResponse { Members = { new Member() } },
+            "/etcdserverpb.Lease/LeaseGrant" => new LeaseGrantResponse { ID = 5, TTL = 5 },
+            "/etcdserverpb.Lease/LeaseKeepAlive" =>
+                new LeaseKeepAliveResponse { Header = new ResponseHeader { Revision = 7, RaftTerm = 2 }, ID = 5, TTL = 5 },
+            "/etcdserverpb.KV/Txn" => JsonParser.Default.Parse<TxnResponse>(
+                $$$"""
             {"header":{{{Header}}},"succeeded":true,
              "responses":[{"response_range":{"kvs":[{"key":"ZQ==","value":"ZQ==","mod_revision":"2"}]}}]}
             """),
-        _ => new WatchResponse { Header = new ResponseHeader { Revision = 7 }, Created = true },
-    });
+            _ => new WatchResponse { Header = new ResponseHeader { Revision = 7 }, Created = true },
+        });
 
     private async Task<EnterReply> EnterAsync()
     {
         using var bound = new CancellationTokenSource(TimeLimit.Default, TimeProvider.System);
         return await Store.EnterAsync(
-            new EnterRequest("s", EtcdGateway.Key("a"), new FencingToken(5), new FencingToken(5), 1, TimeSpan.FromSeconds(1)), bound.Token);
+            new EnterRequest(
+                "s", EtcdGateway.Key("a"), new FencingToken(5), new FencingToken(5), 1,
+                TimeSpan.FromSeconds(1)), bound.Token);
     }
 
     /// <summary>Reads whatever comes and says the same to it.</summary>

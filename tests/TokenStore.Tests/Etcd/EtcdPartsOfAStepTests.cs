@@ -2,8 +2,10 @@ using FenceGateway.Fencing;
 
 namespace FenceGateway.TokenStore.Tests.Etcd;
 
-/// <summary>An Enter that is held back by a session which turns out to be gone takes two transactions, and something happens in between.
-/// Whoever asked takes "stale", and "draining" with nothing older of its own, for "nothing is registered".</summary>
+/// <summary>
+/// An Enter that is held back by a session which turns out to be gone takes two transactions, and something happens in
+/// between. Whoever asked takes "stale", and "draining" with nothing older of its own, for "nothing is registered".
+/// </summary>
 public sealed class EtcdPartsOfAStepTests(EtcdFixture etcd) : IClassFixture<EtcdFixture>
 {
     private readonly string _prefix = EtcdFixture.NewPrefix();
@@ -34,7 +36,8 @@ public sealed class EtcdPartsOfAStepTests(EtcdFixture etcd) : IClassFixture<Etcd
 
         (await asking.EnterAsync("a", 7, hold: TimeSpan.Zero)).Status.ShouldBe(EnterStatus.Admitted);
 
-        (asking.Store.RoundTrips - before).ShouldBe(1, "a second one could only lose a race, and what was admitted with it");
+        (asking.Store.RoundTrips - before).ShouldBe(
+            1, "a second one could only lose a race, and what was admitted with it");
     }
 
     [Fact]
@@ -47,13 +50,17 @@ public sealed class EtcdPartsOfAStepTests(EtcdFixture etcd) : IClassFixture<Etcd
         var transactions = 0;
         forwarder.LosesAnswer = () => ++transactions == 2;
 
-        var lost = await Should.ThrowAsync<TokenStoreUnavailableException>(() => asking.EnterAsync("a", 6, hold: TimeSpan.Zero));
+        var lost = await Should.ThrowAsync<TokenStoreUnavailableException>(
+            () => asking.EnterAsync("a", 6, hold: TimeSpan.Zero));
 
         lost.NotTaken.ShouldBeFalse();
         (await WritersAsync(looking)).ShouldContain(asking.Session);
     }
 
-    /// <summary>A gateway that is gone is registered, and <paramref name="asking"/> takes it for alive, having heard of it with another token.</summary>
+    /// <summary>
+    /// A gateway that is gone is registered, and <paramref name="asking"/> takes it for alive, having heard of it with
+    /// another token.
+    /// </summary>
     private async Task LeaveAsync(string resource, long token, EtcdGateway asking, long knownAs)
     {
         await using var gone = await StartAsync();
@@ -71,5 +78,6 @@ public sealed class EtcdPartsOfAStepTests(EtcdFixture etcd) : IClassFixture<Etcd
     private static async Task<IEnumerable<string>> WritersAsync(EtcdGateway gateway) =>
         (await gateway.Store.FindAsync(EtcdGateway.Key("a"), default))!.Value.Writers.Select(w => w.Session);
 
-    private Task<EtcdGateway> StartAsync(string? address = null) => EtcdGateway.StartAsync(_prefix, null, address ?? etcd.Server.Address);
+    private Task<EtcdGateway> StartAsync(string? address = null) =>
+        EtcdGateway.StartAsync(_prefix, null, address ?? etcd.Server.Address);
 }

@@ -47,7 +47,8 @@ internal sealed class EtcdPeer : IAsyncDisposable
         return frame;
     }
 
-    public static Task AnswerAsync(HttpContext context, IMessage message) => AnswerAsync(context, Frame(message.ToByteArray()), "0");
+    public static Task AnswerAsync(HttpContext context, IMessage message) =>
+        AnswerAsync(context, Frame(message.ToByteArray()), "0");
 
     /// <summary>Says <paramref name="bytes"/>, and how it ended.</summary>
     public static async Task AnswerAsync(HttpContext context, byte[] bytes, string? status, string words = "")

@@ -54,7 +54,8 @@ public sealed class EtcdTlsTests : IAsyncLifetime
         await store.OpenAsync(default);
         await store.StartSessionAsync("s", TimeSpan.FromSeconds(30), default);
         (await store.HeartbeatAsync("s", default)).Alive.ShouldBeTrue();
-        await Should.ThrowAsync<TokenStoreUnavailableException>(async () => await nobody.OpenAsync(default), "a certificate is no user");
+        await Should.ThrowAsync<TokenStoreUnavailableException>(
+            async () => await nobody.OpenAsync(default), "a certificate is no user");
     }
 
     [Fact]
@@ -76,7 +77,8 @@ public sealed class EtcdTlsTests : IAsyncLifetime
         (options.UserName, options.Password) = ("root", () => "abracadabra");
         await using var store = Make(options);
 
-        var refused = await Should.ThrowAsync<TokenStoreUnavailableException>(async () => await store.OpenAsync(default));
+        var refused = await Should.ThrowAsync<TokenStoreUnavailableException>(
+            async () => await store.OpenAsync(default));
 
         refused.Message.ShouldContain("authentication failed");
         refused.Message.ShouldNotContain("abracadabra");
@@ -104,7 +106,8 @@ public sealed class EtcdTlsTests : IAsyncLifetime
             _ => Options("/dev/null", client),
         });
 
-        var refused = await Should.ThrowAsync<TokenStoreUnavailableException>(async () => await store.OpenAsync(default));
+        var refused = await Should.ThrowAsync<TokenStoreUnavailableException>(
+            async () => await store.OpenAsync(default));
 
         refused.Message.ShouldContain(expected, customMessage: refused.ToString());
         refused.Message.ShouldNotContain("PRIVATE");
@@ -126,11 +129,13 @@ public sealed class EtcdTlsTests : IAsyncLifetime
         await store.OpenAsync(default);
     }
 
-    private static EtcdTokenStore Make(EtcdTokenStoreOptions options) => new(options, TimeProvider.System, new TestLogger<EtcdTokenStore>());
+    private static EtcdTokenStore Make(EtcdTokenStoreOptions options) =>
+        new(options, TimeProvider.System, new TestLogger<EtcdTokenStore>());
 
     private EtcdTokenStoreOptions Options(string? authority, string? client) =>
         new() { Endpoints = [Server.Address], CertificateAuthority = authority, ClientCertificate = client };
 
     private Task<EtcdGateway> StartAsync() =>
-        EtcdGateway.StartAsync(Options(_certificates.AuthorityFile, _certificates.ClientFile), TimeSpan.FromSeconds(30));
+        EtcdGateway.StartAsync(
+            Options(_certificates.AuthorityFile, _certificates.ClientFile), TimeSpan.FromSeconds(30));
 }

@@ -27,7 +27,8 @@ public sealed class EtcdClusterConformance(EtcdClusterFixture etcd)
     {
         var first = _stores++ % etcd.Addresses.Count;
         return new(
-            new EtcdTokenStoreOptions { Endpoints = [.. etcd.Addresses.Skip(first), .. etcd.Addresses.Take(first)], KeyPrefix = _prefix },
+            new EtcdTokenStoreOptions
+            { Endpoints = [.. etcd.Addresses.Skip(first), .. etcd.Addresses.Take(first)], KeyPrefix = _prefix },
             TimeProvider.System,
             new TestLogger<EtcdTokenStore>());
     }

@@ -52,7 +52,8 @@ public sealed class EtcdTokenStoreTests(EtcdFixture etcd) : IClassFixture<EtcdFi
         await next.HearAsync("b"); // What the other one did before this is known here now.
         var before = old.Store.RoundTrips + next.Store.RoundTrips;
 
-        (await next.EnterAsync("a", 6)).ShouldBe(new EnterReply(EnterStatus.Draining, new FencingToken(6), HeldElsewhere: true));
+        (await next.EnterAsync("a", 6)).ShouldBe(
+            new EnterReply(EnterStatus.Draining, new FencingToken(6), HeldElsewhere: true));
         (await old.HearAsync("a")).Mark.ShouldBe(6);
         await old.WithdrawAsync("a");
         await next.HearAsync("a"); // Once: of its own seal it was not told.
@@ -68,7 +69,8 @@ public sealed class EtcdTokenStoreTests(EtcdFixture etcd) : IClassFixture<EtcdFi
         await using var next = await StartAsync();
         await gateway.EnterAsync("a", 6);
         await other.EnterAsync("a", 6, oldest: 5);
-        (await gateway.EnterAsync("a", 6)).ShouldBe(new EnterReply(EnterStatus.Draining, new FencingToken(6), HeldElsewhere: true));
+        (await gateway.EnterAsync("a", 6)).ShouldBe(
+            new EnterReply(EnterStatus.Draining, new FencingToken(6), HeldElsewhere: true));
         await other.WithdrawAsync("a");
         (await next.EnterAsync("a", 7)).Status.ShouldBe(EnterStatus.Draining, "writes with 6 may be in flight");
     }
@@ -104,9 +106,11 @@ public sealed class EtcdTokenStoreTests(EtcdFixture etcd) : IClassFixture<EtcdFi
         reply.HeldElsewhere.ShouldBeFalse();
         reply.RetryAfter.ShouldBeInRange(TimeSpan.FromMilliseconds(1), hold);
         var asked = TimeProvider.System.GetTimestamp();
-        await Eventually.IsSoAsync(async () => (await next.EnterAsync("a", 6, hold: hold)).Status == EnterStatus.Admitted, "the hold to end");
+        await Eventually.IsSoAsync(
+            async () => (await next.EnterAsync("a", 6, hold: hold)).Status == EnterStatus.Admitted, "the hold to end");
         TimeProvider.System.GetElapsedTime(asked).ShouldBeGreaterThan(reply.RetryAfter - TimeLimit.TimerTick);
-        (await next.Store.FindAsync(EtcdGateway.Key("a"), default))!.Value.Writers.Select(w => w.Session).ShouldBe([next.Session]);
+        (await next.Store.FindAsync(EtcdGateway.Key("a"), default))!.Value.Writers.Select(w => w.Session).ShouldBe(
+            [next.Session]);
     }
 
     [Fact]
@@ -147,7 +151,8 @@ public sealed class EtcdTokenStoreTests(EtcdFixture etcd) : IClassFixture<EtcdFi
             }
         }));
         await old.WithdrawAsync(names);
-        (await next.Store.ListAsync(new MarkQuery("r/", long.MaxValue, 1000), default)).ShouldAllBe(r => r.Writers.Count == 0);
+        (await next.Store.ListAsync(new MarkQuery("r/", long.MaxValue, 1000), default)).ShouldAllBe(
+            r => r.Writers.Count == 0);
         await old.Store.WithdrawAsync(old.Session, [new Registration(EtcdGateway.Key("r/0"), 1)], default);
         await old.EnterAsync("r/0", 5);
         await old.Store.WithdrawAsync(old.Session, [new Registration(EtcdGateway.Key("r/0"), 1)], default);
@@ -187,13 +192,15 @@ public sealed class EtcdTokenStoreTests(EtcdFixture etcd) : IClassFixture<EtcdFi
         await using var other = await StartAsync();
         await using var asking = await StartAsync();
         await other.EnterAsync("a", 5);
-        var request = new SetMarkRequest(asking.Session, EtcdGateway.Key("a"), 3, TimeSpan.FromSeconds(10), "tokens restarted", "ann");
+        var request = new SetMarkRequest(
+            asking.Session, EtcdGateway.Key("a"), 3, TimeSpan.FromSeconds(10), "tokens restarted", "ann");
         (await asking.Store.SetMarkAsync(request, default)).ShouldBeFalse();
         await other.WithdrawAsync("a");
         (await asking.Store.SetMarkAsync(request, default)).ShouldBeTrue();
         (await other.EnterAsync("a", 3)).Status.ShouldBe(EnterStatus.Admitted);
         var stored = await etcd.Server.PostAsync("/v3/kv/range", $$"""{"key":"{{KeyOf("operator/a")}}"}""");
-        var value = JsonDocument.Parse(stored).RootElement.GetProperty("kvs")[0].GetProperty("value").GetBytesFromBase64();
+        var value = JsonDocument.Parse(stored).RootElement.GetProperty("kvs")[0].GetProperty("value")
+            .GetBytesFromBase64();
         Encoding.UTF8.GetString(value).ShouldContain("tokens restarted");
     }
 
@@ -234,9 +241,12 @@ public sealed class EtcdTokenStoreTests(EtcdFixture etcd) : IClassFixture<EtcdFi
 
     private string KeyOf(string name) => Convert.ToBase64String(Encoding.UTF8.GetBytes($"{_prefix}/{name}"));
 
-    private Task<EtcdGateway> StartAsync(TimeSpan? timeToLive = null) => EtcdGateway.StartAsync(_prefix, timeToLive, etcd.Server.Address);
+    private Task<EtcdGateway> StartAsync(TimeSpan? timeToLive = null) =>
+        EtcdGateway.StartAsync(_prefix, timeToLive, etcd.Server.Address);
 
     private static Task UntilEndedAsync(EtcdGateway asking, string resource) => Eventually.IsSoAsync(
-        async () => !(await asking.Store.FindAsync(EtcdGateway.Key(resource), default))!.Value.Writers.All(w => w.EndedFor is null),
+        async () =>
+            !(await asking.Store.FindAsync(EtcdGateway.Key(resource), default))!.Value.Writers.All(
+                w => w.EndedFor is null),
         "the session to end");
 }

@@ -39,7 +39,9 @@ public sealed class FenceTableMergeTests : IAsyncDisposable
     [Fact]
     public async Task MergeAsync_OlderWriteInFlight_SealsAndWaitsForNothing()
     {
-        var admitted = _table.AdmitAsync(_fence, new FencingToken(5), isWrite: true, new AdmissionRules(true, Hold, Hold), default).AsTask();
+        var admitted = _table
+            .AdmitAsync(_fence, new FencingToken(5), isWrite: true, new AdmissionRules(true, Hold, Hold), default)
+            .AsTask();
         await _store.ReplyAsync(EnterStatus.Admitted, 5);
         (await admitted).Status.ShouldBe(AdmissionStatus.Admitted);
 

@@ -21,7 +21,8 @@ public sealed class MemoryTokenStoreTests
     [Fact]
     public async Task EnterAsync_MoreResourcesThanMayBe_RefusesNewOnesOnly()
     {
-        await using var store = new MemoryTokenStore(new ManualTimeProvider(), new TestLogger<MemoryTokenStore>(), maxResources: 1);
+        await using var store = new MemoryTokenStore(
+            new ManualTimeProvider(), new TestLogger<MemoryTokenStore>(), maxResources: 1);
         await store.OpenAsync(default);
         await store.StartSessionAsync("s", default, default);
         await store.Enter("a", 1);

@@ -3,14 +3,17 @@ using FenceGateway.TokenStore.MySql;
 
 namespace FenceGateway.TokenStore.Tests.MySql;
 
-/// <summary>One server for the tests of a class. It leaves the last second to the operating system, which no test crashes.</summary>
+/// <summary>
+/// One server for the tests of a class. It leaves the last second to the operating system, which no test crashes.
+/// </summary>
 public sealed class MariaDbFixture : IAsyncLifetime
 {
     private MariaDbServer? _server;
 
     internal MariaDbServer Server => _server ?? throw new InvalidOperationException("Not started.");
 
-    public async ValueTask InitializeAsync() => _server = await MariaDbServer.StartAsync("innodb-flush-log-at-trx-commit=2");
+    public async ValueTask InitializeAsync() =>
+        _server = await MariaDbServer.StartAsync("innodb-flush-log-at-trx-commit=2");
 
     public ValueTask DisposeAsync() => Server.DisposeAsync();
 

@@ -35,7 +35,8 @@ public sealed class MySqlGradeTests
     [InlineData("source", "AFTER_SYNC", "18446744073709551615", SafetyGrade.Strict)]
     [InlineData("master", "AFTER_COMMIT", "86400000", SafetyGrade.BestEffort)]
     [InlineData("master", "AFTER_SYNC", "10000", SafetyGrade.BestEffort)]
-    public void Compute_Replicas_AreStrictOnlyWhileEveryCommitWaitsForThem(string side, string point, string timeout, SafetyGrade grade) =>
+    public void Compute_Replicas_AreStrictOnlyWhileEveryCommitWaitsForThem(
+        string side, string point, string timeout, SafetyGrade grade) =>
         Grade(2, ($"rpl_semi_sync_{side}_enabled", "ON"), ($"rpl_semi_sync_{side}_wait_point", point), ($"rpl_semi_sync_{side}_timeout", timeout))
             .Grade.ShouldBe(grade);
 
@@ -44,15 +45,18 @@ public sealed class MySqlGradeTests
     [InlineData("source", "wait_no_replica")]
     public void Compute_ReplicasThatNobodyWaitsForWhenTheyAreAway_IsBestEffort(string side, string setting) =>
         Grade(2, ($"rpl_semi_sync_{side}_enabled", "ON"), ($"rpl_semi_sync_{side}_wait_point", "AFTER_SYNC"),
-            ($"rpl_semi_sync_{side}_timeout", "86400000"), ($"rpl_semi_sync_{side}_{setting}", "OFF")).Grade.ShouldBe(SafetyGrade.BestEffort);
+            ($"rpl_semi_sync_{side}_timeout", "86400000"),
+            ($"rpl_semi_sync_{side}_{setting}", "OFF")).Grade.ShouldBe(SafetyGrade.BestEffort);
 
     [Fact]
-    public void Compute_AsynchronousReplicas_IsBestEffort() => Grade(1).Reasons.ShouldHaveSingleItem().ShouldContain("1 replicas are connected");
+    public void Compute_AsynchronousReplicas_IsBestEffort() =>
+        Grade(1).Reasons.ShouldHaveSingleItem().ShouldContain("1 replicas are connected");
 
     [Fact]
     public async Task OpenAsync_RealServers_AreGradedByTheirSettings()
     {
-        await using var server = await MariaDbServer.StartAsync("log-bin=log", "server-id=1", "sync-binlog=0", "innodb-flush-log-at-trx-commit=2");
+        await using var server = await MariaDbServer.StartAsync(
+            "log-bin=log", "server-id=1", "sync-binlog=0", "innodb-flush-log-at-trx-commit=2");
         await using var store = MariaDbFixture.CreateStore(server.ConnectionString(), "fg");
         await store.OpenAsync(default);
         store.Info.Grade.ShouldBe(SafetyGrade.BestEffort);
@@ -72,7 +76,8 @@ public sealed class MySqlGradeTests
             .Message.ShouldContain("is read_only, as replicas are");
     }
 
-    private static (SafetyGrade Grade, IReadOnlyList<string> Reasons) Grade(long? replicas = 0, params (string Name, string Value)[] changed)
+    private static (SafetyGrade Grade, IReadOnlyList<string> Reasons) Grade(
+        long? replicas = 0, params (string Name, string Value)[] changed)
     {
         var settings = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase)
         {

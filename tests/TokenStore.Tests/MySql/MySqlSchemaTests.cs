@@ -53,7 +53,8 @@ public sealed class MySqlSchemaTests(MariaDbFixture fixture) : IClassFixture<Mar
         await EnterAsync(database, "fg", 1);
         await fixture.Server.QueryAsync("INSERT INTO fg_schema (version, epoch) VALUES (2, 'later')", database);
         await using var store = MariaDbFixture.CreateStore(fixture.Server.ConnectionString(database), "fg");
-        var refused = await Should.ThrowAsync<TokenStoreUnavailableException>(async () => await store.OpenAsync(default));
+        var refused = await Should.ThrowAsync<TokenStoreUnavailableException>(
+            async () => await store.OpenAsync(default));
         refused.Message.ShouldContain("have version 2, this gateway knows versions up to 1");
     }
 
@@ -74,9 +75,11 @@ public sealed class MySqlSchemaTests(MariaDbFixture fixture) : IClassFixture<Mar
     {
         var database = await fixture.Server.CreateDatabaseAsync();
         var user = $"u{Guid.NewGuid():N}"[..20];
-        await fixture.Server.QueryAsync($"CREATE USER {user}; GRANT SELECT, INSERT, UPDATE, DELETE, EXECUTE ON {database}.* TO {user}");
+        await fixture.Server.QueryAsync(
+            $"CREATE USER {user}; GRANT SELECT, INSERT, UPDATE, DELETE, EXECUTE ON {database}.* TO {user}");
         await using var store = MariaDbFixture.CreateStore(fixture.Server.ConnectionString(database, user), "fg");
-        var refused = await Should.ThrowAsync<TokenStoreUnavailableException>(async () => await store.OpenAsync(default));
+        var refused = await Should.ThrowAsync<TokenStoreUnavailableException>(
+            async () => await store.OpenAsync(default));
         refused.Message.ShouldContain("may not make the tables fg_*");
 
         // An administrator's gateway, or the mysql client, makes them.
@@ -88,7 +91,8 @@ public sealed class MySqlSchemaTests(MariaDbFixture fixture) : IClassFixture<Mar
         (await store.ResolveAsync(ConformanceGateway.Key("r"), default)).ShouldBe(0);
         (await gateway.HeartbeatAsync()).Alive.ShouldBeTrue();
         await gateway.EndSessionAsync(isClean: true);
-        (await fixture.Server.QueryAsync("SELECT from_mark, to_mark, actor FROM fg_operator_marks", database)).ShouldStartWith("7\t9\t");
+        (await fixture.Server.QueryAsync("SELECT from_mark, to_mark, actor FROM fg_operator_marks", database))
+            .ShouldStartWith("7\t9\t");
     }
 
     private async Task EnterAsync(string database, string prefix, long token)

@@ -25,7 +25,8 @@ public sealed class MySqlTokenStoreTests(MariaDbFixture fixture) : SqlStoreTests
                 $"SELECT trx_mysql_thread_id FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'");
             await fixture.Server.QueryAsync($"KILL {id}");
             (await Should.ThrowAsync<TokenStoreUnavailableException>(() => step)).NotTaken.ShouldBeFalse();
-            (await Should.ThrowAsync<TokenStoreUnavailableException>(() => gateway.EnterAsync("r", 6))).NotTaken.ShouldBeTrue();
+            (await Should.ThrowAsync<TokenStoreUnavailableException>(() => gateway.EnterAsync("r", 6))).NotTaken
+                .ShouldBeTrue();
         }
 
         (await gateway.EnterAsync("r", 6)).Status.ShouldBe(EnterStatus.Admitted);
@@ -37,39 +38,50 @@ public sealed class MySqlTokenStoreTests(MariaDbFixture fixture) : SqlStoreTests
         await using var server = await MariaDbServer.StartAsync("log-bin=log", "server-id=1");
         await using var store = MariaDbFixture.CreateStore(server.ConnectionString(), "fg");
         await store.OpenAsync(default);
-        await server.QueryAsync("SET GLOBAL rpl_semi_sync_master_timeout = 86400000; SET GLOBAL rpl_semi_sync_master_enabled = 1");
+        await server.QueryAsync(
+            "SET GLOBAL rpl_semi_sync_master_timeout = 86400000; SET GLOBAL rpl_semi_sync_master_enabled = 1");
         await LeaveStartsOfSessionsAsync(store);
         await EventuallyAsync(async () => await server.QueryAsync(
-            "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'CALL%' OR state LIKE '%semi-sync%'") == "0");
+            "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'CALL%' OR state LIKE "
+                + "'%semi-sync%'") == "0");
     }
 
     [Fact]
     public async Task EnterAsync_CommitWaitsForAReplicaForever_IsGivenUpHereAndAtTheServer()
     {
         await using var server = await MariaDbServer.StartAsync("log-bin=log", "server-id=1");
-        await using var store = MariaDbFixture.CreateStore(server.ConnectionString() + ";Default Command Timeout=1", "fg");
+        await using var store = MariaDbFixture.CreateStore(
+            server.ConnectionString() + ";Default Command Timeout=1", "fg");
         var gateway = await store.StartGatewayAsync();
-        await server.QueryAsync("SET GLOBAL rpl_semi_sync_master_timeout = 86400000; SET GLOBAL rpl_semi_sync_master_enabled = 1");
-        (await Should.ThrowAsync<TokenStoreUnavailableException>(() => gateway.EnterAsync("r", 5))).NotTaken.ShouldBeFalse();
+        await server.QueryAsync(
+            "SET GLOBAL rpl_semi_sync_master_timeout = 86400000; SET GLOBAL rpl_semi_sync_master_enabled = 1");
+        (await Should.ThrowAsync<TokenStoreUnavailableException>(() => gateway.EnterAsync("r", 5))).NotTaken
+            .ShouldBeFalse();
         await EventuallyAsync(async () => await server.QueryAsync(
             "SELECT COUNT(*) FROM information_schema.processlist WHERE state LIKE '%semi-sync%'") == "0");
     }
 
-    /// <summary>Stale (5), and draining for a writer with an older token (6): the mark is told, so the answer waits as a change of it does.</summary>
+    /// <summary>
+    /// Stale (5), and draining for a writer with an older token (6): the mark is told, so the answer waits as a change
+    /// of it does.
+    /// </summary>
     [Theory]
     [InlineData(5)]
     [InlineData(6)]
     public async Task EnterAsync_MarkThatAReplicaMayNotHave_IsNotToldBeforeItDoes(long token)
     {
         await using var server = await MariaDbServer.StartAsync("log-bin=log", "server-id=1");
-        await using var store = MariaDbFixture.CreateStore(server.ConnectionString() + ";Default Command Timeout=1", "fg");
+        await using var store = MariaDbFixture.CreateStore(
+            server.ConnectionString() + ";Default Command Timeout=1", "fg");
         var (gateway, other) = (await store.StartGatewayAsync(), new ConformanceGateway(store));
         await gateway.EnterAsync("r", 5);
         await other.StartSessionAsync();
         (await other.EnterAsync("r", 6)).Status.ShouldBe(EnterStatus.Draining);
-        await server.QueryAsync("SET GLOBAL rpl_semi_sync_master_timeout = 86400000; SET GLOBAL rpl_semi_sync_master_enabled = 1");
+        await server.QueryAsync(
+            "SET GLOBAL rpl_semi_sync_master_timeout = 86400000; SET GLOBAL rpl_semi_sync_master_enabled = 1");
 
-        (await Should.ThrowAsync<TokenStoreUnavailableException>(() => other.EnterAsync("r", token))).NotTaken.ShouldBeFalse();
+        (await Should.ThrowAsync<TokenStoreUnavailableException>(() => other.EnterAsync("r", token))).NotTaken
+            .ShouldBeFalse();
     }
 
     [Fact]
@@ -81,8 +93,10 @@ public sealed class MySqlTokenStoreTests(MariaDbFixture fixture) : SqlStoreTests
         var gateway = await store.StartGatewayAsync(TimeSpan.FromMinutes(5));
         await gateway.EnterAsync("r", 5);
         server.Pause();
-        (await Should.ThrowAsync<TokenStoreUnavailableException>(() => gateway.EnterAsync("r", 6))).NotTaken.ShouldBeFalse();
-        (await Should.ThrowAsync<TokenStoreUnavailableException>(() => gateway.EnterAsync("r", 7))).NotTaken.ShouldBeTrue("nothing could be sent");
+        (await Should.ThrowAsync<TokenStoreUnavailableException>(() => gateway.EnterAsync("r", 6))).NotTaken
+            .ShouldBeFalse();
+        (await Should.ThrowAsync<TokenStoreUnavailableException>(() => gateway.EnterAsync("r", 7))).NotTaken
+            .ShouldBeTrue("nothing could be sent");
         server.Continue();
         await EventuallyAsync(async () => (await gateway.EnterAsync("r", 8)).Status == EnterStatus.Admitted);
         await EventuallyAsync(async () => await server.QueryAsync(
@@ -110,7 +124,8 @@ public sealed class MySqlTokenStoreTests(MariaDbFixture fixture) : SqlStoreTests
     [InlineData("gateway", "SET GLOBAL read_only = 1", 1290)]
     [InlineData("gateway", "REVOKE EXECUTE ON PROCEDURE fg_enter FROM gateway", 1370)]
     [InlineData("gateway", "REVOKE INSERT ON fg_resources FROM gateway", 1142)]
-    [InlineData("gateway", "REVOKE UPDATE ON fg_resources FROM gateway; GRANT UPDATE (sequence) ON fg_resources TO gateway", 1143)]
+    [InlineData("gateway", "REVOKE UPDATE ON fg_resources FROM gateway; GRANT UPDATE (sequence) ON fg_resources TO "
+        + "gateway", 1143)]
     public async Task EnterAsync_ServerRefusesTheStep_IsKnownNotToBeTaken(string user, string provocation, int number)
     {
         await using var server = await MariaDbServer.StartAsync();
@@ -120,12 +135,14 @@ public sealed class MySqlTokenStoreTests(MariaDbFixture fixture) : SqlStoreTests
         }
 
         await server.QueryAsync("CREATE USER gateway");
-        foreach (var table in (await server.QueryAsync("SHOW TABLES")).Split('\n', StringSplitOptions.RemoveEmptyEntries))
+        foreach (var table in (await server.QueryAsync("SHOW TABLES"))
+            .Split('\n', StringSplitOptions.RemoveEmptyEntries))
         {
             await server.QueryAsync($"GRANT SELECT, INSERT, UPDATE, DELETE ON `{table}` TO gateway");
         }
 
-        foreach (var procedure in (await server.QueryAsync("SELECT name FROM mysql.proc WHERE db = 'test'")).Split('\n', StringSplitOptions.RemoveEmptyEntries))
+        foreach (var procedure in (await server.QueryAsync("SELECT name FROM mysql.proc WHERE db = 'test'"))
+            .Split('\n', StringSplitOptions.RemoveEmptyEntries))
         {
             await server.QueryAsync($"GRANT EXECUTE ON PROCEDURE `{procedure}` TO gateway");
         }
@@ -188,7 +205,8 @@ public sealed class MySqlTokenStoreTests(MariaDbFixture fixture) : SqlStoreTests
     {
         await using var store = CreateStore();
         await store.OpenAsync(default);
-        await fixture.Server.QueryAsync($"INSERT INTO `{Prefix}_changes` (resource, mark) SELECT 'x', seq FROM seq_1_to_9000");
+        await fixture.Server.QueryAsync(
+            $"INSERT INTO `{Prefix}_changes` (resource, mark) SELECT 'x', seq FROM seq_1_to_9000");
         await EventuallyAsync(async () =>
             int.Parse(await fixture.Server.QueryAsync($"SELECT COUNT(*) FROM `{Prefix}_changes`"), null) < 6000);
     }
@@ -202,7 +220,8 @@ public sealed class MySqlTokenStoreTests(MariaDbFixture fixture) : SqlStoreTests
 
         // As if the call had read before that step: no registration, the same mark.
         var read = (await store.FindAsync(gateway.Request("r", 1).Resource, default))!.Value.Sequence;
-        (await fixture.Server.QueryAsync($"CALL `{Prefix}_set_mark`('r', '{gateway.Session}', 3, 0, {read}, 0, 'me', 'why')")).ShouldBe("0");
+        (await fixture.Server.QueryAsync($"CALL `{Prefix}_set_mark`('r', '{gateway.Session}', 3, 0, {read}, 0, 'me', "
+            + "'why')")).ShouldBe("0");
         var record = (await store.FindAsync(gateway.Request("r", 1).Resource, default))!.Value;
         record.Mark.ShouldBe(5);
         record.Writers.ShouldHaveSingleItem().Session.ShouldBe(gateway.Session);
@@ -211,8 +230,10 @@ public sealed class MySqlTokenStoreTests(MariaDbFixture fixture) : SqlStoreTests
     [Fact]
     public async Task OpenAsync_NoServerOrNoConnectionString_SaysSoWithoutThePassword()
     {
-        await using var absent = MariaDbFixture.CreateStore($"Server=127.0.0.1;Port={FreePorts.Next()};User Id=u;Password=secret", "fg");
-        var refused = await Should.ThrowAsync<TokenStoreUnavailableException>(async () => await absent.OpenAsync(default));
+        await using var absent = MariaDbFixture.CreateStore(
+            $"Server=127.0.0.1;Port={FreePorts.Next()};User Id=u;Password=secret", "fg");
+        var refused = await Should.ThrowAsync<TokenStoreUnavailableException>(
+            async () => await absent.OpenAsync(default));
         refused.ToString().ShouldNotContain("secret");
         refused.NotTaken.ShouldBeTrue();
         await using var wrong = MariaDbFixture.CreateStore("Sevrer=127.0.0.1;Password=secret", "fg");
@@ -244,7 +265,8 @@ public sealed class MySqlTokenStoreTests(MariaDbFixture fixture) : SqlStoreTests
     {
         await using var connection = new MySqlConnection(fixture.Server.ConnectionString());
         await connection.OpenAsync();
-        await using var command = new MySqlCommand("SHOW GLOBAL STATUS LIKE 'Innodb_row_lock_current_waits'", connection);
+        await using var command = new MySqlCommand(
+            "SHOW GLOBAL STATUS LIKE 'Innodb_row_lock_current_waits'", connection);
         await EventuallyAsync(async () =>
         {
             await using var reader = await command.ExecuteReaderAsync();

@@ -3,7 +3,9 @@ using FenceGateway.TokenStore.Postgres;
 
 namespace FenceGateway.TokenStore.Tests.Postgres;
 
-/// <summary>One server for the tests of a class. It leaves the disk to the operating system, which no test crashes.</summary>
+/// <summary>
+/// One server for the tests of a class. It leaves the disk to the operating system, which no test crashes.
+/// </summary>
 public sealed class PostgresFixture : IAsyncLifetime
 {
     private PostgresServer? _server;

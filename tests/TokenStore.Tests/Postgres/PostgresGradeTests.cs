@@ -52,10 +52,13 @@ public sealed class PostgresGradeTests
     public async Task OpenAsync_RealServers_AreGradedBySettingsReplicasAndRole()
     {
         await using var server = await PostgresServer.StartAsync();
-        await server.QueryAsync("CREATE ROLE careless LOGIN; ALTER ROLE careless SET synchronous_commit = off; GRANT ALL ON SCHEMA public TO careless");
+        await server.QueryAsync(
+            "CREATE ROLE careless LOGIN; ALTER ROLE careless SET synchronous_commit = off; GRANT ALL ON SCHEMA public "
+                + "TO careless");
         await using var store = PostgresFixture.CreateStore(server.ConnectionString(user: "careless"), "fg");
         await store.OpenAsync(default);
-        store.Info.Grade.ShouldBe(SafetyGrade.Strict, "the gateway's own connections commit synchronously, whatever the role's default");
+        store.Info.Grade.ShouldBe(
+            SafetyGrade.Strict, "the gateway's own connections commit synchronously, whatever the role's default");
         store.Info.Location.ShouldBe($"127.0.0.1:{server.Port}/postgres, tables fg_*");
 
         await using var replica = await server.StartReplicaAsync("second");
@@ -74,7 +77,8 @@ public sealed class PostgresGradeTests
             "the settings are read again");
 
         await using var standby = PostgresFixture.CreateStore(replica.ConnectionString(user: "careless"), "fg");
-        var refused = await Should.ThrowAsync<TokenStoreUnavailableException>(async () => await standby.OpenAsync(default));
+        var refused = await Should.ThrowAsync<TokenStoreUnavailableException>(
+            async () => await standby.OpenAsync(default));
         refused.Message.ShouldContain("is a standby, which can only be read");
     }
 

@@ -14,7 +14,8 @@ public sealed class PostgresSchemaTests(PostgresFixture fixture) : IClassFixture
         var database = await fixture.Server.CreateDatabaseAsync();
         var logger = new TestLogger<PostgresTokenStore>();
         var stores = Enumerable.Range(0, 5)
-            .Select(_ => PostgresFixture.CreateStore(fixture.Server.ConnectionString(database), "fg", logger)).ToArray();
+            .Select(_ => PostgresFixture.CreateStore(fixture.Server.ConnectionString(database), "fg", logger))
+            .ToArray();
         await Task.WhenAll(stores.Select(store => store.OpenAsync(default).AsTask()));
         logger.Entries.Count(entry => entry.Id == 2240).ShouldBe(1);
         foreach (var store in stores)
@@ -48,7 +49,8 @@ public sealed class PostgresSchemaTests(PostgresFixture fixture) : IClassFixture
         await EnterAsync(database, "fg", 1);
         await fixture.Server.QueryAsync("INSERT INTO fg_schema (version, epoch) VALUES (2, 'later')", database);
         await using var store = PostgresFixture.CreateStore(fixture.Server.ConnectionString(database), "fg");
-        var refused = await Should.ThrowAsync<TokenStoreUnavailableException>(async () => await store.OpenAsync(default));
+        var refused = await Should.ThrowAsync<TokenStoreUnavailableException>(
+            async () => await store.OpenAsync(default));
         refused.Message.ShouldContain("have version 2, this gateway knows versions up to 1");
         store.Fault.ShouldNotBeNull();
     }
@@ -74,7 +76,8 @@ public sealed class PostgresSchemaTests(PostgresFixture fixture) : IClassFixture
         var role = $"limited_{database}";
         await fixture.Server.QueryAsync($"CREATE ROLE {role} LOGIN", database);
         await using var store = PostgresFixture.CreateStore(fixture.Server.ConnectionString(database, role), "fg");
-        var refused = await Should.ThrowAsync<TokenStoreUnavailableException>(async () => await store.OpenAsync(default));
+        var refused = await Should.ThrowAsync<TokenStoreUnavailableException>(
+            async () => await store.OpenAsync(default));
         refused.Message.ShouldContain("may not make the tables fg_*");
 
         // What docs/stores.md tells an administrator to do.

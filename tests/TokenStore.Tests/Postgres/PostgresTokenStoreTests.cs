@@ -30,12 +30,16 @@ public sealed class PostgresTokenStoreTests(PostgresFixture fixture) : SqlStoreT
         {
             var step = gateway.EnterAsync("r", 6);
             await EventuallyWaitingAsync(1);
-            await fixture.Server.QueryAsync("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND pid <> pg_backend_pid()");
+            await fixture.Server.QueryAsync(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND pid <> "
+                    + "pg_backend_pid()");
             (await Should.ThrowAsync<TokenStoreUnavailableException>(() => step)).NotTaken.ShouldBeFalse();
 
             step = gateway.EnterAsync("r", 6);
             await EventuallyWaitingAsync(1);
-            await fixture.Server.QueryAsync("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND pid <> pg_backend_pid()");
+            await fixture.Server.QueryAsync(
+                "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND pid <> "
+                    + "pg_backend_pid()");
             (await Should.ThrowAsync<TokenStoreUnavailableException>(() => step)).NotTaken.ShouldBeTrue();
         }
     }
@@ -48,7 +52,9 @@ public sealed class PostgresTokenStoreTests(PostgresFixture fixture) : SqlStoreT
         var gateway = await store.StartGatewayAsync();
         await LoseReplicaAsync(server);
         var step = gateway.EnterAsync("r", 5);
-        await EventuallyAsync(async () => await server.QueryAsync("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'") == "1");
+        await EventuallyAsync(
+            async () =>
+                await server.QueryAsync("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'") == "1");
         step.IsCompleted.ShouldBeFalse();
         await server.QueryAsync("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'");
         var failure = await Should.ThrowAsync<TokenStoreUnavailableException>(() => step);
@@ -68,7 +74,9 @@ public sealed class PostgresTokenStoreTests(PostgresFixture fixture) : SqlStoreT
             "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'fencegateway'") == "0");
     }
 
-    /// <summary>Stale (5), and draining for a writer with an older token (6): nothing is written, and the mark is told.</summary>
+    /// <summary>
+    /// Stale (5), and draining for a writer with an older token (6): nothing is written, and the mark is told.
+    /// </summary>
     [Theory]
     [InlineData(5)]
     [InlineData(6)]
@@ -88,7 +96,9 @@ public sealed class PostgresTokenStoreTests(PostgresFixture fixture) : SqlStoreT
         (await gateway.MarkAsync("r")).ShouldBe(6, "it was broken off after its commit");
 
         step = other.EnterAsync("r", token);
-        await EventuallyAsync(async () => await server.QueryAsync("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'") == "1");
+        await EventuallyAsync(
+            async () =>
+                await server.QueryAsync("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'") == "1");
         step.IsCompleted.ShouldBeFalse();
         await server.QueryAsync("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'");
         await Should.ThrowAsync<TokenStoreUnavailableException>(() => step);
@@ -122,7 +132,8 @@ public sealed class PostgresTokenStoreTests(PostgresFixture fixture) : SqlStoreT
         await using var other = CreateStore();
         var second = await other.StartGatewayAsync();
         await first.EnterAsync("r", 5);
-        await fixture.Server.QueryAsync("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'");
+        await fixture.Server.QueryAsync(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'");
         await EventuallyAsync(() => Task.FromResult(CountLogged(2243) == 2));
         await second.EnterAsync("r", 6);
         await first.ChangedAsync("r");
@@ -167,8 +178,10 @@ public sealed class PostgresTokenStoreTests(PostgresFixture fixture) : SqlStoreT
     [Fact]
     public async Task OpenAsync_NoServerOrNoConnectionString_SaysSoWithoutThePassword()
     {
-        await using var absent = PostgresFixture.CreateStore($"Host=127.0.0.1;Port={FreePorts.Next()};Username=u;Password=secret", "fg");
-        var refused = await Should.ThrowAsync<TokenStoreUnavailableException>(async () => await absent.OpenAsync(default));
+        await using var absent = PostgresFixture.CreateStore(
+            $"Host=127.0.0.1;Port={FreePorts.Next()};Username=u;Password=secret", "fg");
+        var refused = await Should.ThrowAsync<TokenStoreUnavailableException>(
+            async () => await absent.OpenAsync(default));
         refused.ToString().ShouldNotContain("secret");
         refused.NotTaken.ShouldBeTrue();
         await using var wrong = PostgresFixture.CreateStore("Hots=127.0.0.1;Password=secret", "fg");

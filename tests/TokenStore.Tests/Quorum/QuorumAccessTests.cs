@@ -11,8 +11,10 @@ public sealed class QuorumAccessTests
 {
     /// <summary>All that a gateway needs; docs/stores.md holds the same.</summary>
     private const string Rights =
-        "resetkeys ~{fg}:* resetchannels &{fg}:q:changed:* -@all +@connection +evalsha +eval +subscribe +publish +info +config|get +acl|dryrun +time "
-        + "+get +set +del +pexpire +hget +hmget +hgetall +hset +hsetnx +hdel +hexists +zadd +zrem +zcard +zscan +zrangebyscore +zrevrangebyscore "
+        "resetkeys ~{fg}:* resetchannels &{fg}:q:changed:* -@all +@connection +evalsha +eval +subscribe +publish +info "
+        + "+config|get +acl|dryrun +time "
+        + "+get +set +del +pexpire +hget +hmget +hgetall +hset +hsetnx +hdel +hexists +zadd +zrem +zcard +zscan "
+        + "+zrangebyscore +zrevrangebyscore "
         + "+zrangebylex +zremrangebylex +lpush +ltrim";
 
     [Theory]
@@ -21,11 +23,12 @@ public sealed class QuorumAccessTests
     public async Task AllSteps_AsANamedUserWithTheDocumentedRights_Work(bool encrypted)
     {
         using var certificates = new TestCertificates();
-        var servers = await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => RedisServer.StartAsync(new RedisServerOptions
-        {
-            Users = [$"user fence on >secret {Rights}", "user default off ~* &* +@all"],
-            Certificates = encrypted ? certificates : null,
-        })));
+        var servers = await Task
+            .WhenAll(Enumerable.Range(0, 3).Select(_ => RedisServer.StartAsync(new RedisServerOptions
+            {
+                Users = [$"user fence on >secret {Rights}", "user default off ~* &* +@all"],
+                Certificates = encrypted ? certificates : null,
+            })));
         try
         {
             await using var store = Make(servers, certificates);
@@ -64,7 +67,8 @@ public sealed class QuorumAccessTests
 
         var e = await Should.ThrowAsync<TokenStoreUnavailableException>(async () => await store.OpenAsync(default));
 
-        (e.NotTaken, e.Message).ShouldBe((true, "x of the Sentinels b:1,c:1: each node of a quorum is one master of its own. "
+        (e.NotTaken, e.Message)
+            .ShouldBe((true, "x of the Sentinels b:1,c:1: each node of a quorum is one master of its own. "
             + "One that Sentinels replace may lack what the node has promised."));
     }
 

@@ -40,7 +40,8 @@ public sealed class QuorumFaultTests : IAsyncLifetime
         (await a.HeartbeatAsync()).Revoked.ShouldHaveSingleItem().Mark.ShouldBe(6);
         await a.WithdrawAsync("r");
         (await b.EnterAsync("r", 6)).Status.ShouldBe(EnterStatus.Admitted);
-        (await b.Store.ListAsync(new MarkQuery("", long.MaxValue, 10), default)).ShouldHaveSingleItem().Mark.ShouldBe(6);
+        (await b.Store.ListAsync(new MarkQuery("", long.MaxValue, 10), default)).ShouldHaveSingleItem().Mark.ShouldBe(
+            6);
         var c = await OpenAsync();
         (await c.EnterAsync("r", 5)).Status.ShouldBe(EnterStatus.Stale);
     }
@@ -98,8 +99,10 @@ public sealed class QuorumFaultTests : IAsyncLifetime
         names.Distinct().ShouldHaveSingleItem().Split('.').Length.ShouldBe(3);
     }
 
-    /// <summary>Node 3 took part in promising 7 and forgot it, node 1 never heard of it. Together they are a majority that would admit 6,
-    /// if node 3 counted.</summary>
+    /// <summary>
+    /// Node 3 took part in promising 7 and forgot it, node 1 never heard of it. Together they are a majority that would
+    /// admit 6, if node 3 counted.
+    /// </summary>
     [Fact]
     public async Task NodeThatLostItsData_Abstains_AndIsResynchronisedFromTheOthers()
     {
@@ -134,7 +137,8 @@ public sealed class QuorumFaultTests : IAsyncLifetime
         await _servers[1].KillAsync();
         var b = await OpenAsync();
         await UntilAsync(b, async () => (await b.EnterAsync("r", 6)).Status == EnterStatus.Stale);
-        (await b.EnterAsync("r", 8)).HeldElsewhere.ShouldBeTrue("the registration of the living session was copied too");
+        (await b.EnterAsync("r", 8)).HeldElsewhere.ShouldBeTrue(
+            "the registration of the living session was copied too");
     }
 
     [Fact]
@@ -183,7 +187,8 @@ public sealed class QuorumFaultTests : IAsyncLifetime
         _servers[0].Pause();
         _servers[1].Pause();
         using var limit = new CancellationTokenSource(TimeSpan.FromMilliseconds(400));
-        var e = await Should.ThrowAsync<TokenStoreUnavailableException>(async () => await a.Store.EnterAsync(a.Request("r", 5), limit.Token));
+        var e = await Should.ThrowAsync<TokenStoreUnavailableException>(
+            async () => await a.Store.EnterAsync(a.Request("r", 5), limit.Token));
         e.NotTaken.ShouldBeFalse();
         (await MarkAtAsync(2, "r")).ShouldBe(5);
         _servers[0].Continue();
@@ -242,7 +247,8 @@ public sealed class QuorumFaultTests : IAsyncLifetime
         await _servers[2].CommandAsync("HDEL", "{fg}:q:sessions", a.Session);
 
         (await a.HeartbeatAsync()).Alive.ShouldBeTrue();
-        await UntilAsync(async () => (await _servers[2].CommandAsync("HGET", "{fg}:q:sessions", a.Session)).StartsWith('a'));
+        await UntilAsync(
+            async () => (await _servers[2].CommandAsync("HGET", "{fg}:q:sessions", a.Session)).StartsWith('a'));
 
         // The node that forgot it, with one other, still sees the writer: no majority says that it has ended.
         await _servers[0].KillAsync();
@@ -262,7 +268,8 @@ public sealed class QuorumFaultTests : IAsyncLifetime
         (await b.EnterAsync("r", 6, hold: TimeSpan.Zero)).HeldElsewhere.ShouldBeTrue();
         (await a.HeartbeatAsync()).Alive.ShouldBeFalse();
         (await a.HeartbeatAsync()).Alive.ShouldBeFalse();
-        (await Should.ThrowAsync<TokenStoreUnavailableException>(() => a.EnterAsync("r", 7))).SessionEnded.ShouldBeTrue();
+        (await Should.ThrowAsync<TokenStoreUnavailableException>(() => a.EnterAsync("r", 7))).SessionEnded
+            .ShouldBeTrue();
         (await b.EnterAsync("r", 6, hold: TimeSpan.Zero)).Status.ShouldBe(EnterStatus.Admitted);
     }
 
@@ -274,7 +281,8 @@ public sealed class QuorumFaultTests : IAsyncLifetime
         await Task.WhenAll(_servers.Select(s => s.CommandAsync("CONFIG", "SET", "maxmemory", "1")));
 
         (await a.HeartbeatAsync()).Alive.ShouldBeTrue();
-        (await Should.ThrowAsync<TokenStoreUnavailableException>(() => b.EnterAsync("r", 6))).Message.ShouldContain("maxmemory");
+        (await Should.ThrowAsync<TokenStoreUnavailableException>(() => b.EnterAsync("r", 6))).Message.ShouldContain(
+            "maxmemory");
         await a.WithdrawAsync("r");
         await a.Store.EndSessionAsync(a.Session, isClean: false, default);
 
@@ -286,7 +294,9 @@ public sealed class QuorumFaultTests : IAsyncLifetime
     {
         var (a, b) = (await OpenAsync(), await OpenAsync());
         await a.EnterAsync("r", 5);
-        await UntilAsync(async () => await MarkAtAsync(0, "r") == 5 && await MarkAtAsync(1, "r") == 5 && await MarkAtAsync(2, "r") == 5);
+        await UntilAsync(
+            async () =>
+                await MarkAtAsync(0, "r") == 5 && await MarkAtAsync(1, "r") == 5 && await MarkAtAsync(2, "r") == 5);
         await Task.WhenAll(_servers.Skip(1).Select(s => s.CommandAsync("CONFIG", "SET", "maxmemory", "1")));
         await Should.ThrowAsync<TokenStoreUnavailableException>(() => b.EnterAsync("r", 6));
 
@@ -413,7 +423,9 @@ public sealed class QuorumFaultTests : IAsyncLifetime
         }
     }
 
-    /// <summary>A call may take half of the time to live: one that waits as long for a node that stands still is lost itself.</summary>
+    /// <summary>
+    /// A call may take half of the time to live: one that waits as long for a node that stands still is lost itself.
+    /// </summary>
     [RealTimeFact]
     public async Task HeartbeatAsync_OfAShortSessionWhileOneNodeStandsStill_EndsInTime()
     {
@@ -430,21 +442,27 @@ public sealed class QuorumFaultTests : IAsyncLifetime
         _servers[1].Continue();
     }
 
-    /// <summary>What is left of a session that began at one node only, or that a resynchronisation brought from one: no node knows it, one has
-    /// its registration.</summary>
+    /// <summary>
+    /// What is left of a session that began at one node only, or that a resynchronisation brought from one: no node
+    /// knows it, one has its registration.
+    /// </summary>
     [Fact]
     public async Task EnterAsync_RegistrationOfASessionThatNoNodeKnows_ComesToItsEnd()
     {
         var (a, b) = (await OpenAsync(), await OpenAsync());
         await a.EnterAsync("r", 5);
-        // A node that does not know the scripts yet is asked again, maybe in another order: what stays registered waits for a heartbeat.
+        // A node that does not know the scripts yet is asked again, maybe in another order: what stays registered waits
+        // for a heartbeat.
         await SettledAsync(a);
         await a.WithdrawAsync("r");
         await SettledAsync(a);
         await _servers[2].CommandAsync("HSET", "{fg}:q:r:r", "w:ghost", "0000000000000000005:0000000000000000001:300");
         await _servers[0].KillAsync();
 
-        await UntilAsync(b, async () => (await b.EnterAsync("r", 6, hold: TimeSpan.FromMilliseconds(100))).Status == EnterStatus.Admitted);
+        await UntilAsync(
+            b,
+            async () =>
+                (await b.EnterAsync("r", 6, hold: TimeSpan.FromMilliseconds(100))).Status == EnterStatus.Admitted);
 
         (await _servers[2].CommandAsync("HKEYS", "{fg}:q:r:r")).ShouldNotContain("ghost");
     }
@@ -455,7 +473,8 @@ public sealed class QuorumFaultTests : IAsyncLifetime
         var a = await OpenAsync();
         await _servers[1].CommandAsync("HSET", "{fg}:q:sessions", "ghost", "a:300:0");
 
-        await UntilAsync(a, async () => (await _servers[1].CommandAsync("HGET", "{fg}:q:sessions", "ghost")).StartsWith('e'));
+        await UntilAsync(
+            a, async () => (await _servers[1].CommandAsync("HGET", "{fg}:q:sessions", "ghost")).StartsWith('e'));
     }
 
     [Fact]
@@ -489,7 +508,8 @@ public sealed class QuorumFaultTests : IAsyncLifetime
         await UntilAsync(async () =>
         {
             await a.HeartbeatAsync().ContinueWith(static beat => beat.Exception, TaskScheduler.Default);
-            return (await _servers[2].CommandAsync("INFO", "commandstats")).Contains("cmdstat_del:", StringComparison.Ordinal);
+            return (await _servers[2].CommandAsync("INFO", "commandstats")).Contains(
+                "cmdstat_del:", StringComparison.Ordinal);
         });
         await UntilAsync(async () => await _servers[2].CommandAsync("EXISTS", "{fg}:q:resync") == "0");
         await _servers[1].CommandAsync("HSET", "{fg}:q:meta", "serving", store);

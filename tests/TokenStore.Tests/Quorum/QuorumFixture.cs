@@ -32,7 +32,8 @@ public class QuorumFixture : IAsyncLifetime
     internal QuorumTokenStore Make(string prefix) => Make(_servers, prefix, time: new LongPatience());
 
     internal static QuorumTokenStore Make(
-        IEnumerable<RedisServer> servers, string prefix = "fg", ILogger<QuorumTokenStore>? logger = null, string options = "",
+        IEnumerable<RedisServer> servers, string prefix = "fg", ILogger<QuorumTokenStore>? logger = null,
+        string options = "",
         TimeProvider? time = null) => new(
         new QuorumTokenStoreOptions { Nodes = [.. servers.Select(s => s.Configuration + options)], KeyPrefix = prefix },
         time ?? TimeProvider.System, logger ?? NullLogger<QuorumTokenStore>.Instance);
@@ -44,8 +45,10 @@ public sealed class GarnetQuorumFixture : QuorumFixture
     protected override RedisServerOptions Options => new() { Garnet = true };
 }
 
-/// <summary>The system's time, but for timers, which take twenty times as long: on a busy machine a node may well be slower than a store has
-/// patience for, and is then asked nothing for a while.</summary>
+/// <summary>
+/// The system's time, but for timers, which take twenty times as long: on a busy machine a node may well be slower than
+/// a store has patience for, and is then asked nothing for a while.
+/// </summary>
 internal sealed class LongPatience : TimeProvider
 {
     public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) =>

@@ -4,10 +4,12 @@ using FenceGateway.TokenStore.Quorum;
 
 namespace FenceGateway.TokenStore.Tests.Quorum;
 
-public sealed class QuorumTokenStoreConformance(QuorumFixture servers) : QuorumConformance(servers), IClassFixture<QuorumFixture>;
+public sealed class QuorumTokenStoreConformance(QuorumFixture servers)
+    : QuorumConformance(servers), IClassFixture<QuorumFixture>;
 
 [Collection(OneAtATime.Garnets)]
-public sealed class QuorumOnGarnetConformance(GarnetQuorumFixture servers) : QuorumConformance(servers), IClassFixture<GarnetQuorumFixture>;
+public sealed class QuorumOnGarnetConformance(GarnetQuorumFixture servers)
+    : QuorumConformance(servers), IClassFixture<GarnetQuorumFixture>;
 
 /// <summary>The same on whatever the nodes are.</summary>
 public abstract class QuorumConformance(QuorumFixture servers) : SharedTokenStoreConformance<QuorumTokenStore>
@@ -22,7 +24,10 @@ public abstract class QuorumConformance(QuorumFixture servers) : SharedTokenStor
         return store;
     }
 
-    /// <summary>A majority is enough for an answer; the node that is slower may still tell the next step of what has been taken back.</summary>
+    /// <summary>
+    /// A majority is enough for an answer; the node that is slower may still tell the next step of what has been taken
+    /// back.
+    /// </summary>
     protected override async Task SettleAsync()
     {
         using var limit = new CancellationTokenSource(TimeLimit.Default, TimeProvider.System);

@@ -23,7 +23,8 @@ public sealed class GarnetTests
             await server.KillAsync();
             await server.RestartAsync();
 
-            await RedisFixture.UntilAsync(async () => (await gateway.EnterAsync("a", round * 10 - 1)).Status == EnterStatus.Stale);
+            await RedisFixture.UntilAsync(
+                async () => (await gateway.EnterAsync("a", round * 10 - 1)).Status == EnterStatus.Stale);
             (await gateway.BeatAsync()).Alive.ShouldBeTrue();
         }
     }

@@ -10,14 +10,17 @@ public sealed class RedisAccessTests
 {
     /// <summary>All that a gateway needs; docs/stores.md holds the same.</summary>
     private const string Rights =
-        "resetkeys ~{fg}:* resetchannels &{fg}:* -@all +@connection +evalsha +eval +subscribe +publish +info +config|get +acl|dryrun +time "
-        + "+get +set +incr +hget +hmget +hgetall +hset +hsetnx +hdel +zadd +zrem +zcard +zrangebyscore +zrevrangebyscore "
+        "resetkeys ~{fg}:* resetchannels &{fg}:* -@all +@connection +evalsha +eval +subscribe +publish +info "
+        + "+config|get +acl|dryrun +time "
+        + "+get +set +incr +hget +hmget +hgetall +hset +hsetnx +hdel +zadd +zrem +zcard +zrangebyscore "
+        + "+zrevrangebyscore "
         + "+zrangebylex +zremrangebylex +lpush +ltrim";
 
     [Fact]
     public async Task AllCalls_AsAUserWithTheDocumentedRights_Work()
     {
-        await using var server = await RedisServer.StartAsync(new RedisServerOptions { Users = [$"user default on >secret {Rights}"] });
+        await using var server = await RedisServer.StartAsync(
+            new RedisServerOptions { Users = [$"user default on >secret {Rights}"] });
         await using var store = RedisFixture.Make($"127.0.0.1:{server.Port},password=secret", "fg");
         await using var other = RedisFixture.Make($"127.0.0.1:{server.Port},password=secret", "fg");
         var told = new TaskCompletionSource();
@@ -34,7 +37,8 @@ public sealed class RedisAccessTests
         await other.EndSessionAsync(two.Session, isClean: false, default);
         (await store.ResolveAsync(RedisGateway.Key("a"), default)).ShouldBe(1);
         (await store.SetMarkAsync(
-            new SetMarkRequest(one.Session, RedisGateway.Key("a"), 1, TimeSpan.Zero, "reason", "actor"), default)).ShouldBeTrue();
+            new SetMarkRequest(one.Session, RedisGateway.Key("a"), 1, TimeSpan.Zero, "reason", "actor"),
+            default)).ShouldBeTrue();
         (await store.CountAsync(default)).ShouldBe(1);
         (await store.ListAsync(new MarkQuery("", long.MaxValue, 10), default)).Count.ShouldBe(1);
         await store.EndSessionAsync(one.Session, isClean: true, default);
@@ -52,9 +56,12 @@ public sealed class RedisAccessTests
             Users = [$"user fence on >secret {Rights}", "user default off ~* &* +@all"],
             Certificates = encrypted ? certificates : null,
         });
-        await using var store = Make($"{server.Configuration},user=fence,password=secret", certificates.AuthorityFile, null);
-        await using var other = Make($"user=fence,{server.Configuration},password=secret", certificates.AuthorityFile, null);
-        await using var wrong = Make($"{server.Configuration},user=fence,password=wrong", certificates.AuthorityFile, null);
+        await using var store = Make(
+            $"{server.Configuration},user=fence,password=secret", certificates.AuthorityFile, null);
+        await using var other = Make(
+            $"user=fence,{server.Configuration},password=secret", certificates.AuthorityFile, null);
+        await using var wrong = Make(
+            $"{server.Configuration},user=fence,password=wrong", certificates.AuthorityFile, null);
         await using var nobody = Make($"{server.Configuration},password=secret", certificates.AuthorityFile, null);
         var told = new TaskCompletionSource();
         store.Changed += _ => told.TrySetResult();
@@ -68,7 +75,8 @@ public sealed class RedisAccessTests
         store.Info.Grade.ShouldBe(SafetyGrade.Single);
         foreach (var refused in new[] { wrong, nobody })
         {
-            (await refused.OpenAsync(default).AsTask().ShouldThrowAsync<TokenStoreUnavailableException>()).Message.ShouldContain("password");
+            (await refused.OpenAsync(default).AsTask().ShouldThrowAsync<TokenStoreUnavailableException>()).Message
+                .ShouldContain("password");
         }
 
         await server.RestartAsync();
@@ -89,9 +97,11 @@ public sealed class RedisAccessTests
             Certificates = encrypted ? certificates : null,
         });
         await using var sentinel = await RedisSentinel.StartAsync(
-            master, "user watch on >seen resetchannels -@all +@connection +info +sentinel|get-master-addr-by-name", "user default off");
+            master, "user watch on >seen resetchannels -@all +@connection +info +sentinel|get-master-addr-by-name",
+            "user default off");
         await using var store = Make(
-            $"127.0.0.1:{sentinel.Port},serviceName=fence,user=fence,password=secret{user}" + (encrypted ? ",ssl=true,sslHost=localhost" : ""),
+            $"127.0.0.1:{sentinel.Port},serviceName=fence,user=fence,password=secret{user}"
+                + (encrypted ? ",ssl=true,sslHost=localhost" : ""),
             certificates.AuthorityFile, null);
 
         if (works)
@@ -102,7 +112,8 @@ public sealed class RedisAccessTests
         }
         else
         {
-            (await store.OpenAsync(default).AsTask().ShouldThrowAsync<TokenStoreUnavailableException>()).Message.ShouldContain("password");
+            (await store.OpenAsync(default).AsTask().ShouldThrowAsync<TokenStoreUnavailableException>()).Message
+                .ShouldContain("password");
         }
     }
 
@@ -119,8 +130,10 @@ public sealed class RedisAccessTests
         await using var owner = await RedisServer.StartAsync(options);
         (await owner.CommandAsync("CLUSTER", "RESET")).ShouldBe("OK");
         (await named.CommandAsync("CLUSTER", "MEET", "127.0.0.1", $"{owner.Port}", $"{owner.BusPort}")).ShouldBe("OK");
-        var (slot, id) = (await owner.CommandAsync("CLUSTER", "KEYSLOT", "{fg}"), await owner.CommandAsync("CLUSTER", "MYID"));
-        await RedisFixture.UntilAsync(async () => await named.CommandAsync("CLUSTER", "SETSLOT", slot, "NODE", id) == "OK");
+        var (slot, id) = (
+            await owner.CommandAsync("CLUSTER", "KEYSLOT", "{fg}"), await owner.CommandAsync("CLUSTER", "MYID"));
+        await RedisFixture.UntilAsync(
+            async () => await named.CommandAsync("CLUSTER", "SETSLOT", slot, "NODE", id) == "OK");
         (await owner.CommandAsync("CLUSTER", "SETSLOT", slot, "NODE", id)).ShouldBe("OK");
         await RedisFixture.UntilAsync(async () =>
             (await owner.CommandAsync("CLUSTER", "INFO")).Contains("cluster_state:ok", StringComparison.Ordinal));
@@ -160,7 +173,8 @@ public sealed class RedisAccessTests
     [Fact]
     public async Task RestartOfTheServer_WithALimitedUserDefault_KeepsTheMarks()
     {
-        await using var server = await RedisServer.StartAsync(new RedisServerOptions { Users = [$"user default on >secret {Rights}"] });
+        await using var server = await RedisServer.StartAsync(
+            new RedisServerOptions { Users = [$"user default on >secret {Rights}"] });
         await using var store = RedisFixture.Make($"127.0.0.1:{server.Port},password=secret", "fg");
         var gateway = await RedisGateway.StartAsync(store);
         await gateway.EnterAsync("a", 7);
@@ -176,7 +190,11 @@ public sealed class RedisAccessTests
     public async Task OpenAsync_WithoutTheRightToAsk_IsBestEffortAndSaysWhy(string right, string expected)
     {
         await using var server = await RedisServer.StartAsync(
-            new RedisServerOptions { Users = [$"user default on >secret {Rights.Replace(right, "", StringComparison.Ordinal)}"] });
+            new RedisServerOptions
+            {
+                Users = ["user default on >secret "
+                + $"{Rights.Replace(right, "", StringComparison.Ordinal)}"]
+            });
         await using var store = RedisFixture.Make($"127.0.0.1:{server.Port},password=secret", "fg");
 
         await store.OpenAsync(default);
@@ -193,7 +211,11 @@ public sealed class RedisAccessTests
     public async Task OpenAsync_WithoutARightThatStepsNeed_SaysWhereTheRightsAreListed(string right)
     {
         await using var server = await RedisServer.StartAsync(
-            new RedisServerOptions { Users = [$"user default on >secret {Rights.Replace(right, "", StringComparison.Ordinal)}"] });
+            new RedisServerOptions
+            {
+                Users = ["user default on >secret "
+                + $"{Rights.Replace(right, "", StringComparison.Ordinal)}"]
+            });
         await using var store = RedisFixture.Make($"127.0.0.1:{server.Port},password=secret", "fg");
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(10));
 
@@ -206,7 +228,11 @@ public sealed class RedisAccessTests
     public async Task OpenAsync_WithoutTheRightToSubscribe_WorksAndWarns()
     {
         await using var server = await RedisServer.StartAsync(
-            new RedisServerOptions { Users = [$"user default on >secret {Rights.Replace("+subscribe", "", StringComparison.Ordinal)}"] });
+            new RedisServerOptions
+            {
+                Users = ["user default on >secret "
+                + $"{Rights.Replace("+subscribe", "", StringComparison.Ordinal)}"]
+            });
         var log = new TestLogger<RedisTokenStore>();
         await using var store = RedisFixture.Make($"127.0.0.1:{server.Port},password=secret", "fg", log);
 
@@ -248,7 +274,8 @@ public sealed class RedisAccessTests
         using var certificates = new TestCertificates();
         await using var server = await RedisServer.StartAsync(
             new RedisServerOptions { Certificates = certificates, AskForClientCertificate = clientCertificate });
-        await using var store = Make(server.Configuration, certificates.AuthorityFile, clientCertificate ? certificates.ClientFile : null);
+        await using var store = Make(
+            server.Configuration, certificates.AuthorityFile, clientCertificate ? certificates.ClientFile : null);
 
         var gateway = await RedisGateway.StartAsync(store);
 

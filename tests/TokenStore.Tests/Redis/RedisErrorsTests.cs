@@ -3,7 +3,9 @@ using StackExchange.Redis;
 
 namespace FenceGateway.TokenStore.Tests.Redis;
 
-/// <summary>Whether a step that failed was certainly not taken. A wrong yes admits a stale writer; what nobody knows is a no.</summary>
+/// <summary>
+/// Whether a step that failed was certainly not taken. A wrong yes admits a stale writer; what nobody knows is a no.
+/// </summary>
 public sealed class RedisErrorsTests
 {
     [Theory]
@@ -36,7 +38,8 @@ public sealed class RedisErrorsTests
     [InlineData(RedisErrorKind.Ask)]
     [InlineData(RedisErrorKind.UnknownRedirectTarget)]
     public void Map_ARedirectionThatTheClientTellsInItsOwnWords_WasNotTaken(RedisErrorKind kind) =>
-        Map(new RedisServerException(kind, CommandFlags.None, "Key has MOVED but so what. ")).ShouldSatisfyAllConditions(
+        Map(new RedisServerException(kind, CommandFlags.None, "Key has MOVED but so what. "))
+            .ShouldSatisfyAllConditions(
             mapped => mapped.NotTaken.ShouldBeTrue(), mapped => mapped.Message.ShouldContain("has moved the slot"));
 
     [Theory]

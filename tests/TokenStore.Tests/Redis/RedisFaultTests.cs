@@ -34,7 +34,8 @@ public sealed class RedisFaultTests
 
         await server.KillAsync();
         await RedisFixture.UntilAsync(() => Task.FromResult(store.Fault is not null));
-        (await gateway.EnterAsync("a", 8).AsTask().ShouldThrowAsync<TokenStoreUnavailableException>()).NotTaken.ShouldBeTrue();
+        (await gateway.EnterAsync("a", 8).AsTask().ShouldThrowAsync<TokenStoreUnavailableException>()).NotTaken
+            .ShouldBeTrue();
 
         await server.RestartAsync();
         await RedisFixture.UntilAsync(async () => (await gateway.EnterAsync("a", 6)).Status == EnterStatus.Stale);
@@ -86,7 +87,8 @@ public sealed class RedisFaultTests
         server.Continue();
 
         // Carried out late all the same: the mark has risen, and the gateway that gave it up goes on from there.
-        await RedisFixture.UntilAsync(async () => (await store.FindAsync(RedisGateway.Key("a"), default))!.Value.Mark == 2);
+        await RedisFixture.UntilAsync(
+            async () => (await store.FindAsync(RedisGateway.Key("a"), default))!.Value.Mark == 2);
         (await gateway.EnterAsync("a", 1, sequence: 3)).Status.ShouldBe(EnterStatus.Stale);
         await gateway.WithdrawAsync("a", sequence: 2);
         (await store.FindAsync(RedisGateway.Key("a"), default))!.Value.Writers.ShouldBeEmpty();
@@ -114,7 +116,8 @@ public sealed class RedisFaultTests
         server.Pause();
         using var limit = new CancellationTokenSource(TimeSpan.FromMilliseconds(300));
 
-        await store.OpenAsync(limit.Token).AsTask().WithinLimit("the call to end").ShouldThrowAsync<TokenStoreUnavailableException>();
+        await store.OpenAsync(limit.Token).AsTask()
+            .WithinLimit("the call to end").ShouldThrowAsync<TokenStoreUnavailableException>();
         store.Fault.ShouldNotBeNull();
         server.Continue();
 
@@ -194,7 +197,8 @@ public sealed class RedisFaultTests
         await gateway.EnterAsync("a", 1, sequence: 1);
         (await server.CommandAsync("CONFIG", "SET", "maxmemory", "1")).ShouldBe("OK");
 
-        var e = await gateway.EnterAsync("a", 2, sequence: 2).AsTask().ShouldThrowAsync<TokenStoreUnavailableException>();
+        var e = await gateway.EnterAsync("a", 2, sequence: 2)
+            .AsTask().ShouldThrowAsync<TokenStoreUnavailableException>();
 
         e.NotTaken.ShouldBeTrue();
         e.Message.ShouldContain("maxmemory");
@@ -223,7 +227,10 @@ public sealed class RedisFaultTests
         (await two.EnterAsync("a", 2, hold: TimeSpan.Zero)).Status.ShouldBe(EnterStatus.Admitted);
     }
 
-    /// <summary>The gateway's clock stands still here, so the server's has gone forward: what ended the session is what has to be told.</summary>
+    /// <summary>
+    /// The gateway's clock stands still here, so the server's has gone forward: what ended the session is what has to
+    /// be told.
+    /// </summary>
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
@@ -238,12 +245,14 @@ public sealed class RedisFaultTests
         await using var other = RedisFixture.Make(server.Configuration, prefix);
         await other.OpenAsync(default);
         await RedisFixture.UntilAsync(async () =>
-            (await other.FindAsync(RedisGateway.Key("b"), default))!.Value.Writers.Any(w => w.EndedFor > TimeSpan.FromSeconds(0.7)));
+            (await other.FindAsync(RedisGateway.Key("b"), default))!.Value.Writers.Any(
+                w => w.EndedFor > TimeSpan.FromSeconds(0.7)));
         _log.Entries.ShouldNotContain(entry => entry.Id == 2207);
 
         if (stepFindsOut)
         {
-            (await gateway.EnterAsync("a", 1).AsTask().ShouldThrowAsync<TokenStoreUnavailableException>()).SessionEnded.ShouldBeTrue();
+            (await gateway.EnterAsync("a", 1).AsTask().ShouldThrowAsync<TokenStoreUnavailableException>()).SessionEnded
+                .ShouldBeTrue();
             await store.OpenAsync(default);
         }
         else
@@ -270,7 +279,8 @@ public sealed class RedisFaultTests
 
         for (var i = 0; i < 20; i++)
         {
-            await store.FindAsync(RedisGateway.Key("a"), default).AsTask().ShouldThrowAsync<TokenStoreUnavailableException>();
+            await store.FindAsync(RedisGateway.Key("a"), default)
+                .AsTask().ShouldThrowAsync<TokenStoreUnavailableException>();
             await store.CountAsync(default).AsTask().ShouldThrowAsync<TokenStoreUnavailableException>();
         }
     }

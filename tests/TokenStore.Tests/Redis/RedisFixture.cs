@@ -26,9 +26,11 @@ public class RedisFixture : IAsyncLifetime
 
     public RedisTokenStore Make(string? prefix = null) => Make(Server.Configuration, prefix);
 
-    internal static RedisTokenStore Make(string configuration, string? prefix = null, TestLogger<RedisTokenStore>? logger = null) => new(
+    internal static RedisTokenStore Make(
+        string configuration, string? prefix = null, TestLogger<RedisTokenStore>? logger = null) => new(
         new RedisTokenStoreOptions { Configuration = configuration, KeyPrefix = prefix ?? NextPrefix() },
-        TimeProvider.System, (Microsoft.Extensions.Logging.ILogger<RedisTokenStore>?)logger ?? NullLogger<RedisTokenStore>.Instance);
+        TimeProvider.System,
+        (Microsoft.Extensions.Logging.ILogger<RedisTokenStore>?)logger ?? NullLogger<RedisTokenStore>.Instance);
 
     /// <summary>A master and its replica, which follows it by now.</summary>
     internal static async Task<(RedisServer Master, RedisServer Replica)> StartWithReplicaAsync()

@@ -26,13 +26,16 @@ internal sealed class RedisGateway(RedisTokenStore store, string session)
         return gateway;
     }
 
-    public static ResourceKey Key(string text) => ResourceKey.TryCreate(text, out var key) ? key : throw new ArgumentException("Not a key", nameof(text));
+    public static ResourceKey Key(string text) =>
+        ResourceKey.TryCreate(text, out var key) ? key : throw new ArgumentException("Not a key", nameof(text));
 
     public ValueTask<EnterReply> EnterAsync(
-        string resource, long token, long? oldest = null, long? sequence = null, TimeSpan? hold = null, CancellationToken cancel = default) =>
+        string resource, long token, long? oldest = null, long? sequence = null, TimeSpan? hold = null,
+        CancellationToken cancel = default) =>
         store.EnterAsync(
             new EnterRequest(
-                session, Key(resource), new FencingToken(token), new FencingToken(oldest ?? token), sequence ?? ++_sequence,
+                session, Key(resource), new FencingToken(token), new FencingToken(oldest ?? token),
+                sequence ?? ++_sequence,
                 hold ?? TimeSpan.FromSeconds(10)),
             cancel);
 

@@ -25,7 +25,8 @@ public sealed class RedisGradeTests
     [InlineData("appendfsync", "no", "set it to always")]
     [InlineData("no-appendfsync-on-rewrite", "yes", "set it to no")]
     [InlineData("maxmemory-policy", "allkeys-lru", "set it to noeviction")]
-    public async Task Grade_WithASettingThatCanLoseMarks_IsBestEffortAndSaysWhatToChange(string setting, string value, string expected)
+    public async Task Grade_WithASettingThatCanLoseMarks_IsBestEffortAndSaysWhatToChange(
+        string setting, string value, string expected)
     {
         await using var server = await RedisServer.StartAsync();
         (await server.CommandAsync("CONFIG", "SET", setting, value)).ShouldBe("OK");
@@ -124,7 +125,8 @@ public sealed class RedisGradeTests
     {
         await using var server = await RedisServer.StartAsync();
         var (time, log) = (new ManualTimeProvider(), new TestLogger<RedisTokenStore>());
-        await using var store = new RedisTokenStore(new RedisTokenStoreOptions { Configuration = server.Configuration }, time, log);
+        await using var store = new RedisTokenStore(
+            new RedisTokenStoreOptions { Configuration = server.Configuration }, time, log);
         var gateway = await RedisGateway.StartAsync(store);
         store.Info.Grade.ShouldBe(SafetyGrade.Single);
         (await server.CommandAsync("CONFIG", "SET", "appendfsync", "everysec")).ShouldBe("OK");
@@ -138,7 +140,8 @@ public sealed class RedisGradeTests
             time.Advance(TimeSpan.FromSeconds(60));
         }
 
-        await RedisFixture.UntilAsync(async () => (await gateway.BeatAsync()).Alive && store.Info.Grade == SafetyGrade.BestEffort);
+        await RedisFixture.UntilAsync(
+            async () => (await gateway.BeatAsync()).Alive && store.Info.Grade == SafetyGrade.BestEffort);
         store.Info.GradeReasons.ShouldHaveSingleItem().ShouldContain("appendfsync");
         log.Entries.ShouldContain(entry => entry.Id == 2206);
     }
@@ -178,7 +181,8 @@ public sealed class RedisGradeTests
         (await two.EnterAsync("a{b}c", 2)).Status.ShouldBe(EnterStatus.Draining);
         await told.Task.WithinLimit("a revocation");
         await store.WithdrawAsync(
-            one.Session, [new Registration(RedisGateway.Key("a{b}c"), 9), new Registration(RedisGateway.Key("other"), 9)], default);
+            one.Session,
+            [new Registration(RedisGateway.Key("a{b}c"), 9), new Registration(RedisGateway.Key("other"), 9)], default);
         (await two.EnterAsync("a{b}c", 2)).Status.ShouldBe(EnterStatus.Admitted);
         (await store.ListAsync(new MarkQuery("", long.MaxValue, 10), default)).Count.ShouldBe(1);
         store.Info.Grade.ShouldBe(SafetyGrade.BestEffort);

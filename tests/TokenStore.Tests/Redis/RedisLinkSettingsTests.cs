@@ -42,7 +42,8 @@ public sealed class RedisLinkSettingsTests
 
         var options = settings.Options;
         (options.User, options.Password, options.Ssl, options.SslHost).ShouldBe(("fence", "secret", true, "h"));
-        (options.DefaultDatabase, options.ConnectTimeout, options.ConnectRetry, options.ClientName).ShouldBe((3, 700, 5, "gw"));
+        (options.DefaultDatabase, options.ConnectTimeout, options.ConnectRetry, options.ClientName).ShouldBe(
+            (3, 700, 5, "gw"));
         settings.Location.ShouldBe("a:1,b:2");
         settings.IsNamedUser.ShouldBeTrue();
     }
@@ -55,6 +56,7 @@ public sealed class RedisLinkSettingsTests
         var settings = RedisLinkSettings.Read(configuration);
 
         settings.IsNamedUser.ShouldBeFalse();
-        (settings.Options.ConnectTimeout, settings.Options.ConnectRetry, settings.Options.ClientName).ShouldBe((2000, 1, "fencegateway"));
+        (settings.Options.ConnectTimeout, settings.Options.ConnectRetry, settings.Options.ClientName).ShouldBe(
+            (2000, 1, "fencegateway"));
     }
 }

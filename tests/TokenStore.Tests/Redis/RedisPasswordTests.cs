@@ -55,13 +55,16 @@ public sealed class RedisPasswordTests
     {
         string? password = "one";
         await using var server = await StartServerAsync(password);
-        await using var store = Make(server, () => password ?? throw new TokenStoreUnavailableException("no such file") { NotTaken = true });
+        await using var store = Make(
+            server, () => password ?? throw new TokenStoreUnavailableException("no such file") { NotTaken = true });
         var gateway = await RedisGateway.StartAsync(store);
 
         password = null;
         await server.CommandAsync("CLIENT", "KILL", "USER", "fence");
         await Eventually.IsSoAsync(
-            async () => await gateway.BeatAsync().AsTask().ContinueWith(static beat => beat.IsFaulted, TaskScheduler.Default), "the connection to be lost");
+            async () =>
+                await gateway.BeatAsync().AsTask().ContinueWith(static beat => beat.IsFaulted, TaskScheduler.Default),
+                "the connection to be lost");
         password = "one";
 
         await RedisFixture.UntilAsync(async () => (await gateway.EnterAsync("a", 2)).Status == EnterStatus.Admitted);
@@ -98,8 +101,10 @@ public sealed class RedisPasswordTests
     private static async Task<RedisServer> StartServerAsync(string password)
     {
         var server = await RedisServer.StartAsync();
-        (await server.CommandAsync("ACL", "SETUSER", "fence", "on", $">{password}", "~*", "&*", "+@all")).ShouldBe("OK");
-        (await server.CommandAsync("ACL", "SETUSER", "default", "-@all", "+acl", "+client", "+auth", "+hello", "+ping")).ShouldBe("OK");
+        (await server.CommandAsync("ACL", "SETUSER", "fence", "on", $">{password}", "~*", "&*", "+@all")).ShouldBe(
+            "OK");
+        (await server.CommandAsync("ACL", "SETUSER", "default", "-@all", "+acl", "+client", "+auth", "+hello", "+ping"))
+            .ShouldBe("OK");
         return server;
     }
 

@@ -14,7 +14,8 @@ public sealed class RedisSentinelTests : IAsyncLifetime
     private RedisServer _replica = null!;
     private RedisSentinel[] _sentinels = [];
 
-    private string Configuration => string.Join(',', _sentinels.Select(sentinel => $"127.0.0.1:{sentinel.Port}")) + ",serviceName=fence";
+    private string Configuration =>
+        string.Join(',', _sentinels.Select(sentinel => $"127.0.0.1:{sentinel.Port}")) + ",serviceName=fence";
 
     public async ValueTask InitializeAsync()
     {
@@ -61,7 +62,8 @@ public sealed class RedisSentinelTests : IAsyncLifetime
 
         (await _sentinels[0].CommandAsync("SENTINEL", "FAILOVER", RedisSentinel.Service)).ShouldBe("OK");
 
-        await RedisFixture.UntilAsync(async () => (await gateway.BeatAsync()).Alive && store.Info.Location == $"127.0.0.1:{_replica.Port}");
+        await RedisFixture.UntilAsync(
+            async () => (await gateway.BeatAsync()).Alive && store.Info.Location == $"127.0.0.1:{_replica.Port}");
         (await gateway.EnterAsync("a", 6)).Status.ShouldBe(EnterStatus.Stale);
         (await gateway.EnterAsync("a", 8, sequence: 9)).Status.ShouldBe(EnterStatus.Admitted);
         store.Info.Grade.ShouldBe(SafetyGrade.BestEffort);
@@ -81,7 +83,8 @@ public sealed class RedisSentinelTests : IAsyncLifetime
         await _master.KillAsync();
 
         await RedisFixture.UntilAsync(() => Task.FromResult(
-            store.Info.Location == $"127.0.0.1:{_replica.Port}" && session.Fault is null && session.Current is { IsAlive: true }));
+            store.Info.Location == $"127.0.0.1:{_replica.Port}" && session.Fault is null
+                && session.Current is { IsAlive: true }));
         store.Fault.ShouldBeNull();
         _log.Entries.ShouldContain(entry => entry.Id == 2201);
     }
@@ -100,7 +103,8 @@ public sealed class RedisSentinelTests : IAsyncLifetime
         await _master.KillAsync();
         _replica.Continue();
 
-        await RedisFixture.UntilAsync(async () => (await gateway.BeatAsync()).Alive && store.Info.Location == $"127.0.0.1:{_replica.Port}");
+        await RedisFixture.UntilAsync(
+            async () => (await gateway.BeatAsync()).Alive && store.Info.Location == $"127.0.0.1:{_replica.Port}");
 
         // What the kernel had taken for the replica may have come after all.
         var mark = (await store.FindAsync(RedisGateway.Key("a"), default))!.Value.Mark;
@@ -123,7 +127,8 @@ public sealed class RedisSentinelTests : IAsyncLifetime
         (e.NotTaken, other.Fault).ShouldBe((true, e.Message));
         e.Message.ShouldContain("fence of the Sentinels");
         var gateway = await RedisGateway.StartOpenAsync(store);
-        (await gateway.EnterAsync("a", 1)).Status.ShouldBe(EnterStatus.Admitted, "the master is there, and nobody needs the Sentinels now");
+        (await gateway.EnterAsync("a", 1)).Status.ShouldBe(
+            EnterStatus.Admitted, "the master is there, and nobody needs the Sentinels now");
     }
 
     [Theory]

@@ -56,13 +56,16 @@ public sealed class RedisTokenStoreTests(RedisFixture redis) : IClassFixture<Red
         var two = await RedisGateway.StartAsync(second);
         await one.EnterAsync("a", 33);
 
-        (await two.EnterAsync("a", 34)).ShouldBe(new EnterReply(EnterStatus.Draining, new FencingToken(34), default, true));
-        (await atFirst.Task.WithinLimit("a revocation")).ShouldBe(new ResourceChange(RedisGateway.Key("a"), 34, Risen: true));
+        (await two.EnterAsync("a", 34)).ShouldBe(
+            new EnterReply(EnterStatus.Draining, new FencingToken(34), default, true));
+        (await atFirst.Task.WithinLimit("a revocation")).ShouldBe(
+            new ResourceChange(RedisGateway.Key("a"), 34, Risen: true));
         (await one.BeatAsync()).Revoked.ShouldBe([new ResourceChange(RedisGateway.Key("a"), 34)]);
 
         second.Changed += change => atSecond.TrySetResult(change);
         await one.WithdrawAsync("a");
-        (await atSecond.Task.WithinLimit("the end of the drain")).ShouldBe(new ResourceChange(RedisGateway.Key("a"), 34));
+        (await atSecond.Task.WithinLimit("the end of the drain")).ShouldBe(
+            new ResourceChange(RedisGateway.Key("a"), 34));
         (await one.BeatAsync()).Revoked.ShouldBeEmpty();
         (await two.EnterAsync("a", 34)).Status.ShouldBe(EnterStatus.Admitted);
     }
@@ -157,12 +160,14 @@ public sealed class RedisTokenStoreTests(RedisFixture redis) : IClassFixture<Red
         var one = await RedisGateway.StartAsync(store, Short);
         await one.EnterAsync("a", 1);
         var inAnHour = TimeProvider.System.GetUtcNow().AddHours(1).ToUnixTimeMilliseconds();
-        await redis.Server.CommandAsync("HSET", $"{{{prefix}}}:sessions", one.Session, $"{inAnHour}:{Short.TotalMilliseconds}");
+        await redis.Server.CommandAsync(
+            "HSET", $"{{{prefix}}}:sessions", one.Session, $"{inAnHour}:{Short.TotalMilliseconds}");
         var two = await RedisGateway.StartAsync(store);
 
         (await two.EnterAsync("a", 2)).HeldElsewhere.ShouldBeTrue();
 
-        await RedisFixture.UntilAsync(async () => (await two.EnterAsync("a", 2, hold: TimeSpan.Zero)).Status == EnterStatus.Admitted);
+        await RedisFixture.UntilAsync(
+            async () => (await two.EnterAsync("a", 2, hold: TimeSpan.Zero)).Status == EnterStatus.Admitted);
     }
 
     [Fact]
@@ -183,14 +188,16 @@ public sealed class RedisTokenStoreTests(RedisFixture redis) : IClassFixture<Red
         var first = (await one.BeatAsync()).Revoked;
         first.Count.ShouldBe(Heartbeat.MaxRevoked);
         first.ShouldAllBe(change => change.Mark == 2);
-        foreach (var batch in first.Select(change => new Registration(change.Resource, long.MaxValue)).Chunk(Registration.MaxBatch))
+        foreach (var batch in first.Select(change => new Registration(change.Resource, long.MaxValue))
+            .Chunk(Registration.MaxBatch))
         {
             await store.WithdrawAsync(one.Session, batch, default);
         }
 
         var rest = (await one.BeatAsync()).Revoked;
         rest.Count.ShouldBe(200);
-        rest.Select(change => change.Resource).ShouldNotContain(resource => first.Any(change => change.Resource == resource));
+        rest.Select(change => change.Resource).ShouldNotContain(
+            resource => first.Any(change => change.Resource == resource));
     }
 
     [Fact]
@@ -228,13 +235,15 @@ public sealed class RedisTokenStoreTests(RedisFixture redis) : IClassFixture<Red
             (await store.FindAsync(RedisGateway.Key("a"), default))!.Value.Writers.Any(w => w.EndedFor is not null));
 
         (await one.BeatAsync()).Alive.ShouldBeFalse();
-        (await one.EnterAsync("a", 1).AsTask().ShouldThrowAsync<TokenStoreUnavailableException>()).SessionEnded.ShouldBeTrue();
+        (await one.EnterAsync("a", 1).AsTask().ShouldThrowAsync<TokenStoreUnavailableException>()).SessionEnded
+            .ShouldBeTrue();
         var reply = await two.EnterAsync("a", 2, hold: hold);
         reply.Status.ShouldBe(EnterStatus.Draining);
         reply.HeldElsewhere.ShouldBeFalse();
         reply.RetryAfter.ShouldBeInRange(TimeSpan.FromMilliseconds(1), hold);
         var asked = TimeProvider.System.GetTimestamp();
-        await RedisFixture.UntilAsync(async () => (await two.EnterAsync("a", 2, hold: hold)).Status == EnterStatus.Admitted);
+        await RedisFixture.UntilAsync(
+            async () => (await two.EnterAsync("a", 2, hold: hold)).Status == EnterStatus.Admitted);
         TimeProvider.System.GetElapsedTime(asked).ShouldBeGreaterThan(reply.RetryAfter - TimeLimit.TimerTick);
     }
 
@@ -245,7 +254,8 @@ public sealed class RedisTokenStoreTests(RedisFixture redis) : IClassFixture<Red
         var one = await RedisGateway.StartAsync(store);
         await store.EndSessionAsync(one.Session, isClean: false, default);
 
-        await store.StartSessionAsync(one.Session, Short, default).AsTask().ShouldThrowAsync<TokenStoreUnavailableException>();
+        await store.StartSessionAsync(one.Session, Short, default)
+            .AsTask().ShouldThrowAsync<TokenStoreUnavailableException>();
 
         (await one.BeatAsync()).Alive.ShouldBeFalse();
     }
@@ -259,7 +269,9 @@ public sealed class RedisTokenStoreTests(RedisFixture redis) : IClassFixture<Red
         await one.EnterAsync("a", 9);
 
         (await store.SetMarkAsync(
-            new SetMarkRequest(one.Session, RedisGateway.Key("a"), 4, TimeSpan.FromSeconds(1), "restored a \"backup\"", "ärin"), default))
+            new SetMarkRequest(
+                one.Session, RedisGateway.Key("a"), 4, TimeSpan.FromSeconds(1), "restored a \"backup\"",
+                "ärin"), default))
             .ShouldBeTrue();
 
         (await store.FindAsync(RedisGateway.Key("a"), default))!.Value.Mark.ShouldBe(4);
@@ -275,12 +287,14 @@ public sealed class RedisTokenStoreTests(RedisFixture redis) : IClassFixture<Red
         await using var store = redis.Make();
         var gateway = await RedisGateway.StartAsync(store);
         await gateway.EnterAsync("rare/1", 1);
-        await Task.WhenAll(Enumerable.Range(0, 2500).Select(i => gateway.EnterAsync($"r{i}", 1, sequence: i + 2).AsTask()));
+        await Task.WhenAll(
+            Enumerable.Range(0, 2500).Select(i => gateway.EnterAsync($"r{i}", 1, sequence: i + 2).AsTask()));
         await gateway.EnterAsync("rare/2", 1, sequence: 5000);
 
         var found = await store.ListAsync(new MarkQuery("rare/", long.MaxValue, 10), default);
         found.Select(record => record.Resource.Value).ShouldBe(["rare/2", "rare/1"]);
-        (await store.ListAsync(new MarkQuery("rare/", found[0].Sequence, 10), default)).Single().Resource.Value.ShouldBe("rare/1");
+        (await store.ListAsync(new MarkQuery("rare/", found[0].Sequence, 10), default)).Single().Resource.Value
+            .ShouldBe("rare/1");
         (await store.CountAsync(default)).ShouldBe(2502);
     }
 
@@ -289,13 +303,15 @@ public sealed class RedisTokenStoreTests(RedisFixture redis) : IClassFixture<Red
     {
         var store = redis.Make();
         store.Fault.ShouldNotBeNull();
-        (await Should.ThrowAsync<TokenStoreUnavailableException>(async () => await store.CountAsync(default))).NotTaken.ShouldBeTrue();
+        (await Should.ThrowAsync<TokenStoreUnavailableException>(async () => await store.CountAsync(default))).NotTaken
+            .ShouldBeTrue();
         await store.OpenAsync(default);
         store.Fault.ShouldBeNull();
 
         await store.DisposeAsync();
 
         store.Fault.ShouldNotBeNull();
-        (await Should.ThrowAsync<TokenStoreUnavailableException>(async () => await store.CountAsync(default))).NotTaken.ShouldBeTrue();
+        (await Should.ThrowAsync<TokenStoreUnavailableException>(async () => await store.CountAsync(default))).NotTaken
+            .ShouldBeTrue();
     }
 }

@@ -67,13 +67,16 @@ public sealed class RedisTrustTests : IDisposable
         await RedisFixture.UntilAsync(async () => (await gateway.EnterAsync("a", 6)).Status == EnterStatus.Stale);
     }
 
-    /// <summary>The server shows its own certificate and that of the intermediate authority; the gateway is given the root's.</summary>
+    /// <summary>
+    /// The server shows its own certificate and that of the intermediate authority; the gateway is given the root's.
+    /// </summary>
     private void WriteChain()
     {
         using var rootKey = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         using var root = Authority("CN=root", rootKey).CreateSelfSigned(From, From.AddYears(1));
         using var middleKey = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        using var signed = Authority("CN=middle", middleKey).Create(root, From, From.AddDays(300), RandomNumberGenerator.GetBytes(8));
+        using var signed = Authority("CN=middle", middleKey).Create(
+            root, From, From.AddDays(300), RandomNumberGenerator.GetBytes(8));
         using var middle = signed.CopyWithPrivateKey(middleKey);
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var request = new CertificateRequest("CN=localhost", key, HashAlgorithmName.SHA256);
@@ -84,7 +87,8 @@ public sealed class RedisTrustTests : IDisposable
         using var server = request.Create(middle, From, From.AddDays(200), RandomNumberGenerator.GetBytes(8));
         File.WriteAllText(
             _certificates.ServerFile,
-            server.ExportCertificatePem() + "\n" + middle.ExportCertificatePem() + "\n" + key.ExportPkcs8PrivateKeyPem() + "\n");
+            server.ExportCertificatePem() + "\n" + middle.ExportCertificatePem() + "\n" + key.ExportPkcs8PrivateKeyPem()
+                + "\n");
         File.WriteAllText(_certificates.AuthorityFile, root.ExportCertificatePem() + "\n");
     }
 

@@ -5,7 +5,9 @@ using static FenceGateway.TokenStore.Conformance.SharedScript;
 
 namespace FenceGateway.TokenStore.Tests.Sessions;
 
-/// <summary>What one gateway of a fleet does with its registrations: the store and the other gateways are played by the test.</summary>
+/// <summary>
+/// What one gateway of a fleet does with its registrations: the store and the other gateways are played by the test.
+/// </summary>
 public sealed class FenceRegistrationTests : IAsyncDisposable
 {
     private static readonly TimeSpan Hold = TimeSpan.FromSeconds(10);
@@ -58,7 +60,8 @@ public sealed class FenceRegistrationTests : IAsyncDisposable
         _store.Withdrawn.ShouldBeEmpty("a write is in flight");
         _fence.End(new(33));
         await EventuallyAsync(() => _store.Withdrawn.Count == 1, "withdrawn");
-        _store.Withdrawn.Single().Registrations.Single().ShouldBe(new Registration(_fence.Resource, _store.Entered.Single().Sequence));
+        _store.Withdrawn.Single().Registrations.Single().ShouldBe(
+            new Registration(_fence.Resource, _store.Entered.Single().Sequence));
     }
 
     [Fact]
@@ -253,7 +256,8 @@ public sealed class FenceRegistrationTests : IAsyncDisposable
     [Theory]
     [InlineData((int)EnterStatus.Stale, 35, (int)AdmissionStatus.Stale)]
     [InlineData((int)EnterStatus.Draining, 34, (int)AdmissionStatus.Draining)]
-    public async Task AdmitAsync_TimeIsUpAndTheMarkIsOlderThanTheRequest_AsksTheStoreBeforeItAnswers(int status, long mark, int answer)
+    public async Task AdmitAsync_TimeIsUpAndTheMarkIsOlderThanTheRequest_AsksTheStoreBeforeItAnswers(
+        int status, long mark, int answer)
     {
         await EnterAsync(33);
         Tell(34);
@@ -378,7 +382,8 @@ public sealed class FenceRegistrationTests : IAsyncDisposable
         (await newer).Status.ShouldBe(AdmissionStatus.Admitted);
 
         gate.SetResult();
-        await EventuallyAsync(() => _store.Withdrawn.Sum(w => w.Registrations.Count) == fences.Count - 2, "all that are idle");
+        await EventuallyAsync(
+            () => _store.Withdrawn.Sum(w => w.Registrations.Count) == fences.Count - 2, "all that are idle");
         waiting[0].TryAdmit(new(33), isWrite: true, out _).ShouldBeTrue();
     }
 
@@ -413,7 +418,9 @@ public sealed class FenceRegistrationTests : IAsyncDisposable
         fences[1].End(new(34));
         _store.Tell(new ResourceChange(fences[2].Resource, 34));
         gate.SetResult();
-        await EventuallyAsync(() => _store.Withdrawn.Any(w => w.Registrations.Any(r => r.Resource == fences[2].Resource)), "those behind it");
+        await EventuallyAsync(
+            () => _store.Withdrawn.Any(w => w.Registrations.Any(r => r.Resource == fences[2].Resource)),
+            "those behind it");
         _store.Withdrawn.ShouldNotContain(w => w.Registrations.Any(r => r.Resource == fences[1].Resource));
         fences[1].TryAdmit(new(34), isWrite: true, out _).ShouldBeTrue();
     }
@@ -435,7 +442,8 @@ public sealed class FenceRegistrationTests : IAsyncDisposable
 
         _session.Current!.IsAlive.ShouldBeFalse();
         await EventuallyAsync(() => _store.Withdrawn.Count >= 2, "tried again");
-        _store.Withdrawn.Count.ShouldBeLessThanOrEqualTo(20, "far fewer than there are resources, and none after the session's end");
+        _store.Withdrawn.Count.ShouldBeLessThanOrEqualTo(
+            20, "far fewer than there are resources, and none after the session's end");
     }
 
     [Fact]
@@ -472,7 +480,8 @@ public sealed class FenceRegistrationTests : IAsyncDisposable
         await EventuallyAsync(() => _store.Withdrawn.Count == 1, "withdrawn");
         var (session, registrations) = _store.Withdrawn.Single();
         session.ShouldBe(lost.Id);
-        registrations.Single().Resource.ShouldBe(_fence.Resource, "the other one has a write in flight: its hold has to pass");
+        registrations.Single().Resource.ShouldBe(
+            _fence.Resource, "the other one has a write in flight: its hold has to pass");
     }
 
     [Theory]
@@ -508,7 +517,8 @@ public sealed class FenceRegistrationTests : IAsyncDisposable
         ResourceKey.TryCreate("orders/late", out var late).ShouldBeTrue();
         _store.Heartbeat = () => Task.FromResult(new Heartbeat(true, [new ResourceChange(late, 40)]));
         await BeatAsync();
-        await EventuallyAsync(() => _store.Withdrawn.Any(w => w.Registrations.Any(r => r.Resource == late)), "a step carried out late");
+        await EventuallyAsync(
+            () => _store.Withdrawn.Any(w => w.Registrations.Any(r => r.Resource == late)), "a step carried out late");
         _table.Get("orders/late").Mark.ShouldBe(0, "told, not proven");
     }
 
@@ -594,6 +604,7 @@ public sealed class FenceRegistrationTests : IAsyncDisposable
         (await admission).Status.ShouldBe(AdmissionStatus.Admitted);
     }
 
-    private Task<Admission> Admit(long token, AdmissionRules? rules = null, ResourceFence? fence = null) => _table.AdmitAsync(
+    private Task<Admission> Admit(long token, AdmissionRules? rules = null, ResourceFence? fence = null) => _table
+        .AdmitAsync(
         fence ?? _fence, new FencingToken(token), isWrite: true, rules ?? Drain, CancellationToken.None).AsTask();
 }

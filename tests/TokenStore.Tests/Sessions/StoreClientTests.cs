@@ -107,7 +107,8 @@ public sealed class StoreClientTests : IAsyncDisposable
         var first = session.Current!;
         _store.Away = Gone;
         _time.Advance(TimeToLive);
-        var refused = await Should.ThrowAsync<TokenStoreUnavailableException>(session.EnterAsync(first, Request(first)).AsTask());
+        var refused = await Should.ThrowAsync<TokenStoreUnavailableException>(
+            session.EnterAsync(first, Request(first)).AsTask());
         refused.NotTaken.ShouldBeTrue();
         _store.Entered.ShouldBeEmpty();
     }
@@ -158,7 +159,8 @@ public sealed class StoreClientTests : IAsyncDisposable
         _store.Away = Gone;
         for (var i = 0; i < 6; i++)
         {
-            await Should.ThrowAsync<TokenStoreUnavailableException>(async () => await session.CountAsync(CancellationToken.None));
+            await Should.ThrowAsync<TokenStoreUnavailableException>(
+                async () => await session.CountAsync(CancellationToken.None));
         }
 
         session.Fault.ShouldBeNull();
@@ -197,7 +199,8 @@ public sealed class StoreClientTests : IAsyncDisposable
         _store.Away = Gone;
         await using (var impatient = TestSession.Make(_store, _time))
         {
-            await Should.ThrowAsync<TokenStoreUnavailableException>(async () => await impatient.OpenAsync(CancellationToken.None));
+            await Should.ThrowAsync<TokenStoreUnavailableException>(
+                async () => await impatient.OpenAsync(CancellationToken.None));
         }
 
         await using var session = TestSession.Make(_store, _time, new StoreClientOptions { WaitForStore = true });
@@ -220,7 +223,8 @@ public sealed class StoreClientTests : IAsyncDisposable
         _store.Grade = SafetyGrade.BestEffort;
         await using var session = TestSession.Make(
             _store, _time, new StoreClientOptions { RequireGrade = SafetyGrade.Single, WaitForStore = true });
-        var refused = await Should.ThrowAsync<SafetyGradeException>(async () => await session.OpenAsync(CancellationToken.None));
+        var refused = await Should.ThrowAsync<SafetyGradeException>(
+            async () => await session.OpenAsync(CancellationToken.None));
         refused.Message.ShouldContain("BestEffort");
         refused.Message.ShouldContain("its settings are weak: change them");
         session.Current.ShouldBeNull();
@@ -229,11 +233,13 @@ public sealed class StoreClientTests : IAsyncDisposable
     [Fact]
     public async Task Session_LostWhileTheGradeHasSunk_IsNotReplaced()
     {
-        await using var session = TestSession.Open(_store, _time, new StoreClientOptions { RequireGrade = SafetyGrade.Strict });
+        await using var session = TestSession.Open(
+            _store, _time, new StoreClientOptions { RequireGrade = SafetyGrade.Strict });
         _store.Grade = SafetyGrade.Single;
         _store.Heartbeat = () => Task.FromResult(Heartbeat.Ended);
         await BeatAsync();
-        await EventuallyAsync(() => session.Fault?.Contains("RequireGrade", StringComparison.Ordinal) == true, "it says why");
+        await EventuallyAsync(
+            () => session.Fault?.Contains("RequireGrade", StringComparison.Ordinal) == true, "it says why");
         _store.Started.Count.ShouldBe(1);
     }
 
@@ -282,6 +288,7 @@ public sealed class StoreClientTests : IAsyncDisposable
     private static EnterRequest Request(GatewaySession session)
     {
         ResourceKey.TryCreate("orders/1", out var key).ShouldBeTrue();
-        return new EnterRequest(session.Id, key, new FencingToken(33), new FencingToken(33), 1, TimeSpan.FromSeconds(10));
+        return new EnterRequest(
+            session.Id, key, new FencingToken(33), new FencingToken(33), 1, TimeSpan.FromSeconds(10));
     }
 }

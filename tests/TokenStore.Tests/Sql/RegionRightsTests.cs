@@ -29,7 +29,9 @@ public sealed class RegionRightsTests
         await BeginAsync(MariaDbFixture.CreateStore(server.ConnectionString(), "fg"));
         await server.QueryAsync(
             "CREATE USER reader@'%'; "
-            + string.Concat(new[] { "schema", "resources", "writers", "sessions", "changes" }.Select(t => $"GRANT SELECT ON test.fg_{t} TO reader@'%'; "))
+            + string.Concat(
+                new[] { "schema", "resources", "writers", "sessions", "changes" }.Select(
+                    t => $"GRANT SELECT ON test.fg_{t} TO reader@'%'; "))
             + "GRANT DELETE ON test.fg_changes TO reader@'%'");
 
         await ShouldReadAsync(MariaDbFixture.CreateStore(server.ConnectionString(user: "reader"), "fg"));
@@ -51,7 +53,8 @@ public sealed class RegionRightsTests
     }
 
     private static EtcdTokenStore Etcd(EtcdServer server, string? user) => new(
-        new EtcdTokenStoreOptions { Endpoints = [server.Address], UserName = user, Password = user is null ? null : () => "sesame" },
+        new EtcdTokenStoreOptions
+        { Endpoints = [server.Address], UserName = user, Password = user is null ? null : () => "sesame" },
         TimeProvider.System, new TestLogger<EtcdTokenStore>());
 
     /// <summary>A gateway of the region has been there.</summary>
@@ -60,7 +63,8 @@ public sealed class RegionRightsTests
         await using var opened = store;
         await store.OpenAsync(default);
         await store.StartSessionAsync("s", TimeSpan.FromSeconds(30), default);
-        var request = new EnterRequest("s", ConformanceGateway.Key("r"), new FencingToken(7), new FencingToken(7), 1, TimeSpan.Zero);
+        var request = new EnterRequest(
+            "s", ConformanceGateway.Key("r"), new FencingToken(7), new FencingToken(7), 1, TimeSpan.Zero);
         (await store.EnterAsync(request, default)).Status.ShouldBe(EnterStatus.Admitted);
     }
 

@@ -14,9 +14,11 @@ public sealed class SqlPasswordTests
     {
         await using var server = await MariaDbServer.StartAsync("innodb-flush-log-at-trx-commit=2");
         var password = Strange;
-        await server.QueryAsync("CREATE USER fence IDENTIFIED BY 'one;Host=evil;\\'\"=, two'; GRANT ALL ON test.* TO fence");
+        await server.QueryAsync(
+            "CREATE USER fence IDENTIFIED BY 'one;Host=evil;\\'\"=, two'; GRANT ALL ON test.* TO fence");
         await using var store = new MySqlTokenStore(
-            new MySqlTokenStoreOptions { ConnectionString = server.ConnectionString(user: "fence"), KeyPrefix = "fg", Password = () => password },
+            new MySqlTokenStoreOptions
+            { ConnectionString = server.ConnectionString(user: "fence"), KeyPrefix = "fg", Password = () => password },
             TimeProvider.System, new TestLogger<MySqlTokenStore>());
 
         await store.StartGatewayAsync();
@@ -35,10 +37,12 @@ public sealed class SqlPasswordTests
     {
         await using var server = await MariaDbServer.StartAsync("innodb-flush-log-at-trx-commit=2");
         await using var store = new MySqlTokenStore(
-            new MySqlTokenStoreOptions { ConnectionString = server.ConnectionString(), KeyPrefix = "fg", Password = NoFile },
+            new MySqlTokenStoreOptions
+            { ConnectionString = server.ConnectionString(), KeyPrefix = "fg", Password = NoFile },
             TimeProvider.System, new TestLogger<MySqlTokenStore>());
 
-        (await store.OpenAsync(default).AsTask().ShouldThrowAsync<TokenStoreUnavailableException>()).Message.ShouldContain("/run/secrets/none");
+        (await store.OpenAsync(default).AsTask().ShouldThrowAsync<TokenStoreUnavailableException>()).Message
+            .ShouldContain("/run/secrets/none");
     }
 
     [Fact]
@@ -48,14 +52,18 @@ public sealed class SqlPasswordTests
         var password = Strange;
         await server.QueryAsync("CREATE ROLE fence LOGIN SUPERUSER PASSWORD 'one;Host=evil;''\"=, two'");
         var hba = await server.QueryAsync("SHOW hba_file");
-        await server.QueryAsync($"COPY (SELECT 'host all fence all scram-sha-256' UNION ALL SELECT 'host all postgres all trust') TO '{hba.Trim()}'");
+        await server.QueryAsync(
+            "COPY (SELECT 'host all fence all scram-sha-256' UNION ALL SELECT 'host all postgres all trust') TO "
+                + $"'{hba.Trim()}'");
         await server.QueryAsync("SELECT pg_reload_conf()");
         await using var store = new PostgresTokenStore(
-            new PostgresTokenStoreOptions { ConnectionString = server.ConnectionString(user: "fence"), KeyPrefix = "fg", Password = () => password },
+            new PostgresTokenStoreOptions
+            { ConnectionString = server.ConnectionString(user: "fence"), KeyPrefix = "fg", Password = () => password },
             TimeProvider.System, new TestLogger<PostgresTokenStore>());
 
         await Eventually.IsSoAsync(
-            async () => (await server.QueryAsync("SELECT count(*) FROM pg_hba_file_rules")).Trim() == "2", "the new rules");
+            async () => (await server.QueryAsync("SELECT count(*) FROM pg_hba_file_rules")).Trim() == "2",
+            "the new rules");
         await store.StartGatewayAsync();
         store.Info.Location.ShouldNotContain("evil");
 
@@ -75,10 +83,12 @@ public sealed class SqlPasswordTests
         await server.QueryAsync($"COPY (SELECT 'host all all all password') TO '{hba.Trim()}'");
         await server.RestartAsync();
         await using var store = new PostgresTokenStore(
-            new PostgresTokenStoreOptions { ConnectionString = server.ConnectionString(user: "fence"), KeyPrefix = "fg", Password = NoFile },
+            new PostgresTokenStoreOptions
+            { ConnectionString = server.ConnectionString(user: "fence"), KeyPrefix = "fg", Password = NoFile },
             TimeProvider.System, new TestLogger<PostgresTokenStore>());
 
-        (await store.OpenAsync(default).AsTask().ShouldThrowAsync<TokenStoreUnavailableException>()).Message.ShouldContain("/run/secrets/none");
+        (await store.OpenAsync(default).AsTask().ShouldThrowAsync<TokenStoreUnavailableException>()).Message
+            .ShouldContain("/run/secrets/none");
     }
 
     /// <summary>The driver's words repeat the option's name.</summary>
@@ -92,9 +102,14 @@ public sealed class SqlPasswordTests
         await using var mySql = new MySqlTokenStore(
             new MySqlTokenStoreOptions { ConnectionString = text }, TimeProvider.System, new TestLogger<MySqlTokenStore>());
 
-        (await postgres.OpenAsync(default).AsTask().ShouldThrowAsync<TokenStoreUnavailableException>()).ToString().ShouldNotContain("cadabra");
-        (await mySql.OpenAsync(default).AsTask().ShouldThrowAsync<TokenStoreUnavailableException>()).ToString().ShouldNotContain("cadabra");
+        (await postgres.OpenAsync(default).AsTask().ShouldThrowAsync<TokenStoreUnavailableException>()).ToString()
+            .ShouldNotContain("cadabra");
+        (await mySql.OpenAsync(default).AsTask().ShouldThrowAsync<TokenStoreUnavailableException>()).ToString()
+            .ShouldNotContain("cadabra");
     }
 
-    private static string NoFile() => throw new TokenStoreUnavailableException("The password file '/run/secrets/none' is no file") { NotTaken = true };
+    private static string NoFile() =>
+        throw new TokenStoreUnavailableException("The password file '/run/secrets/none' is no "
+            + "file")
+        { NotTaken = true };
 }

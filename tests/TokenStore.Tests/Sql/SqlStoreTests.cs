@@ -16,7 +16,8 @@ public abstract class SqlStoreTests
     public async Task EnterAsync_ManySessionsOnOneResource_AnswerAsOneOrderWithoutADeadlock()
     {
         var stores = await StartStoresAsync(6);
-        var replies = await Task.WhenAll(stores.SelectMany((gateway, index) => Enumerable.Range(0, 40).Select(i => Task.Run(
+        var replies = await Task
+            .WhenAll(stores.SelectMany((gateway, index) => Enumerable.Range(0, 40).Select(i => Task.Run(
             async () =>
             {
                 var token = (i * stores.Count) + index + 1;
@@ -54,7 +55,9 @@ public abstract class SqlStoreTests
         await using (await LockResourceAsync("r"))
         {
             waiting = gateway.EnterAsync("r", 6);
-            await Eventually.IsSoAsync(async () => (await gateway.FindAsync("r"))!.Value.Writers.Any(w => w.EndedFor is not null), "the session to end");
+            await Eventually.IsSoAsync(
+                async () => (await gateway.FindAsync("r"))!.Value.Writers.Any(w => w.EndedFor is not null),
+                "the session to end");
             waiting.IsCompleted.ShouldBeFalse();
         }
 
@@ -90,7 +93,8 @@ public abstract class SqlStoreTests
         {
             Task[] calls =
             [
-                .. Enumerable.Range(2, 60).Select(token => store.EnterAsync(gateway.Request($"r{token}", token), bound.Token).AsTask()),
+                .. Enumerable.Range(2, 60).Select(
+                    token => store.EnterAsync(gateway.Request($"r{token}", token), bound.Token).AsTask()),
                 store.HeartbeatAsync(gateway.Session, bound.Token).AsTask(),
                 store.OpenAsync(bound.Token).AsTask(),
             ];
@@ -98,7 +102,9 @@ public abstract class SqlStoreTests
             {
                 // A driver that waits for the server would never come back.
                 (await Should.ThrowAsync<Exception>(() => call.WithinLimit("the call to end")))
-                    .ShouldSatisfyAllConditions(e => (e is OperationCanceledException or TokenStoreUnavailableException).ShouldBeTrue(e.ToString()));
+                    .ShouldSatisfyAllConditions(
+                        e => (e is OperationCanceledException or TokenStoreUnavailableException).ShouldBeTrue(
+                            e.ToString()));
             }
         }
 
@@ -106,7 +112,8 @@ public abstract class SqlStoreTests
         await store.OpenAsync(default);
         for (var round = 0; round < 3; round++)
         {
-            var replies = await Task.WhenAll(Enumerable.Range(0, 40).Select(i => gateway.EnterAsync($"x{i}", 100 + round)));
+            var replies = await Task.WhenAll(
+                Enumerable.Range(0, 40).Select(i => gateway.EnterAsync($"x{i}", 100 + round)));
             replies.ShouldAllBe(reply => reply.Status == EnterStatus.Admitted);
         }
     }
@@ -129,7 +136,8 @@ public abstract class SqlStoreTests
         proxy.Forget();
         using (var bound = new CancellationTokenSource(TimeSpan.FromMilliseconds(300), TimeProvider.System))
         {
-            var calls = Enumerable.Range(0, 30).Select(i => store.EnterAsync(gateway.Request($"r{i}", 5), bound.Token).AsTask());
+            var calls = Enumerable.Range(0, 30).Select(
+                i => store.EnterAsync(gateway.Request($"r{i}", 5), bound.Token).AsTask());
             foreach (var call in calls.ToArray())
             {
                 await Should.ThrowAsync<OperationCanceledException>(() => call);
@@ -169,7 +177,8 @@ public abstract class SqlStoreTests
         await end;
         (await store.FindAsync(gateway.Request("r", 1).Resource, default))!.Value.Writers.ShouldHaveSingleItem()
             .Session.ShouldBe(gone.Session);
-        (await Should.ThrowAsync<TokenStoreUnavailableException>(() => gateway.EnterAsync("r", 6))).SessionEnded.ShouldBeTrue();
+        (await Should.ThrowAsync<TokenStoreUnavailableException>(() => gateway.EnterAsync("r", 6))).SessionEnded
+            .ShouldBeTrue();
     }
 
     [Fact]
@@ -221,7 +230,8 @@ public abstract class SqlStoreTests
             await gateway.EnterAsync(key, 1);
         }
 
-        (await store.ListAsync(new MarkQuery("a%", long.MaxValue, 10), default)).ShouldHaveSingleItem().Resource.Value.ShouldBe("a%b");
+        (await store.ListAsync(new MarkQuery("a%", long.MaxValue, 10), default)).ShouldHaveSingleItem().Resource.Value
+            .ShouldBe("a%b");
         (await store.ListAsync(new MarkQuery("a", long.MaxValue, 10), default)).Count.ShouldBe(7);
         (await store.ListAsync(new MarkQuery("a\\", long.MaxValue, 10), default)).Count.ShouldBe(1);
         (await store.ListAsync(new MarkQuery("aÿ", long.MaxValue, 10), default)).Count.ShouldBe(1);
@@ -257,7 +267,10 @@ public abstract class SqlStoreTests
 
     private protected abstract Task<int> CountSessionsAsync();
 
-    /// <summary>Opens a store whose commits do not end again and again, leaves the start of a session to itself each time, and closes it.</summary>
+    /// <summary>
+    /// Opens a store whose commits do not end again and again, leaves the start of a session to itself each time, and
+    /// closes it.
+    /// </summary>
     private protected static async Task LeaveStartsOfSessionsAsync(ITokenStore store)
     {
         for (var round = 0; round < 5; round++)

@@ -9,7 +9,8 @@ public sealed class JuteTests
     [Fact]
     public void Writer_AllKinds_AreReadBack()
     {
-        var frame = new JuteWriter().Int(-2).Long(long.MinValue).Bool(true).Buffer([1, 2]).Text("é𝕏").Texts(["a", ""]).ToFrame();
+        var frame = new JuteWriter().Int(-2).Long(long.MinValue).Bool(true).Buffer([1, 2]).Text("é𝕏").Texts(["a", ""])
+            .ToFrame();
         var reader = new JuteReader(frame);
         reader.Int().ShouldBe(frame.Length - 4);
         reader.Int().ShouldBe(-2);
@@ -37,7 +38,8 @@ public sealed class JuteTests
     [Fact]
     public void Reader_NoUtf8OrNoTruthValue_IsRefused()
     {
-        Should.Throw<ZooKeeperProtocolException>(() => new JuteReader(new JuteWriter().Buffer([0xC3, 0x28]).ToData()).Text());
+        Should.Throw<ZooKeeperProtocolException>(
+            () => new JuteReader(new JuteWriter().Buffer([0xC3, 0x28]).ToData()).Text());
         Should.Throw<ZooKeeperProtocolException>(() => new JuteReader([2]).Bool());
     }
 
@@ -76,7 +78,8 @@ public sealed class JuteTests
         (read with { Writers = node.Writers }).ShouldBe(node);
         for (var length = 0; length < data.Length; length++)
         {
-            Should.Throw<ZooKeeperProtocolException>(() => ResourceNode.Parse(data.AsSpan(0, length)), $"{length} bytes");
+            Should.Throw<ZooKeeperProtocolException>(
+                () => ResourceNode.Parse(data.AsSpan(0, length)), $"{length} bytes");
         }
     }
 
@@ -92,7 +95,8 @@ public sealed class JuteTests
         var names = new Dictionary<string, string>(StringComparer.Ordinal);
         for (var i = 0; i < 5_000; i++)
         {
-            var key = string.Concat(Enumerable.Range(0, 1 + random.Next(5)).Select(_ => parts[random.Next(parts.Length)]));
+            var key = string.Concat(
+                Enumerable.Range(0, 1 + random.Next(5)).Select(_ => parts[random.Next(parts.Length)]));
             var name = ZooKeeperPaths.Name(key);
             name.Length.ShouldBeLessThanOrEqualTo(120);
             name.ShouldAllBe(c => char.IsAsciiLetterOrDigit(c) || "-_:@=+,%~".Contains(c));
@@ -107,7 +111,8 @@ public sealed class JuteTests
     [InlineData(" a:1 , b ", "a:1,b:2181")]
     [InlineData("[::1]:99", "::1:99")]
     [InlineData("[::1]", "::1:2181")]
-    public void ServerList_Servers_AreRead(string text, string expected) => ServerList.Parse(text).ToString().ShouldBe(expected);
+    public void ServerList_Servers_AreRead(string text, string expected) =>
+        ServerList.Parse(text).ToString().ShouldBe(expected);
 
     [Theory]
     [InlineData("")]
@@ -117,7 +122,8 @@ public sealed class JuteTests
     [InlineData("a:x")]
     [InlineData(":1")]
     [InlineData("a:1/chroot")]
-    public void ServerList_NoServers_SaysWhatIsWrong(string text) => Should.Throw<FormatException>(() => ServerList.Parse(text));
+    public void ServerList_NoServers_SaysWhatIsWrong(string text) =>
+        Should.Throw<FormatException>(() => ServerList.Parse(text));
 
     [Theory]
     [InlineData("/")]
@@ -126,7 +132,8 @@ public sealed class JuteTests
     [InlineData("/a//b")]
     [InlineData("/a.b")]
     [InlineData("/zookeeper/a")]
-    public void Root_ThatCannotBe_SaysWhatIsWrong(string root) => Should.Throw<FormatException>(() => ZooKeeperPaths.Parse(root));
+    public void Root_ThatCannotBe_SaysWhatIsWrong(string root) =>
+        Should.Throw<FormatException>(() => ZooKeeperPaths.Parse(root));
 
     private static object? Parse<T>(ZooKeeperRequest<T> request, byte[] bytes)
     {

@@ -23,7 +23,8 @@ public sealed class ScriptedStoreTests
         var listing = new ZooKeeperListing(Link(client), TimeProvider.System, new TestLogger<ZooKeeperListing>())
             .ListAsync(new MarkQuery("", long.MaxValue, 10), default).AsTask();
 
-        await Eventually.IsSoAsync(() => Volatile.Read(ref asked) >= ZooKeeperListing.ListTogether, "the first folders are asked for");
+        await Eventually.IsSoAsync(
+            () => Volatile.Read(ref asked) >= ZooKeeperListing.ListTogether, "the first folders are asked for");
         // On the same connection, behind whatever else was asked for.
         var last = client.SendAsync(ZooKeeperRequest.GetData("/last", watch: false), default).AsTask();
         await Eventually.IsSoAsync(() => Volatile.Read(ref others) > 0, "what was asked for last");
@@ -40,7 +41,8 @@ public sealed class ScriptedStoreTests
         await using var server = new ScriptedZooKeeper(
             frame =>
             {
-                _ = ScriptedZooKeeper.Operation(frame) == OperationCode.GetChildren && Interlocked.Increment(ref asked) > 0;
+                _ = ScriptedZooKeeper.Operation(frame) == OperationCode.GetChildren
+                    && Interlocked.Increment(ref asked) > 0;
                 return Answer(frame);
             },
             TimeSpan.FromMinutes(1));
@@ -57,16 +59,20 @@ public sealed class ScriptedStoreTests
     {
         var reads = 0;
         await using var server = new ScriptedZooKeeper(
-            frame => ScriptedZooKeeper.Operation(frame) == OperationCode.GetData && Interlocked.Increment(ref reads) == 2
-                ? ScriptedZooKeeper.Reply(ScriptedZooKeeper.Xid(frame), ZooKeeperError.Ok, w => Stat(w.Buffer([1, 2, 3])))
+            frame => ScriptedZooKeeper.Operation(frame) == OperationCode.GetData
+                && Interlocked.Increment(ref reads) == 2
+                ? ScriptedZooKeeper.Reply(
+                    ScriptedZooKeeper.Xid(frame), ZooKeeperError.Ok, w => Stat(w.Buffer([1, 2, 3])))
                 : Answer(frame),
             TimeSpan.FromSeconds(10));
         await using var client = await ConnectAsync(server, TimeSpan.FromSeconds(10));
         var link = Link(client);
-        using var session = new ZooKeeperSession("s", link, TimeSpan.FromSeconds(60), TimeProvider.System, new TestLogger<ZooKeeperClient>());
+        using var session = new ZooKeeperSession(
+            "s", link, TimeSpan.FromSeconds(60), TimeProvider.System, new TestLogger<ZooKeeperClient>());
 
         var reply = await link.Steps.EnterAsync(
-            session, new EnterRequest("s", Key("a"), new FencingToken(5), new FencingToken(5), 1, TimeSpan.Zero), default);
+            session, new EnterRequest("s", Key("a"), new FencingToken(5), new FencingToken(5), 1, TimeSpan.Zero),
+            default);
 
         reply.ShouldBe(new EnterReply(EnterStatus.Admitted, new FencingToken(5)));
         reads.ShouldBe(2);
@@ -76,8 +82,10 @@ public sealed class ScriptedStoreTests
     private static byte[]? Answer(byte[] frame) => ScriptedZooKeeper.Operation(frame) switch
     {
         OperationCode.Ping => ScriptedZooKeeper.Reply(ZooKeeperRequest.PingXid, ZooKeeperError.Ok),
-        OperationCode.GetChildren => ScriptedZooKeeper.Reply(ScriptedZooKeeper.Xid(frame), ZooKeeperError.Ok, w => w.Int(0)),
-        OperationCode.Multi => ScriptedZooKeeper.Reply(ScriptedZooKeeper.Xid(frame), ZooKeeperError.Ok, w => Done(w, frame)),
+        OperationCode.GetChildren => ScriptedZooKeeper.Reply(
+            ScriptedZooKeeper.Xid(frame), ZooKeeperError.Ok, w => w.Int(0)),
+        OperationCode.Multi => ScriptedZooKeeper.Reply(
+            ScriptedZooKeeper.Xid(frame), ZooKeeperError.Ok, w => Done(w, frame)),
         _ => ScriptedZooKeeper.Reply(ScriptedZooKeeper.Xid(frame), ZooKeeperError.NoNode),
     };
 
@@ -97,16 +105,19 @@ public sealed class ScriptedStoreTests
         writer.Long(1).Long(2).Long(0).Long(0).Int(1).Int(0).Int(0).Long(0).Int(3).Int(0).Long(0);
 
     private static ZooKeeperLink Link(ZooKeeperClient client) => new(
-        client, ZooKeeperPaths.Parse("/f"), restricted: false, new TokenStore.ZooKeeper.ZooKeeperSessions(), new GoneSessions(TimeProvider.System),
+        client, ZooKeeperPaths.Parse("/f"), restricted: false, new TokenStore.ZooKeeper.ZooKeeperSessions(),
+        new GoneSessions(TimeProvider.System),
         (_, _) => { }, TimeProvider.System, new TestLogger<ZooKeeperClient>());
 
     private static async Task<ZooKeeperClient> ConnectAsync(ScriptedZooKeeper server, TimeSpan timeout)
     {
         var client = new ZooKeeperClient(
-            ServerList.Parse($"127.0.0.1:{server.Port}"), timeout, null, TimeProvider.System, new TestLogger<ZooKeeperClient>());
+            ServerList.Parse($"127.0.0.1:{server.Port}"), timeout, null, TimeProvider.System,
+            new TestLogger<ZooKeeperClient>());
         await client.ConnectAsync(default).WithinLimit("a connection");
         return client;
     }
 
-    private static ResourceKey Key(string text) => ResourceKey.TryCreate(text, out var key) ? key : throw new ArgumentException("Not a key.", nameof(text));
+    private static ResourceKey Key(string text) =>
+        ResourceKey.TryCreate(text, out var key) ? key : throw new ArgumentException("Not a key.", nameof(text));
 }

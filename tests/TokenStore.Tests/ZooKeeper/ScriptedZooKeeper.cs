@@ -35,7 +35,8 @@ internal sealed class ScriptedZooKeeper : IAsyncDisposable
 
     public static int Xid(byte[] frame) => BinaryPrimitives.ReadInt32BigEndian(frame);
 
-    public static OperationCode Operation(byte[] frame) => (OperationCode)BinaryPrimitives.ReadInt32BigEndian(frame.AsSpan(4));
+    public static OperationCode Operation(byte[] frame) =>
+        (OperationCode)BinaryPrimitives.ReadInt32BigEndian(frame.AsSpan(4));
 
     public async ValueTask DisposeAsync()
     {
@@ -75,7 +76,8 @@ internal sealed class ScriptedZooKeeper : IAsyncDisposable
                 var stream = client.GetStream();
                 _ = await ReadAsync(stream);
                 await stream.WriteAsync(
-                    new JuteWriter().Int(0).Int((int)timeout.TotalMilliseconds).Long(77).Buffer(new byte[16]).Bool(false).ToFrame(), _stop.Token);
+                    new JuteWriter().Int(0).Int((int)timeout.TotalMilliseconds).Long(77).Buffer(new byte[16])
+                        .Bool(false).ToFrame(), _stop.Token);
                 while (true)
                 {
                     if (answer(await ReadAsync(stream)) is { } bytes)

@@ -24,7 +24,8 @@ public sealed class SecureZooKeeperFixture : IAsyncLifetime
 }
 
 /// <summary>Who may, and over which connection.</summary>
-public sealed class ZooKeeperAccessTests(SecureZooKeeperFixture secure) : IClassFixture<SecureZooKeeperFixture>, IAsyncDisposable
+public sealed class ZooKeeperAccessTests(SecureZooKeeperFixture secure)
+    : IClassFixture<SecureZooKeeperFixture>, IAsyncDisposable
 {
     // At the top: a node above it would be of the user who came first.
     private readonly string _root = $"/t{Guid.NewGuid():N}";
@@ -95,7 +96,8 @@ public sealed class ZooKeeperAccessTests(SecureZooKeeperFixture secure) : IClass
             async () =>
             {
                 using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(2), TimeProvider.System);
-                message = (await Should.ThrowAsync<TokenStoreUnavailableException>(async () => await store.OpenAsync(limit.Token))).Message;
+                message =
+                    (await Should.ThrowAsync<TokenStoreUnavailableException>(async () => await store.OpenAsync(limit.Token))).Message;
                 return message.Contains(expected, StringComparison.Ordinal);
             },
             $"'{expected}' is told");
@@ -140,7 +142,8 @@ public sealed class ZooKeeperAccessTests(SecureZooKeeperFixture secure) : IClass
             proxy.Cut();
             proxy.Heal();
             await Eventually.IsSoAsync(
-                () => one.Store.Fault?.Contains("ClientCertificate", StringComparison.Ordinal) ?? false, "the new file is read, and refused");
+                () => one.Store.Fault?.Contains("ClientCertificate", StringComparison.Ordinal) ?? false,
+                "the new file is read, and refused");
             File.Copy(secure.Certificates.ClientFile, client, overwrite: true);
             await Eventually.IsSoAsync(() => one.Store.Fault is null, "the next new file is read");
         }
@@ -160,10 +163,12 @@ public sealed class ZooKeeperAccessTests(SecureZooKeeperFixture secure) : IClass
             await client.ConnectAsync(default).WithinLimit("a connection");
             foreach (var path in new[] { paths.Resource("r"), paths.Session(one.Session), paths.Format })
             {
-                (await client.SendAsync(ZooKeeperRequest.GetData(path, watch: false), default)).Error.ShouldBe(ZooKeeperError.NoAuth, path);
+                (await client.SendAsync(ZooKeeperRequest.GetData(path, watch: false), default)).Error.ShouldBe(
+                    ZooKeeperError.NoAuth, path);
                 (await client.SendAsync(ZooKeeperRequest.Multi(MultiOperation.SetData(path, [1], -1)), default)).Value[0].Error
                     .ShouldBe(ZooKeeperError.NoAuth, path);
-                (await client.SendAsync(ZooKeeperRequest.Delete(path), default)).Error.ShouldBe(ZooKeeperError.NoAuth, path);
+                (await client.SendAsync(ZooKeeperRequest.Delete(path), default)).Error.ShouldBe(
+                    ZooKeeperError.NoAuth, path);
             }
 
             (await client.SendAsync(ZooKeeperRequest.Create(paths.Resource("x"), [], ephemeral: false, restricted: false), default)).Error
@@ -181,7 +186,8 @@ public sealed class ZooKeeperAccessTests(SecureZooKeeperFixture secure) : IClass
     {
         await Make(Plain("alice:sesame")).OpenAsync(default);
 
-        var refused = await Should.ThrowAsync<TokenStoreUnavailableException>(async () => await Make(Plain(auth)).OpenAsync(default));
+        var refused = await Should.ThrowAsync<TokenStoreUnavailableException>(
+            async () => await Make(Plain(auth)).OpenAsync(default));
 
         refused.Message.ShouldContain("TokenStore:ZooKeeper:User");
         refused.Message.ShouldNotContain("wrong");

@@ -44,9 +44,11 @@ public sealed class ZooKeeperClientTests(ZooKeeperFixture server) : IClassFixtur
         await using var client = await server.ConnectAsync();
         (await client.SendAsync(ZooKeeperRequest.Exists(_path), default)).Error.ShouldBe(ZooKeeperError.NoNode);
         (await client.SendAsync(ZooKeeperRequest.Delete(_path), default)).Error.ShouldBe(ZooKeeperError.NoNode);
-        (await client.SendAsync(ZooKeeperRequest.Create($"{_path}/a", [], false, false), default)).Error.ShouldBe(ZooKeeperError.NoNode);
+        (await client.SendAsync(ZooKeeperRequest.Create($"{_path}/a", [], false, false), default)).Error.ShouldBe(
+            ZooKeeperError.NoNode);
         await CreateAsync(client, _path);
-        (await client.SendAsync(ZooKeeperRequest.Create(_path, [], false, false), default)).Error.ShouldBe(ZooKeeperError.NodeExists);
+        (await client.SendAsync(ZooKeeperRequest.Create(_path, [], false, false), default)).Error.ShouldBe(
+            ZooKeeperError.NodeExists);
         await CreateAsync(client, $"{_path}/a");
         (await client.SendAsync(ZooKeeperRequest.Delete(_path), default)).Error.ShouldBe(ZooKeeperError.NotEmpty);
     }
@@ -56,8 +58,10 @@ public sealed class ZooKeeperClientTests(ZooKeeperFixture server) : IClassFixtur
     {
         await using var watching = await server.ConnectAsync();
         var client = await server.ConnectAsync();
-        (await client.SendAsync(ZooKeeperRequest.Create(_path, [], ephemeral: true, false), default)).IsOk.ShouldBeTrue();
-        (await watching.SendAsync(ZooKeeperRequest.Exists(_path), default)).Value.EphemeralOwner.ShouldBe(client.Session.Id);
+        (await client.SendAsync(ZooKeeperRequest.Create(_path, [], ephemeral: true, false), default)).IsOk
+            .ShouldBeTrue();
+        (await watching.SendAsync(ZooKeeperRequest.Exists(_path), default)).Value.EphemeralOwner.ShouldBe(
+            client.Session.Id);
         await client.CloseAsync();
         (await watching.SendAsync(ZooKeeperRequest.Exists(_path), default)).Error.ShouldBe(ZooKeeperError.NoNode);
     }
@@ -80,7 +84,8 @@ public sealed class ZooKeeperClientTests(ZooKeeperFixture server) : IClassFixtur
     {
         await using var proxy = new TcpProxy(server.Server.Port);
         await using var client = new ZooKeeperClient(
-            ServerList.Parse($"127.0.0.1:{proxy.Port}"), TimeSpan.FromSeconds(20), null, TimeProvider.System, new TestLogger<ZooKeeperClient>());
+            ServerList.Parse($"127.0.0.1:{proxy.Port}"), TimeSpan.FromSeconds(20), null, TimeProvider.System,
+            new TestLogger<ZooKeeperClient>());
         var told = new ConcurrentQueue<WatchEvent>();
         client.Watched = told.Enqueue;
         await client.ConnectAsync(default).WithinLimit("a connection");
@@ -92,20 +97,25 @@ public sealed class ZooKeeperClientTests(ZooKeeperFixture server) : IClassFixtur
             (await client.SendAsync(ZooKeeperRequest.GetData(path, watch: true), default)).IsOk.ShouldBeTrue();
         }
 
-        (await client.SendAsync(ZooKeeperRequest.GetChildren(_path, watch: true), default)).Value.Order().ShouldBe(["a", "b"]);
+        (await client.SendAsync(ZooKeeperRequest.GetChildren(_path, watch: true), default)).Value.Order().ShouldBe(
+            ["a", "b"]);
         var session = client.Session.Id;
         proxy.Cut();
         await Eventually.IsSoAsync(() => client.State == ZooKeeperState.Connecting, "the connection is lost");
         (await client.SendAsync(ZooKeeperRequest.Exists("/"), default)).Error.ShouldBe(ZooKeeperError.NotSent);
-        (await other.SendAsync(ZooKeeperRequest.Multi(MultiOperation.SetData(paths[1], [1], 0)), default)).IsOk.ShouldBeTrue();
+        (await other.SendAsync(ZooKeeperRequest.Multi(MultiOperation.SetData(paths[1], [1], 0)), default)).IsOk
+            .ShouldBeTrue();
         await CreateAsync(other, $"{_path}/c");
         proxy.Heal();
         await Eventually.IsSoAsync(() => told.Count >= 2, "both changes are told");
         told.ShouldBe(
-            [new(WatchEventType.NodeDataChanged, paths[1]), new(WatchEventType.NodeChildrenChanged, _path)], ignoreOrder: true);
+            [new(WatchEventType.NodeDataChanged, paths[1]), new(WatchEventType.NodeChildrenChanged, _path)],
+            ignoreOrder: true);
         client.Session.Id.ShouldBe(session);
-        (client.IsWatched(paths[2]), client.IsWatched(paths[1]), client.IsWatchingChildren(_path)).ShouldBe((true, false, false));
-        (await other.SendAsync(ZooKeeperRequest.Multi(MultiOperation.SetData(paths[2], [1], 0)), default)).IsOk.ShouldBeTrue();
+        (client.IsWatched(paths[2]), client.IsWatched(paths[1]), client.IsWatchingChildren(_path)).ShouldBe(
+            (true, false, false));
+        (await other.SendAsync(ZooKeeperRequest.Multi(MultiOperation.SetData(paths[2], [1], 0)), default)).IsOk
+            .ShouldBeTrue();
         await Eventually.IsSoAsync(() => told.Count == 3, "a watch of before goes on");
     }
 
@@ -114,7 +124,8 @@ public sealed class ZooKeeperClientTests(ZooKeeperFixture server) : IClassFixtur
     {
         await using var proxy = new TcpProxy(server.Server.Port);
         await using var client = new ZooKeeperClient(
-            ServerList.Parse($"127.0.0.1:{proxy.Port}"), TimeSpan.FromSeconds(20), null, TimeProvider.System, new TestLogger<ZooKeeperClient>());
+            ServerList.Parse($"127.0.0.1:{proxy.Port}"), TimeSpan.FromSeconds(20), null, TimeProvider.System,
+            new TestLogger<ZooKeeperClient>());
         var told = new ConcurrentQueue<WatchEvent>();
         client.Watched = told.Enqueue;
         await client.ConnectAsync(default).WithinLimit("a connection");
@@ -122,7 +133,8 @@ public sealed class ZooKeeperClientTests(ZooKeeperFixture server) : IClassFixtur
         await CreateAsync(other, _path);
         var paths = Enumerable.Range(0, 1500).Select(i => $"{_path}/{new string('x', 100)}{i}").ToArray();
         await Task.WhenAll(paths.Select(path => CreateAsync(other, path)));
-        await Task.WhenAll(paths.Select(path => client.SendAsync(ZooKeeperRequest.GetData(path, watch: true), default).AsTask()));
+        await Task.WhenAll(
+            paths.Select(path => client.SendAsync(ZooKeeperRequest.GetData(path, watch: true), default).AsTask()));
         proxy.Cut();
         await Eventually.IsSoAsync(() => client.State == ZooKeeperState.Connecting, "the connection is lost");
         await Task.WhenAll(paths.Select(path =>
@@ -137,7 +149,8 @@ public sealed class ZooKeeperClientTests(ZooKeeperFixture server) : IClassFixtur
     {
         await using var proxy = new TcpProxy(server.Server.Port);
         await using var client = new ZooKeeperClient(
-            ServerList.Parse($"127.0.0.1:{proxy.Port}"), TimeSpan.FromSeconds(20), null, TimeProvider.System, new TestLogger<ZooKeeperClient>());
+            ServerList.Parse($"127.0.0.1:{proxy.Port}"), TimeSpan.FromSeconds(20), null, TimeProvider.System,
+            new TestLogger<ZooKeeperClient>());
         await client.ConnectAsync(default).WithinLimit("a connection");
         proxy.Stall();
         var underWay = client.SendAsync(ZooKeeperRequest.Create(_path, [], false, false), default).AsTask();
@@ -153,14 +166,17 @@ public sealed class ZooKeeperClientTests(ZooKeeperFixture server) : IClassFixtur
     {
         var alice = Encoding.UTF8.GetBytes("alice:secret");
         await using var client = await server.ConnectAsync(auth: alice);
-        (await client.SendAsync(ZooKeeperRequest.Create(_path, [1], false, restricted: true), default)).IsOk.ShouldBeTrue();
+        (await client.SendAsync(ZooKeeperRequest.Create(_path, [1], false, restricted: true), default)).IsOk
+            .ShouldBeTrue();
         await using var nobody = await server.ConnectAsync();
-        (await nobody.SendAsync(ZooKeeperRequest.GetData(_path, watch: false), default)).Error.ShouldBe(ZooKeeperError.NoAuth);
+        (await nobody.SendAsync(ZooKeeperRequest.GetData(_path, watch: false), default)).Error.ShouldBe(
+            ZooKeeperError.NoAuth);
         await using var again = await server.ConnectAsync(auth: alice);
         (await again.SendAsync(ZooKeeperRequest.GetData(_path, watch: false), default)).Value.Data.ShouldBe([1]);
     }
 
     private static async Task CreateAsync(ZooKeeperClient client, string path) =>
-        (await client.SendAsync(ZooKeeperRequest.Create(path, [], ephemeral: false, restricted: false), default)).IsOk.ShouldBeTrue();
+        (await client.SendAsync(ZooKeeperRequest.Create(path, [], ephemeral: false, restricted: false), default)).IsOk
+            .ShouldBeTrue();
 
 }

@@ -8,9 +8,11 @@ public sealed class ZooKeeperConnectionTests
 {
     private static readonly TimeSpan Short = TimeSpan.FromSeconds(1);
 
-    private static ZooKeeperRequest<string> Request => ZooKeeperRequest.Create("/a", [], ephemeral: false, restricted: false);
+    private static ZooKeeperRequest<string> Request =>
+        ZooKeeperRequest.Create("/a", [], ephemeral: false, restricted: false);
 
-    public static TheoryData<string> HostileReplies => ["huge frame", "negative frame", "short frame", "other xid", "unasked", "cut body", "no utf8"];
+    public static TheoryData<string> HostileReplies =>
+        ["huge frame", "negative frame", "short frame", "other xid", "unasked", "cut body", "no utf8"];
 
     [Theory]
     [MemberData(nameof(HostileReplies))]
@@ -18,7 +20,8 @@ public sealed class ZooKeeperConnectionTests
     {
         var served = 0;
         await using var server = new ScriptedZooKeeper(
-            frame => ScriptedZooKeeper.Operation(frame) == OperationCode.Ping ? ScriptedZooKeeper.Reply(-2, ZooKeeperError.Ok)
+            frame => ScriptedZooKeeper.Operation(frame) == OperationCode.Ping ? ScriptedZooKeeper.Reply(
+                -2, ZooKeeperError.Ok)
                 : Interlocked.Increment(ref served) == 1 ? Hostile(what, ScriptedZooKeeper.Xid(frame))
                 : ScriptedZooKeeper.Reply(ScriptedZooKeeper.Xid(frame), ZooKeeperError.Ok, w => w.Text("/a")),
             TimeSpan.FromSeconds(10));
@@ -70,7 +73,8 @@ public sealed class ZooKeeperConnectionTests
         await using var server = new ScriptedZooKeeper(_ => null, Short * 10);
         await using var client = await ConnectAsync(server);
         var reply = await client.SendAsync(
-            ZooKeeperRequest.Create("/a", new byte[ZooKeeperRequest.MaxFrame], ephemeral: false, restricted: false), default);
+            ZooKeeperRequest.Create("/a", new byte[ZooKeeperRequest.MaxFrame], ephemeral: false, restricted: false),
+            default);
         reply.Error.ShouldBe(ZooKeeperError.BadArguments);
         reply.Error.IsNotTaken().ShouldBeTrue();
         client.State.ShouldBe(ZooKeeperState.Connected);
@@ -80,7 +84,9 @@ public sealed class ZooKeeperConnectionTests
     public async Task SendAsync_MoreThanMayBeUnderWay_WaitForRoomAndCanBeCancelled()
     {
         await using var server = new ScriptedZooKeeper(
-            frame => ScriptedZooKeeper.Operation(frame) == OperationCode.Ping ? ScriptedZooKeeper.Reply(-2, ZooKeeperError.Ok) : null,
+            frame => ScriptedZooKeeper.Operation(frame) == OperationCode.Ping
+                ? ScriptedZooKeeper.Reply(-2, ZooKeeperError.Ok)
+                : null,
             TimeSpan.FromMinutes(5));
         await using var client = await ConnectAsync(server, TimeSpan.FromMinutes(5));
         var underWay = Enumerable.Range(0, ZooKeeperClient.MaxOutstanding)
@@ -92,7 +98,8 @@ public sealed class ZooKeeperConnectionTests
         await Should.ThrowAsync<OperationCanceledException>(() => waiting);
 
         await client.DisposeAsync();
-        (await Task.WhenAll(underWay)).ShouldAllBe(r => r.Error == ZooKeeperError.ConnectionLoss || r.Error == ZooKeeperError.NotSent);
+        (await Task.WhenAll(underWay)).ShouldAllBe(
+            r => r.Error == ZooKeeperError.ConnectionLoss || r.Error == ZooKeeperError.NotSent);
         (await client.SendAsync(Request, default)).Error.ShouldBe(ZooKeeperError.NotSent);
     }
 
@@ -100,7 +107,8 @@ public sealed class ZooKeeperConnectionTests
     public async Task ConnectAsync_NobodyListens_WaitsUntilCancelledAndSaysWhy()
     {
         await using var client = new ZooKeeperClient(
-            ServerList.Parse($"127.0.0.1:{FreePorts.Next()}"), Short, null, TimeProvider.System, new TestLogger<ZooKeeperClient>());
+            ServerList.Parse($"127.0.0.1:{FreePorts.Next()}"), Short, null, TimeProvider.System,
+            new TestLogger<ZooKeeperClient>());
         using var limit = new CancellationTokenSource(TimeSpan.FromMilliseconds(300), TimeProvider.System);
         await Should.ThrowAsync<OperationCanceledException>(() => client.ConnectAsync(limit.Token));
         client.Fault.ShouldNotBeNull().ShouldContain("127.0.0.1");
@@ -120,7 +128,8 @@ public sealed class ZooKeeperConnectionTests
     private static async Task<ZooKeeperClient> ConnectAsync(ScriptedZooKeeper server, TimeSpan? timeout = null)
     {
         var client = new ZooKeeperClient(
-            ServerList.Parse($"127.0.0.1:{server.Port}"), timeout ?? TimeSpan.FromSeconds(10), null, TimeProvider.System,
+            ServerList.Parse($"127.0.0.1:{server.Port}"), timeout ?? TimeSpan.FromSeconds(10), null,
+            TimeProvider.System,
             new TestLogger<ZooKeeperClient>());
         await client.ConnectAsync(default).WithinLimit("a connection");
         return client;

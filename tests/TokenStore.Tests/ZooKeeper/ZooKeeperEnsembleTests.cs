@@ -48,7 +48,8 @@ public sealed class ZooKeeperEnsembleTests : IAsyncLifetime
             var token = 10 * round + 1;
             (await older.EnterAsync("r", token)).Status.ShouldBe(EnterStatus.Admitted);
             (await newer.EnterAsync("r", token + 1)).ShouldBe(
-                new EnterReply(EnterStatus.Draining, new FencingToken(token + 1), HeldElsewhere: true), "a server that is behind must not matter");
+                new EnterReply(EnterStatus.Draining, new FencingToken(token + 1), HeldElsewhere: true),
+                "a server that is behind must not matter");
             (await older.EnterAsync("r", token)).Status.ShouldBe(EnterStatus.Stale);
             await older.ChangedAsync("r");
             await older.WithdrawAsync("r");
@@ -64,7 +65,8 @@ public sealed class ZooKeeperEnsembleTests : IAsyncLifetime
         for (var round = 0; round < 15; round++)
         {
             var (started, asks) = (gateways[round % 3], gateways[(round + 1) % 3]);
-            // A session that is seconds old, and known to its own server first, must never be taken for one that has ended.
+            // A session that is seconds old, and known to its own server first, must never be taken for one that has
+            // ended.
             await started.EndSessionAsync(isClean: true);
             await started.StartSessionAsync();
             (await started.EnterAsync($"r/{round}", 5)).Status.ShouldBe(EnterStatus.Admitted);
@@ -177,7 +179,10 @@ public sealed class ZooKeeperEnsembleTests : IAsyncLifetime
         return await RepeatAsync().WithinLimit("an answer", TimeSpan.FromSeconds(60));
     }
 
-    /// <summary>A gateway keeps its session, and one whose connection was lost reads again, with heartbeats: so it sends them meanwhile.</summary>
+    /// <summary>
+    /// A gateway keeps its session, and one whose connection was lost reads again, with heartbeats: so it sends them
+    /// meanwhile.
+    /// </summary>
     private static async Task ChangedAsync(ConformanceGateway gateway, string key)
     {
         var changed = gateway.ChangedAsync(key, 4 * ConformanceGateway.LongLife);

@@ -5,7 +5,9 @@ using FenceGateway.TokenStore.ZooKeeper;
 
 namespace FenceGateway.TokenStore.Tests.ZooKeeper;
 
-/// <summary>What the store answers when connections, sessions and servers end. Each test has a server of its own.</summary>
+/// <summary>
+/// What the store answers when connections, sessions and servers end. Each test has a server of its own.
+/// </summary>
 public sealed class ZooKeeperFaultTests : IAsyncLifetime
 {
     private readonly ZooKeeperFixture _fixture = new();
@@ -41,11 +43,13 @@ public sealed class ZooKeeperFaultTests : IAsyncLifetime
                 await a.EnterAsync("r", 5);
             }
         });
-        await Eventually.IsSoAsync(async () => !(await HeartbeatOrNullAsync(a) ?? new(true, [])).Alive, "the session is over");
+        await Eventually.IsSoAsync(
+            async () => !(await HeartbeatOrNullAsync(a) ?? new(true, [])).Alive, "the session is over");
         refused = await Should.ThrowAsync<TokenStoreUnavailableException>(() => a.EnterAsync("r", 5));
         (refused.SessionEnded, refused.NotTaken).ShouldBe((true, true));
         var held = await b.EnterAsync("r", 6);
-        (held.Status, held.HeldElsewhere, held.RetryAfter > TimeSpan.Zero).ShouldBe((EnterStatus.Draining, false, true));
+        (held.Status, held.HeldElsewhere, held.RetryAfter > TimeSpan.Zero).ShouldBe(
+            (EnterStatus.Draining, false, true));
 
         await a.Store.OpenAsync(default);
         await a.StartSessionAsync();
@@ -67,7 +71,8 @@ public sealed class ZooKeeperFaultTests : IAsyncLifetime
         await Eventually.IsSoAsync(() => a.Store.Fault is not null, "the connection is lost");
         var refused = await Should.ThrowAsync<TokenStoreUnavailableException>(() => a.EnterAsync("r", 6));
         (refused.NotTaken, refused.SessionEnded).ShouldBe((true, false));
-        (await b.EnterAsync("r", 6)).ShouldBe(new EnterReply(EnterStatus.Draining, new FencingToken(6), HeldElsewhere: true));
+        (await b.EnterAsync("r", 6)).ShouldBe(
+            new EnterReply(EnterStatus.Draining, new FencingToken(6), HeldElsewhere: true));
         proxy.Heal();
         await a.ChangedAsync("r");
         a.Store.Fault.ShouldBeNull();
@@ -90,7 +95,8 @@ public sealed class ZooKeeperFaultTests : IAsyncLifetime
         await Server.RestartAsync();
         await Eventually.IsSoAsync(() => a.Store.Fault is null && b.Store.Fault is null, "both are back");
         (await a.HeartbeatAsync()).Alive.ShouldBeTrue();
-        (await b.EnterAsync("r", 6)).ShouldBe(new EnterReply(EnterStatus.Draining, new FencingToken(6), HeldElsewhere: true));
+        (await b.EnterAsync("r", 6)).ShouldBe(
+            new EnterReply(EnterStatus.Draining, new FencingToken(6), HeldElsewhere: true));
         await a.ChangedAsync("r");
         (await a.EnterAsync("r", 5)).Status.ShouldBe(EnterStatus.Stale);
     }
@@ -130,7 +136,8 @@ public sealed class ZooKeeperFaultTests : IAsyncLifetime
         Server.Pause();
         using (var limit = new CancellationTokenSource(TimeSpan.FromMilliseconds(300), TimeProvider.System))
         {
-            await Should.ThrowAsync<OperationCanceledException>(async () => await a.Store.EnterAsync(a.Request("r", 5), limit.Token));
+            await Should.ThrowAsync<OperationCanceledException>(
+                async () => await a.Store.EnterAsync(a.Request("r", 5), limit.Token));
         }
 
         Server.Continue();
@@ -150,16 +157,19 @@ public sealed class ZooKeeperFaultTests : IAsyncLifetime
         await a.WithdrawAsync("r");
         proxy.Delay(TimeSpan.FromMilliseconds(100));
         var lost = a.EnterAsync("r", 5);
-        await Eventually.IsSoAsync(async () => (await b.FindAsync("r"))!.Value.Writers.Count > 0 || lost.IsCompleted, "the step is taken");
+        await Eventually.IsSoAsync(
+            async () => (await b.FindAsync("r"))!.Value.Writers.Count > 0 || lost.IsCompleted, "the step is taken");
         proxy.Cut();
-        var unknown = await lost.ContinueWith(task => task.Exception?.InnerException as TokenStoreUnavailableException, TaskScheduler.Default);
+        var unknown = await lost.ContinueWith(
+            task => task.Exception?.InnerException as TokenStoreUnavailableException, TaskScheduler.Default);
         proxy.Heal();
         if (unknown is not null)
         {
             unknown.NotTaken.ShouldBeFalse("it was taken");
         }
 
-        await Eventually.IsSoAsync(async () => await HeartbeatOrNullAsync(a) is { Alive: true }, "the connection is back");
+        await Eventually.IsSoAsync(
+            async () => await HeartbeatOrNullAsync(a) is { Alive: true }, "the connection is back");
         await b.EnterAsync("r", 6);
         (await a.HeartbeatAsync()).Revoked.ShouldBe([new ResourceChange(ConformanceGateway.Key("r"), 6)]);
         await a.WithdrawAsync("r");
@@ -206,7 +216,8 @@ public sealed class ZooKeeperFaultTests : IAsyncLifetime
         }
 
         StoreOf(a).WatchedCount.ShouldBe(50);
-        await a.Store.WithdrawAsync(a.Session, [.. keys.Select(k => new Registration(ConformanceGateway.Key(k), a.Sequence))], default);
+        await a.Store.WithdrawAsync(
+            a.Session, [.. keys.Select(k => new Registration(ConformanceGateway.Key(k), a.Sequence))], default);
         await Eventually.IsSoAsync(() => StoreOf(a).WatchedCount == 0, "nothing is kept");
         var stale = await a.EnterAsync("r/1", 4);
         stale.Status.ShouldBe(EnterStatus.Stale);
@@ -224,7 +235,8 @@ public sealed class ZooKeeperFaultTests : IAsyncLifetime
         var stored = await client.SendAsync(ZooKeeperRequest.GetData(path, watch: false), default);
         var full = ResourceNode.Parse(stored.Value.Data) with
         {
-            Writers = [.. Enumerable.Range(0, 5200).Select(i => new RegisteredWriter($"{new string('s', 80)}{i}", 5, 1, null))],
+            Writers =
+                [.. Enumerable.Range(0, 5200).Select(i => new RegisteredWriter($"{new string('s', 80)}{i}", 5, 1, null))],
         };
         (await client.SendAsync(ZooKeeperRequest.Multi(MultiOperation.SetData(path, full.ToData(), -1)), default)).Value[0].Error
             .ShouldBe(ZooKeeperError.Ok);
@@ -232,7 +244,8 @@ public sealed class ZooKeeperFaultTests : IAsyncLifetime
         var refused = await Should.ThrowAsync<TokenStoreUnavailableException>(() => a.EnterAsync("r", 5));
         refused.NotTaken.ShouldBeTrue();
         (await a.MarkAsync("r")).ShouldBe(5);
-        (await a.EnterAsync("r", 6, hold: TimeSpan.Zero)).Status.ShouldBe(EnterStatus.Admitted, "ended ones whose hold is over go");
+        (await a.EnterAsync("r", 6, hold: TimeSpan.Zero)).Status.ShouldBe(
+            EnterStatus.Admitted, "ended ones whose hold is over go");
     }
 
     [Fact]
@@ -262,7 +275,8 @@ public sealed class ZooKeeperFaultTests : IAsyncLifetime
         var port = FreePorts.Next();
         await using var store = ZooKeeperFixture.CreateStore($"127.0.0.1:{port}", _root);
         using var limit = new CancellationTokenSource(TimeSpan.FromMilliseconds(500), TimeProvider.System);
-        var refused = await Should.ThrowAsync<TokenStoreUnavailableException>(async () => await store.OpenAsync(limit.Token));
+        var refused = await Should.ThrowAsync<TokenStoreUnavailableException>(
+            async () => await store.OpenAsync(limit.Token));
         refused.Message.ShouldContain($"{port}");
         store.Fault.ShouldNotBeNull();
     }

@@ -8,7 +8,8 @@ public sealed class ZooKeeperEnsembleFixture : IAsyncLifetime
 {
     private ZooKeeperEnsemble? _ensemble;
 
-    public string ConnectionString => _ensemble?.ConnectionString ?? throw new InvalidOperationException("Not started.");
+    public string ConnectionString =>
+        _ensemble?.ConnectionString ?? throw new InvalidOperationException("Not started.");
 
     public async ValueTask InitializeAsync() => _ensemble = await ZooKeeperEnsemble.StartAsync();
 
@@ -32,10 +33,12 @@ public sealed class ZooKeeperFixture : IAsyncLifetime
 
     public static string NewRoot() => $"/test/t{Guid.NewGuid():N}";
 
-    internal ZooKeeperTokenStore CreateStore(string root, string? auth = null) => CreateStore(ConnectionString, root, auth);
+    internal ZooKeeperTokenStore CreateStore(string root, string? auth = null) =>
+        CreateStore(ConnectionString, root, auth);
 
     internal static ZooKeeperTokenStore CreateStore(
-        string connectionString, string root, string? auth = null, TestLogger<ZooKeeperTokenStore>? logger = null) => new(
+        string connectionString, string root, string? auth = null,
+        TestLogger<ZooKeeperTokenStore>? logger = null) => new(
         new ZooKeeperTokenStoreOptions { ConnectionString = connectionString, Root = root, Auth = auth },
         TimeProvider.System, logger ?? new TestLogger<ZooKeeperTokenStore>());
 
@@ -49,7 +52,9 @@ public sealed class ZooKeeperFixture : IAsyncLifetime
         return client;
     }
 
-    /// <summary>Ends the session of a client as an administrator would: another connection with its id and password closes it.</summary>
+    /// <summary>
+    /// Ends the session of a client as an administrator would: another connection with its id and password closes it.
+    /// </summary>
     internal async Task ExpireAsync(ZooKeeperClient client)
     {
         await TestKit.ZooKeeperSessions.ExpireAsync(Server, client.Session.Id);

@@ -18,5 +18,6 @@ public sealed class ZooKeeperEnsembleConformance(ZooKeeperEnsembleFixture ensemb
 {
     private readonly string _root = ZooKeeperFixture.NewRoot();
 
-    protected override ZooKeeperTokenStore CreateStore() => ZooKeeperFixture.CreateStore(ensemble.ConnectionString, _root);
+    protected override ZooKeeperTokenStore CreateStore() =>
+        ZooKeeperFixture.CreateStore(ensemble.ConnectionString, _root);
 }

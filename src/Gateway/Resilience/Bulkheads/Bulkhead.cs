@@ -3,8 +3,8 @@ using FenceGateway.TokenStore;
 namespace FenceGateway.Gateway.Resilience.Bulkheads;
 
 /// <summary>
-/// The bulkhead of a route or of a cluster: so many requests at the service at once. A reload changes its limits and keeps what
-/// is in use.
+/// The bulkhead of a route or of a cluster: so many requests at the service at once. A reload changes its limits and
+/// keeps what is in use.
 /// </summary>
 /// <remarks>Safe for use by several threads.</remarks>
 internal sealed class Bulkhead : PlacePool
@@ -53,7 +53,8 @@ internal sealed class Bulkhead : PlacePool
     /// <summary>Takes a place, waits for one, or is refused.</summary>
     /// <param name="fence">The fence of its resource; null when no token orders it.</param>
     /// <param name="token">Its token; 0 without a fence.</param>
-    /// <param name="cancellationToken">Ends the wait with <see cref="OperationCanceledException"/>; no place is held then.</param>
+    /// <param name="cancellationToken">Ends the wait with <see cref="OperationCanceledException"/>; no place is held
+    /// then.</param>
     public ValueTask<PlaceStatus> EnterAsync(ResourceFence? fence, long token, CancellationToken cancellationToken)
     {
         PlaceStatus? status;
@@ -69,7 +70,9 @@ internal sealed class Bulkhead : PlacePool
     /// <summary>Gives a place back; it goes to whoever is next.</summary>
     public void Exit() => Exit(token: 0);
 
-    /// <summary>Puts another policy in force. What the adaptive limit has learnt stays, within the new bounds.</summary>
+    /// <summary>
+    /// Puts another policy in force. What the adaptive limit has learnt stays, within the new bounds.
+    /// </summary>
     public void Apply(BulkheadPolicy policy)
     {
         PlaceWaiter? ended;

@@ -9,8 +9,8 @@ using Microsoft.AspNetCore.Http.Features;
 namespace FenceGateway.Gateway.Resilience.Bulkheads;
 
 /// <summary>
-/// Lets a request on when it has a place at its resource, its route and its cluster. The places are given back by who stands
-/// around this, with the end of the request, so that a free place costs no task of its own.
+/// Lets a request on when it has a place at its resource, its route and its cluster. The places are given back by who
+/// stands around this, with the end of the request, so that a free place costs no task of its own.
 /// </summary>
 internal sealed class BulkheadMiddleware(
     RequestDelegate next,
@@ -20,7 +20,8 @@ internal sealed class BulkheadMiddleware(
     TimeProvider time,
     ILogger<BulkheadMiddleware> logger)
 {
-    private static readonly BulkheadScope[] Order = [BulkheadScope.Resource, BulkheadScope.Route, BulkheadScope.Cluster];
+    private static readonly BulkheadScope[] Order =
+        [BulkheadScope.Resource, BulkheadScope.Route, BulkheadScope.Cluster];
     private readonly ConcurrentDictionary<BulkheadName, LogThrottle> _refused = new();
 
     public Task InvokeAsync(HttpContext context)
@@ -52,7 +53,8 @@ internal sealed class BulkheadMiddleware(
                     request.Places.Release();
                     await (status is null && wait.End is not WaitEnd.TimedOut and var end
                         ? GiveUpAsync(context, request, end)
-                        : RefuseAsync(context, request, name, status ?? PlaceStatus.TimedOut, bulkheads.QueueTimeout(scope)));
+                        : RefuseAsync(
+                            context, request, name, status ?? PlaceStatus.TimedOut, bulkheads.QueueTimeout(scope)));
                     return;
                 }
             }
@@ -91,12 +93,14 @@ internal sealed class BulkheadMiddleware(
         return status;
     }
 
-    private Task RefuseAsync(HttpContext context, GatewayRequest request, BulkheadName name, PlaceStatus status, TimeSpan queueTimeout)
+    private Task RefuseAsync(
+        HttpContext context, GatewayRequest request, BulkheadName name, PlaceStatus status, TimeSpan queueTimeout)
     {
         metrics.Rejected(name, status);
         if (status == PlaceStatus.Stale)
         {
-            return refusals.RefuseAsync(context, request.Policy!, FenceCheck.Stale(request.Token, request.Fence!), next);
+            return refusals.RefuseAsync(
+                context, request.Policy!, FenceCheck.Stale(request.Token, request.Fence!), next);
         }
 
         Report(name, status, request);

@@ -4,8 +4,9 @@ using Yarp.ReverseProxy.Configuration;
 namespace FenceGateway.Gateway.Resilience.Bulkheads;
 
 /// <summary>
-/// All bulkheads, by the names of routes and clusters, for the life of the process: a reload changes their limits, and who
-/// holds a place of one that is not in force any more gives it back there. Names only accumulate as an operator invents them.
+/// All bulkheads, by the names of routes and clusters, for the life of the process: a reload changes their limits, and
+/// who holds a place of one that is not in force any more gives it back there. Names only accumulate as an operator
+/// invents them.
 /// </summary>
 internal sealed class BulkheadRegistry(FencedWaiters fenced, TimeProvider time)
 {

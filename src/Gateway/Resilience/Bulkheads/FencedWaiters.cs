@@ -3,8 +3,8 @@ using FenceGateway.TokenStore;
 namespace FenceGateway.Gateway.Resilience.Bulkheads;
 
 /// <summary>
-/// All waiting requests with a token, by resource, whichever compartment they wait at: when the mark of a resource rises, those
-/// with older tokens leave at once.
+/// All waiting requests with a token, by resource, whichever compartment they wait at: when the mark of a resource
+/// rises, those with older tokens leave at once.
 /// </summary>
 internal sealed class FencedWaiters
 {
@@ -56,7 +56,9 @@ internal sealed class FencedWaiters
         var mark = fence.Mark;
         lock (_gate)
         {
-            stale = _byResource.TryGetValue(fence.Resource.Value, out var waiters) ? [.. waiters.Where(w => w.Token < mark)] : [];
+            stale = _byResource.TryGetValue(fence.Resource.Value, out var waiters)
+                ? [.. waiters.Where(w => w.Token < mark)]
+                : [];
         }
 
         foreach (var waiter in stale)

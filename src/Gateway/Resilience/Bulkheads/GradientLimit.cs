@@ -1,25 +1,27 @@
 namespace FenceGateway.Gateway.Resilience.Bulkheads;
 
 /// <summary>
-/// Finds how many requests a service takes at once without a queue building up in it, by how its latency answers to load.
+/// Finds how many requests a service takes at once without a queue building up in it, by how its latency answers to
+/// load.
 /// </summary>
 /// <remarks>
 /// <para>
-/// The gradient step is that of Netflix' concurrency-limits (<c>Gradient2Limit</c>) and of Envoy's adaptive concurrency filter:
-/// at the end of each window <c>limit := limit × gradient + √limit</c>, where the gradient, between one half and one, is the
-/// latency without load, plus a quarter, over the window's mean latency; the root is the headroom that lets the limit
-/// grow while latency does not. At a service that works on <c>c</c> requests at once the limit comes to rest at the solution of
-/// <c>limit = 1.25 c + √limit</c>.
+/// The gradient step is that of Netflix' concurrency-limits (<c>Gradient2Limit</c>) and of Envoy's adaptive concurrency
+/// filter: at the end of each window <c>limit := limit × gradient + √limit</c>, where the gradient, between one half
+/// and one, is the latency without load, plus a quarter, over the window's mean latency; the root is the headroom that
+/// lets the limit grow while latency does not. At a service that works on <c>c</c> requests at once the limit comes to
+/// rest at the solution of <c>limit = 1.25 c + √limit</c>.
 /// </para>
 /// <para>
-/// The latency without load is measured as Envoy and BBR do it, for a mean over all time (Gradient2) would take a lasting queue
-/// for the normal state: once in a while the limit is halved for about two round trips. A level that was measured under a
-/// queue makes the next probe come sooner and shrinks with each one. A limit that has fallen by half is probed at once: only
-/// that tells a queue from a service that takes longer by itself. A window in which no more than half of the limit was used
-/// is such a measurement by itself, and changes no limit.
+/// The latency without load is measured as Envoy and BBR do it, for a mean over all time (Gradient2) would take a
+/// lasting queue for the normal state: once in a while the limit is halved for about two round trips. A level that was
+/// measured under a queue makes the next probe come sooner and shrinks with each one. A limit that has fallen by half
+/// is probed at once: only that tells a queue from a service that takes longer by itself. A window in which no more
+/// than half of the limit was used is such a measurement by itself, and changes no limit.
 /// </para>
-/// <para>What was dropped has no latency: the gradient is at most the share of attempts that were answered, and a window with drops
-/// has no headroom. Knows no clock: a window is as many samples as fit in at once, fifty at least. Belongs to a lock.</para>
+/// <para>What was dropped has no latency: the gradient is at most the share of attempts that were answered, and a
+/// window with drops has no headroom. Knows no clock: a window is as many samples as fit in at once, fifty at least.
+/// Belongs to a lock.</para>
 /// </remarks>
 internal sealed class GradientLimit
 {

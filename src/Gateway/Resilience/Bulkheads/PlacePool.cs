@@ -3,11 +3,12 @@ using FenceGateway.TokenStore;
 namespace FenceGateway.Gateway.Resilience.Bulkheads;
 
 /// <summary>
-/// A bounded number of places and a bounded, fair line of those who wait for one. While somebody waits no place is free for it,
-/// so whoever finds one free overtakes nobody who could have had it.
+/// A bounded number of places and a bounded, fair line of those who wait for one. While somebody waits no place is free
+/// for it, so whoever finds one free overtakes nobody who could have had it.
 /// </summary>
 /// <remarks>
-/// Safe for use by several threads; everything is decided under <paramref name="gate"/>. Members ending in <c>Locked</c> need it.
+/// Safe for use by several threads; everything is decided under <paramref name="gate"/>. Members ending in
+/// <c>Locked</c> need it.
 /// </remarks>
 internal abstract class PlacePool(Lock gate, FencedWaiters fenced, TimeProvider time)
 {
@@ -23,15 +24,20 @@ internal abstract class PlacePool(Lock gate, FencedWaiters fenced, TimeProvider 
 
     protected abstract int QueueLimit { get; }
 
-    /// <summary>Whether a place is free for a token; if there is none for the highest one, there is none for any.</summary>
+    /// <summary>
+    /// Whether a place is free for a token; if there is none for the highest one, there is none for any.
+    /// </summary>
     protected abstract bool HasPlaceLocked(long token);
 
     protected abstract void TakeLocked(long token);
 
     protected abstract void GiveBackLocked(long token);
 
-    /// <summary>Takes a free place, gets in line, or neither. Null: wait for <paramref name="waiter"/> outside of the lock.</summary>
-    public PlaceStatus? EnterLocked(ResourceFence? fence, long token, out PlaceWaiter? waiter, out PlaceWaiter? pushedOut)
+    /// <summary>
+    /// Takes a free place, gets in line, or neither. Null: wait for <paramref name="waiter"/> outside of the lock.
+    /// </summary>
+    public PlaceStatus? EnterLocked(
+        ResourceFence? fence, long token, out PlaceWaiter? waiter, out PlaceWaiter? pushedOut)
     {
         (waiter, pushedOut) = (null, null);
         if (fence is not null && token < fence.Mark)
@@ -65,12 +71,14 @@ internal abstract class PlacePool(Lock gate, FencedWaiters fenced, TimeProvider 
 
     /// <summary>Waits for a place until the queue time-out. Whatever happens at once, one of them counts.</summary>
     /// <exception cref="OperationCanceledException">Cancelled, and no place is held.</exception>
-    public async ValueTask<PlaceStatus> WaitAsync(PlaceWaiter waiter, PlaceWaiter? pushedOut, CancellationToken cancellationToken)
+    public async ValueTask<PlaceStatus> WaitAsync(
+        PlaceWaiter waiter, PlaceWaiter? pushedOut, CancellationToken cancellationToken)
     {
         pushedOut?.Wake();
         if (waiter.Fence is null)
         {
-            await waiter.Ended.WaitAsync(QueueTimeout, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await waiter.Ended.WaitAsync(QueueTimeout, time, cancellationToken).ConfigureAwait(
+                ConfigureAwaitOptions.SuppressThrowing);
         }
         else
         {
@@ -117,7 +125,9 @@ internal abstract class PlacePool(Lock gate, FencedWaiters fenced, TimeProvider 
         WakeAll(ended);
     }
 
-    /// <summary>Gives every free place away. Those whose wait has ended, chained by <see cref="PlaceWaiter.Next"/>.</summary>
+    /// <summary>
+    /// Gives every free place away. Those whose wait has ended, chained by <see cref="PlaceWaiter.Next"/>.
+    /// </summary>
     public PlaceWaiter? GrantLocked()
     {
         PlaceWaiter? ended = null;
@@ -171,7 +181,8 @@ internal abstract class PlacePool(Lock gate, FencedWaiters fenced, TimeProvider 
                 Leave(waiter, PlaceStatus.Stale);
             }
 
-            await waiter.Ended.WaitAsync(QueueTimeout, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await waiter.Ended.WaitAsync(QueueTimeout, time, cancellationToken).ConfigureAwait(
+                ConfigureAwaitOptions.SuppressThrowing);
         }
         finally
         {

@@ -6,7 +6,9 @@ internal enum PlaceStatus
     /// <summary>It has a place, which it has to give back.</summary>
     Taken,
 
-    /// <summary>No place is free and no more may wait, or a newer holder of its resource took its place in the line.</summary>
+    /// <summary>
+    /// No place is free and no more may wait, or a newer holder of its resource took its place in the line.
+    /// </summary>
     Full,
 
     /// <summary>It has waited for as long as it may.</summary>

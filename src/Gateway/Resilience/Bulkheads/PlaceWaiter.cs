@@ -2,7 +2,9 @@ using FenceGateway.TokenStore;
 
 namespace FenceGateway.Gateway.Resilience.Bulkheads;
 
-/// <summary>A request that waits for a place. Its fields belong to the lock of the compartment that it waits at.</summary>
+/// <summary>
+/// A request that waits for a place. Its fields belong to the lock of the compartment that it waits at.
+/// </summary>
 /// <param name="owner">The compartment.</param>
 /// <param name="fence">The fence of its resource; null when no token orders it.</param>
 /// <param name="token">Its token; 0 is none.</param>
@@ -30,7 +32,9 @@ internal sealed class PlaceWaiter(PlacePool owner, ResourceFence? fence, long to
 
     public void Wake() => _ended.TrySetResult();
 
-    /// <summary>Whether it is for the same resource; a fence may have been evicted and made anew between two requests.</summary>
+    /// <summary>
+    /// Whether it is for the same resource; a fence may have been evicted and made anew between two requests.
+    /// </summary>
     public bool IsOfResource(ResourceFence? other) =>
         fence is not null && other is not null && (ReferenceEquals(fence, other) || fence.Resource == other.Resource);
 }

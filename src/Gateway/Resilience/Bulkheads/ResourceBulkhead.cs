@@ -1,9 +1,9 @@
 namespace FenceGateway.Gateway.Resilience.Bulkheads;
 
 /// <summary>
-/// The places of one resource, counted by token. A token does not count places with older ones: they have to drain before it is
-/// forwarded, so that they are not at the service together, and its holder is not to wait for them twice. Places without a
-/// token count for everybody, and everything counts for a request without one.
+/// The places of one resource, counted by token. A token does not count places with older ones: they have to drain
+/// before it is forwarded, so that they are not at the service together, and its holder is not to wait for them twice.
+/// Places without a token count for everybody, and everything counts for a request without one.
 /// </summary>
 internal sealed class ResourceBulkhead(ResourceBulkheads owner, Lock gate, FencedWaiters fenced, TimeProvider time)
     : PlacePool(gate, fenced, time)

@@ -4,10 +4,12 @@ using FenceGateway.TokenStore;
 namespace FenceGateway.Gateway.Resilience.Bulkheads;
 
 /// <summary>
-/// A bulkhead for each resource of a route, so that a hot one does not take the places of all. Made when a resource is first
-/// asked for; idle ones are thrown out when they have become many, those in use are as many as the route has requests.
+/// A bulkhead for each resource of a route, so that a hot one does not take the places of all. Made when a resource is
+/// first asked for; idle ones are thrown out when they have become many, those in use are as many as the route has
+/// requests.
 /// </summary>
-/// <remarks>Safe for use by several threads: each resource belongs to one of a few stripes with a lock of its own.</remarks>
+/// <remarks>Safe for use by several threads: each resource belongs to one of a few stripes with a lock of its
+/// own.</remarks>
 internal sealed class ResourceBulkheads
 {
     private const int StripeCount = 16;
@@ -29,12 +31,15 @@ internal sealed class ResourceBulkheads
     /// <summary>Resources whose bulkheads are held.</summary>
     public int Count => _stripes.Sum(stripe => stripe.Count);
 
-    /// <summary>Takes a place of the resource if one is free. Does not allocate for a resource that was in use lately.</summary>
+    /// <summary>
+    /// Takes a place of the resource if one is free. Does not allocate for a resource that was in use lately.
+    /// </summary>
     /// <param name="key">The resource's key.</param>
     /// <param name="text">The same as a string, if there is one.</param>
     /// <param name="token">The token that counts; 0 is none.</param>
     /// <param name="entered">The bulkhead that a place was taken of; it has to be given back there.</param>
-    public bool TryEnter(ReadOnlySpan<char> key, string? text, long token, [NotNullWhen(true)] out ResourceBulkhead? entered)
+    public bool TryEnter(
+        ReadOnlySpan<char> key, string? text, long token, [NotNullWhen(true)] out ResourceBulkhead? entered)
     {
         var stripe = StripeOf(key);
         lock (stripe.Gate)
@@ -50,9 +55,11 @@ internal sealed class ResourceBulkheads
     /// <param name="fence">The resource's fence; null when no token orders the request.</param>
     /// <param name="token">Its token; 0 without a fence.</param>
     /// <param name="bulkhead">The resource's bulkhead: where a place has to be given back if one is taken.</param>
-    /// <param name="cancellationToken">Ends the wait with <see cref="OperationCanceledException"/>; no place is held then.</param>
+    /// <param name="cancellationToken">Ends the wait with <see cref="OperationCanceledException"/>; no place is held
+    /// then.</param>
     public ValueTask<PlaceStatus> EnterAsync(
-        ReadOnlySpan<char> key, ResourceFence? fence, long token, out ResourceBulkhead bulkhead, CancellationToken cancellationToken)
+        ReadOnlySpan<char> key, ResourceFence? fence, long token, out ResourceBulkhead bulkhead,
+        CancellationToken cancellationToken)
     {
         PlaceStatus? status;
         PlaceWaiter? waiter, pushedOut;
@@ -88,7 +95,8 @@ internal sealed class ResourceBulkheads
         return (inUse, waiting);
     }
 
-    private Stripe StripeOf(ReadOnlySpan<char> key) => _stripes[string.GetHashCode(key, StringComparison.Ordinal) & (StripeCount - 1)];
+    private Stripe StripeOf(ReadOnlySpan<char> key) =>
+        _stripes[string.GetHashCode(key, StringComparison.Ordinal) & (StripeCount - 1)];
 
     private sealed class Stripe
     {
@@ -150,7 +158,9 @@ internal sealed class ResourceBulkheads
             }
         }
 
-        /// <summary>Throws idle ones out; the next sweep is so far off that it is paid for by what was added until then.</summary>
+        /// <summary>
+        /// Throws idle ones out; the next sweep is so far off that it is paid for by what was added until then.
+        /// </summary>
         private void SweepLocked()
         {
             foreach (var (key, bulkhead) in _bulkheads)

@@ -8,8 +8,8 @@ using FenceGateway.TokenStore;
 namespace FenceGateway.Gateway.Resilience.Bulkheads;
 
 /// <summary>
-/// The bulkheads in force on a route. Places are taken in one order, resource, route, cluster: so nobody waits in a circle, and
-/// what a hot resource has waiting takes no place of the route.
+/// The bulkheads in force on a route. Places are taken in one order, resource, route, cluster: so nobody waits in a
+/// circle, and what a hot resource has waiting takes no place of the route.
 /// </summary>
 internal sealed class RouteBulkheads(ResourceBulkheads? resources, Bulkhead? route, Bulkhead? cluster)
 {
@@ -19,7 +19,9 @@ internal sealed class RouteBulkheads(ResourceBulkheads? resources, Bulkhead? rou
 
     public Bulkhead? Cluster => cluster;
 
-    /// <summary>Takes all places if they are free at once. False: those taken so far are held, <see cref="EnterAsync"/> goes on.</summary>
+    /// <summary>
+    /// Takes all places if they are free at once. False: those taken so far are held, <see cref="EnterAsync"/> goes on.
+    /// </summary>
     public bool TryEnter(HttpContext context, GatewayRequest request)
     {
         var (fence, token) = TurnOf(request);
@@ -49,17 +51,21 @@ internal sealed class RouteBulkheads(ResourceBulkheads? resources, Bulkhead? rou
 
         return scope switch
         {
-            BulkheadScope.Resource when Resources is not null => EnterResourceAsync(Resources, context, request, cancellationToken),
+            BulkheadScope.Resource when Resources is not null =>
+                EnterResourceAsync(Resources, context, request, cancellationToken),
             BulkheadScope.Route when Route is not null => EnterOneAsync(Route, request, cancellationToken),
             BulkheadScope.Cluster when Cluster is not null => EnterOneAsync(Cluster, request, cancellationToken),
             _ => new(PlaceStatus.Taken),
         };
     }
 
-    /// <summary>An attempt has ended: what adaptive limits learn from. Only what the service did, or did not do in time, counts.</summary>
+    /// <summary>
+    /// An attempt has ended: what adaptive limits learn from. Only what the service did, or did not do in time, counts.
+    /// </summary>
     public void Sample(in AttemptResult attempt)
     {
-        if (attempt.Fault is AttemptFault.None or AttemptFault.TimedOut && attempt.Status != StatusCodes.Status101SwitchingProtocols)
+        if (attempt.Fault is AttemptFault.None or AttemptFault.TimedOut
+            && attempt.Status != StatusCodes.Status101SwitchingProtocols)
         {
             // A service that says itself that it has too much does not do it faster.
             var dropped = attempt.Fault == AttemptFault.TimedOut
@@ -69,9 +75,13 @@ internal sealed class RouteBulkheads(ResourceBulkheads? resources, Bulkhead? rou
         }
     }
 
-    /// <summary>What orders a request among those of its resource. Where the fence only reports, nothing does.</summary>
+    /// <summary>
+    /// What orders a request among those of its resource. Where the fence only reports, nothing does.
+    /// </summary>
     private static (ResourceFence? Fence, long Token) TurnOf(GatewayRequest request) =>
-        request.NeedsAdmission && request.Policy!.Mode == FencingMode.Enforce ? (request.Fence, request.Token.Value) : (null, 0);
+        request.NeedsAdmission && request.Policy!.Mode == FencingMode.Enforce
+            ? (request.Fence, request.Token.Value)
+            : (null, 0);
 
     private static bool TryEnter(Bulkhead bulkhead, GatewayRequest request)
     {
@@ -84,7 +94,8 @@ internal sealed class RouteBulkheads(ResourceBulkheads? resources, Bulkhead? rou
         return entered;
     }
 
-    private static bool TryEnterResource(ResourceBulkheads resources, HttpContext context, GatewayRequest request, long token)
+    private static bool TryEnterResource(
+        ResourceBulkheads resources, HttpContext context, GatewayRequest request, long token)
     {
         if (request.Fence is not { } fence)
         {

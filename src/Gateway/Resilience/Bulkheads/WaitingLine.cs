@@ -3,8 +3,8 @@ using FenceGateway.TokenStore;
 namespace FenceGateway.Gateway.Resilience.Bulkheads;
 
 /// <summary>
-/// Those who wait at a compartment, in the order of their arrival; among those of one resource a higher token goes first.
-/// Belongs to the compartment's lock. Every search is bounded by the queue limit.
+/// Those who wait at a compartment, in the order of their arrival; among those of one resource a higher token goes
+/// first. Belongs to the compartment's lock. Every search is bounded by the queue limit.
 /// </summary>
 internal struct WaitingLine
 {
@@ -79,7 +79,9 @@ internal struct WaitingLine
         old.Previous = old.Next = null;
     }
 
-    /// <summary>Who goes when it is the turn of <paramref name="turn"/>: the first with the highest token of its resource.</summary>
+    /// <summary>
+    /// Who goes when it is the turn of <paramref name="turn"/>: the first with the highest token of its resource.
+    /// </summary>
     public static PlaceWaiter Newest(PlaceWaiter turn)
     {
         var newest = turn;
@@ -99,13 +101,16 @@ internal struct WaitingLine
         return newest;
     }
 
-    /// <summary>The last one with the lowest token of the resource, if that is below <paramref name="token"/>.</summary>
+    /// <summary>
+    /// The last one with the lowest token of the resource, if that is below <paramref name="token"/>.
+    /// </summary>
     public readonly PlaceWaiter? OldestBelow(ResourceFence? fence, long token)
     {
         PlaceWaiter? oldest = null;
         for (var other = First; other is not null && token != 0; other = other.Next)
         {
-            if (other.Token != 0 && other.Token < token && other.Token <= (oldest?.Token ?? token) && other.IsOfResource(fence))
+            if (other.Token != 0 && other.Token < token && other.Token <= (oldest?.Token ?? token)
+                && other.IsOfResource(fence))
             {
                 oldest = other;
             }

@@ -4,8 +4,8 @@ using Polly.CircuitBreaker;
 namespace FenceGateway.Gateway.Resilience.CircuitBreaking;
 
 /// <summary>
-/// Polly's circuit breaker, told of outcomes instead of running what has them. Nothing in it waits, so that each call has its
-/// effect before it returns. Not safe for use by several threads.
+/// Polly's circuit breaker, told of outcomes instead of running what has them. Nothing in it waits, so that each call
+/// has its effect before it returns. Not safe for use by several threads.
 /// </summary>
 internal sealed class Breaker
 {

@@ -4,10 +4,12 @@ using Polly.CircuitBreaker;
 namespace FenceGateway.Gateway.Resilience.CircuitBreaking;
 
 /// <summary>
-/// The circuit of one destination. Polly decides when it opens and closes; it is told how attempts ended instead of running them,
-/// so that what is never told (R14) cannot count, and a probe that says nothing neither closes nor opens it.
+/// The circuit of one destination. Polly decides when it opens and closes; it is told how attempts ended instead of
+/// running them, so that what is never told (R14) cannot count, and a probe that says nothing neither closes nor opens
+/// it.
 /// </summary>
-/// <remarks>An attempt counts only if the circuit has not changed since it began. Safe for use by several threads.</remarks>
+/// <remarks>An attempt counts only if the circuit has not changed since it began. Safe for use by several
+/// threads.</remarks>
 internal sealed class Circuit
 {
     private readonly Lock _gate = new();
@@ -20,7 +22,8 @@ internal sealed class Circuit
     private string? _reason;
     private CircuitCounts _counts;
 
-    public Circuit(CircuitName name, string address, CircuitBreakerPolicy policy, CircuitEvents events, TimeProvider time)
+    public Circuit(
+        CircuitName name, string address, CircuitBreakerPolicy policy, CircuitEvents events, TimeProvider time)
     {
         (Name, Address, Policy, _events, _time) = (name, address, policy, events, time);
         _since = time.GetTimestamp();
@@ -70,7 +73,8 @@ internal sealed class Circuit
             {
                 return _state switch
                 {
-                    CircuitState.Open when Policy.BreakDuration - _time.GetElapsedTime(_since) is { Ticks: > 0 } left => left,
+                    CircuitState.Open when Policy.BreakDuration - _time
+                        .GetElapsedTime(_since) is { Ticks: > 0 } left => left,
                     CircuitState.Isolated => Policy.BreakDuration,
                     _ => TimeSpan.Zero,
                 };
@@ -86,7 +90,8 @@ internal sealed class Circuit
         lock (_gate)
         {
             _counts = _counts.Plus(verdict);
-            if (verdict != AttemptVerdict.Neutral && _state == CircuitState.Closed && result.Duration <= _time.GetElapsedTime(_since))
+            if (verdict != AttemptVerdict.Neutral && _state == CircuitState.Closed
+                && result.Duration <= _time.GetElapsedTime(_since))
             {
                 change = TellLocked(verdict, result);
             }
@@ -115,7 +120,9 @@ internal sealed class Circuit
         return probe;
     }
 
-    /// <summary>A probe is over; every reserved one comes here. Its attempt is reported as well, as every attempt is.</summary>
+    /// <summary>
+    /// A probe is over; every reserved one comes here. Its attempt is reported as well, as every attempt is.
+    /// </summary>
     /// <param name="probe">What was reserved.</param>
     /// <param name="result">How its attempt ended; null when there was none.</param>
     public void EndProbe(Probe probe, AttemptResult? result)
@@ -134,7 +141,9 @@ internal sealed class Circuit
         _events.Changed(Name, change);
     }
 
-    /// <summary>Keeps requests away until <see cref="Close"/>, whatever attempts say. Who calls it writes the audit.</summary>
+    /// <summary>
+    /// Keeps requests away until <see cref="Close"/>, whatever attempts say. Who calls it writes the audit.
+    /// </summary>
     public void Isolate(string reason)
     {
         CircuitChange? change;
@@ -184,7 +193,9 @@ internal sealed class Circuit
     }
 
     private CircuitState StateLocked(long now) =>
-        _state == CircuitState.Open && _time.GetElapsedTime(_since, now) >= Policy.BreakDuration ? CircuitState.HalfOpen : _state;
+        _state == CircuitState.Open && _time.GetElapsedTime(_since, now) >= Policy.BreakDuration
+            ? CircuitState.HalfOpen
+            : _state;
 
     private CircuitChange? TellLocked(AttemptVerdict verdict, in AttemptResult result)
     {
@@ -198,7 +209,8 @@ internal sealed class Circuit
     {
         (_, CircuitState.Closed) => "a probe succeeded",
         (CircuitState.HalfOpen, _) => $"a probe failed: {Policy.Describe(last)}",
-        _ => $"{_breaker.Failures} of {_breaker.Attempts} attempts failed within {CircuitText.Of(Policy.SamplingDuration)}, "
+        _ => $"{_breaker.Failures} of {_breaker.Attempts} attempts failed within "
+            + $"{CircuitText.Of(Policy.SamplingDuration)}, "
             + $"last: {Policy.Describe(last)}",
     };
 

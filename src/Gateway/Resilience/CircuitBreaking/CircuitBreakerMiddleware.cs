@@ -7,8 +7,8 @@ using Yarp.ReverseProxy.Model;
 namespace FenceGateway.Gateway.Resilience.CircuitBreaking;
 
 /// <summary>
-/// Takes destinations whose circuit is open out of an attempt's choice, and sends it as a probe to one whose break is over.
-/// Refuses it where none is left.
+/// Takes destinations whose circuit is open out of an attempt's choice, and sends it as a probe to one whose break is
+/// over. Refuses it where none is left.
 /// </summary>
 internal sealed class CircuitBreakerMiddleware(RequestDelegate next, Attempts attempts)
 {
@@ -42,7 +42,8 @@ internal sealed class CircuitBreakerMiddleware(RequestDelegate next, Attempts at
         return next(context);
     }
 
-    private async Task ProbeAsync(HttpContext context, GatewayRequest request, IReverseProxyFeature proxy, PendingProbe probe)
+    private async Task ProbeAsync(
+        HttpContext context, GatewayRequest request, IReverseProxyFeature proxy, PendingProbe probe)
     {
         var before = request.Attempts.Count;
         AttemptResult? result = null;
@@ -62,7 +63,8 @@ internal sealed class CircuitBreakerMiddleware(RequestDelegate next, Attempts at
     }
 
     private static Task RefuseAsync(
-        HttpContext context, GatewayRequest request, ClusterCircuits circuits, IReadOnlyList<DestinationState> available)
+        HttpContext context, GatewayRequest request, ClusterCircuits circuits,
+        IReadOnlyList<DestinationState> available)
     {
         var retryAfter = circuits.Shed(available);
         if (request.Attempts.MayBeApplied)
@@ -73,7 +75,8 @@ internal sealed class CircuitBreakerMiddleware(RequestDelegate next, Attempts at
 
         return ProblemResponse.WriteAsync(
             context, ProblemType.CircuitOpen,
-            "No destination of this route's cluster takes requests now: too many attempts have failed, or an operator keeps requests away. "
+            "No destination of this route's cluster takes requests now: too many attempts have failed, or an operator "
+            + "keeps requests away. "
             + "This one was not forwarded; try again.",
             retryAfter);
     }

@@ -3,7 +3,9 @@ using Polly.CircuitBreaker;
 
 namespace FenceGateway.Gateway.Resilience.CircuitBreaking;
 
-/// <summary>The instruments of circuit breakers. Tags are from closed sets: configured names, state, and verdict.</summary>
+/// <summary>
+/// The instruments of circuit breakers. Tags are from closed sets: configured names, state, and verdict.
+/// </summary>
 internal sealed class CircuitMetrics
 {
     private readonly Meter _meter;
@@ -19,7 +21,8 @@ internal sealed class CircuitMetrics
         _shed = _meter.CreateCounter<long>(
             "fencegateway.circuit.shed", "{request}", "Requests refused because every destination's circuit was open.");
         _attempts = _meter.CreateCounter<long>(
-            "fencegateway.circuit.attempts", "{attempt}", "Attempts that circuits were told of, by what they say about the destination.");
+            "fencegateway.circuit.attempts", "{attempt}",
+            "Attempts that circuits were told of, by what they say about the destination.");
     }
 
     /// <summary>Adds the gauge of the circuits that there are at the time of looking.</summary>
@@ -31,7 +34,8 @@ internal sealed class CircuitMetrics
         "State of a circuit: 0 closed, 1 half-open, 2 open, 3 isolated.");
 
     public void Changed(CircuitName name, CircuitState state) => _transitions.Add(
-        1, Cluster(name), Destination(name), Policy(name.Policy), new KeyValuePair<string, object?>("fencegateway.state", state.Name()));
+        1, Cluster(name), Destination(name), Policy(name.Policy),
+        new KeyValuePair<string, object?>("fencegateway.state", state.Name()));
 
     public void Shed(string cluster, string policy) =>
         _shed.Add(1, new KeyValuePair<string, object?>("fencegateway.cluster", cluster), Policy(policy));
@@ -48,7 +52,8 @@ internal sealed class CircuitMetrics
 
     private static KeyValuePair<string, object?> Cluster(CircuitName name) => new("fencegateway.cluster", name.Cluster);
 
-    private static KeyValuePair<string, object?> Destination(CircuitName name) => new("fencegateway.destination", name.Destination);
+    private static KeyValuePair<string, object?> Destination(CircuitName name) =>
+        new("fencegateway.destination", name.Destination);
 
     private static KeyValuePair<string, object?> Policy(string policy) => new("fencegateway.policy", policy);
 }

@@ -4,8 +4,8 @@ using Yarp.ReverseProxy.Configuration;
 namespace FenceGateway.Gateway.Resilience.CircuitBreaking;
 
 /// <summary>
-/// All circuits in force. A reload keeps the circuit of a destination whose address and breaker stayed as they were, and an
-/// operator's isolation as long as the destination is there at all.
+/// All circuits in force. A reload keeps the circuit of a destination whose address and breaker stayed as they were,
+/// and an operator's isolation as long as the destination is there at all.
 /// </summary>
 internal sealed class CircuitRegistry
 {
@@ -66,9 +66,12 @@ internal sealed class CircuitRegistry
         foreach (var (destination, config) in cluster.Destinations ?? FrozenDictionary<string, DestinationConfig>.Empty)
         {
             circuits.Add(
-                before?.Of(destination) is { } circuit && circuit.Address == config.Address && circuit.Policy == policy.CircuitBreaker
+                before?.Of(destination) is { } circuit && circuit.Address == config.Address
+                    && circuit.Policy == policy.CircuitBreaker
                     ? circuit
-                    : NewLocked(new CircuitName(cluster.ClusterId, destination, policy.Name), config.Address, policy.CircuitBreaker!));
+                    : NewLocked(
+                        new CircuitName(cluster.ClusterId, destination, policy.Name), config.Address,
+                        policy.CircuitBreaker!));
         }
 
         return new ClusterCircuits(cluster.ClusterId, policy.Name, circuits, _metrics);
@@ -77,7 +80,8 @@ internal sealed class CircuitRegistry
     private Circuit NewLocked(CircuitName name, string address, CircuitBreakerPolicy policy)
     {
         var circuit = new Circuit(name, address, policy, _events, _time);
-        var isolated = Of(name.Cluster).Select(c => c.Of(name.Destination)?.IsolatedFor).FirstOrDefault(reason => reason is not null);
+        var isolated = Of(name.Cluster).Select(c => c.Of(name.Destination)?.IsolatedFor).FirstOrDefault(
+            reason => reason is not null);
         if (isolated is not null)
         {
             circuit.Isolate(isolated);

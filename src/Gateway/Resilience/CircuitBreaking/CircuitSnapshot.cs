@@ -6,7 +6,8 @@ namespace FenceGateway.Gateway.Resilience.CircuitBreaking;
 /// <param name="State">Its state; half-open as soon as the break is over.</param>
 /// <param name="Since">Since when.</param>
 /// <param name="Until">When the break is over; null unless it is open.</param>
-/// <param name="Reason">Why it opened or was isolated, or what closed it; null when it was never anything but closed.</param>
+/// <param name="Reason">Why it opened or was isolated, or what closed it; null when it was never anything but
+/// closed.</param>
 /// <param name="Counts">What it has seen since it was made.</param>
 internal sealed record CircuitSnapshot(
     CircuitState State, DateTimeOffset Since, DateTimeOffset? Until, string? Reason, CircuitCounts Counts);

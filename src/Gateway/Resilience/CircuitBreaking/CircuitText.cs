@@ -6,7 +6,8 @@ namespace FenceGateway.Gateway.Resilience.CircuitBreaking;
 /// <summary>How circuits speak to people and to tags.</summary>
 internal static class CircuitText
 {
-    public static string Of(TimeSpan duration) => string.Create(CultureInfo.InvariantCulture, $"{duration.TotalSeconds:0.###} s");
+    public static string Of(TimeSpan duration) =>
+        string.Create(CultureInfo.InvariantCulture, $"{duration.TotalSeconds:0.###} s");
 
     public static string Name(this CircuitState state) => state switch
     {

@@ -4,8 +4,11 @@ using Yarp.ReverseProxy.Model;
 
 namespace FenceGateway.Gateway.Resilience.CircuitBreaking;
 
-/// <summary>The circuits of a cluster's destinations under one resilience policy. Immutable but for what the circuits hold.</summary>
-internal sealed class ClusterCircuits(string cluster, string policy, IReadOnlyCollection<Circuit> circuits, CircuitMetrics metrics)
+/// <summary>
+/// The circuits of a cluster's destinations under one resilience policy. Immutable but for what the circuits hold.
+/// </summary>
+internal sealed class ClusterCircuits(
+    string cluster, string policy, IReadOnlyCollection<Circuit> circuits, CircuitMetrics metrics)
 {
     private readonly Circuit[] _all = [.. circuits];
     private readonly FrozenDictionary<string, Circuit> _byDestination =
@@ -46,7 +49,9 @@ internal sealed class ClusterCircuits(string cluster, string policy, IReadOnlyCo
         }
     }
 
-    /// <summary>Tells where a request may go: where no circuit says otherwise, or to probe a destination whose break is over.</summary>
+    /// <summary>
+    /// Tells where a request may go: where no circuit says otherwise, or to probe a destination whose break is over.
+    /// </summary>
     public CircuitChoice Choose(IReadOnlyList<DestinationState> available)
     {
         var closed = new List<DestinationState>(available.Count);
@@ -66,7 +71,9 @@ internal sealed class ClusterCircuits(string cluster, string policy, IReadOnlyCo
         return new CircuitChoice(closed, probe);
     }
 
-    /// <summary>Counts a request that found all of <paramref name="available"/> closed to it. When to come again.</summary>
+    /// <summary>
+    /// Counts a request that found all of <paramref name="available"/> closed to it. When to come again.
+    /// </summary>
     public TimeSpan Shed(IReadOnlyList<DestinationState> available)
     {
         metrics.Shed(cluster, policy);

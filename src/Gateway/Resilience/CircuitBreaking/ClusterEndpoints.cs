@@ -6,8 +6,11 @@ using Yarp.ReverseProxy.Model;
 
 namespace FenceGateway.Gateway.Resilience.CircuitBreaking;
 
-/// <summary>Clusters with their destinations' health and circuits: <c>/admin/v1/clusters</c>, to look at and to change.</summary>
-internal sealed class ClusterEndpoints(IProxyStateLookup proxy, CircuitRegistry circuits, ILogger<ClusterEndpoints> logger)
+/// <summary>
+/// Clusters with their destinations' health and circuits: <c>/admin/v1/clusters</c>, to look at and to change.
+/// </summary>
+internal sealed class ClusterEndpoints(
+    IProxyStateLookup proxy, CircuitRegistry circuits, ILogger<ClusterEndpoints> logger)
     : IAdminEndpoints
 {
     private delegate bool Change(string cluster, string destination, string reason);
@@ -22,7 +25,8 @@ internal sealed class ClusterEndpoints(IProxyStateLookup proxy, CircuitRegistry 
 
     private Task ListAsync(HttpContext context)
     {
-        var clusters = proxy.GetClusters().OrderBy(c => c.ClusterId, StringComparer.Ordinal).Select(c => (JsonNode)Describe(c));
+        var clusters = proxy.GetClusters().OrderBy(c => c.ClusterId, StringComparer.Ordinal).Select(
+            c => (JsonNode)Describe(c));
         return AdminJson.WriteAsync(context, 200, new JsonObject { ["clusters"] = new JsonArray([.. clusters]) });
     }
 
@@ -65,7 +69,8 @@ internal sealed class ClusterEndpoints(IProxyStateLookup proxy, CircuitRegistry 
         {
             await AdminJson.WriteProblemAsync(
                 context, 409, "Conflict",
-                $"Destination {destination.DestinationId} has no circuit: no resilience policy with a CircuitBreaker is in force for cluster "
+                $"Destination {destination.DestinationId} has no circuit: no resilience policy with a CircuitBreaker "
+                + "is in force for cluster "
                 + $"{cluster.ClusterId} or a route to it.");
             return;
         }
@@ -92,19 +97,20 @@ internal sealed class ClusterEndpoints(IProxyStateLookup proxy, CircuitRegistry 
         };
     }
 
-    private static JsonObject Describe(DestinationState destination, List<(string Policy, CircuitSnapshot Circuit)> circuits) => new()
-    {
-        ["destination"] = destination.DestinationId,
-        ["address"] = destination.Model.Config.Address,
-        ["health"] = new JsonObject
+    private static JsonObject Describe(
+        DestinationState destination, List<(string Policy, CircuitSnapshot Circuit)> circuits) => new()
         {
-            ["active"] = destination.Health.Active.ToString(),
-            ["passive"] = destination.Health.Passive.ToString(),
-        },
-        ["inFlight"] = destination.ConcurrentRequestCount,
-        ["state"] = State(Worst(circuits)),
-        ["circuits"] = new JsonArray([.. circuits.Select(c => Describe(c.Policy, c.Circuit))]),
-    };
+            ["destination"] = destination.DestinationId,
+            ["address"] = destination.Model.Config.Address,
+            ["health"] = new JsonObject
+            {
+                ["active"] = destination.Health.Active.ToString(),
+                ["passive"] = destination.Health.Passive.ToString(),
+            },
+            ["inFlight"] = destination.ConcurrentRequestCount,
+            ["state"] = State(Worst(circuits)),
+            ["circuits"] = new JsonArray([.. circuits.Select(c => Describe(c.Policy, c.Circuit))]),
+        };
 
     private static JsonObject Describe(string policy, CircuitSnapshot circuit) => new()
     {
@@ -123,7 +129,8 @@ internal sealed class ClusterEndpoints(IProxyStateLookup proxy, CircuitRegistry 
         },
     };
 
-    private static List<(string Policy, CircuitSnapshot Circuit)> Circuits(DestinationState destination, List<ClusterCircuits> breakers) =>
+    private static List<(string Policy, CircuitSnapshot Circuit)> Circuits(
+        DestinationState destination, List<ClusterCircuits> breakers) =>
         [.. from breaker in breakers
             let circuit = breaker.Of(destination.DestinationId)
             where circuit is not null

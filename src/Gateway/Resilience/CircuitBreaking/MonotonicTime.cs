@@ -1,8 +1,8 @@
 namespace FenceGateway.Gateway.Resilience.CircuitBreaking;
 
 /// <summary>
-/// A clock for Polly, which measures by the time of day: counted from the monotonic clock, so that a step of the system's clock
-/// neither opens a circuit nor keeps it open.
+/// A clock for Polly, which measures by the time of day: counted from the monotonic clock, so that a step of the
+/// system's clock neither opens a circuit nor keeps it open.
 /// </summary>
 internal sealed class MonotonicTime(TimeProvider time) : TimeProvider
 {

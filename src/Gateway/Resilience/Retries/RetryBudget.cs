@@ -1,12 +1,13 @@
 namespace FenceGateway.Gateway.Resilience.Retries;
 
 /// <summary>
-/// Keeps retries a bounded share of live traffic, so that they cannot multiply the load of a service in trouble: over the last
-/// ten seconds at most <c>ratio</c> retries per request, and three in any case so that a quiet route can retry at all.
+/// Keeps retries a bounded share of live traffic, so that they cannot multiply the load of a service in trouble: over
+/// the last ten seconds at most <c>ratio</c> retries per request, and three in any case so that a quiet route can retry
+/// at all.
 /// </summary>
 /// <remarks>
-/// After Envoy's retry budgets (which count what is active) and Finagle's (which count over a window). Safe for use by several
-/// threads.
+/// After Envoy's retry budgets (which count what is active) and Finagle's (which count over a window). Safe for use by
+/// several threads.
 /// </remarks>
 internal sealed class RetryBudget(double ratio, TimeProvider time)
 {

@@ -6,8 +6,9 @@ using Microsoft.Net.Http.Headers;
 namespace FenceGateway.Gateway.Resilience.Retries;
 
 /// <summary>
-/// Decides whether one request gets another attempt: only where it is safe, while attempts are left, and within the budget.
-/// Safe is what was not sent, and what the service may get twice: an idempotent method, or a key that the service honours.
+/// Decides whether one request gets another attempt: only where it is safe, while attempts are left, and within the
+/// budget. Safe is what was not sent, and what the service may get twice: an idempotent method, or a key that the
+/// service honours.
 /// </summary>
 internal sealed class RetryDecision(HttpContext context, Retrying retrying, RetryMetrics metrics, TimeProvider time)
 {
@@ -19,10 +20,14 @@ internal sealed class RetryDecision(HttpContext context, Retrying retrying, Retr
     /// <summary>How long the service asked to be left alone; null when it did not.</summary>
     public TimeSpan? RetryAfter { get; private set; }
 
-    /// <summary>Whether another attempt would follow if this one fails as failures do; decides whether the body is kept.</summary>
+    /// <summary>
+    /// Whether another attempt would follow if this one fails as failures do; decides whether the body is kept.
+    /// </summary>
     public bool KeepsBody => _mayBeSentTwice;
 
-    /// <summary>The head of the service's answer is there. True: the answer is dropped, for another attempt follows.</summary>
+    /// <summary>
+    /// The head of the service's answer is there. True: the answer is dropped, for another attempt follows.
+    /// </summary>
     public bool DropAnswer(HttpResponseMessage answer, in AttemptState attempts)
     {
         var status = (int)answer.StatusCode;
@@ -102,7 +107,10 @@ internal sealed class RetryDecision(HttpContext context, Retrying retrying, Retr
             || (request.Body.CanSeek && request.Body.Length == request.ContentLength);
     }
 
-    /// <summary>A conditional write is not idempotent for whoever asks: the second one finds what the first one did, and is told 412.</summary>
+    /// <summary>
+    /// A conditional write is not idempotent for whoever asks: the second one finds what the first one did, and is told
+    /// 412.
+    /// </summary>
     private static bool MayBeSentTwice(HttpRequest request, Retrying retrying) =>
         (RequestSemantics.IsIdempotent(request.Method)
             && (RequestSemantics.IsSafe(request.Method) || !RequestSemantics.IsConditional(request.Headers)))

@@ -20,9 +20,11 @@ internal sealed class RetryMetrics
     public RetryMetrics(IMeterFactory meters)
     {
         var meter = meters.Create("FenceGateway");
-        _retries = meter.CreateCounter<long>("fencegateway.retries", "{attempt}", "Attempts after the first one, by why they were made.");
+        _retries = meter.CreateCounter<long>(
+            "fencegateway.retries", "{attempt}", "Attempts after the first one, by why they were made.");
         _outOfBudget = meter.CreateCounter<long>(
-            "fencegateway.retries.out_of_budget", "{request}", "Failed attempts that were not tried again for want of budget.");
+            "fencegateway.retries.out_of_budget", "{request}",
+            "Failed attempts that were not tried again for want of budget.");
     }
 
     public void Retried(string route, RetryReason reason) => _retries.Add(
@@ -36,5 +38,6 @@ internal sealed class RetryMetrics
             _ => "status",
         }));
 
-    public void OutOfBudget(string route) => _outOfBudget.Add(1, new KeyValuePair<string, object?>("fencegateway.route", route));
+    public void OutOfBudget(string route) =>
+        _outOfBudget.Add(1, new KeyValuePair<string, object?>("fencegateway.route", route));
 }

@@ -10,15 +10,17 @@ using Yarp.ReverseProxy.Model;
 namespace FenceGateway.Gateway.Resilience.Retries;
 
 /// <summary>
-/// Runs what comes after it once more where <see cref="RetryDecision"/> grants it: circuit, destination, admission and forwarder.
-/// The write stays registered at its fence from the first attempt to the end of the last.
+/// Runs what comes after it once more where <see cref="RetryDecision"/> grants it: circuit, destination, admission and
+/// forwarder. The write stays registered at its fence from the first attempt to the end of the last.
 /// </summary>
 internal sealed class RetryMiddleware(RequestDelegate next, Attempts attempts, RetryMetrics metrics, TimeProvider time)
 {
     public Task InvokeAsync(HttpContext context)
     {
         var request = context.Features.GetRequiredFeature<GatewayRequest>();
-        return request.Mechanisms(context).Retrying is { } retrying ? RunAsync(context, request, retrying) : next(context);
+        return request.Mechanisms(context).Retrying is { } retrying
+            ? RunAsync(context, request, retrying)
+            : next(context);
     }
 
     private async Task RunAsync(HttpContext context, GatewayRequest request, Retrying retrying)
@@ -26,7 +28,8 @@ internal sealed class RetryMiddleware(RequestDelegate next, Attempts attempts, R
         retrying.Budget.CountRequest();
         var decision = new RetryDecision(context, retrying, metrics, time);
         request.Attempts.Retry = decision;
-        if (decision.KeepsBody && context.Request.ContentLength > 0 && context.Request.ContentLength <= retrying.Policy.MaxBody)
+        if (decision.KeepsBody && context.Request.ContentLength > 0
+            && context.Request.ContentLength <= retrying.Policy.MaxBody)
         {
             context.Request.EnableBuffering(retrying.Policy.MaxBody, retrying.Policy.MaxBody);
         }
@@ -42,7 +45,9 @@ internal sealed class RetryMiddleware(RequestDelegate next, Attempts attempts, R
 
     private async Task RunAgainAsync(HttpContext context, GatewayRequest request, Retrying retrying, Before before)
     {
-        var client = request.Ticket.IsBounded || request.OutlivesClient ? CancellationToken.None : context.RequestAborted;
+        var client = request.Ticket.IsBounded || request.OutlivesClient
+            ? CancellationToken.None
+            : context.RequestAborted;
         var waiting = ResilienceContextPool.Shared.Get(client);
         try
         {
@@ -61,7 +66,8 @@ internal sealed class RetryMiddleware(RequestDelegate next, Attempts attempts, R
         if (request.Attempts is { Retry.IsGranted: true, Last.Fault: AttemptFault.None })
         {
             before.Restore(context);
-            await AnswerDroppedAsync(context, request, ProblemType.UpstreamTimeout, "there was no time left to try again");
+            await AnswerDroppedAsync(
+                context, request, ProblemType.UpstreamTimeout, "there was no time left to try again");
         }
     }
 
@@ -85,7 +91,8 @@ internal sealed class RetryMiddleware(RequestDelegate next, Attempts attempts, R
         }
         else if (failure is not null)
         {
-            // Whoever refused has not answered: that an earlier attempt may have been applied is what the client has to know.
+            // Whoever refused has not answered: that an earlier attempt may have been applied is what the client has to
+            // know.
             context.Features.Set(failure);
         }
         else
@@ -96,7 +103,9 @@ internal sealed class RetryMiddleware(RequestDelegate next, Attempts attempts, R
         return false;
     }
 
-    /// <summary>Whether another attempt follows the last one: where no time is left, none is taken out of the budget.</summary>
+    /// <summary>
+    /// Whether another attempt follows the last one: where no time is left, none is taken out of the budget.
+    /// </summary>
     private bool IsFollowed(HttpContext context, GatewayRequest request, RetryDecision decision) =>
         request.Attempts.Last is { } last
         && (decision.IsGranted || !IsOver(context, request))
@@ -114,10 +123,13 @@ internal sealed class RetryMiddleware(RequestDelegate next, Attempts attempts, R
     /// <summary>What the request looked like before the first attempt.</summary>
     private sealed class Before(HttpContext context)
     {
-        private readonly IReadOnlyList<DestinationState> _destinations = context.GetReverseProxyFeature().AvailableDestinations;
+        private readonly IReadOnlyList<DestinationState> _destinations = context
+            .GetReverseProxyFeature().AvailableDestinations;
         private readonly KeyValuePair<string, StringValues>[] _headers = [.. context.Response.Headers];
 
-        /// <summary>Takes away what the last attempt has left, and the destination that it went to if another takes requests.</summary>
+        /// <summary>
+        /// Takes away what the last attempt has left, and the destination that it went to if another takes requests.
+        /// </summary>
         public void Restore(HttpContext context)
         {
             context.Response.Clear();

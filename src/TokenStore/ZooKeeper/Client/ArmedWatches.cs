@@ -3,8 +3,9 @@ using System.Collections.Concurrent;
 namespace FenceGateway.TokenStore.ZooKeeper;
 
 /// <summary>
-/// The watches that a server holds for this client. A watch ends when it fires; a new connection begins without any, and is told those
-/// that are left together with the latest change seen, so that what happened in between is told at once.
+/// The watches that a server holds for this client. A watch ends when it fires; a new connection begins without any,
+/// and is told those that are left together with the latest change seen, so that what happened in between is told at
+/// once.
 /// </summary>
 internal sealed class ArmedWatches
 {

@@ -25,7 +25,8 @@ internal abstract class PendingRequest(byte[] frame)
 /// <summary>Nobody waits for it.</summary>
 internal sealed class UnansweredRequest(byte[] frame, int xid) : PendingRequest(Numbered(frame, xid))
 {
-    public static UnansweredRequest Ping() => new(ZooKeeperRequest.Ping(), ZooKeeperRequest.PingXid) { Xid = ZooKeeperRequest.PingXid };
+    public static UnansweredRequest Ping() =>
+        new(ZooKeeperRequest.Ping(), ZooKeeperRequest.PingXid) { Xid = ZooKeeperRequest.PingXid };
 
     public static UnansweredRequest Auth(byte[] userAndPassword) =>
         new(ZooKeeperRequest.Auth(userAndPassword), ZooKeeperRequest.AuthXid) { Xid = ZooKeeperRequest.AuthXid };
@@ -47,11 +48,13 @@ internal sealed class UnansweredRequest(byte[] frame, int xid) : PendingRequest(
 
 /// <summary>A request whose sender waits for the reply.</summary>
 /// <param name="request">What is sent.</param>
-/// <param name="ended">Called at the end, before the sender goes on: the error, and the watch that is left if there is none.</param>
+/// <param name="ended">Called at the end, before the sender goes on: the error, and the watch that is left if there is
+/// none.</param>
 internal sealed class PendingRequest<T>(ZooKeeperRequest<T> request, Action<ZooKeeperError, WatchKind, string> ended)
     : PendingRequest(request.Frame)
 {
-    private readonly TaskCompletionSource<ZooKeeperReply<T>> _reply = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource<ZooKeeperReply<T>> _reply = new(
+        TaskCreationOptions.RunContinuationsAsynchronously);
 
     public Task<ZooKeeperReply<T>> Reply => _reply.Task;
 

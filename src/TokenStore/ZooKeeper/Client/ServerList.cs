@@ -1,6 +1,8 @@
 namespace FenceGateway.TokenStore.ZooKeeper;
 
-/// <summary>The servers of an ensemble, taken in turn from a random one on, so that a fleet spreads over them.</summary>
+/// <summary>
+/// The servers of an ensemble, taken in turn from a random one on, so that a fleet spreads over them.
+/// </summary>
 internal sealed class ServerList
 {
     private const int DefaultPort = 2181;
@@ -15,7 +17,9 @@ internal sealed class ServerList
 
     public int Count => _servers.Length;
 
-    /// <summary>Reads <c>host:port,host:port</c>; without a port it is 2181. An IPv6 address stands in brackets.</summary>
+    /// <summary>
+    /// Reads <c>host:port,host:port</c>; without a port it is 2181. An IPv6 address stands in brackets.
+    /// </summary>
     /// <exception cref="FormatException">It is no list of servers; the message says why.</exception>
     public static ServerList Parse(string connectionString)
     {
@@ -40,7 +44,8 @@ internal sealed class ServerList
         var hasPort = colon > text.LastIndexOf(']');
         var host = (hasPort ? text[..colon] : text).Trim('[', ']');
         var port = DefaultPort;
-        var isPort = !hasPort || (int.TryParse(text[(colon + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out port)
+        var isPort = !hasPort
+            || (int.TryParse(text[(colon + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out port)
             && port is > 0 and <= ushort.MaxValue);
         return isPort && host.Length > 0
             ? (host, port)

@@ -60,7 +60,8 @@ internal sealed partial class ZooKeeperClient
 
         foreach (var request in _watches.Requests(LastZxid))
         {
-            _ = connection.TrySend(new PendingRequest<bool>(request, static (_, _, _) => { }) { Xid = ZooKeeperRequest.SetWatchesXid });
+            _ = connection.TrySend(
+                new PendingRequest<bool>(request, static (_, _, _) => { }) { Xid = ZooKeeperRequest.SetWatchesXid });
         }
 
         if (_session.Id != 0 && _session.Id != session.Id)
@@ -107,13 +108,16 @@ internal sealed partial class ZooKeeperClient
         }
     }
 
-    /// <summary>The next server at once; when all have failed, a pause that grows to a bound and is spread over the fleet.</summary>
+    /// <summary>
+    /// The next server at once; when all have failed, a pause that grows to a bound and is spread over the fleet.
+    /// </summary>
     private async Task PauseAsync(int failures)
     {
         var rounds = (failures + 1) / _servers.Count;
         if ((failures + 1) % _servers.Count == 0 && !_stop.IsCancellationRequested)
         {
-            var bound = Math.Min(LongestRetry.TotalSeconds, FirstRetry.TotalSeconds * Math.Pow(2, Math.Min(rounds, 10)));
+            var bound = Math.Min(
+                LongestRetry.TotalSeconds, FirstRetry.TotalSeconds * Math.Pow(2, Math.Min(rounds, 10)));
             var delay = TimeSpan.FromSeconds(bound * (0.5 + Random.Shared.NextDouble() / 2));
             await Task.Delay(delay, _time, _stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }

@@ -19,13 +19,13 @@ internal enum ZooKeeperState
 }
 
 /// <summary>
-/// A ZooKeeper session of this process, over one connection after the other. To lose a connection is not to lose the session: only a server
-/// can say that it has ended, and until one does, its ephemeral nodes may be there.
+/// A ZooKeeper session of this process, over one connection after the other. To lose a connection is not to lose the
+/// session: only a server can say that it has ended, and until one does, its ephemeral nodes may be there.
 /// </summary>
 /// <remarks>
-/// A request that cannot be sent now ends at once; nothing is sent twice. At most <see cref="MaxOutstanding"/> are under way, whoever comes
-/// after waits. What is read is never older than what was read before, over all connections: replies carry the number of the latest change,
-/// and a server that is behind refuses the session.
+/// A request that cannot be sent now ends at once; nothing is sent twice. At most <see cref="MaxOutstanding"/> are
+/// under way, whoever comes after waits. What is read is never older than what was read before, over all connections:
+/// replies carry the number of the latest change, and a server that is behind refuses the session.
 /// </remarks>
 internal sealed partial class ZooKeeperClient : IAsyncDisposable
 {
@@ -54,12 +54,14 @@ internal sealed partial class ZooKeeperClient : IAsyncDisposable
 
     /// <summary>Makes a client; it does nothing before <see cref="ConnectAsync"/>.</summary>
     /// <param name="servers">Of the ensemble.</param>
-    /// <param name="timeout">How long the session is to live without a connection; a server may grant something else.</param>
+    /// <param name="timeout">How long the session is to live without a connection; a server may grant something
+    /// else.</param>
     /// <param name="auth">user:password for the scheme "digest"; null for none.</param>
     /// <param name="time">Its monotonic clock.</param>
     /// <param name="logger">Where it reports.</param>
     /// <param name="tls">How connections are encrypted; null for not at all.</param>
-    public ZooKeeperClient(ServerList servers, TimeSpan timeout, byte[]? auth, TimeProvider time, ILogger logger, StoreTls? tls = null)
+    public ZooKeeperClient(
+        ServerList servers, TimeSpan timeout, byte[]? auth, TimeProvider time, ILogger logger, StoreTls? tls = null)
     {
         _servers = servers;
         RequestedTimeout = timeout;
@@ -93,7 +95,9 @@ internal sealed partial class ZooKeeperClient : IAsyncDisposable
     /// <summary>The number of the latest change seen.</summary>
     public long LastZxid => Volatile.Read(ref _lastZxid);
 
-    /// <summary>A watch has fired. Called in order with the replies, outside of locks; has to be quick. Set before connecting.</summary>
+    /// <summary>
+    /// A watch has fired. Called in order with the replies, outside of locks; has to be quick. Set before connecting.
+    /// </summary>
     public Action<WatchEvent>? Watched { get; set; }
 
     /// <summary>A connection was made, or the session has ended. Has to be quick. Set before connecting.</summary>
@@ -106,14 +110,17 @@ internal sealed partial class ZooKeeperClient : IAsyncDisposable
         return _firstConnection.Task.WaitAsync(cancellationToken);
     }
 
-    /// <summary>Whether the server holds a data watch of this client on a node, as far as replies and events have told.</summary>
+    /// <summary>
+    /// Whether the server holds a data watch of this client on a node, as far as replies and events have told.
+    /// </summary>
     public bool IsWatched(string path) => _watches.HasData(path);
 
     /// <inheritdoc cref="IsWatched"/>
     public bool IsWatchingChildren(string path) => _watches.HasChildren(path);
 
     /// <summary>Sends a request and waits for its reply. Cancellation ends the wait only.</summary>
-    public async ValueTask<ZooKeeperReply<T>> SendAsync<T>(ZooKeeperRequest<T> request, CancellationToken cancellationToken)
+    public async ValueTask<ZooKeeperReply<T>> SendAsync<T>(
+        ZooKeeperRequest<T> request, CancellationToken cancellationToken)
     {
         if (request.Frame.Length > ZooKeeperRequest.MaxFrame)
         {
@@ -125,13 +132,16 @@ internal sealed partial class ZooKeeperClient : IAsyncDisposable
         if (_connection is not { } connection || !connection.TrySend(pending))
         {
             _room.Release();
-            return new(State == ZooKeeperState.Expired ? ZooKeeperError.SessionExpired : ZooKeeperError.NotSent, default!, 0);
+            return new(
+                State == ZooKeeperState.Expired ? ZooKeeperError.SessionExpired : ZooKeeperError.NotSent, default!, 0);
         }
 
         return await pending.Reply.WaitAsync(cancellationToken);
     }
 
-    /// <summary>Ends the session, so that its ephemeral nodes go now and not when its time is over; at most a second.</summary>
+    /// <summary>
+    /// Ends the session, so that its ephemeral nodes go now and not when its time is over; at most a second.
+    /// </summary>
     public async Task CloseAsync()
     {
         if (State == ZooKeeperState.Connected)

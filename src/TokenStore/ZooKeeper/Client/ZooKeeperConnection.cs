@@ -8,13 +8,14 @@ using FenceGateway.TokenStore.Tls;
 namespace FenceGateway.TokenStore.ZooKeeper;
 
 /// <summary>
-/// One connection, TCP or TLS over it, from the handshake to its end. Requests leave in the order in which they come and are answered in that order,
-/// so that they can be pipelined. When it ends, everything on it ends: what never left as <see cref="ZooKeeperError.NotSent"/>, the rest
-/// as <see cref="ZooKeeperError.ConnectionLoss"/>.
+/// One connection, TCP or TLS over it, from the handshake to its end. Requests leave in the order in which they come
+/// and are answered in that order, so that they can be pipelined. When it ends, everything on it ends: what never left
+/// as <see cref="ZooKeeperError.NotSent"/>, the rest as <see cref="ZooKeeperError.ConnectionLoss"/>.
 /// </summary>
 /// <remarks>
-/// It is given up when the oldest request, or a ping, has waited for a third of the session's timeout: whatever is at the other end, there
-/// has to be time left to go on with the session elsewhere. Its queues are bounded by who sends (<see cref="ZooKeeperClient"/>).
+/// It is given up when the oldest request, or a ping, has waited for a third of the session's timeout: whatever is at
+/// the other end, there has to be time left to go on with the session elsewhere. Its queues are bounded by who sends
+/// (<see cref="ZooKeeperClient"/>).
 /// </remarks>
 internal sealed class ZooKeeperConnection : IAsyncDisposable
 {
@@ -27,7 +28,8 @@ internal sealed class ZooKeeperConnection : IAsyncDisposable
     private readonly Stream _transport;
     private readonly Stream _incoming;
     private readonly TimeProvider _time;
-    private readonly Channel<PendingRequest> _outgoing = Channel.CreateUnbounded<PendingRequest>(new() { SingleReader = true });
+    private readonly Channel<PendingRequest> _outgoing = Channel.CreateUnbounded<PendingRequest>(
+        new() { SingleReader = true });
     private readonly ConcurrentQueue<PendingRequest> _pending = new();
     private readonly CancellationTokenSource _broken = new();
     private readonly Action<WatchEvent> _watched;
@@ -37,7 +39,8 @@ internal sealed class ZooKeeperConnection : IAsyncDisposable
     private long _pingSentAt;
 
     private ZooKeeperConnection(
-        Socket socket, Stream transport, Stream incoming, SessionTicket? session, TimeProvider time, Action<WatchEvent> watched, Action<long> seen)
+        Socket socket, Stream transport, Stream incoming, SessionTicket? session, TimeProvider time,
+        Action<WatchEvent> watched, Action<long> seen)
     {
         _socket = socket;
         _transport = transport;
@@ -61,7 +64,8 @@ internal sealed class ZooKeeperConnection : IAsyncDisposable
     /// <param name="seen">The number of the latest change that a reply was given from.</param>
     /// <param name="cancellationToken">Ends the attempt.</param>
     public static async Task<ZooKeeperConnection> OpenAsync(
-        (string Host, int Port) server, StoreTls? tls, byte[] handshake, TimeProvider time, Action<WatchEvent> watched, Action<long> seen,
+        (string Host, int Port) server, StoreTls? tls, byte[] handshake, TimeProvider time, Action<WatchEvent> watched,
+        Action<long> seen,
         CancellationToken cancellationToken)
     {
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
@@ -69,10 +73,13 @@ internal sealed class ZooKeeperConnection : IAsyncDisposable
         {
             await socket.ConnectAsync(server.Host, server.Port, cancellationToken);
             Stream transport = new NetworkStream(socket);
-            transport = tls is null ? transport : await tls.AuthenticateAsync(transport, server.Host, cancellationToken);
+            transport = tls is null
+                ? transport
+                : await tls.AuthenticateAsync(transport, server.Host, cancellationToken);
             await transport.WriteAsync(handshake, cancellationToken);
             var incoming = new BufferedStream(transport, SendTogether);
-            var session = await ReadFrameAsync(incoming, static frame => SessionHandshake.Reply(frame), 20, cancellationToken);
+            var session = await ReadFrameAsync(
+                incoming, static frame => SessionHandshake.Reply(frame), 20, cancellationToken);
             return new ZooKeeperConnection(socket, transport, incoming, session, time, watched, seen);
         }
         catch (IOException e) when (tls is not null)
@@ -93,7 +100,8 @@ internal sealed class ZooKeeperConnection : IAsyncDisposable
     /// <summary>Runs until the connection ends; throws what ended it.</summary>
     public async Task RunAsync(TimeSpan sessionTimeout, CancellationToken cancellationToken)
     {
-        using var stopped = cancellationToken.UnsafeRegister(static state => ((ZooKeeperConnection)state!).Break(), this);
+        using var stopped = cancellationToken.UnsafeRegister(
+            static state => ((ZooKeeperConnection)state!).Break(), this);
         Task[] loops = [ReadAsync(), WriteAsync(), WatchOverAsync(sessionTimeout / 3)];
         try
         {
@@ -186,7 +194,8 @@ internal sealed class ZooKeeperConnection : IAsyncDisposable
             default:
                 if (!_pending.TryPeek(out var request) || request.Xid != xid)
                 {
-                    throw new ZooKeeperProtocolException($"A reply has the number {xid}; expected was {request?.Xid.ToString() ?? "none"}.");
+                    throw new ZooKeeperProtocolException(
+                        $"A reply has the number {xid}; expected was {request?.Xid.ToString() ?? "none"}.");
                 }
 
                 if (zxid > 0)

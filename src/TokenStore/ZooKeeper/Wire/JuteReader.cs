@@ -3,7 +3,8 @@ using System.Buffers.Binary;
 namespace FenceGateway.TokenStore.ZooKeeper;
 
 /// <summary>
-/// Reads Jute from a frame that is here as a whole. Every length is checked against what is left before anything is allocated for it.
+/// Reads Jute from a frame that is here as a whole. Every length is checked against what is left before anything is
+/// allocated for it.
 /// </summary>
 internal ref struct JuteReader(ReadOnlySpan<byte> frame)
 {
@@ -55,10 +56,12 @@ internal ref struct JuteReader(ReadOnlySpan<byte> frame)
         var count = Math.Max(Length(), 0);
         return (long)count * smallest <= _left.Length
             ? count
-            : throw new ZooKeeperProtocolException($"A list of {count} does not fit into the {_left.Length} bytes that follow.");
+            : throw new ZooKeeperProtocolException(
+                $"A list of {count} does not fit into the {_left.Length} bytes that follow.");
     }
 
-    private int Length() => Int() is >= -1 and var length ? length : throw new ZooKeeperProtocolException("A length is negative.");
+    private int Length() =>
+        Int() is >= -1 and var length ? length : throw new ZooKeeperProtocolException("A length is negative.");
 
     private ReadOnlySpan<byte> Take(int count)
     {

@@ -3,8 +3,8 @@ using System.Buffers.Binary;
 namespace FenceGateway.TokenStore.ZooKeeper;
 
 /// <summary>
-/// Writes Jute, ZooKeeper's encoding: big-endian numbers, strings and buffers with their length in front. The first four bytes are the
-/// length of the frame, which <see cref="ToFrame"/> fills in.
+/// Writes Jute, ZooKeeper's encoding: big-endian numbers, strings and buffers with their length in front. The first
+/// four bytes are the length of the frame, which <see cref="ToFrame"/> fills in.
 /// </summary>
 internal sealed class JuteWriter
 {

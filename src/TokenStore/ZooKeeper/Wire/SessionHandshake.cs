@@ -1,6 +1,8 @@
 namespace FenceGateway.TokenStore.ZooKeeper;
 
-/// <summary>What makes a session: with it, the session goes on over another connection. The password is a secret.</summary>
+/// <summary>
+/// What makes a session: with it, the session goes on over another connection. The password is a secret.
+/// </summary>
 internal sealed record SessionTicket(long Id, byte[] Password, TimeSpan Timeout)
 {
     public static SessionTicket New { get; } = new(0, new byte[16], TimeSpan.Zero);

@@ -1,9 +1,13 @@
 namespace FenceGateway.TokenStore.ZooKeeper;
 
-/// <summary>How a request ended. Numbers are the protocol's own (KeeperException.Code), but for <see cref="NotSent"/>.</summary>
+/// <summary>
+/// How a request ended. Numbers are the protocol's own (KeeperException.Code), but for <see cref="NotSent"/>.
+/// </summary>
 internal enum ZooKeeperError
 {
-    /// <summary>Not of the protocol: it never left this process, or the client has no session any more to send it in.</summary>
+    /// <summary>
+    /// Not of the protocol: it never left this process, or the client has no session any more to send it in.
+    /// </summary>
     NotSent = 1,
     Ok = 0,
     SystemError = -1,
@@ -36,9 +40,12 @@ internal enum ZooKeeperError
 internal static class ZooKeeperErrorExtensions
 {
     /// <summary>Whether the request was certainly not carried out, and never will be.</summary>
-    public static bool IsNotTaken(this ZooKeeperError error) => error is ZooKeeperError.NotSent or ZooKeeperError.MarshallingError
+    public static bool IsNotTaken(this ZooKeeperError error) =>
+        error is ZooKeeperError.NotSent or ZooKeeperError.MarshallingError
         or ZooKeeperError.Unimplemented or ZooKeeperError.BadArguments or ZooKeeperError.NoNode or ZooKeeperError.NoAuth
-        or ZooKeeperError.BadVersion or ZooKeeperError.NoChildrenForEphemerals or ZooKeeperError.NodeExists or ZooKeeperError.NotEmpty
-        or ZooKeeperError.SessionExpired or ZooKeeperError.InvalidAcl or ZooKeeperError.AuthFailed or ZooKeeperError.SessionMoved
+        or ZooKeeperError.BadVersion or ZooKeeperError.NoChildrenForEphemerals or ZooKeeperError.NodeExists
+        or ZooKeeperError.NotEmpty
+        or ZooKeeperError.SessionExpired or ZooKeeperError.InvalidAcl or ZooKeeperError.AuthFailed
+        or ZooKeeperError.SessionMoved
         or ZooKeeperError.NotReadOnly or ZooKeeperError.QuotaExceeded or ZooKeeperError.Throttled;
 }

@@ -15,7 +15,8 @@ internal readonly record struct ZooKeeperReply<T>(ZooKeeperError Error, T Value,
 /// <param name="Version">How often its data was written since.</param>
 /// <param name="EphemeralOwner">The session it goes with; 0 when it stays.</param>
 /// <param name="Children">How many it has.</param>
-internal readonly record struct NodeStat(long CreatedZxid, long ModifiedZxid, int Version, long EphemeralOwner, int Children)
+internal readonly record struct NodeStat(
+    long CreatedZxid, long ModifiedZxid, int Version, long EphemeralOwner, int Children)
 {
     public static NodeStat Read(ref JuteReader reader)
     {

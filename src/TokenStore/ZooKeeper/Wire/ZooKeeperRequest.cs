@@ -28,7 +28,8 @@ internal enum WatchKind
 }
 
 /// <summary>A request as it goes on the wire, but for its number, and how its reply is read.</summary>
-internal sealed record ZooKeeperRequest<T>(byte[] Frame, ReplyParser<T> Parse, WatchKind Watch = WatchKind.None, string Path = "");
+internal sealed record ZooKeeperRequest<T>(
+    byte[] Frame, ReplyParser<T> Parse, WatchKind Watch = WatchKind.None, string Path = "");
 
 /// <summary>Makes requests. The xid, which follows the length, is filled in when a request is sent.</summary>
 internal static class ZooKeeperRequest
@@ -58,7 +59,8 @@ internal static class ZooKeeperRequest
         watch ? WatchKind.Children : WatchKind.None, path);
 
     /// <summary>Asks whether everybody may change a node, or what is below it.</summary>
-    public static ZooKeeperRequest<bool> IsOpen(string path) => new(Begin(OperationCode.GetAcl).Text(path).ToFrame(), ParseIsOpen);
+    public static ZooKeeperRequest<bool> IsOpen(string path) =>
+        new(Begin(OperationCode.GetAcl).Text(path).ToFrame(), ParseIsOpen);
 
     public static ZooKeeperRequest<string> Create(string path, byte[] data, bool ephemeral, bool restricted)
     {
@@ -81,8 +83,11 @@ internal static class ZooKeeperRequest
         return new(writer.Int(-1).Bool(true).Int(-1).ToFrame(), ParseMulti);
     }
 
-    public static ZooKeeperRequest<bool> SetWatches(long since, IReadOnlyCollection<string> data, IReadOnlyCollection<string> children) =>
-        new(Begin(OperationCode.SetWatches).Long(since).Texts(data).Texts([]).Texts(children).ToFrame(), static (ref _) => true);
+    public static ZooKeeperRequest<bool> SetWatches(
+        long since, IReadOnlyCollection<string> data, IReadOnlyCollection<string> children) =>
+        new(
+            Begin(OperationCode.SetWatches).Long(since).Texts(data).Texts([]).Texts(children).ToFrame(),
+            static (ref _) => true);
 
     /// <summary>Says who speaks on this connection, by the scheme "digest".</summary>
     public static byte[] Auth(byte[] userAndPassword) =>
@@ -90,7 +95,8 @@ internal static class ZooKeeperRequest
 
     public static byte[] Ping() => Begin(OperationCode.Ping).ToFrame();
 
-    public static ZooKeeperRequest<bool> CloseSession() => new(Begin(OperationCode.CloseSession).ToFrame(), static (ref _) => true);
+    public static ZooKeeperRequest<bool> CloseSession() =>
+        new(Begin(OperationCode.CloseSession).ToFrame(), static (ref _) => true);
 
     /// <param name="writer">Where to.</param>
     /// <param name="path">Of the node.</param>
@@ -150,7 +156,8 @@ internal readonly struct MultiOperation
     private MultiOperation(OperationCode code, Action<JuteWriter> write) => (_code, _write) = (code, write);
 
     /// <summary>The node has to be there and, unless −1, to have this version.</summary>
-    public static MultiOperation Check(string path, int version) => new(OperationCode.Check, w => w.Text(path).Int(version));
+    public static MultiOperation Check(string path, int version) =>
+        new(OperationCode.Check, w => w.Text(path).Int(version));
 
     public static MultiOperation SetData(string path, byte[] data, int version) =>
         new(OperationCode.SetData, w => w.Text(path).Buffer(data).Int(version));

@@ -191,8 +191,10 @@ public sealed class SlowClientTests
 
         public Task WaitForNoClientWaitAsync() => StaysAsync(false, "the gateway not to wait for the client");
 
-        /// <summary>While pieces go through and buffers fill, the gateway waits for its client again and again, each time for a moment:
-        /// what lasts is seen many times in a row.</summary>
+        /// <summary>
+        /// While pieces go through and buffers fill, the gateway waits for its client again and again, each time for a
+        /// moment: what lasts is seen many times in a row.
+        /// </summary>
         private Task StaysAsync(bool waits, string what)
         {
             var inARow = 0;

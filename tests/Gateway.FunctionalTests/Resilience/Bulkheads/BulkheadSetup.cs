@@ -28,18 +28,22 @@ internal static class BulkheadSetup
         Gateway = Policies(members),
     };
 
-    public static BulkheadRegistry Bulkheads(this FencedGateway gateway) => gateway.Services.GetRequiredService<BulkheadRegistry>();
+    public static BulkheadRegistry Bulkheads(this FencedGateway gateway) =>
+        gateway.Services.GetRequiredService<BulkheadRegistry>();
 
     /// <summary>Places in use and requests that wait, over all bulkheads.</summary>
     public static (int InUse, int Waiting) Places(this FencedGateway gateway)
     {
         var bulkheads = gateway.Bulkheads();
         var resources = bulkheads.Resources.Select(r => r.CountAll()).ToArray();
-        return (bulkheads.All.Sum(b => b.InUse) + resources.Sum(r => r.InUse), bulkheads.All.Sum(b => b.Waiting) + resources.Sum(r => r.Waiting));
+        return (
+            bulkheads.All.Sum(b => b.InUse) + resources.Sum(r => r.InUse),
+            bulkheads.All.Sum(b => b.Waiting) + resources.Sum(r => r.Waiting));
     }
 
     /// <summary>Sends a write that has to wait for a place, and returns when it does.</summary>
-    public static async Task<Task<Answer>> PutQueuedAsync(this FencedGateway gateway, long? token, string path = "/orders/1")
+    public static async Task<Task<Answer>> PutQueuedAsync(
+        this FencedGateway gateway, long? token, string path = "/orders/1")
     {
         var before = gateway.Places().Waiting;
         var answering = gateway.PutAsync(token, path);

@@ -3,7 +3,9 @@ using FenceGateway.TestKit;
 
 namespace FenceGateway.Gateway.FunctionalTests.Resilience.Bulkheads;
 
-/// <summary>Places of a route and of a cluster: full, waiting, in which order, and given back whatever happens.</summary>
+/// <summary>
+/// Places of a route and of a cluster: full, waiting, in which order, and given back whatever happens.
+/// </summary>
 public sealed class BulkheadTests
 {
     private const string OnePlace = """ "PermitLimit": 1, "QueueLimit": 8 """;
@@ -159,7 +161,8 @@ public sealed class BulkheadTests
         var (answering, held) = await gateway.PutHeldAsync(33);
         await using var client = await RawHttpClient.ConnectAsync(gateway.Address.Port);
         await client.SendAsync(RawHttpClient.Head(
-            "PUT /orders/2 HTTP/1.1", "Host: test", "Fencing-Token: 5", "Content-Length: 0", $"{JournalService.RequestIdHeader}: b"));
+            "PUT /orders/2 HTTP/1.1", "Host: test", "Fencing-Token: 5", "Content-Length: 0",
+            $"{JournalService.RequestIdHeader}: b"));
         await gateway.UntilAsync(() => gateway.Places().Waiting == 1, "the request to wait");
 
         client.Abort();
@@ -213,7 +216,8 @@ public sealed class BulkheadTests
         arrived.Release();
         (await first).ShouldBeServices(200);
         (await second).ShouldBeServices(200);
-        await gateway.UntilAsync(() => gateway.Places() == (0, 0), "places of a bulkhead that is not in force any more to be given back");
+        await gateway.UntilAsync(
+            () => gateway.Places() == (0, 0), "places of a bulkhead that is not in force any more to be given back");
     }
 
     [Fact]
@@ -257,7 +261,8 @@ public sealed class BulkheadTests
                 var path = random.Next(4) == 0 ? "/open/1" : $"/orders/{random.Next(3)}";
                 var verb = random.Next(3) == 0 ? "GET" : "PUT";
                 await client.SendAsync(RawHttpClient.Head(
-                    $"{verb} {path} HTTP/1.1", "Host: test", $"Fencing-Token: {random.Next(1, 4) + i / 20}", "Content-Length: 1") + "x");
+                    $"{verb} {path} HTTP/1.1", "Host: test", $"Fencing-Token: {random.Next(1, 4) + i / 20}",
+                    "Content-Length: 1") + "x");
                 for (var yields = random.Next(60); yields > 0; yields--)
                 {
                     await Task.Yield();

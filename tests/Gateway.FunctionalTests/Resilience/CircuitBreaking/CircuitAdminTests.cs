@@ -95,7 +95,8 @@ public sealed class CircuitAdminTests
     [InlineData("/admin/v1/clusters/service/destinations/a/forget", Reason, 404, "/admin/v1/")]
     [InlineData("/admin/v1/clusters/service/destinations/a/isolate", "{}", 400, "reason")]
     [InlineData("/admin/v1/clusters/service/destinations/a/close", """{ "reason": "" }""", 400, "reason")]
-    public async Task Change_WrongNameOrBody_IsExplainedAndNothingChanges(string path, string body, int status, string explanation)
+    public async Task Change_WrongNameOrBody_IsExplainedAndNothingChanges(
+        string path, string body, int status, string explanation)
     {
         await using var gateway = await FencedGateway.StartAsync(CircuitSetup.With());
 

@@ -213,7 +213,9 @@ public sealed class CircuitBreakerTests
                 """));
         (await gateway.AdminPostAsync($"{CircuitSetup.Cluster}/destinations/b/isolate", """{ "reason": "why" }""")).ShouldBeServices(200);
         var arrived = 0;
-        gateway.Service.Script = _ => Interlocked.Increment(ref arrived) == 1 ? ServiceAction.Refuse(503) : ServiceAction.Apply();
+        gateway.Service.Script = _ => Interlocked.Increment(ref arrived) == 1
+            ? ServiceAction.Refuse(503)
+            : ServiceAction.Apply();
 
         (await gateway.MoveOnUntilAsync(gateway.PutAsync(33))).ShouldBeServices(200);
         gateway.Service.Entries.Count.ShouldBe(2);
@@ -232,6 +234,7 @@ public sealed class CircuitBreakerTests
         }
 
         gateway.Service.Entries.Count.ShouldBe(forwarded);
-        (gateway.Clock.TimersEverArmed - timers).ShouldBeLessThan(100, "what starts in the background may arm some, a refusal none");
+        (gateway.Clock.TimersEverArmed - timers).ShouldBeLessThan(
+            100, "what starts in the background may arm some, a refusal none");
     }
 }

@@ -4,7 +4,9 @@ using FenceGateway.TestKit;
 
 namespace FenceGateway.Gateway.FunctionalTests.Resilience.CircuitBreaking;
 
-/// <summary>Gateways with a circuit breaker that needs four attempts, and a look at it through the admin listener.</summary>
+/// <summary>
+/// Gateways with a circuit breaker that needs four attempts, and a look at it through the admin listener.
+/// </summary>
 internal static class CircuitSetup
 {
     public const string Cluster = "/admin/v1/clusters/service";
@@ -27,7 +29,9 @@ internal static class CircuitSetup
     public static async Task<string?> StateAsync(this FencedGateway gateway, string destination = "a") =>
         (await gateway.CircuitAsync(destination)).GetProperty("state").GetString();
 
-    /// <summary>Completes when the circuit was told of as many attempts: that comes after the client has its answer.</summary>
+    /// <summary>
+    /// Completes when the circuit was told of as many attempts: that comes after the client has its answer.
+    /// </summary>
     public static async Task WaitForAttemptsAsync(this FencedGateway gateway, int count, string destination = "a")
     {
         using var limit = new CancellationTokenSource(TimeLimit.Default, TimeProvider.System);
@@ -52,7 +56,8 @@ internal static class CircuitSetup
         (await gateway.StateAsync()).ShouldBe("open");
     }
 
-    public static long Count(this JsonElement circuit, string verdict) => circuit.GetProperty("counts").GetProperty(verdict).GetInt64();
+    public static long Count(this JsonElement circuit, string verdict) =>
+        circuit.GetProperty("counts").GetProperty(verdict).GetInt64();
 
     private static long Attempts(JsonElement circuit) =>
         circuit.Count("succeeded") + circuit.Count("failed") + circuit.Count("slow") + circuit.Count("neutral");

@@ -4,8 +4,8 @@ using FenceGateway.TestKit;
 namespace FenceGateway.Gateway.FunctionalTests.Resilience.Isolation;
 
 /// <summary>
-/// What fails or is flooded keeps only its own places: everything else goes on at once, while the clock stands still. What that costs
-/// in time is measured by load/isolation.sh.
+/// What fails or is flooded keeps only its own places: everything else goes on at once, while the clock stands still.
+/// What that costs in time is measured by load/isolation.sh.
 /// </summary>
 public sealed class IsolationTests
 {
@@ -43,7 +43,8 @@ public sealed class IsolationTests
     [Fact]
     public async Task ResourceFlooded_FarBeyondItsPlaces_OthersOfTheRouteAnswerAll()
     {
-        await using var service = new FaultyService { Script = e => e.Resource == "/orders/hot" ? Fault.NeverAnswers : Fault.None };
+        await using var service =
+            new FaultyService { Script = e => e.Resource == "/orders/hot" ? Fault.NeverAnswers : Fault.None };
         await using var gateway = await FencedGateway.StartAsync(
             ResilientSetup.With(""" "Bulkhead": { "PermitLimit": 8, "QueueLimit": 8, "PerResource": { "PermitLimit": 2, "QueueLimit": 1 } } """),
             _ => service.Address);

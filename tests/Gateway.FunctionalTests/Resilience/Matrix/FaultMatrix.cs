@@ -1,8 +1,8 @@
 namespace FenceGateway.Gateway.FunctionalTests.Resilience.Matrix;
 
 /// <summary>
-/// The table. <c>sent</c>: how often the service has read the request's head. <c>then</c>: the answer to the same request when the
-/// fault is over. <c>counted</c>: what the mechanism's own instruments say of both.
+/// The table. <c>sent</c>: how often the service has read the request's head. <c>then</c>: the answer to the same
+/// request when the fault is over. <c>counted</c>: what the mechanism's own instruments say of both.
 /// </summary>
 internal static class FaultMatrix
 {
@@ -105,8 +105,12 @@ internal static class FaultMatrix
     private static Dictionary<(string Fault, string Mechanism), Row> Parse() =>
         Text.Split('\n').Skip(1)
             .Select(line => line.Split('|', StringSplitOptions.TrimEntries))
-            .SelectMany(cells => cells[1].Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(mechanism => (Key: (cells[0], mechanism), cells)))
-            .ToDictionary(r => r.Key, r => new Row(r.cells[2], int.Parse(r.cells[3]), r.cells[4] == "yes", r.cells[5], r.cells[6]));
+            .SelectMany(
+                cells => cells[1].Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(
+                    mechanism => (Key: (cells[0], mechanism), cells)))
+            .ToDictionary(
+                r => r.Key,
+                r => new Row(r.cells[2], int.Parse(r.cells[3]), r.cells[4] == "yes", r.cells[5], r.cells[6]));
 
     internal sealed record Row(string Answer, int Sent, bool InDoubt, string Then, string Counted);
 }

@@ -1,8 +1,8 @@
 namespace FenceGateway.Gateway.FunctionalTests.Resilience.Matrix;
 
 /// <summary>
-/// Each fault against each mechanism: what the client sees, how often the service got the request, whether the write is in doubt
-/// (R5), what was counted, and what the next request gets.
+/// Each fault against each mechanism: what the client sees, how often the service got the request, whether the write is
+/// in doubt (R5), what was counted, and what the next request gets.
 /// </summary>
 public sealed class FaultMatrixTests
 {
@@ -35,7 +35,9 @@ public sealed class FaultMatrixTests
         var then = await run.SendHealthyAsync();
         new FaultMatrix.Row(answer, sent, inDoubt, then, run.Counted).ShouldBe(expected);
         run.Sent.ShouldBe(then == "200" ? 1 : 0, "sends of the second request");
-        run.Meter.Outcomes.ShouldAllBe(o => o == "admitted" || o == "replayed", "a mechanism is no reason to refuse a write with the current token");
+        run.Meter.Outcomes.ShouldAllBe(
+            o => o == "admitted" || o == "replayed",
+            "a mechanism is no reason to refuse a write with the current token");
     }
 
     [Fact]

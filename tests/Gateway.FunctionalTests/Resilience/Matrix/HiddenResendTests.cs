@@ -4,8 +4,8 @@ using FenceGateway.TestKit;
 namespace FenceGateway.Gateway.FunctionalTests.Resilience.Matrix;
 
 /// <summary>
-/// HttpClient sends a request without content again by itself when a reused connection ends, up to three times. Where retries have a
-/// budget, every send is one of theirs.
+/// HttpClient sends a request without content again by itself when a reused connection ends, up to three times. Where
+/// retries have a budget, every send is one of theirs.
 /// </summary>
 public sealed class HiddenResendTests
 {
@@ -28,7 +28,8 @@ public sealed class HiddenResendTests
 
         var answering = RawHttpClient.ExchangeAsync(gateway.Address.Port, RawHttpClient.Head(
             $"{method} {path} HTTP/1.1", "Host: x", "Fencing-Token: 33", $"{JournalService.RequestIdHeader}: a"));
-        while (await Task.WhenAny(answering, gateway.Clock.WaitForTimerWithinAsync(Mechanism.LongestRetryDelay)) != answering)
+        while (await Task.WhenAny(
+                answering, gateway.Clock.WaitForTimerWithinAsync(Mechanism.LongestRetryDelay)) != answering)
         {
             gateway.Clock.Advance(gateway.Clock.NextTimer!.Value);
         }

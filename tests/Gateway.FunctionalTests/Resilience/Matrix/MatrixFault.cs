@@ -2,7 +2,9 @@ using FenceGateway.TestKit;
 
 namespace FenceGateway.Gateway.FunctionalTests.Resilience.Matrix;
 
-/// <summary>A fault that hits the service once: the next request, or the next connection. Afterwards it is healthy again.</summary>
+/// <summary>
+/// A fault that hits the service once: the next request, or the next connection. Afterwards it is healthy again.
+/// </summary>
 /// <param name="Name">As in the table.</param>
 /// <param name="Request">What happens to a request that arrives.</param>
 internal sealed record MatrixFault(string Name, Fault Request)

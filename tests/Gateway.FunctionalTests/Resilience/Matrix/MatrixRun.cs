@@ -4,7 +4,9 @@ using FenceGateway.TestKit;
 
 namespace FenceGateway.Gateway.FunctionalTests.Resilience.Matrix;
 
-/// <summary>One gateway with one mechanism, and one faulty service behind it. Moves the clock where nothing else goes on.</summary>
+/// <summary>
+/// One gateway with one mechanism, and one faulty service behind it. Moves the clock where nothing else goes on.
+/// </summary>
 internal sealed class MatrixRun : IAsyncDisposable
 {
     private const string Key = "one-key";
@@ -42,7 +44,9 @@ internal sealed class MatrixRun : IAsyncDisposable
 
     /// <summary>What the mechanism's instruments have counted, each with its closed tags.</summary>
     public string Counted => string.Join(
-        ", ", Meter.All.Where(m => Mechanism.Instruments.ContainsKey(m.Instrument)).Select(m => Mechanism.Instruments[m.Instrument](m)));
+        ", ",
+        Meter.All.Where(m => Mechanism.Instruments.ContainsKey(m.Instrument)).Select(
+            m => Mechanism.Instruments[m.Instrument](m)));
 
     /// <summary>A request that the fault hits once. The answer in short.</summary>
     public async Task<string> SendFaultyAsync(MatrixFault fault)
@@ -80,7 +84,8 @@ internal sealed class MatrixRun : IAsyncDisposable
 
     private async Task<string> SendAsync(MatrixFault fault, string key)
     {
-        using var request = new HttpRequestMessage(_mechanism.Method, "/orders/1") { Content = new StringContent("body") };
+        using var request =
+            new HttpRequestMessage(_mechanism.Method, "/orders/1") { Content = new StringContent("body") };
         request.Headers.Add("Fencing-Token", "33");
         request.Headers.Add(JournalService.RequestIdHeader, $"{++_lastId}");
         if (_mechanism.HasKey)
@@ -90,7 +95,9 @@ internal sealed class MatrixRun : IAsyncDisposable
 
         _faulted = null;
         // Armed when the head of the answer is there; asked for before, for the clock may have moved on afterwards.
-        _headSeen = fault.Hangs == Hang.InTheBody ? Gateway.Clock.WaitForTimerAsync(Mechanism.Total) : Task.CompletedTask;
+        _headSeen = fault.Hangs == Hang.InTheBody
+            ? Gateway.Clock.WaitForTimerAsync(Mechanism.Total)
+            : Task.CompletedTask;
         var sending = Gateway.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
         await PassTimeAsync(sending, fault);
         using var response = await sending;
@@ -103,8 +110,12 @@ internal sealed class MatrixRun : IAsyncDisposable
     /// <summary>Does what the gateway or the service waits for, until the head of the answer is there.</summary>
     private async Task PassTimeAsync(Task answering, MatrixFault fault)
     {
-        var connecting = fault.Hangs == Hang.Connecting ? Gateway.Clock.WaitForTimerAsync(_mechanism.Patience(fault.Hangs)) : answering;
-        var waiting = _mechanism.Retries ? Gateway.Clock.WaitForTimerWithinAsync(Mechanism.LongestRetryDelay) : answering;
+        var connecting = fault.Hangs == Hang.Connecting
+            ? Gateway.Clock.WaitForTimerAsync(_mechanism.Patience(fault.Hangs))
+            : answering;
+        var waiting = _mechanism.Retries
+            ? Gateway.Clock.WaitForTimerWithinAsync(Mechanism.LongestRetryDelay)
+            : answering;
         var retries = 0;
         while (await Task.WhenAny(answering, _arriving, waiting, connecting) is var next && next != answering)
         {
@@ -211,7 +222,8 @@ internal sealed class MatrixRun : IAsyncDisposable
         var answer = new Answer(
             (int)response.StatusCode,
             text,
-            response.Headers.Concat(response.Content.Headers).ToDictionary(h => h.Key, h => h.Value.First(), StringComparer.OrdinalIgnoreCase));
+            response.Headers.Concat(response.Content.Headers).ToDictionary(
+                h => h.Key, h => h.Value.First(), StringComparer.OrdinalIgnoreCase));
         var problem = answer.Problem is { } type ? $" {type}" : "";
         var after = answer.RetryAfter is { } seconds ? $" after {seconds}" : "";
         var replayed = answer.Headers.ContainsKey("Idempotency-Replayed") ? " replayed" : "";

@@ -38,16 +38,17 @@ internal sealed record Mechanism(string Name, HttpMethod Method, string Policy)
     ];
 
     /// <summary>What mechanisms count, and how the table writes it.</summary>
-    public static readonly IReadOnlyDictionary<string, Func<Measured, string>> Instruments = new Dictionary<string, Func<Measured, string>>
-    {
-        ["fencegateway.retries"] = m => $"retried: {m.Tags["fencegateway.reason"]}",
-        ["fencegateway.retries.out_of_budget"] = _ => "out of budget",
-        ["fencegateway.circuit.attempts"] = m => m.Tags["fencegateway.verdict"],
-        ["fencegateway.circuit.transitions"] = m => $"circuit: {m.Tags["fencegateway.state"]}",
-        ["fencegateway.circuit.shed"] = _ => "shed",
-        ["fencegateway.idempotency.requests"] = m => $"key: {m.Tags["fencegateway.outcome"]}",
-        ["fencegateway.bulkhead.rejections"] = m => $"another: {m.Tags["fencegateway.reason"]}",
-    };
+    public static readonly IReadOnlyDictionary<string, Func<Measured, string>> Instruments =
+        new Dictionary<string, Func<Measured, string>>
+        {
+            ["fencegateway.retries"] = m => $"retried: {m.Tags["fencegateway.reason"]}",
+            ["fencegateway.retries.out_of_budget"] = _ => "out of budget",
+            ["fencegateway.circuit.attempts"] = m => m.Tags["fencegateway.verdict"],
+            ["fencegateway.circuit.transitions"] = m => $"circuit: {m.Tags["fencegateway.state"]}",
+            ["fencegateway.circuit.shed"] = _ => "shed",
+            ["fencegateway.idempotency.requests"] = m => $"key: {m.Tags["fencegateway.outcome"]}",
+            ["fencegateway.bulkhead.rejections"] = m => $"another: {m.Tags["fencegateway.reason"]}",
+        };
 
     public bool HasTimeouts { get; init; }
 

@@ -8,8 +8,8 @@ using FenceGateway.TestKit;
 namespace FenceGateway.Gateway.FunctionalTests.Resilience.Matrix;
 
 /// <summary>
-/// A gateway process with retries in front of two services that fail at random, and clients that send a mixed stream of requests:
-/// all methods, with and without body, key and token.
+/// A gateway process with retries in front of two services that fail at random, and clients that send a mixed stream of
+/// requests: all methods, with and without body, key and token.
 /// </summary>
 internal sealed class RetryStorm : IAsyncDisposable
 {
@@ -19,8 +19,10 @@ internal sealed class RetryStorm : IAsyncDisposable
 
     private static readonly Fault[] Faults =
     [
-        Fault.NeverAnswers, Fault.ResetAfterHead, Fault.ResetAfterRequest, Fault.ClosedAfterRequest, Fault.HalfHead, Fault.Garbage,
-        Fault.ResetInAnswer, Fault.HalfAnswer, Fault.CutChunks, Fault.Unavailable(0), Fault.Answers(502), Fault.Answers(500),
+        Fault.NeverAnswers, Fault.ResetAfterHead, Fault.ResetAfterRequest, Fault.ClosedAfterRequest, Fault.HalfHead,
+        Fault.Garbage,
+        Fault.ResetInAnswer, Fault.HalfAnswer, Fault.CutChunks, Fault.Unavailable(0), Fault.Answers(502),
+        Fault.Answers(500),
     ];
 
     private static readonly HttpMethod[] Methods =
@@ -48,11 +50,14 @@ internal sealed class RetryStorm : IAsyncDisposable
     /// <summary>What the clients of fenced requests saw.</summary>
     public IReadOnlyCollection<GatewayAnswer> Answers => _answers;
 
-    /// <summary>What arrived at any of the services, but for what they refused with 503: nothing was done, and if it turns stale before it is
-    /// tried again, the answer is 409 (R9).</summary>
+    /// <summary>
+    /// What arrived at any of the services, but for what they refused with 503: nothing was done, and if it turns stale
+    /// before it is tried again, the answer is 409 (R9).
+    /// </summary>
     public IReadOnlyList<ServiceWrite> Writes =>
     [
-        .. _services.SelectMany(s => s.Entries).Where(e => e is { IsWrite: true, Token: not null } and not { Status: 503 }).Select(ServiceWrite.From),
+        .. _services.SelectMany(s => s.Entries)
+        .Where(e => e is { IsWrite: true, Token: not null } and not { Status: 503 }).Select(ServiceWrite.From),
     ];
 
     public static async Task<RetryStorm> StartAsync()
@@ -60,7 +65,8 @@ internal sealed class RetryStorm : IAsyncDisposable
         var clock = new EventClock();
         FaultyService[] services = [new(clock), new(clock)];
         var files = new GatewayFiles(services[0].Address, json => Configure(json, services));
-        return new RetryStorm(services, files, await GatewayProcess.StartAsync(new() { ConfigFile = files.ConfigFile }), clock);
+        return new RetryStorm(
+            services, files, await GatewayProcess.StartAsync(new() { ConfigFile = files.ConfigFile }), clock);
     }
 
     /// <summary>Sends the requests, some at a time, while the services fail.</summary>
@@ -70,7 +76,8 @@ internal sealed class RetryStorm : IAsyncDisposable
         foreach (var service in _services)
         {
             service.Script = _ => Choose(new Random(seed + Interlocked.Increment(ref _arrivals)), service);
-            service.Connections = number => new Random(seed - number).Next(12) == 0 ? ConnectionFault.ResetUnread : ConnectionFault.None;
+            service.Connections = number =>
+                new Random(seed - number).Next(12) == 0 ? ConnectionFault.ResetUnread : ConnectionFault.None;
             _ = ReleaseAllAsync(service);
         }
 
@@ -140,7 +147,9 @@ internal sealed class RetryStorm : IAsyncDisposable
             isHonoured);
     }
 
-    /// <summary>Takes the lock over, works beside the holder of today, or goes on with a token that may long be stale.</summary>
+    /// <summary>
+    /// Takes the lock over, works beside the holder of today, or goes on with a token that may long be stale.
+    /// </summary>
     private static long Token(Random random, ref long granted, long mine) => random.Next(100) switch
     {
         0 => Interlocked.Increment(ref granted),
@@ -178,7 +187,8 @@ internal sealed class RetryStorm : IAsyncDisposable
     {
         var proxy = json["ReverseProxy"]!.AsObject();
         proxy["Clusters"]!["orders"]!["Destinations"] = new JsonObject(
-            services.Select((s, i) => KeyValuePair.Create($"{i}", (JsonNode?)new JsonObject { ["Address"] = $"{s.Address}" })));
+            services.Select(
+                (s, i) => KeyValuePair.Create($"{i}", (JsonNode?)new JsonObject { ["Address"] = $"{s.Address}" })));
         proxy["Routes"] = new JsonObject
         {
             ["orders"] = Route("/orders/{id}", "honours-none", "per-order"),
@@ -215,6 +225,7 @@ internal sealed class RetryStorm : IAsyncDisposable
             metadata["FencingPolicy"] = fencing;
         }
 
-        return new JsonObject { ["ClusterId"] = "orders", ["Match"] = new JsonObject { ["Path"] = path }, ["Metadata"] = metadata };
+        return new JsonObject
+        { ["ClusterId"] = "orders", ["Match"] = new JsonObject { ["Path"] = path }, ["Metadata"] = metadata };
     }
 }

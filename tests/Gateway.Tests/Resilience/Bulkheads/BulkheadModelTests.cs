@@ -27,7 +27,8 @@ public sealed class BulkheadModelTests
             }
         });
 
-    private sealed record Waiter(ResourceFence? Fence, long Token, TimeSpan Until, Task<PlaceStatus> Task, CancellationTokenSource Client);
+    private sealed record Waiter(
+        ResourceFence? Fence, long Token, TimeSpan Until, Task<PlaceStatus> Task, CancellationTokenSource Client);
 
     private sealed class History
     {
@@ -141,7 +142,9 @@ public sealed class BulkheadModelTests
                 return null;
             }
 
-            pushedOut = fence is null ? null : _line.Where(w => w.Fence == fence && w.Token < token).Reverse().MinBy(w => w.Token);
+            pushedOut = fence is null
+                ? null
+                : _line.Where(w => w.Fence == fence && w.Token < token).Reverse().MinBy(w => w.Token);
             return pushedOut is null ? PlaceStatus.Full : null;
         }
 

@@ -10,7 +10,8 @@ public sealed class BulkheadRegistryTests
     private static readonly RouteConfig Orders = new() { RouteId = "orders", ClusterId = "service" };
     private static readonly RouteConfig Invoices = new() { RouteId = "invoices", ClusterId = "service" };
     private static readonly BulkheadPolicy Plain = new(64, 32, TimeSpan.FromSeconds(1), null, null);
-    private static readonly BulkheadPolicy PerResource = Plain with { PerResource = new(8, 16, TimeSpan.FromSeconds(1)) };
+    private static readonly BulkheadPolicy PerResource =
+        Plain with { PerResource = new(8, 16, TimeSpan.FromSeconds(1)) };
     private readonly BulkheadRegistry _registry;
 
     public BulkheadRegistryTests()

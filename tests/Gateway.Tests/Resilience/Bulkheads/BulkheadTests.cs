@@ -105,7 +105,8 @@ public sealed class BulkheadTests
         var unrelated = EnterAsync(bulkhead);
 
         var newer = EnterAsync(bulkhead, _fence, 34);
-        (await EnterAsync(bulkhead, _fences.Of("orders/2"), 99)).ShouldBe(PlaceStatus.Full, "no older one of its own resource waits");
+        (await EnterAsync(bulkhead, _fences.Of("orders/2"), 99)).ShouldBe(
+            PlaceStatus.Full, "no older one of its own resource waits");
         (await EnterAsync(bulkhead, _fence, 33)).ShouldBe(PlaceStatus.Full, "those that wait are not older");
 
         (await Limited(oldest)).ShouldBe(PlaceStatus.Full);
@@ -180,17 +181,22 @@ public sealed class BulkheadTests
         (await Limited(waiting)).ShouldBe(PlaceStatus.Taken);
         var learnt = bulkhead.Limit;
         bulkhead.Apply(Policy(4, 16) with { Adaptive = new(2, 100) });
-        bulkhead.Limit.ShouldBe(learnt, "a reload that leaves the adaptive limit as it was does not make it learn again");
+        bulkhead.Limit.ShouldBe(
+            learnt, "a reload that leaves the adaptive limit as it was does not make it learn again");
     }
 
-    /// <summary>Every kind of end races with every other; what the callers hold is never more than there is, and nothing is lost.</summary>
+    /// <summary>
+    /// Every kind of end races with every other; what the callers hold is never more than there is, and nothing is
+    /// lost.
+    /// </summary>
     [Fact]
     public async Task EnterAsync_ManyAtOnceThatTimeOutLeaveAndTurnStale_NeverMoreThanTheLimitAndNoPlaceIsLost()
     {
         const int Limit = 3;
         var fences = new FencesForTests(TimeProvider.System);
         var bulkhead = new Bulkhead(
-            Name, new BulkheadPolicy(Limit, 4, TimeSpan.FromMilliseconds(1), null, null), fences.Waiters, TimeProvider.System);
+            Name, new BulkheadPolicy(Limit, 4, TimeSpan.FromMilliseconds(1), null, null), fences.Waiters,
+            TimeProvider.System);
         var fence = fences.Of("orders/1");
         var (held, most, mark) = (0, 0, 1L);
         var ends = new int[5];
@@ -200,13 +206,15 @@ public sealed class BulkheadTests
             for (var i = 0; i < 4_000; i++)
             {
                 using var client = new CancellationTokenSource();
-                var (token, leave) = (random.Next(4) == 0 ? 0 : Volatile.Read(ref mark) + random.Next(3) - 1, random.Next(4) == 0);
+                var (token, leave) = (
+                    random.Next(4) == 0 ? 0 : Volatile.Read(ref mark) + random.Next(3) - 1, random.Next(4) == 0);
                 if (random.Next(200) == 0)
                 {
                     await fences.RaiseAsync(fence, Interlocked.Increment(ref mark));
                 }
 
-                var entering = bulkhead.EnterAsync(token <= 0 ? null : fence, Math.Max(0, token), client.Token).AsTask();
+                var entering = bulkhead.EnterAsync(token <= 0 ? null : fence, Math.Max(0, token), client.Token)
+                    .AsTask();
                 if (leave)
                 {
                     await Task.Yield();
@@ -242,7 +250,8 @@ public sealed class BulkheadTests
     private static BulkheadPolicy Policy(int limit, int queue) => new(limit, queue, QueueTimeout, null, null);
 
     private static Task<PlaceStatus> EnterAsync(
-        Bulkhead bulkhead, ResourceFence? fence = null, long token = 0, CancellationToken cancellationToken = default) =>
+        Bulkhead bulkhead, ResourceFence? fence = null, long token = 0,
+        CancellationToken cancellationToken = default) =>
         bulkhead.EnterAsync(fence, token, cancellationToken).AsTask();
 
     private static Task<PlaceStatus> Limited(Task<PlaceStatus> waiting) => waiting.WithinLimit("the wait to end");

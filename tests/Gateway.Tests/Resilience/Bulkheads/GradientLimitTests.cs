@@ -117,7 +117,9 @@ public sealed class GradientLimitTests
             var limit = new GradientLimit(20, 7, 90);
             for (var i = 0; i < 200_000; i++)
             {
-                limit.Sample(TimeSpan.FromTicks(random.NextInt64(1, 1L << random.Next(1, 40))), random.Next(10) == 0, random.Next(100));
+                limit.Sample(
+                    TimeSpan.FromTicks(random.NextInt64(1, 1L << random.Next(1, 40))), random.Next(10) == 0,
+                    random.Next(100));
                 limit.Limit.ShouldBeInRange(7, 90);
             }
         });
@@ -151,7 +153,8 @@ public sealed class GradientLimitTests
                 var load = begun.Dequeue();
                 var latency = Latency * Math.Max(1, (double)load / Capacity) * Noise();
                 limit.Sample(Unit * latency, dropped: false, begun.Count + 1);
-                (lowest, sum, highest) = (Math.Min(lowest, limit.Limit), sum + limit.Limit, Math.Max(highest, limit.Limit));
+                (lowest, sum, highest) = (
+                    Math.Min(lowest, limit.Limit), sum + limit.Limit, Math.Max(highest, limit.Limit));
             }
 
             return (lowest, (double)sum / samples, highest);

@@ -24,7 +24,8 @@ public sealed class HeldPlacesTests
         _fences = new FencesForTests(_time);
         _route = New(BulkheadScope.Route);
         _cluster = New(BulkheadScope.Cluster);
-        _resources = new ResourceBulkheads("orders", new ResourceBulkheadPolicy(2, 2, TimeSpan.FromSeconds(1)), _fences.Waiters, _time);
+        _resources = new ResourceBulkheads(
+            "orders", new ResourceBulkheadPolicy(2, 2, TimeSpan.FromSeconds(1)), _fences.Waiters, _time);
     }
 
     [Fact]

@@ -165,14 +165,18 @@ public sealed class ResourceBulkheadsTests
         (GC.GetAllocatedBytesForCurrentThread() - before).ShouldBe(0);
     }
 
-    /// <summary>Callers of all kinds at a few resources: places with a token and what is newer are never more than there are, none is lost.</summary>
+    /// <summary>
+    /// Callers of all kinds at a few resources: places with a token and what is newer are never more than there are,
+    /// none is lost.
+    /// </summary>
     [Fact]
     public async Task EnterAsync_ManyAtOnce_NeverMoreThanTheLimitForATokenAndNoPlaceIsLost()
     {
         const int Limit = 2;
         var fences = new FencesForTests(TimeProvider.System);
         var bulkheads = new ResourceBulkheads(
-            "orders", new ResourceBulkheadPolicy(Limit, 4, TimeSpan.FromMilliseconds(1)), fences.Waiters, TimeProvider.System);
+            "orders", new ResourceBulkheadPolicy(Limit, 4, TimeSpan.FromMilliseconds(1)), fences.Waiters,
+            TimeProvider.System);
         var held = new int[2, 6];
         var violations = 0;
 

@@ -25,9 +25,12 @@ public sealed class AttemptVerdictTests
     [InlineData(nameof(AttemptFault.None), 200, 2, nameof(AttemptVerdict.Slow))]
     [InlineData(nameof(AttemptFault.None), 503, 2, nameof(AttemptVerdict.Failed))]
     [InlineData(nameof(AttemptFault.None), 101, 3600, nameof(AttemptVerdict.Succeeded))]
-    public void Judge_AnAttempt_BlamesTheDestinationForItsOwnFaultsOnly(string fault, int status, int seconds, string verdict) =>
+    public void Judge_AnAttempt_BlamesTheDestinationForItsOwnFaultsOnly(
+        string fault, int status, int seconds, string verdict) =>
         CircuitWorld.Policy(slow: TimeSpan.FromSeconds(1))
-            .Judge(new AttemptResult(ForwardEnd.Answered, Enum.Parse<AttemptFault>(fault), status, TimeSpan.FromSeconds(seconds)))
+            .Judge(
+                new AttemptResult(
+                    ForwardEnd.Answered, Enum.Parse<AttemptFault>(fault), status, TimeSpan.FromSeconds(seconds)))
             .ShouldBe(Enum.Parse<AttemptVerdict>(verdict));
 
     [Fact]

@@ -25,7 +25,8 @@ public sealed class CircuitBreakerMiddlewareTests : IDisposable
         _circuits = new ClusterCircuits("orders", "default", [_a, _b], _world.Metrics);
         _attempts = new Attempts(new ForwardDeadline.Pool(_world.Time), _world.Time);
         _world.Advance(1);
-        _proxy = new ReverseProxyFeature { AvailableDestinations = [new DestinationState("a"), new DestinationState("b")] };
+        _proxy =
+            new ReverseProxyFeature { AvailableDestinations = [new DestinationState("a"), new DestinationState("b")] };
         SetSticky(false);
         _context.Features.Set(_request);
         _context.Features.Set<IReverseProxyFeature>(_proxy);
@@ -147,7 +148,8 @@ public sealed class CircuitBreakerMiddlewareTests : IDisposable
     {
         CircuitWorld.Open(_a);
         _world.Advance(5);
-        var middleware = new CircuitBreakerMiddleware(_ => throw new InvalidOperationException("the gateway's own fault"), _attempts);
+        var middleware = new CircuitBreakerMiddleware(
+            _ => throw new InvalidOperationException("the gateway's own fault"), _attempts);
         await Should.ThrowAsync<InvalidOperationException>(() => middleware.InvokeAsync(_context));
         _a.State.ShouldBe(CircuitState.HalfOpen);
         _a.TryProbe().ShouldNotBeNull();
@@ -192,7 +194,8 @@ public sealed class CircuitBreakerMiddlewareTests : IDisposable
             context =>
             {
                 choice = [.. _proxy.AvailableDestinations.Select(d => d.DestinationId)];
-                _proxy.ProxiedDestination = _proxy.AvailableDestinations.FirstOrDefault(d => d.DestinationId == destination);
+                _proxy.ProxiedDestination = _proxy.AvailableDestinations.FirstOrDefault(
+                    d => d.DestinationId == destination);
                 if (status is not null)
                 {
                     _attempts.Begin(context, _request);

@@ -26,7 +26,9 @@ public sealed class CircuitModelTests
             }
         });
 
-    /// <summary>Moves in whole seconds, the size of Polly's windows here, so that the model may keep single attempts.</summary>
+    /// <summary>
+    /// Moves in whole seconds, the size of Polly's windows here, so that the model may keep single attempts.
+    /// </summary>
     private sealed class History
     {
         private readonly Random _random;
@@ -43,12 +45,14 @@ public sealed class CircuitModelTests
         {
             (_random, _world) = (random, world);
             _circuit = world.NewCircuit(CircuitWorld.Policy(
-                ratio: random.Next(1, 5) / 4.0, minimum: random.Next(2, 6), probes: random.Next(1, 4), breakSeconds: random.Next(1, 6)));
+                ratio: random.Next(1, 5) / 4.0, minimum: random.Next(2, 6), probes: random.Next(1, 4),
+                breakSeconds: random.Next(1, 6)));
         }
 
         private int Break => (int)_circuit.Policy.BreakDuration.TotalSeconds;
 
-        private CircuitState Shown => _state == CircuitState.Open && _now - _since >= Break ? CircuitState.HalfOpen : _state;
+        private CircuitState Shown =>
+            _state == CircuitState.Open && _now - _since >= Break ? CircuitState.HalfOpen : _state;
 
         public void Step()
         {
@@ -95,7 +99,8 @@ public sealed class CircuitModelTests
                 _places.RemoveAll(p => _now - p.At >= Break);
             }
 
-            (probe is not null).ShouldBe(_state == CircuitState.HalfOpen && _places.Count < _circuit.Policy.HalfOpenProbes);
+            (probe is not null).ShouldBe(
+                _state == CircuitState.HalfOpen && _places.Count < _circuit.Policy.HalfOpenProbes);
             if (probe is not null)
             {
                 _places.Add((probe.Value, _now));

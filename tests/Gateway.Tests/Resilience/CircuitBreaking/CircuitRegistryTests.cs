@@ -100,10 +100,12 @@ public sealed class CircuitRegistryTests : IDisposable
 
         _world.ReadGauges();
 
-        _world.Measured.Order(StringComparer.Ordinal).ShouldBe(["state orders a p=2", "state orders b p=3", "state orders c p=0"]);
+        _world.Measured.Order(StringComparer.Ordinal).ShouldBe(
+            ["state orders a p=2", "state orders b p=3", "state orders c p=0"]);
     }
 
-    private Circuit Circuit(string destination, string policy = "p") => _registry.Find("orders", policy)!.Of(destination)!;
+    private Circuit Circuit(string destination, string policy = "p") =>
+        _registry.Find("orders", policy)!.Of(destination)!;
 
     private static ResiliencePolicy Policy(string name = "p", int minimum = 4) =>
         new(name, CircuitWorld.Policy(minimum: minimum), null, null, null, null);

@@ -43,7 +43,8 @@ internal sealed class CircuitWorld : ILogger<Circuit>, IMeterFactory
 
     public static CircuitBreakerPolicy Policy(
         double ratio = 0.5, int minimum = 4, int probes = 1, TimeSpan? slow = null, int breakSeconds = 5) => new(
-        ratio, minimum, TimeSpan.FromSeconds(10), TimeSpan.FromSeconds(breakSeconds), probes, slow, new StatusSet([502, 503, 504]));
+        ratio, minimum, TimeSpan.FromSeconds(10), TimeSpan.FromSeconds(breakSeconds), probes, slow,
+        new StatusSet([502, 503, 504]));
 
     public static AttemptResult Status(int status, TimeSpan duration = default) =>
         new(ForwardEnd.Answered, AttemptFault.None, status, duration);
@@ -80,7 +81,8 @@ internal sealed class CircuitWorld : ILogger<Circuit>, IMeterFactory
     public bool IsEnabled(LogLevel logLevel) => true;
 
     public void Log<TState>(
-        LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+        LogLevel logLevel, EventId eventId, TState state, Exception? exception,
+        Func<TState, Exception?, string> formatter) =>
         Logged.Enqueue((eventId.Id, formatter(state, exception)));
 
     private void Note(Instrument instrument, string value, ReadOnlySpan<KeyValuePair<string, object?>> tags)

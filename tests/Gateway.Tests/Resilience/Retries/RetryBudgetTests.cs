@@ -46,7 +46,9 @@ public sealed class RetryBudgetTests
         Enumerable.Range(0, 10).Count(_ => budget.TryTake()).ShouldBe(RetryBudget.Reserve);
     }
 
-    /// <summary>Whatever comes when: in no ten seconds are there more retries than the share of the requests, or the reserve.</summary>
+    /// <summary>
+    /// Whatever comes when: in no ten seconds are there more retries than the share of the requests, or the reserve.
+    /// </summary>
     [Property]
     public Property TryTake_RandomTraffic_StaysWithinTheShare()
     {
@@ -69,7 +71,8 @@ public sealed class RetryBudgetTests
                 {
                     retries.Add(time.GetTimestamp());
                     var from = time.GetTimestamp() - TimeSpan.FromSeconds(9).Ticks;
-                    var allowed = Math.Max(RetryBudget.Reserve, requests.Count(at => at > from - TimeSpan.TicksPerSecond) * 0.2);
+                    var allowed = Math.Max(
+                        RetryBudget.Reserve, requests.Count(at => at > from - TimeSpan.TicksPerSecond) * 0.2);
                     if (retries.Count(at => at >= from) > allowed)
                     {
                         return false;

@@ -2,8 +2,10 @@ using FenceGateway.TokenStore.Quorum;
 
 namespace FenceGateway.TokenStore.Tests.Quorum.Simulation;
 
-/// <summary>One node as a pure state machine, with one resource: what the scripts do, told once more. Held equal to them by
-/// <see cref="NodeModelTests"/>.</summary>
+/// <summary>
+/// One node as a pure state machine, with one resource: what the scripts do, told once more. Held equal to them by
+/// <see cref="NodeModelTests"/>.
+/// </summary>
 internal sealed class NodeModel
 {
     public static readonly TimeSpan TimeToLive = TimeSpan.FromTicks(40);

@@ -36,10 +36,12 @@ public sealed class NodeModelTests(QuorumFixture servers) : IClassFixture<Quorum
                 HashSet<string> gone = random.Next(5) == 0 ? [sessions[random.Next(sessions.Length)]] : [];
                 var request = new EnterRequest(
                     session, Resource, new FencingToken(token), new FencingToken(oldest), number, TimeSpan.Zero);
-                var parts = await RunAsync(NodeEnterScript.SendAsync(node, view, request, new ChangeStamp(i + 1, i), gone));
+                var parts = await RunAsync(
+                    NodeEnterScript.SendAsync(node, view, request, new ChangeStamp(i + 1, i), gone));
                 var expected = model.Enter(session, token, oldest, number, gone);
                 var answer = (int)parts[0] == NodeScript.SessionLost ? NodeEnter.Lost : NodeEnterScript.Read(parts);
-                (answer.Status, answer.Mark, answer.Had).ShouldBe((expected.Status, expected.Mark, expected.Had), $"step {i}");
+                (answer.Status, answer.Mark, answer.Had).ShouldBe(
+                    (expected.Status, expected.Mark, expected.Had), $"step {i}");
                 Plain(answer).ShouldBe(Plain(expected), ignoreOrder: true, $"step {i}");
             }
             else if (step < 65)
@@ -53,7 +55,9 @@ public sealed class NodeModelTests(QuorumFixture servers) : IClassFixture<Quorum
             else if (step < 70)
             {
                 var mark = Math.Max(1, model.Mark + random.Next(-1, 2));
-                await RunAsync(NodeMarkScripts.RaiseAsync(node, view, Resource, mark, new ChangeStamp(i + 1, i), random.Next(2) == 0));
+                await RunAsync(
+                    NodeMarkScripts.RaiseAsync(
+                        node, view, Resource, mark, new ChangeStamp(i + 1, i), random.Next(2) == 0));
                 model.Raise(mark);
             }
             else if (step < 80)
@@ -82,7 +86,8 @@ public sealed class NodeModelTests(QuorumFixture servers) : IClassFixture<Quorum
             else
             {
                 var generation = view.Generation + random.Next(-1, 2);
-                var code = (int)(await RunAsync(NodeMarkScripts.FindAsync(node, view with { Generation = generation }, Resource)))[0];
+                var code =
+                    (int)(await RunAsync(NodeMarkScripts.FindAsync(node, view with { Generation = generation }, Resource)))[0];
                 code.ShouldBe(model.Refusal(generation) ?? 0, $"step {i}");
                 view = view with { Generation = Math.Max(view.Generation, generation) };
             }
@@ -98,11 +103,15 @@ public sealed class NodeModelTests(QuorumFixture servers) : IClassFixture<Quorum
         var keys = new QuorumKeys($"t{Guid.NewGuid():N}"[..32]);
         var view = new QuorumView(keys, "a.b.c", 1);
         ((int)(await RunAsync(NodeMarkScripts.FindAsync(node, view, Resource)))[0]).ShouldBe(NodeScript.Abstains);
-        ((int)(await RunAsync(NodeSessionScripts.StartAsync(node, view, "s", NodeModel.TimeToLive, 0)))[0]).ShouldBe(NodeScript.Abstains);
+        ((int)(await RunAsync(NodeSessionScripts.StartAsync(node, view, "s", NodeModel.TimeToLive, 0)))[0]).ShouldBe(
+            NodeScript.Abstains);
         (await node.Link!.Database.KeyExistsAsync(keys.Sessions)).ShouldBeFalse();
     }
 
-    /// <summary>It was given up, and is carried out after a step of the same session with the same mark: that step's registration stands.</summary>
+    /// <summary>
+    /// It was given up, and is carried out after a step of the same session with the same mark: that step's
+    /// registration stands.
+    /// </summary>
     [Fact]
     public async Task SetMark_CarriedOutAfterALaterStepOfItsSession_ChangesNothing()
     {
@@ -119,12 +128,14 @@ public sealed class NodeModelTests(QuorumFixture servers) : IClassFixture<Quorum
 
         (await SetAsync(read)).ShouldBe(1);
         var now = await ReadAsync();
-        now.ShouldSatisfyAllConditions(() => now.Registration("a").ShouldBe(2), () => now.Sequence.ShouldBe(read.Sequence));
+        now.ShouldSatisfyAllConditions(
+            () => now.Registration("a").ShouldBe(2), () => now.Sequence.ShouldBe(read.Sequence));
         (await SetAsync(now)).ShouldBe(0);
         (await ReadAsync()).Registration("a").ShouldBeNull();
 
         Task EnterAsync(long sequence) => RunAsync(NodeEnterScript.SendAsync(
-            node, view, new EnterRequest("a", Resource, new FencingToken(40), new FencingToken(40), sequence, TimeSpan.Zero),
+            node, view,
+            new EnterRequest("a", Resource, new FencingToken(40), new FencingToken(40), sequence, TimeSpan.Zero),
             new ChangeStamp(sequence, sequence), []));
 
         async Task<ReadResource> ReadAsync()
@@ -134,7 +145,8 @@ public sealed class NodeModelTests(QuorumFixture servers) : IClassFixture<Quorum
         }
 
         async Task<int> SetAsync(ReadResource asRead) => (int)(await RunAsync(NodeMarkScripts.SetAsync(
-            node, view, new SetMarkRequest("a", Resource, 33, TimeSpan.Zero, "test", "test"), asRead, new ChangeStamp(9, 9), [])))[0];
+            node, view, new SetMarkRequest("a", Resource, 33, TimeSpan.Zero, "test", "test"), asRead,
+            new ChangeStamp(9, 9), [])))[0];
     }
 
     /// <summary>Each change comes from a gateway whose clock is behind that of the one before.</summary>
@@ -157,13 +169,16 @@ public sealed class NodeModelTests(QuorumFixture servers) : IClassFixture<Quorum
         (await SequenceAsync()).ShouldBe(First + 2);
         await RunAsync(NodeMarkScripts.SetAsync(
             node, view, new SetMarkRequest("a", Resource, 4, TimeSpan.Zero, "test", "test"),
-            new ReadResource($"{First + 2}", [new NodeWriter("a", 6, 2, default, default)]), new ChangeStamp(9, 9), []));
+            new ReadResource($"{First + 2}", [new NodeWriter("a", 6, 2, default, default)]), new ChangeStamp(9, 9),
+            []));
         (await SequenceAsync()).ShouldBe(First + 3);
         await EnterAsync(8, First + 10);
         (await SequenceAsync()).ShouldBe(First + 10);
 
         Task EnterAsync(long token, long stamp) => RunAsync(NodeEnterScript.SendAsync(
-            node, view, new EnterRequest("a", Resource, new FencingToken(token), new FencingToken(token), token == 5 ? 1 : 2, TimeSpan.Zero),
+            node, view,
+            new EnterRequest(
+                "a", Resource, new FencingToken(token), new FencingToken(token), token == 5 ? 1 : 2, TimeSpan.Zero),
             new ChangeStamp(stamp, stamp), []));
 
         async Task<long> SequenceAsync()
@@ -189,7 +204,9 @@ public sealed class NodeModelTests(QuorumFixture servers) : IClassFixture<Quorum
     private static IEnumerable<(string, long, long, SessionSight)> Plain(NodeEnter answer) =>
         answer.Writers.Select(w => (w.Session, w.Token, w.Sequence, w.Sight));
 
-    /// <summary>A real Redis and the node of the simulated fleet, which has to answer each script as that does.</summary>
+    /// <summary>
+    /// A real Redis and the node of the simulated fleet, which has to answer each script as that does.
+    /// </summary>
     private sealed class Twins(RedisLink redis) : IScriptRunner
     {
         private readonly SimulatedNode _node = new(null!);
@@ -202,7 +219,8 @@ public sealed class NodeModelTests(QuorumFixture servers) : IClassFixture<Quorum
             var answer = await redis.RunAsync(script, keys, arguments, cancellationToken);
             if (script != NodeMarkScripts.FindScript)
             {
-                Plain(_node.Run(script, arguments)).ShouldBe(Plain(answer), string.Join(' ', arguments.Select(a => $"{a}")));
+                Plain(_node.Run(script, arguments)).ShouldBe(
+                    Plain(answer), string.Join(' ', arguments.Select(a => $"{a}")));
             }
 
             return answer;
@@ -220,6 +238,7 @@ public sealed class NodeModelTests(QuorumFixture servers) : IClassFixture<Quorum
         private static string Sorted(RedisResult parts, int size) => Sorted((RedisResult[])parts!, size);
 
         private static string Sorted(IEnumerable<RedisResult> parts, int size) => string.Join(
-            ", ", parts.Chunk(size).Select(part => string.Join(' ', part.Select(p => $"{p}"))).Order(StringComparer.Ordinal));
+            ", ",
+            parts.Chunk(size).Select(part => string.Join(' ', part.Select(p => $"{p}"))).Order(StringComparer.Ordinal));
     }
 }

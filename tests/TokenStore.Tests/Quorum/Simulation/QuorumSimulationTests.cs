@@ -2,12 +2,16 @@ using FenceGateway.TestKit;
 
 namespace FenceGateway.TokenStore.Tests.Quorum.Simulation;
 
-/// <summary>Many random steps: as it is the protocol holds; with a part left out it does not, so that part is needed and looked at.</summary>
+/// <summary>
+/// Many random steps: as it is the protocol holds; with a part left out it does not, so that part is needed and looked
+/// at.
+/// </summary>
 public sealed class QuorumSimulationTests(ITestOutputHelper output)
 {
     /// <summary>FENCEGATEWAY_QUORUM_STEPS sets another number.</summary>
     private static readonly long Steps = long.Parse(
-        Environment.GetEnvironmentVariable("FENCEGATEWAY_QUORUM_STEPS") ?? "3000000", System.Globalization.CultureInfo.InvariantCulture);
+        Environment.GetEnvironmentVariable("FENCEGATEWAY_QUORUM_STEPS") ?? "3000000",
+        System.Globalization.CultureInfo.InvariantCulture);
 
     /// <summary>Then everything begins anew, with other losses: what is long over only makes a run slow.</summary>
     private const long StepsOfAWorld = 30_000;
@@ -18,7 +22,8 @@ public sealed class QuorumSimulationTests(ITestOutputHelper output)
     [InlineData(4, 2)]
     [InlineData(4, 3)]
     [InlineData(5, 3)]
-    public void Run_OfTheProtocol_NeverAdmitsTwoTokensNorGoesBack(int nodes, int gateways) => new RandomSeed().Run(random =>
+    public void Run_OfTheProtocol_NeverAdmitsTwoTokensNorGoesBack(int nodes, int gateways) =>
+        new RandomSeed().Run(random =>
     {
         var (admissions, losses, resyncs, superseded) = (0L, 0, 0, 0);
         for (var steps = 0L; steps < Steps; steps += StepsOfAWorld)

@@ -19,13 +19,16 @@ internal enum Flaw
     /// <summary>A higher mark that one node knows is answered without being put at a majority.</summary>
     NoWriteBack,
 
-    /// <summary>A step in the name of a session that has just ended does not tell of what the session left in doubt.</summary>
+    /// <summary>
+    /// A step in the name of a session that has just ended does not tell of what the session left in doubt.
+    /// </summary>
     DoubtForgotten,
 }
 
 /// <summary>
-/// Gateways, nodes and the network between them in one thread, driven by random numbers: messages are carried out late, twice over or
-/// not at all, answers are lost, sessions stand still, nodes lose everything and are resynchronised. One resource.
+/// Gateways, nodes and the network between them in one thread, driven by random numbers: messages are carried out late,
+/// twice over or not at all, answers are lost, sessions stand still, nodes lose everything and are resynchronised. One
+/// resource.
 /// </summary>
 internal sealed class QuorumWorld(int nodeCount, int gateways, Flaw flaw, Random random)
 {
@@ -58,7 +61,9 @@ internal sealed class QuorumWorld(int nodeCount, int gateways, Flaw flaw, Random
 
     public int Resyncs { get; set; }
 
-    /// <summary>Registrations that were removed because a later step of their session had moved them up elsewhere.</summary>
+    /// <summary>
+    /// Registrations that were removed because a later step of their session had moved them up elsewhere.
+    /// </summary>
     public int Superseded { get; set; }
 
     public int Losses { get; private set; }
@@ -72,7 +77,9 @@ internal sealed class QuorumWorld(int nodeCount, int gateways, Flaw flaw, Random
         }
     }
 
-    /// <summary>A write goes to the service: no other token may be in flight, none older may follow a newer one.</summary>
+    /// <summary>
+    /// A write goes to the service: no other token may be in flight, none older may follow a newer one.
+    /// </summary>
     public void Begin(long token)
     {
         Admissions++;
@@ -82,7 +89,8 @@ internal sealed class QuorumWorld(int nodeCount, int gateways, Flaw flaw, Random
         }
 
         _highestWritten = token;
-        foreach (var other in _gateways.SelectMany(static g => g.Writes).Concat(_inDoubt.Where(w => w.Until > Clock.Now).Select(static w => w.Token)))
+        foreach (var other in _gateways.SelectMany(static g => g.Writes)
+            .Concat(_inDoubt.Where(w => w.Until > Clock.Now).Select(static w => w.Token)))
         {
             if (other != token)
             {

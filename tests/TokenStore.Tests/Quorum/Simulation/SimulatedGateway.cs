@@ -3,8 +3,10 @@ using FenceGateway.TokenStore.Quorum;
 
 namespace FenceGateway.TokenStore.Tests.Quorum.Simulation;
 
-/// <summary>A gateway on the product's own state machine and the store's own decisions: its steps are taken in rounds that others
-/// interrupt.</summary>
+/// <summary>
+/// A gateway on the product's own state machine and the store's own decisions: its steps are taken in rounds that
+/// others interrupt.
+/// </summary>
 internal sealed class SimulatedGateway(QuorumWorld world, string name)
 {
     private readonly SessionWatch _watch = new(world.Nodes.Length, world.Clock);
@@ -26,7 +28,9 @@ internal sealed class SimulatedGateway(QuorumWorld world, string name)
 
     private int Count => world.Nodes.Length;
 
-    /// <summary>The session has ended, and what it had in flight is in doubt: a step in its name would not know of that.</summary>
+    /// <summary>
+    /// The session has ended, and what it had in flight is in doubt: a step in its name would not know of that.
+    /// </summary>
     private bool LeavesDoubt => _aliveUntil < 0 && world.Flaw != Flaw.DoubtForgotten;
 
     /// <summary>The session that lives; 0 when none does.</summary>
@@ -125,7 +129,8 @@ internal sealed class SimulatedGateway(QuorumWorld world, string name)
         }
     }
 
-    private SimulatedRound Ask(IEnumerable<int> nodes, Func<NodeModel, object?> ask) => new(world, _generation, nodes, ask);
+    private SimulatedRound Ask(IEnumerable<int> nodes, Func<NodeModel, object?> ask) =>
+        new(world, _generation, nodes, ask);
 
     /// <summary>Whether the answers count; otherwise the generation is learnt.</summary>
     private bool Counts(SimulatedRound round)
@@ -141,7 +146,8 @@ internal sealed class SimulatedGateway(QuorumWorld world, string name)
         var sent = world.Clock.Now;
         var round = Ask(All, node => node.Start(session, 0));
         yield return round;
-        if (Counts(round) && round.Answers.Values.Count(static a => a is true) >= world.Majority && sent + 36 > world.Clock.Now)
+        if (Counts(round) && round.Answers.Values.Count(static a => a is true) >= world.Majority
+            && sent + 36 > world.Clock.Now)
         {
             // What may be withdrawn of the one before is left to its hold.
             _fence.Leave(_number, _active);
@@ -152,7 +158,8 @@ internal sealed class SimulatedGateway(QuorumWorld world, string name)
     private IEnumerable<SimulatedRound> Beat()
     {
         var (session, sent, beat) = (_session, world.Clock.Now, ++_beats);
-        var round = Ask(All, node => node.Beat(session, beat) ? node.Sessions.ToArray() : node.Sessions.ContainsKey(session));
+        var round = Ask(
+            All, node => node.Beat(session, beat) ? node.Sessions.ToArray() : node.Sessions.ContainsKey(session));
         yield return round;
         var beaten = round.Answers.Where(static a => a.Value is KeyValuePair<string, SessionSight>[]).ToArray();
         foreach (var (node, answer) in beaten)
@@ -162,7 +169,8 @@ internal sealed class SimulatedGateway(QuorumWorld world, string name)
                 _watch.See(node, other, sight, NodeModel.TimeToLive, round.Generation);
             }
 
-            var shown = ((KeyValuePair<string, SessionSight>[])answer!).Select(static s => s.Key).ToHashSet(StringComparer.Ordinal);
+            var shown = ((KeyValuePair<string, SessionSight>[])answer!).Select(static s => s.Key).ToHashSet(
+                StringComparer.Ordinal);
             _watch.SeeOthersMissing(node, shown, round.Generation);
         }
 
@@ -176,7 +184,8 @@ internal sealed class SimulatedGateway(QuorumWorld world, string name)
                 yield return Ask(unknown, node => node.Start(session, beat));
             }
         }
-        else if (counts && round.Answers.Values.Count(static a => a is bool) > Count - world.Majority && session == _session)
+        else if (counts && round.Answers.Values.Count(static a => a is bool) > Count - world.Majority
+            && session == _session)
         {
             EndSession();
         }
@@ -254,7 +263,8 @@ internal sealed class SimulatedGateway(QuorumWorld world, string name)
             var before = gone.Count;
             if (verdict.Outcome is QuorumOutcome.Admitted or QuorumOutcome.Draining && rounds < 2)
             {
-                foreach (var other in answers.Values.SelectMany(static a => a.Writers).Select(static w => w.Session).Distinct().ToArray())
+                foreach (var other in answers.Values.SelectMany(static a => a.Writers).Select(static w => w.Session)
+                    .Distinct().ToArray())
                 {
                     foreach (var end in EndIfStanding(other))
                     {
@@ -312,7 +322,8 @@ internal sealed class SimulatedGateway(QuorumWorld world, string name)
     private bool HasEndedFor(string session) => _watch.EndedFor(session) >= TimeSpan.FromTicks(QuorumWorld.Hold);
 
     private IEnumerable<SimulatedRound> Conclude(
-        string session, long token, long oldest, long sequence, long known, QuorumVerdict verdict, Dictionary<int, NodeEnter> answers)
+        string session, long token, long oldest, long sequence, long known, QuorumVerdict verdict,
+        Dictionary<int, NodeEnter> answers)
     {
         if (verdict.Outcome is QuorumOutcome.Unknown)
         {
@@ -357,7 +368,8 @@ internal sealed class SimulatedGateway(QuorumWorld world, string name)
         }, verdict.Mark);
         if (verdict.Outcome == QuorumOutcome.Draining && oldest == token && !answers.Values.Any(static a => a.Had))
         {
-            yield return Ask(answers.Where(static a => a.Value.Status == NodeEnterStatus.Accepted).Select(static a => a.Key), node =>
+            yield return Ask(
+                answers.Where(static a => a.Value.Status == NodeEnterStatus.Accepted).Select(static a => a.Key), node =>
             {
                 node.Withdraw(session, sequence);
                 return true;
@@ -378,18 +390,24 @@ internal sealed class SimulatedGateway(QuorumWorld world, string name)
             yield break;
         }
 
-        var round = Ask(All.Where(node => sights[node] is not null), node => node.End(session, sights[Array.IndexOf(world.Nodes, node)]));
+        var round = Ask(
+            All.Where(node => sights[node] is not null),
+            node => node.End(session, sights[Array.IndexOf(world.Nodes, node)]));
         yield return round;
         if (Counts(round))
         {
             foreach (var node in round.Answers.Where(static a => a.Value is true).Select(static a => a.Key))
             {
-                _watch.See(node, session, sights[node]!.Value with { Life = SessionLife.Ended }, TimeSpan.Zero, round.Generation);
+                _watch.See(
+                    node, session, sights[node]!.Value with { Life = SessionLife.Ended }, TimeSpan.Zero,
+                    round.Generation);
             }
         }
     }
 
-    /// <summary>As <see cref="QuorumResync"/>; the steps at the lost node are bound to the claim and not guarded.</summary>
+    /// <summary>
+    /// As <see cref="QuorumResync"/>; the steps at the lost node are bound to the claim and not guarded.
+    /// </summary>
     private IEnumerable<SimulatedRound> Resync(int lost)
     {
         var (node, token) = (world.Nodes[lost], $"{name}.{world.Random.Next()}");
@@ -400,7 +418,8 @@ internal sealed class SimulatedGateway(QuorumWorld world, string name)
 
         // A claim runs out; here it is simply taken over.
         node.Claim = token;
-        var generation = 1 + world.Nodes.Where(static n => n.Serves).Select(static n => n.Generation).Append(_generation).Max();
+        var generation = 1
+            + world.Nodes.Where(static n => n.Serves).Select(static n => n.Generation).Append(_generation).Max();
         var advance = new SimulatedRound(world, 0, [], static _ => null);
         List<NodeModel> sources = [];
         foreach (var other in world.Nodes.Where(n => n != node))
@@ -416,7 +435,8 @@ internal sealed class SimulatedGateway(QuorumWorld world, string name)
         foreach (var source in sources)
         {
             yield return advance;
-            if (!source.Serves || source.Generation > generation || node.Claim != token || sources.Count < world.Majority)
+            if (!source.Serves || source.Generation > generation || node.Claim != token
+                || sources.Count < world.Majority)
             {
                 yield break;
             }

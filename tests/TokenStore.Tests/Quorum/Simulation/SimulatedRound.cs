@@ -3,7 +3,8 @@ using FenceGateway.TokenStore.Quorum;
 namespace FenceGateway.TokenStore.Tests.Quorum.Simulation;
 
 /// <summary>One question to some nodes, message by message.</summary>
-internal sealed class SimulatedRound(QuorumWorld world, long generation, IEnumerable<int> nodes, Func<NodeModel, object?> ask)
+internal sealed class SimulatedRound(
+    QuorumWorld world, long generation, IEnumerable<int> nodes, Func<NodeModel, object?> ask)
 {
     private readonly List<int> _queued = [.. nodes];
     private readonly List<(int Node, object? Answer)> _answering = [];
