@@ -28,8 +28,7 @@ internal sealed class FolderLock : IDisposable
         {
             throw new FolderInUseException(
                 $"The {store} folder {folder} is in use by process {ReadPid(path)}: one process at a time. Stop that "
-                + "one, "
-                + $"or give this one another folder ({setting}). ({e.Message})", e);
+                + $"one, or give this one another folder ({setting}). ({e.Message})", e);
         }
 
         try

@@ -50,8 +50,7 @@ internal static class ResourceTemplateParser
             if (Placeholder(text[(at + 1)..end]) is not { } part)
             {
                 return $"has an unknown placeholder '{text[at..(end + 1)]}'; use {{name}} (a value of the route's "
-                    + "path), "
-                    + "{query:name}, {header:Name} or {host}";
+                    + "path), {query:name}, {header:Name} or {host}";
             }
 
             parts.Add(part);

@@ -13,9 +13,8 @@ public sealed class EmbeddedIdempotencyStore : IIdempotencyStore
 
     private const string WhenDamaged =
         "It refuses to start, because answers that it promised may be missing, and a repeat of such a request would be "
-        + "sent a second time. "
-        + "Restore the folder from a backup, or begin with an empty folder once repeats of earlier requests are no "
-        + "longer to be expected.";
+        + "sent a second time. Restore the folder from a backup, or begin with an empty folder once repeats of earlier "
+        + "requests are no longer to be expected.";
 
     private readonly EmbeddedIdempotencyStoreOptions _options;
     private readonly TimeProvider _clock;

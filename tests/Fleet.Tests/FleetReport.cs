@@ -36,13 +36,11 @@ internal static class FleetReport
         var applied = history.Writes.Where(w => w.AppliedAt is not null).ToList();
         var slowest = history.Recoveries.Select(r => r.Took).DefaultIfEmpty().Max();
         return $"{applied.Count} writes applied with {applied.Select(w => (w.Resource, w.Token)).Distinct().Count()} "
-            + "tokens, "
-            + $"{answers.Count(a => a.Problem == "fencing-token-stale")} stale, "
+            + $"tokens, {answers.Count(a => a.Problem == "fencing-token-stale")} stale, "
             + $"{answers.Count(a => a.Problem == "fence-draining")} draining, "
             + $"{answers.Count(a => a.Problem == "token-store-unavailable")} without a store, "
-            + $"{answers.Count(a => a.Status is null)} "
-            + $"without an answer; {history.Outages.Count} outages; healed within {slowest.TotalMilliseconds:0} ms at "
-            + "most";
+            + $"{answers.Count(a => a.Status is null)} without an answer; {history.Outages.Count} outages; healed "
+            + $"within {slowest.TotalMilliseconds:0} ms at most";
     }
 
     private static string Trace(FleetHistory history, string resource)

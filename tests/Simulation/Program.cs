@@ -10,8 +10,8 @@ var flaw = new Option<Flaw>("--flaw") { Description = "What to break, to see tha
 var trace = new Option<bool>("--trace") { Description = "Print what happened in each run that breaks something" };
 var fingerprints =
     new Option<bool>("--fingerprints") { Description = "Print what tells whether two runs were the same" };
-var root =
-    new RootCommand("Simulates fleets of gateways: each run is a seed, and the same seed is the same "
+var root = new RootCommand(
+    "Simulates fleets of gateways: each run is a seed, and the same seed is the same "
         + "run.") { seeds, from, flaw, trace, fingerprints };
 root.SetAction(arguments =>
 {

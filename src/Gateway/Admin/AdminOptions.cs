@@ -11,7 +11,6 @@ internal sealed class AdminOptions
     public string Url { get; set; } = "http://127.0.0.1:8081";
 
     [Description("Names by which the admin listener may be asked for, besides localhost and IP addresses: so that no "
-        + "web page can lead a "
-        + "browser here by a name of its own. Needs a restart.")]
+        + "web page can lead a browser here by a name of its own. Needs a restart.")]
     public List<string> Hosts { get; set; } = [];
 }

@@ -28,8 +28,8 @@ internal sealed class ChaosRules
 
     /// <summary>The names of the rules in force.</summary>
     public IEnumerable<string> Names => _routes is { } routes
-        ? routes.Values.SelectMany(rules => rules).Select(rule => rule.Name).Distinct(StringComparer.Ordinal).Order(
-            StringComparer.Ordinal)
+        ? routes.Values.SelectMany(rules => rules).Select(rule => rule.Name)
+            .Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)
         : [];
 
     /// <summary>The rules of a route; null when it has none.</summary>

@@ -69,8 +69,8 @@ internal sealed class CommandLineApp(
 
     private RootCommand Root()
     {
-        var root =
-            new RootCommand("A reverse proxy that lets only the current holder of a lock write: every write carries a "
+        var root = new RootCommand(
+            "A reverse proxy that lets only the current holder of a lock write: every write carries a "
             + "fencing token, and one that is older than another already seen gets 409 and never reaches the service.")
         {
             Run(), Demo(), Validate(), Config(), Healthcheck(), Version(),
@@ -85,8 +85,8 @@ internal sealed class CommandLineApp(
         {
             Description = $"Let the section FenceGateway:Chaos inject faults; also with {ChaosSwitch.Variable}=true.",
         };
-        var command =
-            new Command("run", "Run the gateway; what happens without a verb. Settings of .NET configuration may "
+        var command = new Command(
+            "run", "Run the gateway; what happens without a verb. Settings of .NET configuration may "
             + "follow: --urls URL, --environment NAME, --Section:Key=value.") { _config, allowChaos };
         command.SetAction((result, ct) => run(Arguments(result) with { AllowChaos = result.GetValue(allowChaos) }, ct));
         return command;
@@ -99,8 +99,8 @@ internal sealed class CommandLineApp(
         var adminPort = Port("--admin-port", DemoArguments.DefaultAdminPort, "Port of the admin listener.");
         var servicePort = Port("--service-port", DemoArguments.DefaultServicePort, "Port of the sample service.");
         var noColor = new Option<bool>("--no-color") { Description = "Plain text; also with the variable NO_COLOR." };
-        var command =
-            new Command("demo", "Show it: start a gateway with a sample service behind it, let two holders of one lock "
+        var command = new Command(
+            "demo", "Show it: start a gateway with a sample service behind it, let two holders of one lock "
             + "write, and print each HTTP exchange. Needs nothing else and leaves nothing behind.")
         {
             once, port, adminPort, servicePort, noColor,
@@ -119,9 +119,12 @@ internal sealed class CommandLineApp(
 
     private static Option<int> Port(string name, int byDefault, string description)
     {
-        var option =
-            new Option<int>(name)
-            { HelpName = "PORT", Description = description, DefaultValueFactory = _ => byDefault };
+        var option = new Option<int>(name)
+        {
+            HelpName = "PORT",
+            Description = description,
+            DefaultValueFactory = _ => byDefault,
+        };
         option.Validators.Add(result =>
         {
             // What is no number at all is the parser's to say.
@@ -165,10 +168,9 @@ internal sealed class CommandLineApp(
 
     private Command Config()
     {
-        var print =
-            new Command("print", "Print the configuration as the gateway would use it: file, environment, command line "
-            + "and "
-            + "defaults together, secrets left out.") { _config };
+        var print = new Command(
+            "print", "Print the configuration as the gateway would use it: file, environment, command line "
+            + "and defaults together, secrets left out.") { _config };
         print.SetAction((result, ct) => ConfigVerb.PrintAsync(Arguments(result), time, output, ct));
         var schema = new Command("schema", "Print the JSON schema of the configuration file.");
         schema.SetAction(_ => ConfigVerb.PrintSchema(output));
@@ -177,23 +179,20 @@ internal sealed class CommandLineApp(
 
     private Command Healthcheck()
     {
-        var url =
-            new Option<string?>("--url")
-            {
-                HelpName = "URL",
-                Description = "Ask this. Default: /healthz of "
-                + "FenceGateway:Admin:Url."
-            };
+        var url = new Option<string?>("--url")
+        {
+            HelpName = "URL",
+            Description = "Ask this. Default: /healthz of FenceGateway:Admin:Url.",
+        };
         var timeout = new Option<string>("--timeout")
         {
             HelpName = "hh:mm:ss",
             Description = "How long to wait for the answer.",
             DefaultValueFactory = _ => "00:00:03",
         };
-        var command =
-            new Command("healthcheck", "Ask a running gateway whether it is ready: exit code 0 if it is, 1 if not. For "
-            + "the "
-            + "health check of a container.") { url, timeout, _config };
+        var command = new Command(
+            "healthcheck", "Ask a running gateway whether it is ready: exit code 0 if it is, 1 if not. For "
+            + "the health check of a container.") { url, timeout, _config };
         command.SetAction((result, ct) => new HealthcheckVerb(time, output)
             .RunAsync(result.GetValue(url), result.GetValue(timeout)!, Arguments(result), ct));
         return command;

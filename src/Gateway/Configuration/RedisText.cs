@@ -75,8 +75,7 @@ internal static class RedisText
         if (parts.SkipWhile(part => !IsSecret(part)).Any(IsShown))
         {
             return "names a server or a serviceName behind a password, where it may be the rest of one with a comma in "
-                + "it: put it before, or give "
-                + "the password as Password or PasswordFile";
+                + "it: put it before, or give the password as Password or PasswordFile";
         }
 
         return Servers(text).Any() ? null : "names no server; begin with host:port, such as 127.0.0.1:6379";

@@ -107,8 +107,7 @@ internal static partial class SecretText
 
     [GeneratedRegex(
         "passw(or)?d|passphrase|secret|credential|connection-?_?string|(api|access|private|account|shared)[-_]?key"
-        + "|authorization|cookie"
-        + "|bearer|auth[-_]?token|access[-_]?token",
+        + "|authorization|cookie|bearer|auth[-_]?token|access[-_]?token",
         RegexOptions.IgnoreCase | RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture,
         matchTimeoutMilliseconds: 1000)]
     private static partial Regex SecretName();

@@ -49,8 +49,7 @@ internal sealed record DemoPorts(int Gateway, int Admin, int Service)
                 ? "is taken"
                 : $"cannot be used ({e.Message})";
             problems.Add($"Port {port} of the {owner} {reason}. Choose another: {option} "
-                + $"{Math.Min(port + 1000, 65535)}, "
-                + $"or {option} 0 for any free one.");
+                + $"{Math.Min(port + 1000, 65535)}, or {option} 0 for any free one.");
             return port;
         }
     }

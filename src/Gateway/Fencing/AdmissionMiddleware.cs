@@ -167,8 +167,8 @@ internal sealed class AdmissionMiddleware(
     /// <summary>The store cannot tell (R8). What is known to be stale is stale without it.</summary>
     private Task RefuseUnknownAsync(HttpContext context, GatewayRequest request, ResourceFence fence, string fault) =>
         request.Token.Value < fence.Mark ? RefuseAsync(context, request, FenceCheck.Stale(request.Token, fence))
-        : request.Policy!.StoreUnavailable == StoreUnavailableAction.Allow ? bypass.ForwardAsync(
-            context, request, fault, next)
+        : request.Policy!.StoreUnavailable == StoreUnavailableAction.Allow
+            ? bypass.ForwardAsync(context, request, fault, next)
         : RefuseAsync(context, request, FenceCheck.StoreUnavailable(fault));
 
     private Task ForwardAsync(HttpContext context, GatewayRequest request)
@@ -217,7 +217,6 @@ internal sealed class AdmissionMiddleware(
     private static FenceRefusal Draining(in Admission admission) => new(
         FenceOutcome.Draining, ProblemType.FenceDraining,
         "Writes with older tokens are still in flight or in doubt. The mark is raised: they cannot be followed by "
-        + "others. "
-        + "This attempt was not forwarded; try again.",
+        + "others. This attempt was not forwarded; try again.",
         admission.RetryAfter ?? ProblemResponse.Soon);
 }

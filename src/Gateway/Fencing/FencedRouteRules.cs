@@ -61,8 +61,7 @@ internal sealed class FencedRouteRules(
                 errors.Add(
                     ReverseProxyRules.PathIn(route, "Match", "Path"),
                     $"{(route.Match.Path is { } p ? $"'{p}' has" : "is missing and so has")} no parameter {part}, "
-                    + "which the "
-                    + $"resource '{policy.Resource.Text}' of fencing policy '{policy.Name}' needs; "
+                    + $"which the resource '{policy.Resource.Text}' of fencing policy '{policy.Name}' needs; "
                     + NearestName.Hint(part.Text, parameters, "parameters"));
             }
         }

@@ -52,8 +52,7 @@ internal static class FencedTransformRules
         if (transform.ContainsKey("HttpMethodChange"))
         {
             return "changes the method of a fenced request: the fence tells writes from reads, and retries tell what "
-                + "may be repeated, by the "
-                + "method that the client sent; take it out";
+                + "may be repeated, by the method that the client sent; take it out";
         }
 
         return Headers(transform).Select(header => HeaderFault(header, policy)).FirstOrDefault(
@@ -111,8 +110,8 @@ internal static class FencedTransformRules
                 errors.Add(
                     ReverseProxyRules.PathIn(route, nameof(route.Metadata), FencedRouteRules.MetadataKey),
                     $"names '{policy.Name}', whose resource '{policy.Resource.Text}' takes '{header}', which the "
-                    + "gateway writes anew for the service; name the "
-                    + $"resource by something else, or add the transform {{ \"{XForwarded}\": \"Off\" }}");
+                    + "gateway writes anew for the service; name the resource by something else, or add the transform "
+                    + $"{{ \"{XForwarded}\": \"Off\" }}");
             }
         }
     }
@@ -179,8 +178,7 @@ internal static class FencedTransformRules
 
         return transform.TryGetValue("PathRemovePrefix", out var prefix) && !IsLiteralPrefix(prefix, route)
             ? $"removes '{prefix}' from some paths of the route only and so may make one path of two resources; name a "
-                + "prefix that stands "
-                + $"before the first parameter of '{route.Match.Path}'"
+                + $"prefix that stands before the first parameter of '{route.Match.Path}'"
             : null;
     }
 
@@ -251,8 +249,7 @@ internal static class FencedTransformRules
 
     private static string WhichNames(FencingPolicy policy) =>
         $"which names the resource '{policy.Resource.Text}' of fencing policy '{policy.Name}': the service would see "
-        + "another resource than the fence; "
-        + "take it out, or name the resource by something else";
+        + "another resource than the fence; take it out, or name the resource by something else";
 
     private static string PathOf(RouteConfig route, int index) =>
         ReverseProxyRules.PathIn(route, nameof(route.Transforms), index.ToString());

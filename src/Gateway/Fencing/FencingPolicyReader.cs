@@ -53,9 +53,8 @@ internal static class FencingPolicyReader
                 problems.Add(new(
                     Path(policy.Name, nameof(policy.InDoubtHold)),
                     $"is {Durations.Write(policy.InDoubtHold)}, and that of '{other.Name}', which has the same "
-                    + "Resource, is "
-                    + $"{Durations.Write(other.InDoubtHold)}; the shorter one would let newer tokens pass too early: "
-                    + "give both the longer one"));
+                    + $"Resource, is {Durations.Write(other.InDoubtHold)}; the shorter one would let newer tokens pass "
+                    + "too early: give both the longer one"));
             }
         }
     }

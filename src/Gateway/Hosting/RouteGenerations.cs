@@ -92,14 +92,13 @@ internal sealed class RouteGenerations
     {
         var route = RouteRateLimit.ForYarp(configured) with { CorsPolicy = null };
         var metadata = route.Metadata ?? FrozenDictionary<string, string>.Empty;
-        route =
-            route with
+        route = route with
+        {
+            Metadata = new Dictionary<string, string>(metadata, StringComparer.OrdinalIgnoreCase)
             {
-                Metadata = new Dictionary<string, string>(metadata, StringComparer.OrdinalIgnoreCase)
-                {
-                    [Stamp] = generation,
-                },
-            };
+                [Stamp] = generation,
+            },
+        };
         _policies.Add(route, new RoutePolicies(
             FencedRouteRules.PolicyOf(route, configuration.FencingPolicies),
             mechanisms[route.RouteId],

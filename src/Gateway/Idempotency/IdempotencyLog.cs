@@ -12,8 +12,7 @@ internal static partial class IdempotencyLog
 
     [LoggerMessage(1651, LogLevel.Warning,
         "The answer to a request with an Idempotency-Key on route {route} is longer than MaxAnswerBody, "
-        + "{maxAnswerBody} bytes, and cannot "
-        + "be repeated")]
+        + "{maxAnswerBody} bytes, and cannot be repeated")]
     public static partial void AnswerTooLong(this ILogger logger, string route, int maxAnswerBody);
 
     [LoggerMessage(1652, LogLevel.Error,

@@ -48,8 +48,7 @@ internal sealed class IdempotencyMiddleware(
             ? CheckAsync(context, request, policy, route, key)
             : RefuseAsync(context, route, KeyedOutcome.Malformed, ProblemType.IdempotencyKeyMalformed,
                 $"Idempotency-Key must be one value of 1 to {IdempotencyKey.MaxLength} visible ASCII characters, in "
-                + "quotes or, without "
-                + "quotes, commas, semicolons and backslashes, as it is.");
+                + "quotes or, without quotes, commas, semicolons and backslashes, as it is.");
     }
 
     private async Task CheckAsync(
@@ -107,13 +106,11 @@ internal sealed class IdempotencyMiddleware(
             case ClaimStatus.Running:
                 return RefuseAsync(context, route, KeyedOutcome.InProgress, ProblemType.IdempotencyKeyInProgress,
                     "The first request with this Idempotency-Key has not been answered yet. This one was not "
-                    + "forwarded; "
-                    + "repeat it to get the answer.", ProblemResponse.Soon);
+                    + "forwarded; repeat it to get the answer.", ProblemResponse.Soon);
             case ClaimStatus.Reused:
                 return RefuseAsync(context, route, KeyedOutcome.Reused, ProblemType.IdempotencyKeyReused,
                     "An earlier request with this Idempotency-Key had another method, target, content type or body. "
-                    + "This one was not "
-                    + "forwarded; send it with a key of its own.");
+                    + "This one was not forwarded; send it with a key of its own.");
             case ClaimStatus.Unknown:
                 logger.RepeatOfUnknown(route.Config.RouteId, reply.Reason);
                 return RefuseAsync(context, route, KeyedOutcome.Unknown, ProblemType.IdempotencyOutcomeUnknown, Explain(

@@ -4,8 +4,7 @@ using System.ComponentModel.DataAnnotations;
 namespace FenceGateway.Gateway.Idempotency;
 
 [Description("Where the answers to requests with an Idempotency-Key are kept: in a folder of this gateway; in memory "
-    + "with the "
-    + "token store in memory. Used only when a resilience policy has Idempotency. Needs a restart.")]
+    + "with the token store in memory. Used only when a resilience policy has Idempotency. Needs a restart.")]
 internal sealed class IdempotencyStoreOptions
 {
     [Description("Folder of the answers; a relative one is relative to the working directory. One process at a time.")]

@@ -115,7 +115,7 @@ internal sealed class ReplayAdmission(
     private static FenceRefusal Draining(TimeSpan? retryAfter) => new(
         FenceOutcome.Draining, ProblemType.FenceDraining,
         "The request with this Idempotency-Key was answered, but writes with older tokens are still in flight or in "
-        + "doubt. The mark is raised: "
-        + "they cannot be followed by others. This attempt was not forwarded; try again to get the answer.",
+        + "doubt. The mark is raised: they cannot be followed by others. This attempt was not forwarded; try again to "
+        + "get the answer.",
         retryAfter ?? ProblemResponse.Soon);
 }

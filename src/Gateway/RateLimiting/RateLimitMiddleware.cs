@@ -131,8 +131,7 @@ internal sealed class RateLimitMiddleware(
                 ? $"Rate limit '{limit.Policy.Name}' lets {limit.Policy.PermitLimit} requests be in progress at once. "
                     + "This one was not forwarded."
                 : $"Rate limit '{limit.Policy.Name}' lets {limit.Policy.PermitLimit} requests through in "
-                    + $"{limit.Policy.Window}. This one was not "
-                    + "forwarded.",
+                    + $"{limit.Policy.Window}. This one was not forwarded.",
             reading.Next ?? ProblemResponse.Soon);
     }
 

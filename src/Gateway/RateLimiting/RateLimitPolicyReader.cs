@@ -79,8 +79,7 @@ internal static class RateLimitPolicyReader
         if (parts.Count > RateLimitKey.MaxParts)
         {
             problems.Add(new(Path(name, nameof(RateLimiterPolicyOptions.PartitionBy)), $"has {parts.Count} entries; at "
-                + "most "
-                + $"{RateLimitKey.MaxParts} combine"));
+                + $"most {RateLimitKey.MaxParts} combine"));
         }
 
         return new RateLimitKey([.. parts]);
@@ -95,9 +94,8 @@ internal static class RateLimitPolicyReader
         if (Array.Find(
                 colon < 0 ? Plain : Named, k => k.Equals(kind, StringComparison.OrdinalIgnoreCase)) is not { } known)
         {
-            error =
-                Array.Exists(Plain, k => k.Equals(kind, StringComparison.OrdinalIgnoreCase)) ? $"is '{text}'; {kind} "
-                    + "takes no name"
+            error = Array.Exists(Plain, k => k.Equals(kind, StringComparison.OrdinalIgnoreCase))
+                ? $"is '{text}'; {kind} takes no name"
                 : Array.Find(Named, k => k.Equals(kind, StringComparison.OrdinalIgnoreCase)) is { } named
                     ? $"is '{text}', which lacks a name: {named}:name"
                 : $"is '{text}', which is nothing to partition by; {NearestName.Hint(kind, Known, "known are")}";

@@ -47,15 +47,13 @@ internal sealed class RateLimitedRouteRules(
         if (part.Kind == RateLimitKeyKind.Resource && !FencedRouteRules.IsFenced(route))
         {
             errors.Add(Path(route), $"names '{policy.Name}', which is partitioned by {part}: that is the resource of "
-                + "the route's "
-                + "FencingPolicy, and the route has none");
+                + "the route's FencingPolicy, and the route has none");
         }
         else if (part.Kind == RateLimitKeyKind.Route && ReverseProxyRules.Parameters(route) is { } parameters
             && !parameters.Contains(part.Name, StringComparer.OrdinalIgnoreCase))
         {
             errors.Add(Path(route), $"names '{policy.Name}', which is partitioned by {part}, and the route's "
-                + "Match.Path has no "
-                + $"such parameter; {NearestName.Hint(part.Name, parameters, "parameters")}");
+                + $"Match.Path has no such parameter; {NearestName.Hint(part.Name, parameters, "parameters")}");
         }
     }
 

@@ -26,8 +26,7 @@ internal sealed class RateLimiterPolicyOptions
     public int QueueLimit { get; set; }
 
     [Description("What has a limit of its own: ClientAddress, Tenant, Resource, Header:Name, Route:name, Query:name; "
-        + "several "
-        + "combine. None: all requests share one.")]
+        + "several combine. None: all requests share one.")]
     public List<string> PartitionBy { get; set; } = [];
 
     [Description("Partitions at once; new ones beyond this share one.")]

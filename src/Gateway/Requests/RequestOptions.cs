@@ -14,9 +14,7 @@ internal sealed class RequestOptions
     public string TenantHeader { get; set; } = "X-Tenant-Id";
 
     [Description("Addresses and networks (10.0.0.0/8) of proxies whose X-Forwarded-… and Forwarded are believed: "
-        + "X-Forwarded-For says "
-        + "who the client is, and the service gets them all, extended by the proxy's own address. None: the client is "
-        + "who connects, "
-        + "and what it says is replaced.")]
+        + "X-Forwarded-For says who the client is, and the service gets them all, extended by the proxy's own address. "
+        + "None: the client is who connects, and what it says is replaced.")]
     public List<string> TrustedProxies { get; set; } = [];
 }

@@ -115,8 +115,7 @@ internal sealed class TimeoutOptions
     public TimeSpan? Idle { get; set; }
 
     [Description("From the first attempt to the end of the answer, all attempts and the waits between them included. A "
-        + "fenced "
-        + "write ends at its policy's WriteTimeout if that is earlier.")]
+        + "fenced write ends at its policy's WriteTimeout if that is earlier.")]
     [Range(typeof(TimeSpan), "00:00:00.001", "1.00:00:00")]
     public TimeSpan? Total { get; set; }
 }
@@ -145,8 +144,7 @@ internal sealed class RetryOptions
     public List<int> Statuses { get; set; } = [502, 503, 504];
 
     [Description("Longest request body, in bytes, that is kept for another attempt. A request with a longer one, or "
-        + "one of "
-        + "unknown length, is tried again only if nothing of it was sent.")]
+        + "one of unknown length, is tried again only if nothing of it was sent.")]
     [Range(0, 16 * 1024 * 1024)]
     public int MaxBody { get; set; } = 64 * 1024;
 }
@@ -162,8 +160,7 @@ internal sealed class IdempotencyOptions
     public TimeSpan Ttl { get; set; } = TimeSpan.FromHours(24);
 
     [Description("Whether the service itself takes two requests with the same key for one. Then a request whose end is "
-        + "unknown "
-        + "may be sent again.")]
+        + "unknown may be sent again.")]
     public bool HonouredByService { get; set; }
 
     [Description("Longest request body in bytes; a longer one gets 413 if it comes with a key.")]

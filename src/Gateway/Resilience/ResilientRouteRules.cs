@@ -44,10 +44,11 @@ internal sealed class ResilientRouteRules(IReadOnlyDictionary<string, Resilience
             var itsClusters = clusters.Where(cluster => PolicyOf(cluster.Metadata, policies) == policy).Select(
                 cluster => cluster.ClusterId)
                 .ToHashSet(StringComparer.OrdinalIgnoreCase);
-            var its =
-                routes.Where(
-                    route => PolicyOf(route.Metadata, policies) == policy
-                        || itsClusters.Contains(route.ClusterId ?? "")).ToArray();
+            RouteConfig[] its =
+            [
+                .. routes.Where(route =>
+                    PolicyOf(route.Metadata, policies) == policy || itsClusters.Contains(route.ClusterId ?? "")),
+            ];
             if (its.Length > 0 && !Array.Exists(its, FencedRouteRules.IsFenced))
             {
                 problems.Add(new(

@@ -31,8 +31,7 @@ internal sealed class GatewayOptions
         StringComparer.OrdinalIgnoreCase);
 
     [Description("Named sets of circuit breaker, bulkhead, time-outs, retries and idempotency. A route or a cluster "
-        + "picks one through "
-        + "its Metadata: { \"ResiliencePolicy\": \"name\" }.")]
+        + "picks one through its Metadata: { \"ResiliencePolicy\": \"name\" }.")]
     public Dictionary<string, ResiliencePolicyOptions> ResiliencePolicies { get; set; } = new(
         StringComparer.OrdinalIgnoreCase);
 
@@ -62,7 +61,7 @@ internal sealed class GatewayOptions
     public AccessLogOptions AccessLog { get; set; } = new();
 
     [Description("What this gateway is called where several are listed: the names of its sessions begin with it, in "
-        + "the store, at the admin "
-        + "listener and in logs. 1 to 64 of a-z, A-Z, 0-9, '.' and '-'. null: the machine's name. Needs a restart.")]
+        + "the store, at the admin listener and in logs. 1 to 64 of a-z, A-Z, 0-9, '.' and '-'. null: the machine's "
+        + "name. Needs a restart.")]
     public string? InstanceName { get; set; }
 }

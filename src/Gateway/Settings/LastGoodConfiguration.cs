@@ -70,8 +70,8 @@ internal sealed partial class LastGoodConfiguration : IDisposable
     /// Asks <paramref name="check"/> before a new configuration takes the place of the one in force: any problem
     /// refuses it.
     /// </summary>
-    public void Guard(Func<GatewayConfiguration, GatewayConfiguration, IReadOnlyList<ConfigProblem>> check) => _guard =
-        check;
+    public void Guard(Func<GatewayConfiguration, GatewayConfiguration, IReadOnlyList<ConfigProblem>> check) =>
+        _guard = check;
 
     /// <summary>Finds, reads and checks the configuration.</summary>
     /// <exception cref="ConfigurationRejectedException">It cannot be used.</exception>

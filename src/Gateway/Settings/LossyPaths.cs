@@ -18,10 +18,8 @@ internal static class LossyPaths
                 yield return new(
                     ReverseProxyRules.PathIn(route, nameof(route.Transforms), i.ToString(), "PathPattern"),
                     $"is '{pattern}', which makes the path of decoded values: an escaped slash (%2F) arrives as %252F, "
-                    + "and a "
-                    + "slash at the end may be lost; PathRemovePrefix and PathPrefix keep both, and so does a pattern "
-                    + "whose only "
-                    + "parameter is {**rest} at its end");
+                    + "and a slash at the end may be lost; PathRemovePrefix and PathPrefix keep both, and so does a "
+                    + "pattern whose only parameter is {**rest} at its end");
             }
         }
     }

@@ -21,8 +21,7 @@ internal static class UnsharedAffinity
             yield return new(
                 ReverseProxyRules.PathIn(cluster, nameof(cluster.SessionAffinity), "Policy"),
                 $"is '{policy}', which encrypts its key with keys of this machine: another gateway of the fleet cannot "
-                + "read it "
-                + "and chooses a destination anew; HashCookie and ArrCookie mean the same to every gateway");
+                + "read it and chooses a destination anew; HashCookie and ArrCookie mean the same to every gateway");
         }
     }
 }

@@ -66,15 +66,14 @@ internal static class SqlSectionRules
                 if (!Takes(() => driver[key] = value))
                 {
                     return $"has an option that {driver.GetType().Namespace} does not know, or a value that it does "
-                        + "not take: the one at "
-                        + $"place {place}";
+                        + $"not take: the one at place {place}";
                 }
 
                 if (place > before.Count && driver.Count == known)
                 {
                     return $"names the option at place {place} a second time, behind a password, where it may be the "
-                        + "rest of one with a "
-                        + "';' in it: put quotes around the password, or give it as Password or PasswordFile";
+                        + "rest of one with a ';' in it: put quotes around the password, or give it as Password or "
+                        + "PasswordFile";
                 }
             }
 

@@ -28,9 +28,8 @@ internal abstract class StoreSections
 internal sealed class RedisStoreOptions : StoreSignIn
 {
     [Description("A StackExchange.Redis configuration string: host:port, several of them for a master with its "
-        + "replicas or for a cluster, "
-        + "Sentinels with serviceName=, and options such as ssl=true, defaultDatabase=. User and password are settings "
-        + "of their own. Required "
+        + "replicas or for a cluster, Sentinels with serviceName=, and options such as ssl=true, defaultDatabase=. "
+        + "User and password are settings of their own. Required "
         + "with this provider.")]
     [Secret(SecretForm.RedisConfiguration)]
     public string Configuration { get; set; } = "";
@@ -49,10 +48,8 @@ internal sealed class RedisStoreOptions : StoreSignIn
 internal sealed class QuorumStoreOptions : StoreSignIn
 {
     [Description("A StackExchange.Redis configuration string for each master; 3 to 9, none of which replicates "
-        + "another. Always all of "
-        + "them: a majority is one of those named here. User and password are settings of their own, for all of them. "
-        + "Required with "
-        + "this provider.")]
+        + "another. Always all of them: a majority is one of those named here. User and password are settings of their "
+        + "own, for all of them. Required with this provider.")]
     [Secret(SecretForm.RedisConfiguration)]
     public List<string> Nodes { get; set; } = [];
 

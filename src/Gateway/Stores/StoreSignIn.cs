@@ -18,8 +18,7 @@ internal class StoreSignIn
     public string? Password { get; set; }
 
     [Description("A file with the password and nothing else, such as a mounted secret; line ends at its end do not "
-        + "count. Read for each "
-        + "connection, so that another password is used without a restart. null: none.")]
+        + "count. Read for each connection, so that another password is used without a restart. null: none.")]
     public string? PasswordFile { get; set; }
 
     /// <summary>Gives the password for a connection; null where it is not among these settings.</summary>

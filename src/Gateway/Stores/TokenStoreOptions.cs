@@ -8,16 +8,16 @@ namespace FenceGateway.Gateway.Stores;
 internal sealed class TokenStoreOptions : StoreSections
 {
     [Description("Embedded: a log on the local disk, for one gateway. Redis, Quorum (independent Redis masters), "
-        + "Postgres, MySql, "
-        + "ZooKeeper, Etcd: shared by a fleet. Memory: forgets everything on a restart; for tests only.")]
+        + "Postgres, MySql, ZooKeeper, Etcd: shared by a fleet. Memory: forgets everything on a restart; for tests "
+        + "only.")]
     public TokenStoreProvider Provider { get; set; } = TokenStoreProvider.Embedded;
 
     [Description("Settings of the embedded store.")]
     public EmbeddedStoreOptions Embedded { get; set; } = new();
 
     [Description("How long this gateway's session lives in a shared store without a heartbeat. A gateway that is gone "
-        + "holds newer "
-        + "tokens back for so long, and for InDoubtHold; a store that is away for so long stops admission.")]
+        + "holds newer tokens back for so long, and for InDoubtHold; a store that is away for so long stops "
+        + "admission.")]
     [Range(typeof(TimeSpan), "00:00:00.500", "00:01:00")]
     public TimeSpan SessionTtl { get; set; } = TimeSpan.FromSeconds(5);
 
@@ -102,8 +102,7 @@ internal sealed class EmbeddedStoreOptions
 }
 
 [Description("The marks of other regions are taken over by maximum: a stale holder is stopped here once it has been "
-    + "told, not before. "
-    + "What moves between regions at will wants one store for all of them.")]
+    + "told, not before. What moves between regions at will wants one store for all of them.")]
 internal sealed class ReplicateOptions
 {
     [Description("How long after one look at a region the next one follows.")]

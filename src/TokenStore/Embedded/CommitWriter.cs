@@ -174,8 +174,7 @@ internal sealed class CommitWriter
         _metrics.Failed();
         _queue.Failed(
             $"The token store refuses until the gateway is restarted: {e.Message} What the disk holds can only be told "
-            + "by reading it "
-            + "again: check the disk, then restart.", final: true);
+            + "by reading it again: check the disk, then restart.", final: true);
         EmbeddedLog.FlushFailed(_logger, e.Message, e);
     }
 

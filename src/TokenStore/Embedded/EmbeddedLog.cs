@@ -13,14 +13,12 @@ internal static partial class EmbeddedLog
 
     [LoggerMessage(2002, LogLevel.Warning,
         "Token store {path}: the last stop was not clean. Tokens newer than a recovered mark wait for InDoubtHold from "
-        + "now, "
-        + "since the process that died may have left writes in flight")]
+        + "now, since the process that died may have left writes in flight")]
     public static partial void Unclean(ILogger logger, string path);
 
     [LoggerMessage(2003, LogLevel.Warning,
         "Token store: the last write to {file} was not finished. {bytes} bytes at offset {offset} are cut off and kept "
-        + "in {torn}. "
-        + "No answer was given on them")]
+        + "in {torn}. No answer was given on them")]
     public static partial void TornTail(ILogger logger, string file, long offset, int bytes, string torn);
 
     [LoggerMessage(2004, LogLevel.Error,

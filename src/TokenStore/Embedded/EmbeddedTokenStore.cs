@@ -12,8 +12,8 @@ public sealed class EmbeddedTokenStore : ITokenStore
 {
     private const string WhenDamaged =
         "It refuses to start, because marks that it promised may be missing. Restore the folder from a backup; if "
-        + "there is none, keep a copy "
-        + "of the folder, stop all lock holders, begin with an empty folder and set the marks from your lock service.";
+        + "there is none, keep a copy of the folder, stop all lock holders, begin with an empty folder and set the "
+        + "marks from your lock service.";
 
     private readonly EmbeddedTokenStoreOptions _options;
     private readonly TimeProvider _clock;

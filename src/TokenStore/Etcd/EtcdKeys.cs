@@ -74,10 +74,10 @@ internal sealed class EtcdKeys
         return text.StartsWith(_mark, StringComparison.Ordinal) ? (EtcdKeyKind.Mark, text[_mark.Length..])
             : text.StartsWith(_writers, StringComparison.Ordinal) ? (EtcdKeyKind.Writers, text[_writers.Length..])
             : text.StartsWith(_operator, StringComparison.Ordinal) ? (EtcdKeyKind.Operator, text[_operator.Length..])
-            : text.StartsWith(_live, StringComparison.Ordinal) ? (
-                EtcdKeyKind.Live, Uri.UnescapeDataString(text[_live.Length..]))
-            : text.StartsWith(_ended, StringComparison.Ordinal) ? (
-                EtcdKeyKind.Ended, Uri.UnescapeDataString(text[_ended.Length..]))
+            : text.StartsWith(_live, StringComparison.Ordinal)
+                ? (EtcdKeyKind.Live, Uri.UnescapeDataString(text[_live.Length..]))
+            : text.StartsWith(_ended, StringComparison.Ordinal)
+                ? (EtcdKeyKind.Ended, Uri.UnescapeDataString(text[_ended.Length..]))
             : SlashOfRevoked(text) is > 0 and var slash ? (EtcdKeyKind.Revoked, text[(slash + 1)..])
             : (EtcdKeyKind.Other, "");
     }

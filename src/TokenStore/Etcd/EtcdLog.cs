@@ -14,8 +14,7 @@ internal static partial class EtcdLog
 
     [LoggerMessage(2292, LogLevel.Error,
         "Token store etcd at {location}: it went back from revision {before} to {revision}, was it restored from a "
-        + "backup? "
-        + "Marks were lost: tokens that were stale may be admitted")]
+        + "backup? Marks were lost: tokens that were stale may be admitted")]
     public static partial void WentBack(ILogger logger, string location, long before, long revision);
 
     [LoggerMessage(2293, LogLevel.Warning,
@@ -28,7 +27,6 @@ internal static partial class EtcdLog
 
     [LoggerMessage(2295, LogLevel.Warning,
         "Token store etcd at {location}: the history from revision {revision} on was compacted away before the watch "
-        + "saw it; "
-        + "revocations are read anew")]
+        + "saw it; revocations are read anew")]
     public static partial void Compacted(ILogger logger, string location, long revision);
 }

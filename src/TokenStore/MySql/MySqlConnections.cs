@@ -33,8 +33,7 @@ internal sealed class MySqlConnections : ISqlConnections
         {
             throw TokenStoreUnavailableException.NothingTaken(
                 "The connection string of MySQL names several hosts, and the driver would spread the connections over "
-                + "them: name the one that "
-                + "takes the writes, or an address that always leads to it.");
+                + "them: name the one that takes the writes, or an address that always leads to it.");
         }
 
         builder.ConnectionTimeout = AtMost(ConnectSeconds, builder.ConnectionTimeout);

@@ -38,8 +38,7 @@ internal sealed record MySqlGrade(IReadOnlyDictionary<string, string> Settings, 
         if (HasLog && Get("sync_binlog") != "1")
         {
             reasons.Add($"sync_binlog is {Get("sync_binlog")}: after a crash of the machine, commits that are missing "
-                + "in the binary log "
-                + "are undone; set it to 1.");
+                + "in the binary log are undone; set it to 1.");
         }
 
         if (Get("innodb_doublewrite").ToUpperInvariant() is "OFF" or "0" or "DETECT_ONLY")
@@ -52,8 +51,7 @@ internal sealed record MySqlGrade(IReadOnlyDictionary<string, string> Settings, 
         if (Is("wsrep_on"))
         {
             reasons.Add("wsrep_on is ON: nodes of a Galera cluster do not lock rows for each other, and two of them "
-                + "could admit writes "
-                + "that exclude each other; it holds only while all gateways use the same node.");
+                + "could admit writes that exclude each other; it holds only while all gateways use the same node.");
         }
 
         if (Is("group_replication_enforce_update_everywhere_checks"))
@@ -66,14 +64,12 @@ internal sealed record MySqlGrade(IReadOnlyDictionary<string, string> Settings, 
         if (Replicas is null)
         {
             reasons.Add("log_bin is ON and the user may not see whether there are replicas: grant it REPLICATION SLAVE "
-                + "(MariaDB: "
-                + "REPLICATION MASTER ADMIN).");
+                + "(MariaDB: REPLICATION MASTER ADMIN).");
         }
         else if (Replicas > 0 && !WaitsForReplicas())
         {
             reasons.Add($"{Replicas} replicas are connected and a commit does not wait for them: a failover loses the "
-                + "last commits; use "
-                + "semisynchronous replication with AFTER_SYNC and a time-out of a day or more.");
+                + "last commits; use semisynchronous replication with AFTER_SYNC and a time-out of a day or more.");
         }
 
         return (reasons.Count == 0 ? SafetyGrade.Strict : SafetyGrade.BestEffort, reasons);

@@ -37,8 +37,8 @@ internal static class MySqlSchema
         {
             throw TokenStoreUnavailableException.NothingTaken(
                 $"The user may not make the tables {prefix}_* in {location} ({e.Message}). Grant it CREATE, CREATE "
-                + "ROUTINE and ALTER "
-                + "ROUTINE on the database, or have an administrator run the script in docs/stores.md.", e);
+                + "ROUTINE and ALTER ROUTINE on the database, or have an administrator run the script in "
+                + "docs/stores.md.", e);
         }
     }
 

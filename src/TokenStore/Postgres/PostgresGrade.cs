@@ -54,15 +54,14 @@ internal sealed record PostgresGrade(
         if (SynchronousCommit is not ("on" or "remote_apply"))
         {
             reasons.Add($"synchronous_commit is {SynchronousCommit} and stays so for the gateway's role: a crash loses "
-                + "the last commits; "
-                + "set it to on.");
+                + "the last commits; set it to on.");
         }
 
         if (SynchronousStandbyNames.Length == 0 && Replicas + Slots > 0)
         {
             reasons.Add($"synchronous_standby_names is empty while there are replicas ({Replicas} connected, {Slots} "
-                + "replication slots): "
-                + "a failover loses the last commits; name the replicas that a commit has to reach.");
+                + "replication slots): a failover loses the last commits; name the replicas that a commit has to "
+                + "reach.");
         }
 
         if (UnloggedTables is not null)

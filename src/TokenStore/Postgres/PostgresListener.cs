@@ -96,8 +96,8 @@ internal sealed class PostgresListener(
         {
             throw TokenStoreUnavailableException.NothingTaken(
                 $"What is notified in {connections.Location} does not arrive, and settings of a connection may not "
-                + "stay either, as behind a "
-                + "pooler in transaction mode: connect to the server itself, or to a pooler in session mode.", e);
+                + "stay either, as behind a pooler in transaction mode: connect to the server itself, or to a pooler "
+                + "in session mode.", e);
         }
     }
 

@@ -36,8 +36,7 @@ internal static class PostgresSchema
         {
             throw TokenStoreUnavailableException.NothingTaken(
                 $"The role may not make the tables {prefix}_* in {location} ({e.MessageText}). Grant it CREATE on the "
-                + "schema, or have an "
-                + "administrator run the script in docs/stores.md.", e);
+                + "schema, or have an administrator run the script in docs/stores.md.", e);
         }
     }
 

@@ -9,8 +9,7 @@ internal static partial class QuorumLog
 
     [LoggerMessage(2221, LogLevel.Error,
         "Quorum: NODE {node} HAS LOST ITS DATA, or is new. It abstains until it is resynchronised from a majority of "
-        + "the other nodes. Find "
-        + "out why the data was not kept (appendonly, appendfsync, the disk)")]
+        + "the other nodes. Find out why the data was not kept (appendonly, appendfsync, the disk)")]
     public static partial void NodeAbstains(ILogger logger, string node);
 
     [LoggerMessage(2222, LogLevel.Information, "Quorum: node {node} is being resynchronised from {sources} others, "
@@ -35,8 +34,7 @@ internal static partial class QuorumLog
 
     [LoggerMessage(2227, LogLevel.Error,
         "QUORUM: ALL NODES HAVE LOST THEIR DATA: they were the store {before} and are {now} now. Every mark is "
-        + "forgotten: a stale holder "
-        + "can write again until the marks have risen anew")]
+        + "forgotten: a stale holder can write again until the marks have risen anew")]
     public static partial void DataLost(ILogger logger, string before, string now);
 
     [LoggerMessage(2228, LogLevel.Warning,

@@ -43,8 +43,8 @@ internal sealed class QuorumMembership(IReadOnlyList<QuorumNode> nodes, QuorumKe
             ? new QuorumView(keys, name, generation)
             : throw TokenStoreUnavailableException.NothingTaken(
                 $"Only {count} of {nodes.Count} nodes hold the store, of {memberships.Count} that could be asked. If "
-                + "the others are away, "
-                + "bring them back; if a majority has lost its data, nobody knows the marks: see docs/stores.md.");
+                + "the others are away, bring them back; if a majority has lost its data, nobody knows the marks: see "
+                + "docs/stores.md.");
     }
 
     /// <summary>

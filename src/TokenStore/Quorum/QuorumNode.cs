@@ -70,8 +70,7 @@ internal sealed class QuorumNode(int index, RedisLinkSettings settings, ILogger 
         {
             throw TokenStoreUnavailableException.NothingTaken(
                 $"A quorum has {QuorumTokenStoreOptions.MinNodes} to {QuorumTokenStoreOptions.MaxNodes} nodes, and "
-                + $"{options.Nodes.Count} "
-                + "are configured.");
+                + $"{options.Nodes.Count} are configured.");
         }
 
         var tls = StoreTls.Of("TokenStore:Quorum", options.CertificateAuthority, options.ClientCertificate);

@@ -107,8 +107,7 @@ internal static class RedisInspection
             0 => throw link.FirstFault ?? TokenStoreUnavailableException.NothingTaken($"{link.Fault}"),
             _ => throw TokenStoreUnavailableException.NothingTaken(
                 $"Redis {link.Location}: {masters.Length} of these are masters of their own, and a mark would be at "
-                + "one of them only: "
-                + "use Provider Quorum for independent servers."),
+                + "one of them only: use Provider Quorum for independent servers."),
         };
     }
 

@@ -15,16 +15,14 @@ internal static partial class RedisLog
 
     [LoggerMessage(2203, LogLevel.Error,
         "REDIS {location} HAS LOST ITS DATA: it held the store {before} and now holds {now}. Every mark is forgotten: "
-        + "a stale holder "
-        + "can write again until the marks have risen anew. Find out why the data was not kept (appendonly, "
-        + "appendfsync, a failover)")]
+        + "a stale holder can write again until the marks have risen anew. Find out why the data was not kept "
+        + "(appendonly, appendfsync, a failover)")]
     public static partial void DataLost(ILogger logger, string location, string before, string now);
 
     [LoggerMessage(2204, LogLevel.Error,
         "REDIS {location} HAS GONE BACK IN TIME: {now} changes of marks are known to it, and it had answered {before}. "
-        + "The marks raised "
-        + "last are forgotten: a stale holder can write again. Find out why (appendfsync, a failover, a restored "
-        + "backup)")]
+        + "The marks raised last are forgotten: a stale holder can write again. Find out why (appendfsync, a failover, "
+        + "a restored backup)")]
     public static partial void DataOlder(ILogger logger, string location, long before, long now);
 
     [LoggerMessage(2205, LogLevel.Warning,
@@ -38,9 +36,8 @@ internal static partial class RedisLog
 
     [LoggerMessage(2207, LogLevel.Error,
         "Redis {location}: the clock of its machine was set by about {seconds} s, or this gateway's machine stood "
-        + "still for as long. Sessions "
-        + "end by that clock: one that ends early may have writes in flight that nobody waits for. Let the clock be "
-        + "slewed, never stepped")]
+        + "still for as long. Sessions end by that clock: one that ends early may have writes in flight that nobody "
+        + "waits for. Let the clock be slewed, never stepped")]
     public static partial void ClockSet(ILogger logger, string location, double seconds);
 
     [LoggerMessage(2208, LogLevel.Warning,

@@ -30,8 +30,8 @@ internal sealed record RedisServerFacts(
         if (Garnet is not null)
         {
             reasons.Add($"It is Garnet {Garnet}, which does not tell whether it keeps a log, and flushes none: with "
-                + "--aof --aof-commit-wait --recover "
-                + "answered marks survive the process, and not certainly the machine.");
+                + "--aof --aof-commit-wait --recover answered marks survive the process, and not certainly the "
+                + "machine.");
         }
         else if (Settings is null)
         {
@@ -63,14 +63,13 @@ internal sealed record RedisServerFacts(
         if (Garnet is null && ReadsItsLog is null)
         {
             reasons.Add("ACL DRYRUN is forbidden, so nobody knows whether Redis can read its log again, which it does "
-                + "as the user default: "
-                + "give the user +acl|dryrun.");
+                + "as the user default: give the user +acl|dryrun.");
         }
         else if (ReadsItsLog is false)
         {
             reasons.Add("Redis reads its log as the user default, who lacks rights of this one: after a restart every "
-                + "step is missing. "
-                + "Give default these rights, also when nobody may sign in as default: user default off ~* &* +@all.");
+                + "step is missing. Give default these rights, also when nobody may sign in as default: user default "
+                + "off ~* &* +@all.");
         }
 
         return (reasons.Count == 0 ? SafetyGrade.Single : SafetyGrade.BestEffort, reasons);

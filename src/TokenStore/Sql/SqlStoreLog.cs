@@ -8,8 +8,7 @@ internal static partial class SqlStoreLog
 
     [LoggerMessage(2241, LogLevel.Error,
         "THE TOKEN STORE'S TABLES ARE OTHER ONES THAN BEFORE: {location} has lost or replaced its data, and with it "
-        + "marks that were "
-        + "promised. Stale holders can write again")]
+        + "marks that were promised. Stale holders can write again")]
     public static partial void DataReplaced(ILogger logger, string location);
 
     [LoggerMessage(2242, LogLevel.Warning,

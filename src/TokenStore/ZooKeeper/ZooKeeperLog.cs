@@ -15,8 +15,8 @@ internal static partial class ZooKeeperLog
 
     [LoggerMessage(2273, LogLevel.Error,
         "ZooKeeper at {location} does not hold the data it held before (epoch {before}, now {after}): marks may be "
-        + "lost, and stale "
-        + "holders may be admitted. Restore the ensemble's data, or raise the marks of the resources in use")]
+        + "lost, and stale holders may be admitted. Restore the ensemble's data, or raise the marks of the resources "
+        + "in use")]
     public static partial void DataLost(ILogger logger, string location, string before, string after);
 
     [LoggerMessage(2274, LogLevel.Warning, "Session {session} had no heartbeat for {timeToLive} and was ended")]
@@ -28,8 +28,8 @@ internal static partial class ZooKeeperLog
 
     [LoggerMessage(2277, LogLevel.Warning,
         "Everybody who reaches ZooKeeper may change or delete nodes under {root}: they were made before "
-        + "TokenStore:ZooKeeper:User was set. "
-        + "Close them: zkCli.sh, addauth digest user:password, setAcl -R {root} auth::cdrwa")]
+        + "TokenStore:ZooKeeper:User was set. Close them: zkCli.sh, addauth digest user:password, setAcl -R {root} "
+        + "auth::cdrwa")]
     public static partial void NodesAreOpen(ILogger logger, string root);
 
     [LoggerMessage(2276, LogLevel.Warning, "A change of {resource} could not be looked at, the next heartbeat does: "

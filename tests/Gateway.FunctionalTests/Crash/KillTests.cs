@@ -92,9 +92,8 @@ public sealed class KillTests(ITestOutputHelper output)
         var stale = world.Answers.Count(a => a.Problem == "fencing-token-stale");
         var unanswered = world.Answers.Count(a => a.Status is null);
         output.WriteLine($"{world.Kills} kills while serving, {world.KillsAtStart} at the start: {applied.Count} "
-            + "writes applied with "
-            + $"{applied.Select(w => (w.Resource, w.Token)).Distinct().Count()} tokens, {stale} stale, {unanswered} "
-            + "without an answer");
+            + $"writes applied with {applied.Select(w => (w.Resource, w.Token)).Distinct().Count()} tokens, {stale} "
+            + $"stale, {unanswered} without an answer");
         HistoryChecker.Check(world.Writes, world.Answers).ShouldBeEmpty();
 
         // A history in which nothing happened proves nothing.

@@ -22,8 +22,7 @@ public sealed class KeyCrashTests(ITestOutputHelper output)
             var replayed = answered.Count(e => e.Answer.Headers.ContainsKey("Idempotency-Replayed"));
             var unknown = ends.Count(e => e.Answer.Problem == "idempotency-outcome-unknown");
             output.WriteLine($"{Kills} kills, {world.Arrivals.Count} keys at the service; {answered.Count} answers, "
-                + $"{replayed} of them "
-                + $"replayed, {unknown} unknown");
+                + $"{replayed} of them replayed, {unknown} unknown");
             world.Arrivals.Where(a => a.Value > 1).ShouldBeEmpty("a key must not arrive twice");
             answered.GroupBy(e => e.Key).Where(g => g.Select(e => e.Answer.Text).Distinct().Count() > 1)
                 .ShouldBeEmpty("every repeat gets the first answer");

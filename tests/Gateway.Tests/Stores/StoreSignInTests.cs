@@ -85,8 +85,8 @@ public sealed class StoreSignInTests
         + "\"/no/such\" } }",
         ".Redis.Sentinels.PasswordFile", "which is no file")]
     [InlineData("\"Provider\": \"Redis\", \"Redis\": { \"Configuration\": \"a\" }, \"Replicate\": { \"Regions\": { "
-        + "\"eu\": { \"Provider\": \"MySql\", "
-        + "\"MySql\": { \"ConnectionString\": \"Server=a\", \"PasswordFile\": \"/no/such\" } } } }",
+        + "\"eu\": { \"Provider\": \"MySql\", \"MySql\": { \"ConnectionString\": \"Server=a\", \"PasswordFile\": "
+        + "\"/no/such\" } } } }",
         ".Replicate.Regions.eu.MySql.PasswordFile", "is '/no/such', which is no file")]
     public async Task SignIn_GivenTwiceOrUnreadable_NamesPathAndRemedy(string members, string path, string message)
     {

@@ -35,9 +35,8 @@ public sealed class TokenStoreRulesTests
         "\"Provider\": \"Redis\", \"Redis\": { \"Configuration\": \"a\" }, \"SessionTtl\": \"00:00:00.500\", "
             + "\"RequireGrade\": null, \"Replicate\": null",
         "\"Provider\": \"Redis\", \"Redis\": { \"Configuration\": \"a\" }, \"RequireGrade\": \"Strict\", "
-            + "\"KeyPrefix\": \"a-b_9\", "
-            + "\"Replicate\": { \"Regions\": { \"eu\": { \"Provider\": \"Redis\", \"Redis\": { \"Configuration\": "
-            + "\"b\" } } } }",
+            + "\"KeyPrefix\": \"a-b_9\", \"Replicate\": { \"Regions\": { \"eu\": { \"Provider\": \"Redis\", \"Redis\": "
+            + "{ \"Configuration\": \"b\" } } } }",
         "\"Provider\": \"Redis\", \"Redis\": { \"Configuration\": \"a\" }, "
             + "\"Replicate\": { \"Regions\": { \"eu\": { \"Provider\": \"Redis\", \"KeyPrefix\": \"other\", \"Redis\": "
             + "{ \"Configuration\": \"a\" } } } }",
@@ -185,8 +184,7 @@ public sealed class TokenStoreRulesTests
     [InlineData("\"Provider\": \"Redis\", \"Redis\": { \"Configuration\": \"a\" }, \"Embedded\": { \"Path\": \"x\" "
         + "}", ".Embedded", "the Provider is Redis")]
     [InlineData("\"Provider\": \"Redis\", \"Redis\": { \"Configuration\": \"a\" }, \"Replicate\": { \"Regions\": { "
-        + "\"eu\": "
-        + "{ \"Provider\": \"Redis\", \"Redis\": { \"Configuration\": \"b\" }, \"Etcd\": {} } } }",
+        + "\"eu\": { \"Provider\": \"Redis\", \"Redis\": { \"Configuration\": \"b\" }, \"Etcd\": {} } } }",
         ".Replicate.Regions.eu.Etcd", "the Provider is Redis")]
     public async Task Store_SectionOfAnotherProvider_IsRefused(string members, string path, string message) =>
         await ShouldBeOnlyProblemAsync(members, path, message);

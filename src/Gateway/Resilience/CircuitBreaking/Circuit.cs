@@ -210,8 +210,7 @@ internal sealed class Circuit
         (_, CircuitState.Closed) => "a probe succeeded",
         (CircuitState.HalfOpen, _) => $"a probe failed: {Policy.Describe(last)}",
         _ => $"{_breaker.Failures} of {_breaker.Attempts} attempts failed within "
-            + $"{CircuitText.Of(Policy.SamplingDuration)}, "
-            + $"last: {Policy.Describe(last)}",
+            + $"{CircuitText.Of(Policy.SamplingDuration)}, last: {Policy.Describe(last)}",
     };
 
     private CircuitChange? MoveLocked(CircuitState state, string? reason, long now)

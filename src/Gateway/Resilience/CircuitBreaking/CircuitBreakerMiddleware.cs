@@ -76,8 +76,7 @@ internal sealed class CircuitBreakerMiddleware(RequestDelegate next, Attempts at
         return ProblemResponse.WriteAsync(
             context, ProblemType.CircuitOpen,
             "No destination of this route's cluster takes requests now: too many attempts have failed, or an operator "
-            + "keeps requests away. "
-            + "This one was not forwarded; try again.",
+            + "keeps requests away. This one was not forwarded; try again.",
             retryAfter);
     }
 }

@@ -70,8 +70,7 @@ internal sealed class ClusterEndpoints(
             await AdminJson.WriteProblemAsync(
                 context, 409, "Conflict",
                 $"Destination {destination.DestinationId} has no circuit: no resilience policy with a CircuitBreaker "
-                + "is in force for cluster "
-                + $"{cluster.ClusterId} or a route to it.");
+                + $"is in force for cluster {cluster.ClusterId} or a route to it.");
             return;
         }
 
