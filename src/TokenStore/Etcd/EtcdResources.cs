@@ -10,9 +10,6 @@ namespace FenceGateway.TokenStore.Etcd;
 /// </summary>
 internal sealed class EtcdResources(EtcdCalls etcd, GoneSessions gone, EtcdResourceCache cache, TimeProvider clock)
 {
-    /// <summary>Lost races in a row before a call gives up. Each is somebody else's step that was taken.</summary>
-    public const int MaxAttempts = 64;
-
     /// <summary>
     /// Registrations withdrawn in one transaction: what it reads and writes stays below etcd's bound.
     /// </summary>
@@ -95,36 +92,33 @@ internal sealed class EtcdResources(EtcdCalls etcd, GoneSessions gone, EtcdResou
     {
         var before = await ReadAsync(request.Resource.Value, cancellationToken);
         var asked = before.MarkRevision;
-        for (var attempt = 0; attempt < MaxAttempts && before.MarkRevision == asked; attempt++)
+        return await CompareAndSet.RunAsync(before, TryAsync, () => TooManyRaces(before.Name));
+
+        async ValueTask<Attempt<EtcdResource, bool>> TryAsync(EtcdResource now)
         {
-            var after = EtcdEnter.SetMark(before, request, gone, clock);
-            if (after is null)
+            if (now.MarkRevision != asked || EtcdEnter.SetMark(now, request, gone, clock) is not { } after)
             {
-                return false;
+                return Attempt<EtcdResource, bool>.Done(false);
             }
 
             var note = new EtcdOperatorMark(request.Mark, request.Reason, request.Actor, after.AdvancedAt);
             var reply = await etcd.TransactAsync(
-                EtcdChange.Unchanged(etcd.Keys, before),
+                EtcdChange.Unchanged(etcd.Keys, now),
                 [
-                    .. EtcdChange.Between(etcd.Keys, before, after, request.Session, rewriteMark: true),
-                    EtcdChange.Put(etcd.Keys.Operator(before.Name), note, EtcdStoredJson.Default.EtcdOperatorMark),
+                    .. EtcdChange.Between(etcd.Keys, now, after, request.Session, rewriteMark: true),
+                    EtcdChange.Put(etcd.Keys.Operator(now.Name), note, EtcdStoredJson.Default.EtcdOperatorMark),
                 ],
-                etcd.Reads(before.Name),
+                etcd.Reads(now.Name),
                 cancellationToken);
-            if (reply.Succeeded)
+            if (!reply.Succeeded)
             {
-                var revision = reply.Header.Revision;
-                cache.Learn(
-                    after with { MarkRevision = revision, WritersRevision = 0, KnownAt = (revision, revision) });
-                return true;
+                return Attempt<EtcdResource, bool>.Again(Refresh(now.Name, reply));
             }
 
-            before = EtcdCalls.Refresh(before.Name, reply);
-            etcd.Sessions(reply, 2).Tell(gone, before.Writers);
+            var revision = reply.Header.Revision;
+            cache.Learn(after with { MarkRevision = revision, WritersRevision = 0, KnownAt = (revision, revision) });
+            return Attempt<EtcdResource, bool>.Done(true);
         }
-
-        return false;
     }
 
     public async Task<int> ResolveAsync(ResourceKey resource, CancellationToken cancellationToken)
@@ -133,49 +127,51 @@ internal sealed class EtcdResources(EtcdCalls etcd, GoneSessions gone, EtcdResou
         var before = await ReadAsync(resource.Value, cancellationToken);
         var ended = before.Writers.Where(w => gone.GoneFor(w.Session) is not null).ToHashSet();
         var resolved = ended.Count(w => gone.GoneFor(w.Session) != TimeSpan.MaxValue);
-        for (var attempt = 0; attempt < MaxAttempts; attempt++)
+        return await CompareAndSet.RunAsync(before, TryAsync, () => TooManyRaces(before.Name));
+
+        async ValueTask<Attempt<EtcdResource, int>> TryAsync(EtcdResource now)
         {
-            var kept = before.Writers.Where(w => !ended.Contains(w)).ToArray();
-            if (kept.Length == before.Writers.Count)
+            var kept = now.Writers.Where(w => !ended.Contains(w)).ToArray();
+            if (kept.Length == now.Writers.Count)
             {
-                return 0;
+                return Attempt<EtcdResource, int>.Done(0);
             }
 
-            var after = before with { Writers = kept };
+            var after = now with { Writers = kept };
             var reply = await etcd.TransactAsync(
-                EtcdChange.Unchanged(etcd.Keys, before),
-                EtcdChange.Between(etcd.Keys, before, after, by: ""),
-                etcd.Reads(before.Name),
+                EtcdChange.Unchanged(etcd.Keys, now),
+                EtcdChange.Between(etcd.Keys, now, after, by: ""),
+                etcd.Reads(now.Name),
                 cancellationToken);
-            if (reply.Succeeded)
+            if (!reply.Succeeded)
             {
-                cache.Learn(after.AppliedAt(reply.Header.Revision, before));
-                return resolved;
+                return Attempt<EtcdResource, int>.Again(Refresh(now.Name, reply));
             }
 
-            before = EtcdCalls.Refresh(before.Name, reply);
-            etcd.Sessions(reply, 2).Tell(gone, before.Writers);
+            cache.Learn(after.AppliedAt(reply.Header.Revision, now));
+            return Attempt<EtcdResource, int>.Done(resolved);
         }
-
-        throw TooManyRaces(resource.Value);
     }
 
     public static EtcdException TooManyRaces(string resource) =>
-        new($"Others changed {resource} {MaxAttempts} times while this call went on.", notTaken: true);
+        new($"Others changed {resource} {CompareAndSet.MaxAttempts} times while this call went on.", notTaken: true);
 
-    private async Task WithdrawBatchAsync(string session, Registration[] batch, CancellationToken cancellationToken)
+    private async Task WithdrawBatchAsync(
+        string session, Registration[] batch, CancellationToken cancellationToken)
     {
         var known = Array.ConvertAll(batch, r => cache.Get(r.Resource.Value));
-        for (var attempt = 0; attempt < MaxAttempts; attempt++)
+        _ = await CompareAndSet.RunAsync(known, TryAsync, () => TooManyRaces(batch[0].Resource.Value));
+
+        async ValueTask<Attempt<EtcdResource[], bool>> TryAsync(EtcdResource[] now)
         {
             List<Compare> compare = [];
             List<RequestOp> writes = [];
             var after = new EtcdResource[batch.Length];
             for (var i = 0; i < batch.Length; i++)
             {
-                after[i] = EtcdEnter.Withdraw(known[i], session, batch[i].Sequence);
-                compare.Add(EtcdChange.IsAt(etcd.Keys.Writers(known[i].Name), known[i].WritersRevision));
-                if (!ReferenceEquals(after[i], known[i]))
+                after[i] = EtcdEnter.Withdraw(now[i], session, batch[i].Sequence);
+                compare.Add(EtcdChange.IsAt(etcd.Keys.Writers(now[i].Name), now[i].WritersRevision));
+                if (!ReferenceEquals(after[i], now[i]))
                 {
                     writes.AddRange(EtcdChange.Withdrawal(etcd.Keys, after[i], session));
                 }
@@ -183,31 +179,30 @@ internal sealed class EtcdResources(EtcdCalls etcd, GoneSessions gone, EtcdResou
 
             RequestOp[] reads =
             [
-                .. known.SelectMany(r => new[] { etcd.Keys.Mark(r.Name), etcd.Keys.Writers(r.Name) })
+                .. now.SelectMany(r => new[] { etcd.Keys.Mark(r.Name), etcd.Keys.Writers(r.Name) })
                     .Select(EtcdCalls.Read),
             ];
             var reply = await etcd.TransactAsync(compare, writes, reads, cancellationToken);
-            var revision = reply.Header.Revision;
             for (var i = 0; i < batch.Length; i++)
             {
-                known[i] = reply.Succeeded
-                    ? after[i].WithdrawnAt(revision, known[i])
-                    : EtcdCalls.Refresh(known[i].Name, reply, 2 * i);
-                cache.Learn(known[i]);
+                now[i] = reply.Succeeded
+                    ? after[i].WithdrawnAt(reply.Header.Revision, now[i])
+                    : EtcdCalls.Refresh(now[i].Name, reply, 2 * i);
+                cache.Learn(now[i]);
             }
 
-            if (reply.Succeeded)
-            {
-                return;
-            }
+            return reply.Succeeded
+                ? Attempt<EtcdResource[], bool>.Done(true)
+                : Attempt<EtcdResource[], bool>.Again(now);
         }
-
-        throw TooManyRaces(batch[0].Resource.Value);
     }
 
-    private async Task<EtcdResource> ReadAsync(string name, CancellationToken cancellationToken)
+    private async Task<EtcdResource> ReadAsync(string name, CancellationToken cancellationToken) =>
+        Refresh(name, await etcd.TransactAsync([], etcd.Reads(name), [], cancellationToken));
+
+    /// <summary>The resource as a reply shows it, and who is gone of those registered there.</summary>
+    private EtcdResource Refresh(string name, TxnResponse reply)
     {
-        var reply = await etcd.TransactAsync([], etcd.Reads(name), [], cancellationToken);
         var resource = EtcdCalls.Refresh(name, reply);
         etcd.Sessions(reply, 2).Tell(gone, resource.Writers);
         return resource;

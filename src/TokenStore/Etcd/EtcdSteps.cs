@@ -19,41 +19,8 @@ internal sealed class EtcdSteps(EtcdCalls etcd, GoneSessions gone, EtcdResourceC
         EnterReply? taken = null;
         try
         {
-            var before = cache.Get(request.Resource.Value);
-            for (var attempt = 0; attempt < EtcdResources.MaxAttempts; attempt++)
-            {
-                var step = EtcdEnter.Decide(before, request, gone, clock);
-                if (taken is { } first && step.Reply.Status == EnterStatus.Stale)
-                {
-                    return first;
-                }
-
-                var reply = await TransactAsync(before, step, request.Session, cancellationToken);
-                if (!reply.Succeeded)
-                {
-                    before = Refresh(before, reply, request.Session);
-                    continue;
-                }
-
-                taken = step.Reply;
-                before = step.After.AppliedAt(reply.Header.Revision, before);
-                cache.Learn(before);
-                if (!step.AsksSessions)
-                {
-                    return step.Reply;
-                }
-
-                // Somebody who was taken for living may be gone: then there may be something to take away, and the
-                // answer another one.
-                etcd.Sessions(reply, 0).Tell(gone, before.Writers);
-                var again = EtcdEnter.Decide(before, request, gone, clock);
-                if (step.Reply.Status == EnterStatus.Admitted || ReferenceEquals(again.After.Writers, before.Writers))
-                {
-                    return again.Reply;
-                }
-            }
-
-            throw EtcdResources.TooManyRaces(request.Resource.Value);
+            return await CompareAndSet.RunAsync(
+                cache.Get(request.Resource.Value), TryAsync, () => EtcdResources.TooManyRaces(request.Resource.Value));
         }
         catch (TokenStoreUnavailableException e) when (taken is not null && e.SessionEnded)
         {
@@ -64,6 +31,37 @@ internal sealed class EtcdSteps(EtcdCalls etcd, GoneSessions gone, EtcdResourceC
         {
             // Only a better answer could not be had.
             return taken!.Value;
+        }
+
+        async ValueTask<Attempt<EtcdResource, EnterReply>> TryAsync(EtcdResource before)
+        {
+            var step = EtcdEnter.Decide(before, request, gone, clock);
+            if (taken is { } first && step.Reply.Status == EnterStatus.Stale)
+            {
+                return Attempt<EtcdResource, EnterReply>.Done(first);
+            }
+
+            var reply = await TransactAsync(before, step, request.Session, cancellationToken);
+            if (!reply.Succeeded)
+            {
+                return Attempt<EtcdResource, EnterReply>.Again(Refresh(before, reply, request.Session));
+            }
+
+            taken = step.Reply;
+            var after = step.After.AppliedAt(reply.Header.Revision, before);
+            cache.Learn(after);
+            if (!step.AsksSessions)
+            {
+                return Attempt<EtcdResource, EnterReply>.Done(step.Reply);
+            }
+
+            // Somebody who was taken for living may be gone: then there may be something to take away, and the
+            // answer another one.
+            etcd.Sessions(reply, 0).Tell(gone, after.Writers);
+            var again = EtcdEnter.Decide(after, request, gone, clock);
+            return step.Reply.Status == EnterStatus.Admitted || ReferenceEquals(again.After.Writers, after.Writers)
+                ? Attempt<EtcdResource, EnterReply>.Done(again.Reply)
+                : Attempt<EtcdResource, EnterReply>.Again(after);
         }
     }
 

@@ -13,9 +13,6 @@ namespace FenceGateway.TokenStore.ZooKeeper;
 /// </summary>
 internal sealed class ResourceSteps(ZooKeeperLink link, ResourceDecisions decisions)
 {
-    /// <summary>Each lost race is somebody else's step that was taken.</summary>
-    private const int MaxAttempts = 64;
-
     /// <summary>
     /// A node with more data would come near to what ZooKeeper takes in one frame: some 5,000 registered gateways.
     /// </summary>
@@ -91,12 +88,15 @@ internal sealed class ResourceSteps(ZooKeeperLink link, ResourceDecisions decisi
     {
         var stored = kind == StepKind.Operator ? null : resource.Latest;
         stored ??= await ReadAsync(resource.Path, resource.Key, caughtUp: kind != StepKind.Enter, cancellationToken);
-        for (var attempt = 0; attempt < MaxAttempts; attempt++)
+        return await CompareAndSet.RunAsync(stored, TryAsync, () => TokenStoreUnavailableException.NothingTaken(
+            $"Other gateways changed {resource.Key} {CompareAndSet.MaxAttempts} times meanwhile."));
+
+        async ValueTask<Attempt<StoredResource, T>> TryAsync(StoredResource now)
         {
-            var decision = await decide(stored, resource.IsUnsettled);
+            var decision = await decide(now, resource.IsUnsettled);
             if (decision.Next is null && kind != StepKind.Enter)
             {
-                return decision.Answer;
+                return Attempt<StoredResource, T>.Done(decision.Answer);
             }
 
             cancellationToken.ThrowIfCancellationRequested();
@@ -105,17 +105,12 @@ internal sealed class ResourceSteps(ZooKeeperLink link, ResourceDecisions decisi
                 resource.IsWaiting = decision.Waits;
             }
 
-            var written = await WriteAsync(resource, session, kind, stored, decision.Next, cancellationToken);
-            if (written.Done)
-            {
-                return decision.Answer;
-            }
-
-            stored = written.Fresh ?? await ReadAsync(resource.Path, resource.Key, caughtUp: true, cancellationToken);
+            var written = await WriteAsync(resource, session, kind, now, decision.Next, cancellationToken);
+            return written.Done
+                ? Attempt<StoredResource, T>.Done(decision.Answer)
+                : Attempt<StoredResource, T>.Again(
+                    written.Fresh ?? await ReadAsync(resource.Path, resource.Key, caughtUp: true, cancellationToken));
         }
-
-        throw TokenStoreUnavailableException.NothingTaken(
-            $"Other gateways changed {resource.Key} {MaxAttempts} times meanwhile.");
     }
 
     /// <summary>Done, or the race is lost and this is the data that won, if it could be read.</summary>
