@@ -15,6 +15,9 @@ readonly real_time=(TokenStore.Tests TestKit.Tests Gateway.FunctionalTests Fleet
 # Of these, what waits for processes to start and end more than it computes: two tests at a time for each processor.
 readonly waiting=(Gateway.FunctionalTests)
 
+# Of the others, what uses one processor only: first, since at the end there are more.
+readonly one_processor=(Simulation.Tests Protocol.Model.Tests)
+
 # What needs no process beside the tests' own.
 readonly quick=(Architecture.Tests DurableLog.Tests Fencing.Tests Gateway.Tests Idempotency.Tests Protocol.Model.Tests Replication.Tests TokenStore.Tests)
 readonly with_servers=(Etcd MySql Postgres Quorum Redis Sql ZooKeeper)
@@ -120,10 +123,10 @@ restore_tools() {
 # The names of all test projects, in the order in which they run.
 all_projects() {
     local project name
-    printf '%s\n' "${real_time[@]}"
+    printf '%s\n' "${real_time[@]}" "${one_processor[@]}"
     for project in tests/*/*Tests.csproj; do
         name=$(basename "$project" .csproj)
-        contains "$name" "${real_time[@]}" || echo "$name"
+        contains "$name" "${real_time[@]}" "${one_processor[@]}" || echo "$name"
     done
 }
 
