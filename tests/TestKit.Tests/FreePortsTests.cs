@@ -20,11 +20,12 @@ public sealed class FreePortsTests
         var port = FreePorts.Next();
         for (var i = 0; i < 3; i++)
         {
-            using var listener = new TcpListener(IPAddress.Loopback, port);
-            listener.Start();
+            using var listener = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+            FreePorts.Bind(listener, port);
+            listener.Listen();
             using var client = new TcpClient();
             await client.ConnectAsync(IPAddress.Loopback, port);
-            using var accepted = await listener.AcceptTcpClientAsync();
+            using var accepted = await listener.AcceptAsync();
         }
     }
 

@@ -30,4 +30,32 @@ public static class FreePorts
 
         return ((IPEndPoint)socket.LocalEndPoint!).Port;
     }
+
+    /// <summary>
+    /// Binds a socket of this process to one of them, also when another was just closed that listened there. A process
+    /// that is started at this moment has copies of all sockets until its program runs: that one may listen for as
+    /// long.
+    /// </summary>
+    /// <exception cref="TimeoutException">Somebody goes on listening there.</exception>
+    public static void Bind(Socket socket, int port)
+    {
+        ArgumentNullException.ThrowIfNull(socket);
+        if (!SpinWait.SpinUntil(() => TryBind(socket, port), TimeLimit.Default))
+        {
+            throw new TimeoutException($"Port {port} is still listened on.");
+        }
+    }
+
+    private static bool TryBind(Socket socket, int port)
+    {
+        try
+        {
+            socket.Bind(new IPEndPoint(IPAddress.Loopback, port));
+            return true;
+        }
+        catch (SocketException e) when (e.SocketErrorCode == SocketError.AddressAlreadyInUse)
+        {
+            return false;
+        }
+    }
 }

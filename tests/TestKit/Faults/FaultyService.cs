@@ -206,30 +206,9 @@ public sealed class FaultyService : IAsyncDisposable
         StopListeningLocked();
         var listener = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         _listener = listener;
-        if (!SpinWait.SpinUntil(() => TryBind(listener), TimeLimit.Default))
-        {
-            throw new TimeoutException($"Port {Port} is still listened on.");
-        }
-
+        FreePorts.Bind(listener, Port);
         listener.Listen(backlog);
         return listener;
-    }
-
-    /// <summary>
-    /// A process that is started at this moment has copies of all sockets until its program runs: the listener that was
-    /// just closed may listen for that long.
-    /// </summary>
-    private bool TryBind(Socket listener)
-    {
-        try
-        {
-            listener.Bind(new IPEndPoint(IPAddress.Loopback, Port));
-            return true;
-        }
-        catch (SocketException e) when (e.SocketErrorCode == SocketError.AddressAlreadyInUse)
-        {
-            return false;
-        }
     }
 
     private void StopListeningLocked()

@@ -1,7 +1,10 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
+using System.Text.Json.Nodes;
 using FenceGateway.Gateway.Forwarding;
 using FenceGateway.Gateway.FunctionalTests.Fence;
+using FenceGateway.TestKit;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace FenceGateway.Gateway.FunctionalTests.Resilience.Blame;
@@ -49,6 +52,40 @@ public sealed class ShortageTests
         (await gateway.PutAsync(34)).ShouldBeServices(200);
     }
 
+    /// <summary>Without a stand-in: the process has no descriptor left for a connection to the service.</summary>
+    [Fact]
+    public async Task ProcessWithoutADescriptorLeft_503OfTheGatewaysOwn_AndGoesOnWhenItHasSome()
+    {
+        await using var service = await JournalService.StartAsync();
+        using var files = new GatewayFiles(service.Address, json =>
+        {
+            json["ReverseProxy"]!["Routes"]!["orders"]!["Metadata"]!["ResiliencePolicy"] = "guarded";
+            json["FenceGateway"]!["ResiliencePolicies"] = new JsonObject
+            {
+                ["guarded"] = new JsonObject { ["CircuitBreaker"] = new JsonObject { ["MinimumThroughput"] = 2 } },
+            };
+        });
+        await using var gateway = await GatewayProcess.StartAsync(
+            new GatewayProcessOptions { ConfigFile = files.ConfigFile });
+        await using var client = await RawHttpClient.ConnectAsync(gateway.Port);
+        await client.SendAsync(RawHttpClient.Head("GET /nowhere HTTP/1.1", "Host: test"));
+        (await client.ReadResponseAsync()).Status.ShouldBe(404);
+
+        await LimitDescriptorsAsync(gateway.Id, FreeDescriptor(gateway.Id));
+        for (var i = 0; i < 5; i++)
+        {
+            var answer = await PutAsync(client, 33);
+            answer.Status.ShouldBe(503);
+            answer.Text.ShouldContain("overloaded");
+            answer.Text.ShouldContain("Nothing was sent");
+        }
+
+        gateway.HasExited.ShouldBeFalse();
+        service.Writes.ShouldBeEmpty();
+        await LimitDescriptorsAsync(gateway.Id, 4096);
+        (await PutAsync(client, 34)).Status.ShouldBe(200);
+    }
+
     [Fact]
     public async Task ServiceRefuses_IsTheServices()
     {
@@ -61,5 +98,28 @@ public sealed class ShortageTests
         (await gateway.PutAsync(33)).ShouldBeProblem(502, "upstream-unreachable");
 
         meters.Of("fencegateway.circuit.attempts").Single().Tags["fencegateway.verdict"].ShouldBe("failed");
+    }
+
+    private static async Task<RawHttpResponse> PutAsync(RawHttpClient client, long token)
+    {
+        await client.SendAsync(RawHttpClient.Head(
+            "PUT /orders/1 HTTP/1.1", "Host: test", $"Fencing-Token: {token}", "Content-Length: 0"));
+        return await client.ReadResponseAsync();
+    }
+
+    /// <summary>The number of the descriptor that the process gets next.</summary>
+    private static int FreeDescriptor(int process)
+    {
+        var open = Directory.GetFiles($"/proc/{process}/fd")
+            .Select(path => int.Parse(Path.GetFileName(path), CultureInfo.InvariantCulture)).ToHashSet();
+        return Enumerable.Range(0, open.Count + 1).First(number => !open.Contains(number));
+    }
+
+    private static async Task LimitDescriptorsAsync(int process, int limit)
+    {
+        await using var prlimit = ChildProcess.Start(
+            "prlimit", [string.Create(CultureInfo.InvariantCulture, $"--pid={process}"),
+                string.Create(CultureInfo.InvariantCulture, $"--nofile={limit}:")]);
+        (await prlimit.WaitForExitAsync()).ShouldBe(0, prlimit.Tail());
     }
 }
