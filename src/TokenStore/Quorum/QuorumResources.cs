@@ -103,22 +103,27 @@ internal sealed class QuorumResources(QuorumNodes nodes, SessionWatch watch, Cha
     public async ValueTask<IReadOnlyList<MarkRecord>> ListAsync(MarkQuery query, CancellationToken cancellationToken)
     {
         Dictionary<string, long> found = new(StringComparer.Ordinal);
-        var (readTo, parts, above) = (0L, 0, 0L);
+        var start = (RedisValue)(query.Before > RedisListing.Exact ? "+inf" : $"({query.Before}");
+        var (parts, above, readTo) = (0, 0L, long.MaxValue);
         do
         {
-            // What changes between two parts goes above the first: then that is read as well.
+            // What changes between two parts goes above the first: then that is read as well, down to where it began.
             (var newest, parts) = (above, 0);
-            var below = (RedisValue)(query.Before > RedisListing.Exact ? "+inf" : $"({query.Before}");
+            long at;
+            var below = start;
             do
             {
-                (readTo, var first) = await ReadNamesAsync(query.Prefix, below, found, cancellationToken);
-                (newest, below, parts) = (Math.Max(newest, first), readTo, parts + 1);
+                (at, var first) = await ReadNamesAsync(query.Prefix, below, found, cancellationToken);
+                (newest, below, parts) = (Math.Max(newest, first), at, parts + 1);
+                readTo = Math.Min(readTo, at);
             }
-            while (readTo > above && found.Values.Count(sequence => sequence > readTo) < query.Limit);
+            while (at > above && !IsFull());
 
             above = newest;
         }
-        while (parts > 1 && found.Values.Count(sequence => sequence > readTo) < query.Limit);
+        while (parts > 1 && !IsFull());
+
+        bool IsFull() => found.Values.Count(sequence => sequence > readTo) >= query.Limit;
 
         List<MarkRecord> records = [];
         var names = found.Where(f => f.Value > readTo).OrderByDescending(static f => f.Value).Take(query.Limit);

@@ -47,6 +47,21 @@ public sealed class QuorumFaultTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task ListAsync_MoreThanTheNodesGiveAtOnce_FindsARarePrefix()
+    {
+        var a = await OpenAsync();
+        await a.EnterAsync("rare/1", 1);
+        await Task.WhenAll(Enumerable.Range(0, 2500).Select(i => a.EnterAsync($"r{i}", 1)));
+        await a.EnterAsync("rare/2", 1);
+
+        var found = await a.Store.ListAsync(new MarkQuery("rare/", long.MaxValue, 10), default);
+        found.Select(record => record.Resource.Value).ShouldBe(["rare/2", "rare/1"]);
+        (await a.Store.ListAsync(new MarkQuery("rare/", found[0].Sequence, 10), default)).Single().Resource.Value
+            .ShouldBe("rare/1");
+        (await a.Store.ListAsync(new MarkQuery("r", long.MaxValue, 1000), default)).Count.ShouldBe(1000);
+    }
+
+    [Fact]
     public async Task EnterAsync_WithTwoNodesDown_IsNeverAdmitted()
     {
         var a = await OpenAsync();
